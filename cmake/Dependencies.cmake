@@ -1,0 +1,37 @@
+# Third-party libraries. Each is linked by the folders that may use it and by nobody else.
+
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+find_package(RocksDB REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(nlohmann_json REQUIRED)
+
+# For libraries that bring no CMake package: cairn_find_library(<target> <library> <header>).
+function(cairn_find_library target library header)
+  find_library(CAIRN_LIB_${library} NAMES ${library})
+  find_path(CAIRN_INCLUDE_${library} NAMES ${header})
+  mark_as_advanced(CAIRN_LIB_${library} CAIRN_INCLUDE_${library})
+  if(NOT CAIRN_LIB_${library} OR NOT CAIRN_INCLUDE_${library})
+    message(FATAL_ERROR "${library} (${header}) was not found: run tools/install-deps build")
+  endif()
+  add_library(${target} UNKNOWN IMPORTED)
+  set_target_properties(${target} PROPERTIES IMPORTED_LOCATION "${CAIRN_LIB_${library}}"
+                        INTERFACE_INCLUDE_DIRECTORIES "${CAIRN_INCLUDE_${library}}")
+endfunction()
+
+cairn_find_library(cairn::sodium sodium sodium.h)
+cairn_find_library(cairn::zstd zstd zstd.h)      # the shared one: Debian's libzstd.a has no threads
+cairn_find_library(cairn::xxhash xxhash xxhash.h)
+cairn_find_library(cairn::acl acl sys/acl.h)
+
+if(CAIRN_TESTS)
+  find_package(GTest REQUIRED)
+  # The distribution's python3 by preference: its packages are what tools/install-deps installs.
+  find_program(CAIRN_PYTHON NAMES python3 PATHS /usr/bin NO_DEFAULT_PATH)
+  find_program(CAIRN_PYTHON NAMES python3 REQUIRED)
+endif()
+if(CAIRN_BENCH)
+  find_package(benchmark REQUIRED)
+endif()
