@@ -1,0 +1,142 @@
+#include "engine/codec/frame_codec.h"
+
+#include <algorithm>
+
+#include "engine/codec/compressor.h"
+#include "engine/crypto/aead.h"
+#include "repo-format/limits.h"
+#include "repo-format/wire_writer.h"
+
+namespace cairn {
+namespace {
+
+constexpr size_t kSaltSize = 16;
+
+Secret32 FrameKey(const FrameContext& context, const Secret32& session_key, ByteSpan salt) {
+  WireWriter info;
+  info.Raw(AsBytes("cairn frame 1"));
+  info.U8(static_cast<uint8_t>(context.suite));
+  info.U8(static_cast<uint8_t>(context.kind));
+  info.Put(context.family);
+  return Hkdf(session_key.bytes(), salt, {info.bytes()});
+}
+
+Bytes AssociatedData(const FrameContext& context, Codec codec, uint32_t plain_length) {
+  WireWriter writer;
+  writer.U8(1);
+  writer.U8(static_cast<uint8_t>(context.suite));
+  writer.U8(static_cast<uint8_t>(context.kind));
+  writer.U8(static_cast<uint8_t>(codec));
+  writer.U32(plain_length);
+  return std::move(writer).Take();
+}
+
+Result<void> CheckIds(const FrameContext& context, const std::vector<BlobEntry>& blobs, ByteSpan plain,
+                      const BlobHasher& hasher, std::string_view what) {
+  if (!hasher.Has(context.kind)) return {};
+  size_t offset = 0;
+  for (const BlobEntry& blob : blobs) {
+    const BlobId id = hasher.Compute(context.kind, plain.subspan(offset, blob.length));
+    if (id != blob.id) return Corrupt("{}: a blob has id {}, its directory says {}", what, id.ToHex(), blob.id.ToHex());
+    offset += blob.length;
+  }
+  return {};
+}
+
+// All but the check, which needs no key and is not asked again of bytes that it was just taken from.
+Result<Bytes> OpenSealed(const FrameContext& context, const FrameEntry& entry, ByteSpan sealed,
+                         const Secret32& session_key, const BlobHasher& hasher, std::string_view what) {
+  const Secret32 key = FrameKey(context, session_key, sealed.first(kSaltSize));
+  Bytes payload(sealed.size() - kSaltSize - kAeadTagSize);
+  RETURN_IF_ERROR(AeadOpen(context.suite, key, AeadNonce{}, AssociatedData(context, entry.codec, entry.plain_length),
+                           sealed.subspan(kSaltSize), payload, what));
+  if (entry.codec == Codec::kZstd) {
+    ASSIGN_OR_RETURN(payload, Decompress(payload, entry.plain_length, what));
+  }
+  if (payload.size() != entry.plain_length) {
+    return Corrupt("{}: it has {} plain bytes, its directory says {}", what, payload.size(), entry.plain_length);
+  }
+  uint64_t blob_bytes = 0;
+  for (const BlobEntry& blob : entry.blobs) blob_bytes += blob.length;
+  if (blob_bytes != payload.size()) {
+    return Corrupt("{}: its blobs have {} bytes, it has {}", what, blob_bytes, payload.size());
+  }
+  RETURN_IF_ERROR(CheckIds(context, entry.blobs, payload, hasher, what));
+  return payload;
+}
+
+// Never the same twice, also where a machine repeats its random numbers: other blobs give another salt (SPEC 8.3).
+Bytes NewSalt(const Secret32& session_key, const Random& random, uint64_t counter,
+              const std::vector<BlobEntry>& blobs) {
+  std::array<uint8_t, 32> fresh{};
+  random.Fill(fresh);
+  WireWriter rest;
+  rest.U64(counter);
+  for (const BlobEntry& blob : blobs) rest.Put(blob.id);
+  const Digest salt = HmacSha256(session_key.bytes(), {AsBytes("cairn salt 1"), fresh, rest.bytes()});
+  return ToBytes(salt.bytes().first(kSaltSize));
+}
+
+}  // namespace
+
+FrameCheck CheckOfFrame(ByteSpan sealed) {
+  const Digest digest = Sha256(sealed);
+  FrameCheck check{};
+  std::copy_n(digest.bytes().begin(), check.size(), check.begin());
+  return check;
+}
+
+FrameSealer::FrameSealer(const SessionKeys& keys, const FamilyId& family, const BlobHasher& hasher,
+                         const Random& random, Compression compression)
+    : keys_(keys), family_(family), hasher_(hasher), random_(random), compression_(compression) {}
+
+Result<SealedFrame> FrameSealer::Seal(BlobKind kind, ByteSpan plain, std::vector<BlobEntry> blobs) {
+  CHECK(!plain.empty() && plain.size() <= limits::kFramePlainBytesMax);
+  CHECK(!blobs.empty() && blobs.size() <= limits::kFrameBlobsMax);
+  const FrameContext context{kind, keys_.suite, family_};
+  const Secret32& session_key = keys_.key(kind);
+  SealedFrame frame;
+  frame.entry.plain_length = static_cast<uint32_t>(plain.size());
+  frame.entry.blobs = std::move(blobs);
+
+  Bytes compressed;
+  const bool smaller = TryCompress(plain, compression_.level, &compressed);
+  frame.entry.codec = smaller ? Codec::kZstd : Codec::kStored;
+  const ByteSpan payload = smaller ? ByteSpan(compressed) : plain;
+
+  const Bytes salt = NewSalt(session_key, random_, counter_.fetch_add(1), frame.entry.blobs);
+  frame.sealed.resize(kSaltSize + payload.size() + kAeadTagSize);
+  const MutableByteSpan sealed(frame.sealed);
+  std::ranges::copy(salt, sealed.begin());
+  AeadSeal(keys_.suite, FrameKey(context, session_key, salt), AeadNonce{},
+           AssociatedData(context, frame.entry.codec, frame.entry.plain_length), payload, sealed.subspan(kSaltSize));
+  frame.entry.sealed_length = static_cast<uint32_t>(frame.sealed.size());
+  frame.entry.check = CheckOfFrame(frame.sealed);
+  compressed = Bytes();  // before the frame is opened again: a frame is up to 16 MiB, and threads seal side by side
+
+  // Opened again from the bytes that will be put, while the source is still there to be read again (SPEC 8.4).
+  constexpr std::string_view kWhat = "a frame that was just sealed (this machine's memory or a library is broken)";
+  ASSIGN_OR_RETURN(const Bytes again, OpenSealed(context, frame.entry, frame.sealed, session_key, hasher_, kWhat));
+  if (!hasher_.Has(kind) && !Equal(again, plain)) return Corrupt("{}: it opens to other bytes", kWhat);
+  return frame;
+}
+
+Result<Bytes> OpenFrame(const FrameContext& context, const FrameEntry& entry, ByteSpan sealed,
+                        const Secret32& session_key, const BlobHasher& hasher, std::string_view what) {
+  if (sealed.size() != entry.sealed_length) {
+    return Corrupt("{}: it has {} bytes, its directory says {}", what, sealed.size(), entry.sealed_length);
+  }
+  if (sealed.size() < limits::kFrameSealedBytesMin || sealed.size() > limits::kFrameSealedBytesMax) {
+    return Corrupt("{}: it has {} bytes, expected {} to {}", what, sealed.size(), limits::kFrameSealedBytesMin,
+                   limits::kFrameSealedBytesMax);
+  }
+  if (entry.plain_length == 0 || entry.plain_length > limits::kFramePlainBytesMax) {
+    return Corrupt("{}: its directory says {} plain bytes, expected 1 to {}", what, entry.plain_length,
+                   limits::kFramePlainBytesMax);
+  }
+  if (entry.codec == Codec::kPadding) return Corrupt("{}: it is padding, and holds nothing", what);
+  if (CheckOfFrame(sealed) != entry.check) return Corrupt("{}: its bytes differ from their check", what);
+  return OpenSealed(context, entry, sealed, session_key, hasher, what);
+}
+
+}  // namespace cairn

@@ -1,0 +1,83 @@
+#include "engine/env/executor.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "repo-format/base/check.h"
+
+namespace cairn {
+namespace {
+
+class ThreadPool : public Executor {
+ public:
+  explicit ThreadPool(unsigned workers) {
+    threads_.reserve(std::max(workers, 1U));
+    while (threads_.size() < std::max(workers, 1U) && StartOne()) {
+    }
+  }
+  ~ThreadPool() override {
+    {
+      const std::lock_guard lock(mutex_);
+      ending_ = true;
+    }
+    wake_.notify_all();
+    threads_.clear();  // joins
+  }
+  void Submit(std::function<void()> task) override {
+    {
+      const std::lock_guard lock(mutex_);
+      tasks_.push_back(std::move(task));
+    }
+    wake_.notify_one();
+  }
+  unsigned workers() const override { return static_cast<unsigned>(threads_.size()); }
+
+ private:
+  // A system that gives no more threads gets a smaller pool; without any there is nobody to run a task.
+  bool StartOne() {
+    try {
+      threads_.emplace_back([this] { Run(); });
+      return true;
+    } catch (const std::system_error&) {
+      CHECK(!threads_.empty());
+      return false;
+    }
+  }
+  void Run() {
+    for (;;) {
+      std::function<void()> task;
+      {
+        std::unique_lock lock(mutex_);
+        wake_.wait(lock, [&] { return ending_ || !tasks_.empty(); });
+        if (tasks_.empty()) return;
+        task = std::move(tasks_.front());
+        tasks_.pop_front();
+      }
+      task();
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<std::function<void()>> tasks_;  // guarded by mutex_; bounded by the byte budgets of those who submit
+  bool ending_ = false;                      // guarded by mutex_
+  std::vector<std::jthread> threads_;
+};
+
+class InlineExecutor : public Executor {
+ public:
+  void Submit(std::function<void()> task) override { task(); }
+  unsigned workers() const override { return 1; }
+};
+
+}  // namespace
+
+std::unique_ptr<Executor> MakeThreadPool(unsigned workers) { return std::make_unique<ThreadPool>(workers); }
+std::unique_ptr<Executor> MakeInlineExecutor() { return std::make_unique<InlineExecutor>(); }
+
+}  // namespace cairn

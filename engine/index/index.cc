@@ -1,0 +1,195 @@
+#include "engine/index/index.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "engine/index/local_index.h"
+
+namespace cairn {
+
+Result<std::unique_ptr<Index>> Index::Open(const IndexOptions& options) {
+  ASSIGN_OR_RETURN(auto folder, CopyFolder::Take(options.folder));
+  auto index = std::make_unique<LocalIndex>(options, std::move(folder));
+  RETURN_IF_ERROR(index->OpenTable());
+  return index;
+}
+
+LocalIndex::LocalIndex(const IndexOptions& options, std::unique_ptr<CopyFolder> folder)
+    : options_(options), folder_(std::move(folder)), frames_(options.memory_bytes / 8) {}
+
+Result<void> LocalIndex::OpenTable() {
+  constexpr int kAttemptLast = 2;
+  for (int attempt = 0;; ++attempt) {
+    if (is_private() && may_copy_shared_ && attempt < kAttemptLast) {
+      const auto copied = folder_->CopyShared();
+      if (!copied) notes_.push_back(fmt::format("index: private copy begins empty: {}", copied.error().message()));
+      if (!copied) RETURN_IF_ERROR(folder_->Empty());
+    }
+    auto opened = IndexTable::Open({.folder = folder_->table(),
+                                    .repository = options_.repository,
+                                    .memory_bytes = options_.memory_bytes / 8 * 7,
+                                    .is_temporary = is_private()});
+    if (opened) {
+      table_ = *std::move(opened);
+      const auto read = table_->ForEachPack([this](uint32_t number, const auto& row) { packs_.Load(number, row); });
+      const auto next = table_->NextNumber();
+      if (read && next) {
+        packs_.SetNextNumber(*next);
+        return {};
+      }
+      opened = read ? next.error() : read.error();
+      table_ = nullptr;
+      packs_.Clear();
+    }
+    if (opened.error().code() != ErrorCode::kCorrupt || attempt == kAttemptLast) return std::move(opened).error();
+    notes_.push_back(fmt::format("index: the local copy is made anew: {}", opened.error().message()));
+    RETURN_IF_ERROR(folder_->Empty());
+  }
+}
+
+void LocalIndex::NoteDamage() {
+  if (!damaged_.exchange(true)) folder_->MarkDamaged();
+}
+
+Result<uint32_t> LocalIndex::Store(const SegmentPack& pack, std::span<const PackSession> sessions) {
+  const PackSet::Slot slot = packs_.SlotOf(pack.name);
+  if (slot.complete) return slot.number;
+  ASSIGN_OR_RETURN(const index_rows::PackRow row, Noting(table_->PutPack(slot.number, pack, sessions)));
+  packs_.SetComplete(slot.number, row);
+  return slot.number;
+}
+
+Result<void> LocalIndex::AddPack(const SegmentPack& pack, const std::vector<PackSession>& sessions) {
+  ASSIGN_OR_RETURN(const uint32_t number, Store(pack, sessions));
+  packs_.SetAdded(number);
+  return {};
+}
+
+Result<std::optional<uint32_t>> LocalIndex::FindForWriter(const BlobId& id) {
+  std::optional<uint32_t> length;
+  bool agree = true, usable = false;
+  const auto found = Noting(table_->Places(id, [&](const BlobPlace& place) {
+    const auto pack = packs_.Find(place.pack);
+    if (!pack) return;
+    agree = agree && length.value_or(place.length) == place.length;
+    length = place.length;
+    usable = usable || (!pack->tombstoned && !IsRetired(place.pack, place.frame));
+  }));
+  // Where the copy is damaged the blob is stored once more: a cache does not stop a backup.
+  if (!found && found.error().code() != ErrorCode::kCorrupt) return found.error();
+  if (!found || !agree || !usable) return std::optional<uint32_t>();
+  return length;
+}
+
+Result<std::shared_ptr<const IndexedFrame>> LocalIndex::CachedFrame(uint32_t pack, uint32_t frame) {
+  if (auto cached = frames_.Get(pack, frame)) return cached;
+  ASSIGN_OR_RETURN(IndexedFrame read, Noting(table_->Frame(pack, frame)));
+  auto shared = std::make_shared<const IndexedFrame>(std::move(read));
+  frames_.Put(pack, frame, shared);
+  return shared;
+}
+
+Result<BlobLocation> LocalIndex::Locate(const BlobId& id, const IndexedPack& pack, const BlobPlace& place) {
+  ASSIGN_OR_RETURN(const auto frame, CachedFrame(place.pack, place.frame));
+  const std::vector<BlobEntry>& blobs = frame->entry->blobs;
+  if (place.blob >= blobs.size() || blobs[place.blob].id != id || blobs[place.blob].length != place.length) {
+    NoteDamage();
+    return Corrupt("index copy in {}: blob {} is not where its row says", folder_->table(), id.ToHex());
+  }
+  BlobLocation location{.pack = pack,
+                        .frame_number = place.frame,
+                        .frame_offset = frame->offset,
+                        .frame = frame->entry,
+                        .session = frame->session,
+                        .blob_number = place.blob,
+                        .length = place.length,
+                        .retired = IsRetired(place.pack, place.frame)};
+  for (uint32_t b = 0; b < place.blob; ++b) location.blob_offset += blobs[b].length;
+  return location;
+}
+
+Result<std::vector<BlobLocation>> LocalIndex::Find(const BlobId& id) {
+  std::vector<std::pair<IndexedPack, BlobPlace>> places;
+  RETURN_IF_ERROR(Noting(table_->Places(id, [&](const BlobPlace& place) {
+    const auto pack = packs_.Find(place.pack);
+    if (pack) places.emplace_back(*pack, place);
+  })));
+  std::vector<BlobLocation> locations;
+  locations.reserve(places.size());
+  for (const auto& [pack, place] : places) {
+    ASSIGN_OR_RETURN(BlobLocation location, Locate(id, pack, place));
+    locations.push_back(std::move(location));
+  }
+  const auto rank = [](const BlobLocation& place) {
+    return std::tie(place.pack.tombstoned, place.retired, place.pack.name);
+  };
+  std::sort(locations.begin(), locations.end(),
+            [&rank](const BlobLocation& a, const BlobLocation& b) { return rank(a) < rank(b); });
+  return locations;
+}
+
+Result<std::vector<IndexedFrame>> LocalIndex::Frames(uint32_t pack_number) {
+  if (!packs_.Find(pack_number)) return MakeError(ErrorCode::kNotFound, "index has no pack {}", pack_number);
+  ASSIGN_OR_RETURN(auto frames, Noting(table_->Frames(pack_number)));
+  for (uint32_t f = 0; f < frames.size(); ++f) frames[f].retired = IsRetired(pack_number, f);
+  return frames;
+}
+
+namespace {
+
+// What ForEachBlob asks of each row, by pack number: four bytes a pack, and no lock.
+class PackOrder {
+ public:
+  PackOrder(const std::vector<IndexedPack>& packs, uint32_t next_number) : values_(next_number) {
+    for (uint32_t i = 0; i < packs.size(); ++i) {
+      const IndexedPack& pack = packs[i];
+      if (pack.number >= next_number) continue;  // it was added while this was made
+      const uint32_t flags = (pack.tombstoned ? kTombstoned : 0) | (pack.kind == BlobKind::kData ? kData : 0);
+      values_[pack.number] = flags | (i + 1);
+    }
+  }
+  bool Counts(uint32_t pack) const { return pack < values_.size() && values_[pack] != 0; }
+  BlobKind Kind(uint32_t pack) const { return values_[pack] & kData ? BlobKind::kData : BlobKind::kMetadata; }
+  bool Tombstoned(uint32_t pack) const { return values_[pack] & kTombstoned; }
+  uint32_t Rank(uint32_t pack) const { return values_[pack] & ~(kData | kTombstoned); }  // by name
+
+ private:
+  static constexpr uint32_t kData = 1u << 31, kTombstoned = 1u << 30;
+  std::vector<uint32_t> values_;
+};
+
+}  // namespace
+
+Result<void> LocalIndex::ForEachBlob(const EachBlob& each) {
+  const uint32_t next_number = packs_.next_number();
+  const PackOrder order(packs_.Sorted(), next_number);
+  const auto rank = [&](const BlobPlace& place) {
+    return std::tuple(order.Tombstoned(place.pack), IsRetired(place.pack, place.frame), order.Rank(place.pack));
+  };
+  BlobId id;
+  std::vector<BlobPlace> places;  // of `id`, so far
+  const auto give = [&]() -> Result<void> {
+    if (places.empty()) return {};
+    std::sort(places.begin(), places.end(), [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
+    const auto result = each(id, order.Kind(places.front().pack), places);
+    places.clear();
+    return result;
+  };
+  bool is_damage = true;  // an error of `each` says nothing of the copy
+  const auto walked = table_->ForEachBlobRow([&](const index_rows::BlobRow& row) -> Result<void> {
+    if (!order.Counts(row.place.pack)) return {};
+    if (row.id != id) {
+      auto given = give();
+      is_damage = given.has_value();
+      if (!given) return given;
+    }
+    id = row.id;
+    places.push_back(row.place);
+    return {};
+  });
+  if (is_damage) RETURN_IF_ERROR(Noting(walked));
+  RETURN_IF_ERROR(walked);
+  return give();
+}
+
+}  // namespace cairn

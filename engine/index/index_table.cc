@@ -1,0 +1,264 @@
+#include "engine/index/index_table.h"
+
+#include <rocksdb/write_batch.h>
+
+#include <algorithm>
+#include <map>
+
+#include "engine/index/table_state.h"
+
+namespace cairn {
+namespace {
+
+using index_rows::BlobRow;
+using index_rows::FrameRow;
+using index_rows::kSessionsFrame;
+using index_rows::PackRow;
+using index_rows::SegmentRow;
+
+constexpr size_t kBatchBytesMax = 1 << 20;
+constexpr std::string_view kCopyKey = "copy";
+constexpr std::string_view kNextKey = "next";
+
+rocksdb::Slice ToSlice(ByteSpan bytes) { return {AsText(bytes).data(), bytes.size()}; }
+rocksdb::Slice ToSlice(std::string_view text) { return {text.data(), text.size()}; }
+ByteSpan ToSpan(const rocksdb::Slice& slice) { return AsBytes({slice.data(), slice.size()}); }
+
+}  // namespace
+
+// Rows on their way in. They go in one step as long as they are few; else in several, in the order of the calls.
+class IndexTable::Batch {
+ public:
+  explicit Batch(State& state) : state_(state) {}
+
+  void Put(Family family, ByteSpan key, ByteSpan value) {
+    static_cast<void>(batch_.Put(state_.family(family), ToSlice(key), ToSlice(value)));
+  }
+  void Delete(Family family, ByteSpan key) { static_cast<void>(batch_.Delete(state_.family(family), ToSlice(key))); }
+  Result<void> WriteIfLarge() { return batch_.GetDataSize() < kBatchBytesMax ? Result<void>() : Write(); }
+  Result<void> Write() {
+    rocksdb::WriteOptions options;
+    options.disableWAL = true;
+    const rocksdb::Status status = state_.db->Write(options, &batch_);
+    batch_.Clear();
+    return state_.ToResult(status);
+  }
+
+ private:
+  State& state_;
+  rocksdb::WriteBatch batch_;
+};
+
+IndexTable::IndexTable(std::unique_ptr<State> state) : state_(std::move(state)) {}
+IndexTable::~IndexTable() = default;
+
+Result<std::unique_ptr<IndexTable>> IndexTable::Open(const Options& options) {
+  bool is_new = false;
+  ASSIGN_OR_RETURN(auto state, State::Open(options, &is_new));
+  std::unique_ptr<IndexTable> table(new IndexTable(std::move(state)));
+  RETURN_IF_ERROR(table->CheckCopy(options.repository, is_new));
+  return table;
+}
+
+Result<void> IndexTable::CheckCopy(const RepositoryId& repository, bool is_new) {
+  const Bytes expected = index_rows::EncodeCopy(repository);
+  if (is_new) {
+    Batch batch(*state_);
+    batch.Put(Family::kDefault, AsBytes(kCopyKey), expected);
+    RETURN_IF_ERROR(batch.Write());
+    return Flush();
+  }
+  rocksdb::PinnableSlice value;
+  RETURN_IF_ERROR(state_->Get(Family::kDefault, ToSlice(kCopyKey), &value));
+  if (Equal(ToSpan(value), expected)) return {};
+  return Corrupt("index copy in {} is of another repository or layout", state_->folder);
+}
+
+Result<void> IndexTable::Places(const BlobId& id, const EachPlace& each) const {
+  rocksdb::ReadOptions options;
+  options.prefix_same_as_start = true;
+  const auto rows = state_->NewIterator(options, Family::kBlobs);
+  for (rows->Seek(ToSlice(id.bytes())); rows->Valid(); rows->Next()) {
+    ASSIGN_OR_RETURN(const BlobRow row, index_rows::ParseBlobRow(ToSpan(rows->key()), ToSpan(rows->value())));
+    if (row.id != id) break;
+    each(row.place);
+  }
+  return state_->ToResult(rows->status());
+}
+
+Result<void> IndexTable::ForEachBlobRow(const EachBlobRow& each) const {
+  const auto rows = state_->NewIterator(State::ScanOptions(), Family::kBlobs);
+  for (rows->SeekToFirst(); rows->Valid(); rows->Next()) {
+    ASSIGN_OR_RETURN(const BlobRow row, index_rows::ParseBlobRow(ToSpan(rows->key()), ToSpan(rows->value())));
+    RETURN_IF_ERROR(each(row));
+  }
+  return state_->ToResult(rows->status());
+}
+
+namespace {
+
+Result<IndexedFrame> ToIndexedFrame(ByteSpan bytes, const std::vector<PackSession>& sessions) {
+  ASSIGN_OR_RETURN(FrameRow row, FrameRow::Parse(bytes));
+  IndexedFrame frame{.offset = row.offset};
+  // Padding belongs to no session, and need not have one.
+  if (row.entry.session < sessions.size()) frame.session = sessions[row.entry.session];
+  frame.entry = std::make_shared<const FrameEntry>(std::move(row.entry));
+  return frame;
+}
+
+}  // namespace
+
+Result<IndexedFrame> IndexTable::Frame(uint32_t pack, uint32_t frame) const {
+  rocksdb::PinnableSlice sessions_row, frame_row;
+  const auto sessions_key = index_rows::ToFrameKey(pack, kSessionsFrame);
+  const auto frame_key = index_rows::ToFrameKey(pack, frame);
+  RETURN_IF_ERROR(state_->Get(Family::kFrames, ToSlice(sessions_key), &sessions_row));
+  RETURN_IF_ERROR(state_->Get(Family::kFrames, ToSlice(frame_key), &frame_row));
+  ASSIGN_OR_RETURN(const auto sessions, index_rows::ParseSessions(ToSpan(sessions_row)));
+  return ToIndexedFrame(ToSpan(frame_row), sessions);
+}
+
+Result<std::vector<IndexedFrame>> IndexTable::Frames(uint32_t pack) const {
+  rocksdb::PinnableSlice sessions_row;
+  const auto sessions_key = index_rows::ToFrameKey(pack, kSessionsFrame);
+  RETURN_IF_ERROR(state_->Get(Family::kFrames, ToSlice(sessions_key), &sessions_row));
+  ASSIGN_OR_RETURN(const auto sessions, index_rows::ParseSessions(ToSpan(sessions_row)));
+
+  std::vector<IndexedFrame> frames;
+  const auto rows = state_->NewIterator(rocksdb::ReadOptions(), Family::kFrames);
+  const auto first = index_rows::ToFrameKey(pack, 0);
+  for (rows->Seek(ToSlice(first)); rows->Valid() && rows->key().compare(ToSlice(sessions_key)) < 0; rows->Next()) {
+    ASSIGN_OR_RETURN(IndexedFrame frame, ToIndexedFrame(ToSpan(rows->value()), sessions));
+    frames.push_back(std::move(frame));
+  }
+  RETURN_IF_ERROR(state_->ToResult(rows->status()));
+  return frames;
+}
+
+Result<void> IndexTable::ForEachPack(const EachPack& each) const {
+  const auto rows = state_->NewIterator(State::ScanOptions(), Family::kPacks);
+  for (rows->SeekToFirst(); rows->Valid(); rows->Next()) {
+    ASSIGN_OR_RETURN(const uint32_t number, index_rows::ParseNumber(ToSpan(rows->key())));
+    ASSIGN_OR_RETURN(const PackRow row, PackRow::Parse(ToSpan(rows->value())));
+    each(number, row);
+  }
+  return state_->ToResult(rows->status());
+}
+
+Result<void> IndexTable::ForEachSegment(const EachSegment& each) const {
+  const auto rows = state_->NewIterator(State::ScanOptions(), Family::kSegments);
+  for (rows->SeekToFirst(); rows->Valid(); rows->Next()) {
+    if (rows->key().size() != SegmentId::kSize) return Corrupt("segment row has a key of {} bytes", rows->key().size());
+    ASSIGN_OR_RETURN(const SegmentRow row, SegmentRow::Parse(ToSpan(rows->value())));
+    each(SegmentId::FromBytes(ToSpan(rows->key())), row);
+  }
+  return state_->ToResult(rows->status());
+}
+
+Result<uint32_t> IndexTable::NextNumber() const {
+  rocksdb::PinnableSlice value;
+  const rocksdb::Status status =
+      state_->db->Get(rocksdb::ReadOptions(), state_->family(Family::kDefault), ToSlice(kNextKey), &value);
+  if (status.IsNotFound()) return uint32_t{0};
+  RETURN_IF_ERROR(state_->ToResult(status));
+  return index_rows::ParseNumber(ToSpan(value));
+}
+
+Result<PackRow> IndexTable::PutPack(uint32_t number, const SegmentPack& pack, std::span<const PackSession> sessions) {
+  PackRow row{.name = pack.name, .kind = pack.kind, .size = pack.size};
+  row.frame_count = static_cast<uint32_t>(pack.frames.size());
+  Batch batch(*state_);
+  batch.Put(Family::kDefault, AsBytes(kNextKey), index_rows::ToNumberKey(number + 1));
+  batch.Put(Family::kPacks, index_rows::ToNumberKey(number), row.Encode());
+
+  std::map<uint32_t, uint32_t> local_numbers;  // of the caller's sessions that this pack uses
+  std::vector<PackSession> used;
+  uint64_t offset = ObjectHeader::kSize;
+  for (uint32_t f = 0; f < row.frame_count; ++f) {
+    FrameRow frame{.offset = offset, .entry = pack.frames[f]};
+    if (frame.entry.codec != Codec::kPadding) {
+      CHECK(frame.entry.session < sessions.size());
+      const auto [place, is_new] = local_numbers.try_emplace(frame.entry.session, static_cast<uint32_t>(used.size()));
+      if (is_new) used.push_back(sessions[frame.entry.session]);
+      frame.entry.session = place->second;
+    }
+    batch.Put(Family::kFrames, index_rows::ToFrameKey(number, f), frame.Encode());
+    for (uint32_t b = 0; b < frame.entry.blobs.size(); ++b) {
+      const BlobEntry& blob = frame.entry.blobs[b];
+      const auto value = index_rows::ToBlobValue(f, b, blob.length);
+      batch.Put(Family::kBlobs, index_rows::ToBlobKey(blob.id, number), ByteSpan(value.bytes).first(value.size));
+    }
+    row.blob_count += frame.entry.blobs.size();
+    offset += frame.entry.sealed_length;
+    RETURN_IF_ERROR(batch.WriteIfLarge());
+  }
+  row.complete = true;
+  batch.Put(Family::kFrames, index_rows::ToFrameKey(number, kSessionsFrame), index_rows::EncodeSessions(used));
+  batch.Put(Family::kPacks, index_rows::ToNumberKey(number), row.Encode());
+  RETURN_IF_ERROR(batch.Write());
+  return row;
+}
+
+Result<void> IndexTable::DropPack(uint32_t number) {
+  const auto pack_key = index_rows::ToNumberKey(number);
+  rocksdb::PinnableSlice pack_value;
+  const rocksdb::Status found =
+      state_->db->Get(rocksdb::ReadOptions(), state_->family(Family::kPacks), ToSlice(pack_key), &pack_value);
+  if (found.IsNotFound()) return {};  // its first row was never written, so there is no other
+  RETURN_IF_ERROR(state_->ToResult(found));
+  ASSIGN_OR_RETURN(PackRow pack, PackRow::Parse(ToSpan(pack_value)));
+  // A crash between two steps must not leave a pack that looks whole.
+  pack.complete = false;
+  Batch batch(*state_);
+  batch.Put(Family::kPacks, pack_key, pack.Encode());
+
+  const auto rows = state_->NewIterator(rocksdb::ReadOptions(), Family::kFrames);
+  const auto first = index_rows::ToFrameKey(number, 0);
+  const auto sessions_key = index_rows::ToFrameKey(number, kSessionsFrame);
+  for (rows->Seek(ToSlice(first)); rows->Valid() && rows->key().compare(ToSlice(sessions_key)) < 0; rows->Next()) {
+    ASSIGN_OR_RETURN(const FrameRow frame, FrameRow::Parse(ToSpan(rows->value())));
+    for (const BlobEntry& blob : frame.entry.blobs) {
+      batch.Delete(Family::kBlobs, index_rows::ToBlobKey(blob.id, number));
+    }
+    batch.Delete(Family::kFrames, ToSpan(rows->key()));
+    RETURN_IF_ERROR(batch.WriteIfLarge());
+  }
+  RETURN_IF_ERROR(state_->ToResult(rows->status()));
+  batch.Delete(Family::kFrames, sessions_key);
+  batch.Delete(Family::kPacks, pack_key);
+  return batch.Write();
+}
+
+Result<void> IndexTable::PutSegment(const SegmentId& id, const SegmentRow& row) {
+  Batch batch(*state_);
+  batch.Put(Family::kSegments, id.bytes(), row.Encode());
+  return batch.Write();
+}
+
+Result<void> IndexTable::DropSegment(const SegmentId& id) {
+  Batch batch(*state_);
+  batch.Delete(Family::kSegments, id.bytes());
+  return batch.Write();
+}
+
+Result<void> IndexTable::Flush() {
+  rocksdb::FlushOptions options;
+  return state_->ToResult(state_->db->Flush(options, state_->families));
+}
+
+Result<void> IndexTable::BeginBulk() { return state_->SetCompactions(false); }
+
+Result<void> IndexTable::EndBulk(const Clock& clock, const std::stop_token& stop) {
+  RETURN_IF_ERROR(Flush());
+  RETURN_IF_ERROR(state_->SetCompactions(true));
+  for (const Family family : {Family::kBlobs, Family::kFrames}) {
+    // Each file at level 0 is asked in each look-up. Merging ends by itself, or when it fails.
+    constexpr uint64_t kFilesEnough = 8;
+    while (state_->FilesAtLevel0(family) > kFilesEnough && state_->IsMerging(family)) {
+      if (!clock.Sleep(std::chrono::milliseconds(20), stop)) return {};
+    }
+  }
+  return {};
+}
+
+}  // namespace cairn

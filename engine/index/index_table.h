@@ -1,0 +1,63 @@
+// The rows of the derived copy in a RocksDB of their own. Private to engine/index.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "engine/index/index.h"
+#include "engine/index/index_rows.h"
+
+namespace cairn {
+
+// Reads and writes are safe for concurrent use. There is no log of writes: what is not flushed goes with the process,
+// and what a crash leaves is the state after some write, with none of the later ones (the column families are flushed
+// together). Each write leaves every blob row covered by a frame row, so that a pack's rows can be found and removed.
+// Errors: kCorrupt where the copy is damaged; kNoSpace and kIo name its folder.
+class IndexTable {
+ public:
+  struct Options {
+    std::string folder;
+    RepositoryId repository;
+    uint64_t memory_bytes = 0;  // of the block cache and the write buffers together
+    bool is_temporary = false;  // nobody reads it after this process
+  };
+  // kCorrupt also where the copy is of another repository or layout: remove the folder, and open again.
+  static Result<std::unique_ptr<IndexTable>> Open(const Options& options);
+  ~IndexTable();
+
+  using EachPlace = std::function<void(const BlobPlace&)>;
+  Result<void> Places(const BlobId& id, const EachPlace& each) const;
+  using EachBlobRow = std::function<Result<void>(const index_rows::BlobRow&)>;
+  Result<void> ForEachBlobRow(const EachBlobRow& each) const;  // by id, then by pack number
+  Result<IndexedFrame> Frame(uint32_t pack, uint32_t frame) const;
+  Result<std::vector<IndexedFrame>> Frames(uint32_t pack) const;
+  using EachPack = std::function<void(uint32_t number, const index_rows::PackRow&)>;
+  Result<void> ForEachPack(const EachPack& each) const;
+  using EachSegment = std::function<void(const SegmentId&, const index_rows::SegmentRow&)>;
+  Result<void> ForEachSegment(const EachSegment& each) const;
+  Result<uint32_t> NextNumber() const;
+
+  // The row of the pack is complete, and written, last. `sessions` are what pack.frames[].session counts in.
+  Result<index_rows::PackRow> PutPack(uint32_t number, const SegmentPack& pack, std::span<const PackSession> sessions);
+  Result<void> DropPack(uint32_t number);
+  Result<void> PutSegment(const SegmentId& id, const index_rows::SegmentRow& row);
+  Result<void> DropSegment(const SegmentId& id);
+  Result<void> Flush();  // on return what was written before survives
+
+  // While many packs are put nothing is merged; EndBulk waits until it is, or until stop is asked for.
+  Result<void> BeginBulk();
+  Result<void> EndBulk(const Clock& clock, const std::stop_token& stop);
+
+ private:
+  struct State;  // what is RocksDB's
+  class Batch;
+  explicit IndexTable(std::unique_ptr<State> state);
+  Result<void> CheckCopy(const RepositoryId& repository, bool is_new);
+  const std::unique_ptr<State> state_;
+};
+
+}  // namespace cairn

@@ -1,0 +1,78 @@
+// Index over one table. Private to engine/index.
+#pragma once
+
+#include <atomic>
+#include <unordered_set>
+
+#include "engine/index/copy_folder.h"
+#include "engine/index/frame_cache.h"
+#include "engine/index/index.h"
+#include "engine/index/index_table.h"
+#include "engine/index/pack_set.h"
+
+namespace cairn {
+
+class LocalIndex final : public Index {
+ public:
+  LocalIndex(const IndexOptions& options, std::unique_ptr<CopyFolder> folder);
+  Result<void> OpenTable();
+
+  Result<void> Sync(std::vector<SegmentId> listed, const LoadSegment& load, const JobContext& context) override;
+  Result<void> AddPack(const SegmentPack& pack, const std::vector<PackSession>& sessions) override;
+  void DropAddedPacks() override { packs_.DropAdded(); }
+  void SetTombstones(const std::vector<PackName>& packs) override { packs_.SetTombstones(packs); }
+
+  Result<std::optional<uint32_t>> FindForWriter(const BlobId& id) override;
+  Result<std::vector<BlobLocation>> Find(const BlobId& id) override;
+  std::vector<IndexedPack> Packs() override { return packs_.Sorted(); }
+  std::optional<IndexedPack> FindPack(const PackName& name) override { return packs_.Find(name); }
+  Result<std::vector<IndexedFrame>> Frames(uint32_t pack_number) override;
+  Result<void> ForEachBlob(const EachBlob& each) override;
+  std::vector<std::pair<PackName, SegmentId>> Removed() override { return removed_; }
+  uint64_t blob_count() override { return packs_.blob_count(); }
+  bool is_private() const override { return folder_->is_private(); }
+
+ private:
+  struct Listing;  // what the segments of one listing say together
+
+  // Sync.
+  Result<void> SyncOnce(const std::vector<SegmentId>& listed, const LoadSegment& load, const JobContext& context);
+  // Takes the rows of listed segments into `listing`; gives those that the copy lacks, and drops those not listed.
+  Result<std::vector<SegmentId>> ReadKnown(const std::vector<SegmentId>& listed, Listing& listing);
+  Result<void> LoadAll(const std::vector<SegmentId>& missing, const LoadSegment& load, const JobContext& context,
+                       Listing& listing);
+  Result<void> LoadOne(const SegmentId& id, const LoadSegment& load, Listing& listing);
+  Result<void> ReloadUnresolved(const LoadSegment& load, const JobContext& context, Listing& listing);
+  Result<void> Settle(Listing& listing);
+  Result<void> MakeAnew(Log& log);
+  void WriteNotes(Log& log);
+
+  // Puts the rows of a pack where they are not there; its number.
+  Result<uint32_t> Store(const SegmentPack& pack, std::span<const PackSession> sessions);
+  Result<std::shared_ptr<const IndexedFrame>> CachedFrame(uint32_t pack, uint32_t frame);
+  Result<BlobLocation> Locate(const BlobId& id, const IndexedPack& pack, const BlobPlace& place);
+  bool IsRetired(uint32_t pack, uint32_t frame) const {
+    return !retired_.empty() && retired_.contains(static_cast<uint64_t>(pack) << 32 | frame);
+  }
+  // Remembers that the copy is damaged, where this says so: the next Sync, or the next process, makes it anew.
+  template <class T>
+  Result<T> Noting(Result<T> result) {
+    if (!result && result.error().code() == ErrorCode::kCorrupt) NoteDamage();
+    return result;
+  }
+  void NoteDamage();
+
+  const IndexOptions options_;
+  const std::unique_ptr<CopyFolder> folder_;
+  std::unique_ptr<IndexTable> table_;  // goes before its folder does
+  PackSet packs_;
+  FrameCache frames_;
+  std::atomic<bool> damaged_ = false;
+  // Only Open and Sync change these.
+  bool may_copy_shared_ = true;
+  std::unordered_set<uint64_t> retired_;  // pack number << 32 | frame
+  std::vector<std::pair<PackName, SegmentId>> removed_;
+  std::vector<std::string> notes_;  // for the log of the next Sync
+};
+
+}  // namespace cairn

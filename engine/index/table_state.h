@@ -1,0 +1,41 @@
+// How RocksDB is opened, and what it says in our words. Only for index_table.cc and table_state.cc: its own headers are
+// seen here.
+#pragma once
+
+#include <rocksdb/db.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/index/index_table.h"
+
+namespace cairn {
+
+// Column families, in the order of IndexTable::State::families.
+enum class Family : size_t { kDefault, kBlobs, kPacks, kFrames, kSegments };
+
+struct IndexTable::State {
+  static Result<std::unique_ptr<State>> Open(const Options& options, bool* is_new);
+  State() = default;
+  ~State();
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  static rocksdb::ReadOptions ScanOptions();  // of a walk over a whole family
+  rocksdb::ColumnFamilyHandle* family(Family which) const { return families[static_cast<size_t>(which)]; }
+  std::unique_ptr<rocksdb::Iterator> NewIterator(const rocksdb::ReadOptions& options, Family which) const;
+  // A row that has to be there: kCorrupt where it is not.
+  Result<void> Get(Family which, const rocksdb::Slice& key, rocksdb::PinnableSlice* value) const;
+  Result<void> SetCompactions(bool on);
+  uint64_t FilesAtLevel0(Family which) const;
+  bool IsMerging(Family which) const;  // or is about to
+  Result<void> ToResult(const rocksdb::Status& status) const { return ToResult(status, folder); }
+  static Result<void> ToResult(const rocksdb::Status& status, const std::string& folder);
+
+  std::string folder;
+  std::unique_ptr<rocksdb::DB> db;
+  std::vector<rocksdb::ColumnFamilyHandle*> families;  // owned by db, given back before it goes
+};
+
+}  // namespace cairn

@@ -1,0 +1,232 @@
+#include "engine/jobs/backup.h"
+
+#include <algorithm>
+
+#include "engine/jobs/item_backup.h"
+
+namespace cairn {
+namespace {
+
+constexpr unsigned kFencedTriesMax = 5;
+
+// The newest snapshot of the same host and paths, as restic and borg users expect a parent to be found.
+const LoadedSnapshot* FindParent(const SnapshotSet& set, const BackupOptions& options,
+                                 const std::vector<std::unique_ptr<Source>>& sources) {
+  const LoadedSnapshot* parent = nullptr;
+  for (const LoadedSnapshot& snapshot : set.snapshots) {
+    if (!snapshot.opened) continue;
+    if (options.parent) {
+      if (snapshot.id == *options.parent) return &snapshot;
+      continue;
+    }
+    if (snapshot.inner.host != options.host || snapshot.inner.items.size() != sources.size()) continue;
+    bool same = true;
+    for (size_t i = 0; i < sources.size(); ++i) {
+      const SnapshotItem& item = snapshot.inner.items[i];
+      same = same && item.kind == sources[i]->kind() && item.paths == sources[i]->paths();
+    }
+    if (same) parent = &snapshot;  // ascending by time
+  }
+  return parent;
+}
+
+ChunkerSettings SettingsFor(const Keyring& keyring, SourceKind kind) {
+  for (const ChunkerSettings& settings : keyring.sealed_part().chunkers) {
+    if (settings.source == kind) return settings;
+  }
+  return {kind, 2, 512 * 1024, 1024 * 1024, 8 * 1024 * 1024};
+}
+
+// One try: a session from its first put to its commit.
+class BackupRun {
+ public:
+  BackupRun(const JobContext& context, Repository& repository, std::vector<std::unique_ptr<Source>>& sources,
+            const BackupOptions& options, const FindingSink& findings, FileSystem& files)
+      : context_(context),
+        repository_(repository),
+        sources_(sources),
+        options_(options),
+        findings_(findings),
+        files_(files) {}
+
+  Result<BackupReport> Run() {
+    const WireTime start = ToWireTime(context_.clock.Now());
+    context_.progress.SetPhase("loading the index");
+    ASSIGN_OR_RETURN(index_, repository_.LoadIndex(context_));
+    ASSIGN_OR_RETURN(set_, LoadSnapshots(repository_, context_, findings_));
+    parent_ = FindParent(set_, options_, sources_);
+    if (options_.parent && parent_ == nullptr) {
+      return MakeError(ErrorCode::kNotFound, "there is no parent snapshot {}", options_.parent->ToHex());
+    }
+    if (parent_ != nullptr) report_.parent = parent_->id;
+    if (!options_.dry_run) {
+      ASSIGN_OR_RETURN(
+          session_,
+          WriteSession::Begin(repository_, *index_, context_,
+                              {.purpose = SessionPurpose::kBackup, .compression = options_.compression}, findings_));
+      target_ = MakeSessionTarget(*session_);
+    } else {
+      target_ = MakeDryRunTarget(repository_, *index_, dry_totals_);
+    }
+    context_.progress.SetPhase("backing up");
+    auto committed = RunItems(start);
+    if (committed) return std::move(report_);
+    if (session_ != nullptr && committed.error().code() != ErrorCode::kFenced) {
+      // What was put stays, and the next run finds it.
+      IgnoreError(session_->Abandon(), "the first error is the one to tell");
+    }
+    return std::move(committed).error();
+  }
+
+ private:
+  Result<void> RunItems(const WireTime& start) {
+    SnapshotInner snapshot;
+    for (auto& source : sources_) {
+      ASSIGN_OR_RETURN(ItemResult result, RunItem(*source));
+      AddToReport(result);
+      snapshot.items.push_back(std::move(result.item));
+    }
+    for (auto& source : sources_) RETURN_IF_ERROR(source->Finish());
+    const SnapshotTotals& totals = report_.totals;
+    if (totals.files + totals.folders + totals.others == 0 && report_.items_unread > 0) {
+      return MakeError(ErrorCode::kNotFound, "nothing could be read: there is no snapshot");
+    }
+    if (options_.dry_run) {
+      report_.totals.bytes_new = dry_totals_.bytes_new;
+      report_.blobs_new = dry_totals_.blobs_new;
+      report_.data_blobs_new = dry_totals_.data_blobs_new;
+      return {};
+    }
+    return Commit(std::move(snapshot), start);
+  }
+
+  Result<ItemResult> RunItem(Source& source) {
+    const std::string key = FileCacheKey(options_.host, source.kind(), source.paths());
+    auto cache = FileCacheReader::Open(files_, repository_.cache(), key);
+    KnownEntries known;
+    std::unique_ptr<BlobReader> reader;
+    if (repository_.keyring().rights().Has(Rights::kMetadataKey)) {
+      reader = std::make_unique<BlobReader>(repository_, *index_, context_, context_.limits.memory_bytes / 16,
+                                            FindingSink());
+      known.blobs = reader.get();
+    }
+    if (cache != nullptr && !options_.parent) {
+      known.cache = cache.get();
+      ASSIGN_OR_RETURN(known.cache_is_trusted, Trusts(cache->snapshot()));
+    } else if (parent_ != nullptr && reader != nullptr) {
+      known.parent_root = ParentRoot(source);
+      ASSIGN_OR_RETURN(known.parent_is_trusted, Trusts(parent_->id));
+    }
+    std::unique_ptr<FileCacheWriter> next;
+    if (!options_.dry_run && source.kind() == ItemKind::kFiles) {
+      next = std::make_unique<FileCacheWriter>(files_, repository_.cache(), context_.random, key);
+    }
+    ASSIGN_OR_RETURN(const Secret32* chunking_key, repository_.keyring().chunking_key());
+    ItemBackup item(context_, *target_, source, SettingsFor(repository_.keyring(), source.chunking()),
+                    chunking_key->bytes(), known, next.get(), options_.force, findings_);
+    ASSIGN_OR_RETURN(ItemResult result, item.Run());
+    if (const auto command = source.command_line()) {
+      auto sink = target_->NewSink(context_.limits.frame_bytes_files);
+      ASSIGN_OR_RETURN(const BlobId id, sink->AddBlob(BlobKind::kData, *command));
+      RETURN_IF_ERROR(sink->Finish());
+      result.item.command_line = BlobReference{id, static_cast<uint32_t>(command->size())};
+    }
+    if (next != nullptr) next_caches_.push_back(std::move(next));
+    return result;
+  }
+
+  Result<bool> Trusts(const SnapshotId& snapshot) {
+    if (session_ == nullptr) return true;  // a dry run commits nothing
+    return session_->ParentIsTrusted(snapshot);
+  }
+
+  std::optional<BlobId> ParentRoot(const Source& source) const {
+    for (const SnapshotItem& item : parent_->inner.items) {
+      if (item.kind == source.kind() && item.name == source.name()) return item.root;
+    }
+    return std::nullopt;
+  }
+
+  void AddToReport(const ItemResult& result) {
+    report_.totals.files += result.totals.files;
+    report_.totals.folders += result.totals.folders;
+    report_.totals.others += result.totals.others;
+    report_.totals.bytes += result.totals.bytes;
+    report_.files_new += result.files_new;
+    report_.files_changed += result.files_changed;
+    report_.files_unchanged += result.files_unchanged;
+    report_.bytes_read += result.bytes_read;
+    report_.items_unread += result.item.unread_nodes;
+  }
+
+  Result<void> Commit(SnapshotInner snapshot, const WireTime& start) {
+    context_.progress.SetPhase("committing");
+    RETURN_IF_ERROR(session_->Flush());
+    const WriteTotals& written = session_->totals();
+    report_.blobs_new = written.blobs_new;
+    report_.data_blobs_new = written.data_blobs_new;
+    report_.resumed_bytes = written.bytes_adopted;
+    report_.totals.bytes_new = written.bytes_new;
+    report_.totals.bytes_stored = written.bytes_stored;
+    snapshot.host = options_.host;
+    snapshot.user = options_.user;
+    snapshot.program = options_.program;
+    snapshot.start = options_.time.value_or(start);
+    snapshot.end = options_.time ? *options_.time : ToWireTime(context_.clock.Now());
+    snapshot.offset_minutes = context_.clock.OffsetMinutes(context_.clock.Now());
+    snapshot.zone = context_.clock.ZoneName();
+    snapshot.snapshot_class = options_.snapshot_class;
+    snapshot.parent = report_.parent;
+    snapshot.description = options_.description;
+    snapshot.tags = options_.tags;
+    std::ranges::sort(snapshot.tags);
+    const auto repeated = std::ranges::unique(snapshot.tags);
+    snapshot.tags.erase(repeated.begin(), repeated.end());
+    snapshot.totals = report_.totals;
+    const SlotHeads heads = HeadsOfSlot(set_, repository_.keyring().slot());
+    ASSIGN_OR_RETURN(report_.id, session_->Commit(snapshot, heads.heads, heads.counter_next));
+    for (auto& cache : next_caches_) cache->Commit(*report_.id);
+    return {};
+  }
+
+  const JobContext& context_;
+  Repository& repository_;
+  std::vector<std::unique_ptr<Source>>& sources_;
+  const BackupOptions& options_;
+  const FindingSink& findings_;
+  FileSystem& files_;
+  BackupReport report_;
+  std::unique_ptr<Index> index_;
+  SnapshotSet set_;
+  const LoadedSnapshot* parent_ = nullptr;
+  std::unique_ptr<WriteSession> session_;
+  DryRunTotals dry_totals_;
+  std::unique_ptr<BlobTarget> target_;
+  std::vector<std::unique_ptr<FileCacheWriter>> next_caches_;
+};
+
+}  // namespace
+
+Result<BackupReport> RunBackup(const JobContext& context, Repository& repository,
+                               std::vector<std::unique_ptr<Source>> sources, const BackupOptions& options,
+                               FindingSink findings) {
+  const bool can_read_again =
+      std::ranges::all_of(sources, [](const auto& source) { return source->kind() != ItemKind::kStream; });
+  for (unsigned fenced = 0;; ++fenced) {
+    auto report = BackupRun(context, repository, sources, options, findings, repository.cache().files()).Run();
+    if (report) {
+      report->fenced_times = fenced;
+      return report;
+    }
+    if (report.error().code() != ErrorCode::kFenced) return report;
+    if (!can_read_again) {
+      return std::move(report).While(
+          "what came through the stream cannot be read again, so there is no snapshot of it "
+          "(nothing that was there before is lost; run it again)");
+    }
+    if (fenced + 1 == kFencedTriesMax) return report;
+    context.log.Warning("{}; beginning anew", report.error().message());
+  }
+}
+
+}  // namespace cairn

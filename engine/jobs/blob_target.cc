@@ -1,0 +1,92 @@
+#include "engine/jobs/blob_target.h"
+
+namespace cairn {
+namespace {
+
+class SessionSink : public AddingSink {
+ public:
+  explicit SessionSink(std::unique_ptr<BlobWriter> writer) : writer_(std::move(writer)) {}
+  Result<BlobWriter::Added> Add(BlobKind kind, ByteSpan plain) override { return writer_->Add(kind, plain); }
+  Result<void> Finish() override { return writer_->Finish(); }
+  Digest MetadataHash(std::string_view label, std::initializer_list<ByteSpan> parts) const override {
+    return writer_->MetadataHash(label, parts);
+  }
+
+ private:
+  std::unique_ptr<BlobWriter> writer_;
+};
+
+class SessionTarget : public BlobTarget {
+ public:
+  explicit SessionTarget(WriteSession& session) : session_(session) {}
+  std::unique_ptr<AddingSink> NewSink(uint64_t frame_bytes) override {
+    return std::make_unique<SessionSink>(session_.NewBlobWriter(frame_bytes));
+  }
+  Result<bool> Knows(const BlobId& id) override { return session_.Knows(id); }
+
+ private:
+  WriteSession& session_;
+};
+
+class DryRunTarget : public BlobTarget {
+ public:
+  DryRunTarget(const Repository& repository, Index& index, DryRunTotals& totals)
+      : repository_(repository), index_(index), totals_(totals) {}
+  std::unique_ptr<AddingSink> NewSink(uint64_t frame_bytes) override;
+  Result<bool> Knows(const BlobId& id) override {
+    {
+      const std::lock_guard lock(mutex_);
+      if (seen_.contains(id)) return true;
+    }
+    ASSIGN_OR_RETURN(const auto length, index_.FindForWriter(id));
+    return length.has_value();
+  }
+  Result<BlobWriter::Added> Add(BlobKind kind, ByteSpan plain) {
+    const BlobId id = repository_.hasher().Compute(kind, plain);
+    ASSIGN_OR_RETURN(const bool known, Knows(id));
+    if (known) return BlobWriter::Added{id, false};
+    {
+      const std::lock_guard lock(mutex_);
+      if (!seen_.insert(id).second) return BlobWriter::Added{id, false};
+    }
+    ++totals_.blobs_new;
+    if (kind == BlobKind::kData) ++totals_.data_blobs_new;
+    totals_.bytes_new += plain.size();
+    return BlobWriter::Added{id, true};
+  }
+  const Repository& repository() const { return repository_; }
+
+ private:
+  const Repository& repository_;
+  Index& index_;
+  DryRunTotals& totals_;
+  std::mutex mutex_;
+  std::unordered_set<BlobId> seen_;  // guarded by mutex_
+};
+
+class DryRunSink : public AddingSink {
+ public:
+  explicit DryRunSink(DryRunTarget& target) : target_(target) {}
+  Result<BlobWriter::Added> Add(BlobKind kind, ByteSpan plain) override { return target_.Add(kind, plain); }
+  Result<void> Finish() override { return {}; }
+  Digest MetadataHash(std::string_view label, std::initializer_list<ByteSpan> parts) const override {
+    return target_.repository().hasher().MetadataHash(label, parts);
+  }
+
+ private:
+  DryRunTarget& target_;
+};
+
+std::unique_ptr<AddingSink> DryRunTarget::NewSink(uint64_t) { return std::make_unique<DryRunSink>(*this); }
+
+}  // namespace
+
+std::unique_ptr<BlobTarget> MakeSessionTarget(WriteSession& session) {
+  return std::make_unique<SessionTarget>(session);
+}
+
+std::unique_ptr<BlobTarget> MakeDryRunTarget(const Repository& repository, Index& index, DryRunTotals& totals) {
+  return std::make_unique<DryRunTarget>(repository, index, totals);
+}
+
+}  // namespace cairn

@@ -1,0 +1,304 @@
+#include "engine/jobs/check.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <map>
+#include <set>
+
+#include "engine/env/byte_budget.h"
+#include "engine/jobs/object_check.h"
+#include "engine/jobs/pack_check.h"
+#include "engine/jobs/reachability.h"
+#include "engine/tree/list_reader.h"
+#include "engine/tree/tree_walker.h"
+
+namespace cairn {
+namespace {
+
+class CheckRun {
+ public:
+  CheckRun(const JobContext& context, Repository& repository, const CheckOptions& options, FindingSink findings)
+      : context_(context), repository_(repository), options_(options), findings_(std::move(findings)) {}
+
+  Result<CheckReport> Run() {
+    context_.progress.SetPhase("checking objects");
+    const FindingSink tell = [this](const Finding& finding) { Tell(finding); };
+    ASSIGN_OR_RETURN(const ObjectCounts counts, CheckObjects(context_, repository_, tell));
+    report_.configs = counts.configs;
+    report_.keys = counts.keys;
+    report_.segments = counts.segments;
+    // Snapshots before the index: what a snapshot needs was indexed before it was committed.
+    ASSIGN_OR_RETURN(set_, LoadSnapshots(repository_, context_, tell));
+    for (const std::string& text : set_.unexplained) {
+      Tell({Finding::Severity::kDamage, ErrorCode::kNotFound, "snapshots/", text});
+    }
+    ASSIGN_OR_RETURN(index_, repository_.LoadIndex(context_, [](const SegmentId&, const Error&) {}));
+    RETURN_IF_ERROR(ChooseSnapshots());
+    RETURN_IF_ERROR(ComparePacks());
+    if (repository_.keyring().rights().Has(Rights::kMetadataKey)) {
+      RETURN_IF_ERROR(CheckReachable());
+    } else {
+      Tell({Finding::Severity::kNote, ErrorCode::kNoRight, "snapshots/",
+            "this key's role cannot open trees: what the snapshots need was not followed"});
+    }
+    if (options_.data != CheckOptions::Data::kNone) RETURN_IF_ERROR(CheckData());
+    if (!bad_.empty()) RETURN_IF_ERROR(NameFiles());
+    return std::move(report_);
+  }
+
+ private:
+  void Tell(const Finding& finding) {
+    const std::lock_guard lock(mutex_);
+    switch (finding.severity) {
+      case Finding::Severity::kDamage:
+        ++report_.damages;
+        break;
+      case Finding::Severity::kWarning:
+        ++report_.warnings;
+        break;
+      case Finding::Severity::kNote:
+        ++report_.notes;
+        break;
+    }
+    if (findings_) findings_(finding);
+  }
+
+  Result<void> ChooseSnapshots() {
+    for (const LoadedSnapshot& snapshot : set_.snapshots) {
+      if (!options_.snapshot || snapshot.id == *options_.snapshot) chosen_.push_back(&snapshot);
+    }
+    report_.snapshots = chosen_.size();
+    if (options_.snapshot && chosen_.empty()) {
+      return MakeError(ErrorCode::kNotFound, "there is no snapshot {}", options_.snapshot->ToHex());
+    }
+    return {};
+  }
+
+  // Every pack of the index is on the store, with its size.
+  Result<void> ComparePacks() {
+    context_.progress.SetPhase("comparing packs with the index");
+    std::map<PackName, uint64_t> there;
+    for (const std::string_view prefix : {kDataPrefix, kMetaPrefix}) {
+      RETURN_IF_ERROR(repository_.store().List(prefix, [&](const ObjectInfo& info) -> Result<void> {
+        const ParsedName parsed = ParseObjectName(info.name.text());
+        if (parsed.kind == ParsedName::Kind::kPack) there.emplace(parsed.pack, info.size);
+        return {};
+      }));
+    }
+    std::vector<IndexedPack> missing;
+    for (const IndexedPack& pack : index_->Packs()) {
+      ++report_.packs;
+      const auto found = there.find(pack.name);
+      if (found == there.end()) {
+        missing.push_back(pack);
+        continue;
+      }
+      if (found->second != pack.size) {
+        SetBad(pack, Corrupt("it has {} bytes, the index says {}", found->second, pack.size));
+      }
+      there.erase(found);
+    }
+    if (!missing.empty()) {
+      // A prune beside this check may have removed them since the index was read.
+      RETURN_IF_ERROR(repository_.SyncIndex(*index_, context_, [](const SegmentId&, const Error&) {}));
+      for (const IndexedPack& pack : missing) {
+        const auto now = index_->FindPack(pack.name);
+        if (!now || repository_.store().Stat(PackObjectName(pack.kind, pack.name))) continue;
+        SetBad(*now, MakeError(ErrorCode::kNotFound, "the index names it, and it is not there"));
+      }
+    }
+    for (const auto& [name, size] : there) {
+      if (index_->FindPack(name)) continue;
+      ++report_.unused_packs;
+    }
+    return {};
+  }
+
+  void SetBad(const IndexedPack& pack, const Error& error) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!bad_packs_.insert(pack.name).second) return;
+    }
+    Tell({Finding::Severity::kDamage, error.code(), PackObjectName(pack.kind, pack.name).text(), error.message()});
+  }
+
+  // Everything that the snapshots need is in the index; metadata is read on the way.
+  Result<void> CheckReachable() {
+    context_.progress.SetPhase("following what the snapshots need");
+    needed_ = std::make_unique<IdSorter>(repository_.cache().folder(), context_.limits.memory_bytes / 8);
+    BlobReader reader(repository_, *index_, context_, context_.limits.memory_bytes / 8,
+                      [this](const Finding& finding) { Tell(finding); });
+    RETURN_IF_ERROR(MarkReachable(
+        context_, reader, chosen_, *needed_,
+        [this](const LoadedSnapshot& snapshot, const std::string& path, const Error& error) -> Result<void> {
+          Tell({Finding::Severity::kDamage, error.code(), fmt::format("snapshot {}:/{}", snapshot.id.Short(), path),
+                error.message()});
+          return {};
+        }));
+    RETURN_IF_ERROR(needed_->StartReading());
+    for (;;) {
+      ASSIGN_OR_RETURN(const std::optional<BlobId> id, needed_->Next());
+      if (!id) return {};
+      ++report_.blobs_needed;
+      ASSIGN_OR_RETURN(const std::vector<BlobLocation> locations, index_->Find(*id));
+      const bool somewhere = std::ranges::any_of(
+          locations, [&](const BlobLocation& location) { return !bad_packs_.contains(location.pack.name); });
+      for (const BlobLocation& location : locations) needed_packs_.insert(location.pack.number);
+      if (somewhere) continue;
+      bad_.Add(*id);
+      // Where a pack is missing or short, the pack was told already.
+      if (locations.empty()) {
+        Tell({Finding::Severity::kDamage, ErrorCode::kNotFound, "blob " + id->ToHex(),
+              "a snapshot needs it, and no pack of the index has it"});
+      }
+    }
+  }
+
+  // --- data ---
+
+  std::vector<IndexedPack> ChoosePacks() {
+    std::vector<IndexedPack> packs;
+    for (const IndexedPack& pack : index_->Packs()) {
+      if (!options_.snapshot || needed_packs_.contains(pack.number)) packs.push_back(pack);
+    }
+    using Data = CheckOptions::Data;
+    if (options_.data == Data::kPart) {
+      std::vector<IndexedPack> part;
+      for (size_t i = options_.part - 1; i < packs.size(); i += options_.parts) part.push_back(packs[i]);
+      return part;
+    }
+    if (options_.data == Data::kAll) return packs;
+    uint64_t bytes = options_.bytes;
+    if (options_.data == Data::kPercent) {
+      uint64_t all = 0;
+      for (const IndexedPack& pack : packs) all += pack.size;
+      bytes = static_cast<uint64_t>(static_cast<double>(all) * options_.percent / 100);
+    }
+    for (size_t i = packs.size(); i > 1; --i) std::swap(packs[i - 1], packs[context_.random.Below(i)]);
+    std::vector<IndexedPack> sample;
+    for (uint64_t taken = 0; taken < bytes && sample.size() < packs.size();) {
+      taken += packs[sample.size()].size;
+      sample.push_back(packs[sample.size()]);
+    }
+    return sample;
+  }
+
+  Result<void> CheckData() {
+    context_.progress.SetPhase("reading packs");
+    const std::vector<IndexedPack> packs = ChoosePacks();
+    context_.progress.items_total = packs.size();
+    context_.progress.items_done = 0;
+    for (const IndexedPack& pack : packs) context_.progress.bytes_total += pack.size;
+    BlobReader reader(repository_, *index_, context_, 0, FindingSink());
+    ByteBudget budget(context_.limits.memory_bytes / 4);
+    std::condition_variable done;
+    size_t running = 0;
+    Result<void> result;
+    for (const IndexedPack& pack : packs) {
+      result = budget.Acquire(pack.size, context_.stop);
+      if (!result) break;
+      {
+        const std::lock_guard lock(mutex_);
+        ++running;
+      }
+      context_.executor.Submit([&, pack] {
+        CheckOnePack(pack, reader);
+        budget.Release(pack.size);
+        const std::lock_guard lock(mutex_);
+        --running;
+        done.notify_all();
+      });
+    }
+    std::unique_lock lock(mutex_);
+    done.wait(lock, [&] { return running == 0; });
+    return result;
+  }
+
+  void CheckOnePack(const IndexedPack& pack, BlobReader& reader) {
+    if (context_.stop.stop_requested()) return;
+    auto frames = index_->Frames(pack.number);
+    if (!frames) {
+      Tell({Finding::Severity::kDamage, frames.error().code(), "index", frames.error().message()});
+      return;
+    }
+    bool ids_checked = false;
+    const PackVerdict verdict = CheckPack(repository_, pack, *frames, reader, &ids_checked);
+    bool known = false;
+    {
+      const std::lock_guard lock(mutex_);
+      ++report_.packs_read;
+      report_.bytes_read += pack.size;
+      if (pack.kind == BlobKind::kData) report_.ids_checked = ids_checked;
+      known = bad_packs_.contains(pack.name);
+    }
+    ++context_.progress.items_done;
+    context_.progress.bytes_done += pack.size;
+    if (!verdict.error) return;
+    const std::string object = PackObjectName(pack.kind, pack.name).text();
+    if (!known) Tell({Finding::Severity::kDamage, verdict.error->code(), object, verdict.error->message()});
+    for (const uint32_t number : verdict.bad_frames) {
+      for (const BlobEntry& blob : (*frames)[number].entry->blobs) bad_.Add(blob.id);
+    }
+  }
+
+  // Which files does the damage hit? A walk through the trees, only when there is some.
+  Result<void> NameFiles() {
+    if (!repository_.keyring().rights().Has(Rights::kMetadataKey)) return {};
+    context_.progress.SetPhase("naming the files that are hit");
+    BlobReader reader(repository_, *index_, context_, context_.limits.memory_bytes / 8, FindingSink());
+    for (const LoadedSnapshot* snapshot : chosen_) {
+      TreeVisitor visitor;
+      visitor.each = [&](const TreePath& path, const Node& node) -> Result<bool> {
+        if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted");
+        if (IsHit(reader, node)) {
+          Tell({Finding::Severity::kWarning, ErrorCode::kCorrupt,
+                fmt::format("snapshot {}:/{}", snapshot->id.Short(), PathForPeople(path)),
+                "bytes of it are in damaged packs"});
+        }
+        return true;
+      };
+      visitor.failed = [](const TreePath&, const Error&) -> Result<void> { return {}; };  // told before
+      for (const SnapshotItem& item : snapshot->inner.items) {
+        RETURN_IF_ERROR(WalkTree(reader, item.root, {}, visitor));
+      }
+    }
+    return {};
+  }
+
+  bool IsHit(BlobReader& reader, const Node& node) const {
+    const bool attribute_hit = std::ranges::any_of(
+        node.attributes, [&](const Attribute& attribute) { return attribute.blob && bad_.Has(attribute.blob->id); });
+    if (attribute_hit) return true;
+    if (!node.content) return false;
+    bool hit = false;
+    auto walked =
+        ForEachEntry(reader, *node.content, 0, UINT64_MAX, [&](uint64_t, const ListEntry& entry) -> Result<void> {
+          hit = hit || (entry.type != ListEntry::Type::kHole && bad_.Has(entry.id));
+          return {};
+        });
+    return hit || !walked;
+  }
+
+  const JobContext& context_;
+  Repository& repository_;
+  const CheckOptions options_;
+  const FindingSink findings_;
+  std::mutex mutex_;
+  CheckReport report_;  // guarded by mutex_ while packs are read
+  SnapshotSet set_;
+  std::vector<const LoadedSnapshot*> chosen_;
+  std::unique_ptr<Index> index_;
+  std::set<PackName> bad_packs_;
+  std::set<uint32_t> needed_packs_;
+  BadBlobs bad_;
+  std::unique_ptr<IdSorter> needed_;
+};
+
+}  // namespace
+
+Result<CheckReport> RunCheck(const JobContext& context, Repository& repository, const CheckOptions& options,
+                             FindingSink findings) {
+  return CheckRun(context, repository, options, std::move(findings)).Run();
+}
+
+}  // namespace cairn

@@ -1,0 +1,38 @@
+// Check: is everything there, and is it what was written?
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/repo/repository.h"
+#include "engine/repo/snapshot_store.h"
+
+namespace cairn {
+
+struct CheckOptions {
+  // How many of the packs are read whole: none, all, a part n of t (1-based, by pack name), a share, or some bytes (at
+  // random).
+  enum class Data { kNone, kAll, kPart, kPercent, kBytes };
+  Data data = Data::kNone;
+  uint32_t part = 1, parts = 1;
+  double percent = 0;
+  uint64_t bytes = 0;
+  std::optional<SnapshotId> snapshot;  // only what this one needs
+};
+
+struct CheckReport {
+  uint64_t configs = 0, keys = 0, segments = 0, packs = 0, snapshots = 0;
+  uint64_t blobs_needed = 0;  // by the snapshots checked
+  uint64_t packs_read = 0, bytes_read = 0;
+  bool ids_checked = false;   // this role could open data blobs and compute their ids; else seals and sums only
+  uint64_t unused_packs = 0;  // in no segment: of a dead session; no damage
+  uint64_t damages = 0, warnings = 0, notes = 0;
+};
+
+// Damage is told as Findings, one for each object, blob or file that it hits: no more, no less. An Error means that the
+// check itself could not be made.
+Result<CheckReport> RunCheck(const JobContext& context, Repository& repository, const CheckOptions& options,
+                             FindingSink findings);
+
+}  // namespace cairn

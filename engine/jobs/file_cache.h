@@ -1,0 +1,117 @@
+// What this machine remembers of the entries of the last backup, so that unchanged ones are neither read nor looked up
+// in trees that a put-only key cannot open.
+#pragma once
+
+#include <list>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/env/file_system.h"
+#include "engine/repo/local_cache.h"
+#include "engine/source/sink.h"
+#include "engine/source/source.h"
+#include "repo-format/node.h"
+
+namespace cairn {
+
+// An entry as it was: its mark then, and the node that was stored for it.
+struct CachedEntry {
+  ChangeMark mark;
+  Node node;
+};
+
+// A file cache is a folder of block files of about 4 MiB below the repository's local cache, each with a check of its
+// own, and an index from folders (by a 64-bit hash of their path) to groups of entries in them. A pointer file makes a
+// new one valid at once, after the commit. A damaged block gives no entries: these files are read again.
+//
+// Entries of a folder are asked for in ascending order of names. One thread at a time.
+class FileCacheReader {
+ public:
+  // `key` names the item (host, paths, kind). Nothing where there is none.
+  static std::unique_ptr<FileCacheReader> Open(FileSystem& files, const LocalCache& cache, const std::string& key);
+
+  // The snapshot whose entries these are.
+  const SnapshotId& snapshot() const { return snapshot_; }
+
+  // Walks the entries of one folder in order of names, beside the source's.
+  class Folder {
+   public:
+    // The entry of this name, where it was there; names ascend from call to call.
+    std::optional<CachedEntry> Find(ByteSpan name);
+
+   private:
+    friend class FileCacheReader;
+    FileCacheReader* cache_ = nullptr;
+    std::vector<std::pair<uint32_t, uint32_t>> groups_;  // block, offset: those still to be read
+    size_t next_group_ = 0;
+    std::vector<std::pair<Bytes, CachedEntry>> entries_;
+    size_t next_entry_ = 0;
+    Bytes path_;
+  };
+  Folder OpenFolder(const TreePath& path);
+
+ private:
+  FileCacheReader(FileSystem& files, std::string folder) : files_(files), folder_(std::move(folder)) {}
+  bool LoadIndex();
+  std::shared_ptr<const Bytes> Block(uint32_t number);
+  bool ReadGroup(Folder& folder);
+
+  FileSystem& files_;
+  const std::string folder_;
+  SnapshotId snapshot_;
+  struct Place {
+    uint64_t path_hash = 0;
+    uint32_t block = 0, offset = 0;
+  };
+  std::vector<Place> places_;  // ascending by hash, then by the order of writing
+  std::list<std::pair<uint32_t, std::shared_ptr<const Bytes>>> recent_;  // a few blocks
+};
+
+// Writes the next cache while a backup runs. Safe for concurrent use: folders complete on any thread. Best effort:
+// after an error nothing more is written, and Commit keeps the old cache.
+class FileCacheWriter {
+ public:
+  FileCacheWriter(FileSystem& files, LocalCache& cache, const Random& random, std::string key);
+  ~FileCacheWriter();  // removes what was not committed
+
+  // Gathers the entries of one folder in order of names.
+  class Folder {
+   public:
+    explicit Folder(TreePath path) : path_(std::move(path)) {}
+    void Add(const ChangeMark& mark, const Node& node);
+
+   private:
+    friend class FileCacheWriter;
+    TreePath path_;
+    WireWriter group_;
+    uint64_t count_ = 0;
+  };
+  // Takes the gathered entries where they are many (about 1 MiB), or all of them when the folder is done.
+  void Take(Folder& folder, bool done);
+  // Makes it valid for this snapshot, and removes the old one.
+  void Commit(const SnapshotId& snapshot);
+
+ private:
+  void PutBlock();
+
+  FileSystem& files_;
+  LocalCache& cache_;
+  const std::string key_;
+  const std::string name_;    // of the folder of blocks
+  const std::string folder_;  // its path
+  std::mutex mutex_;
+  bool failed_ = false;
+  bool committed_ = false;
+  WireWriter block_;
+  uint32_t block_number_ = 0;
+  std::vector<std::tuple<uint64_t, uint32_t, uint32_t>> places_;
+};
+
+// Names an item for its cache: SHA-256 over host, kind and paths, in hex.
+std::string FileCacheKey(ByteSpan host, ItemKind kind, const std::vector<Bytes>& paths);
+
+}  // namespace cairn

@@ -1,0 +1,329 @@
+#include "engine/jobs/file_restorer.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <map>
+
+#include "engine/tree/list_reader.h"
+
+namespace cairn {
+namespace {
+
+constexpr size_t kWindowFiles = 4'096;
+constexpr size_t kWindowWants = 65'536;
+constexpr uint64_t kRangeBytesMax = 8 * kMiB;
+constexpr uint64_t kRangeGapMax = 64 * kKiB;  // cheaper to read over than to ask again
+
+}  // namespace
+
+struct FileRestorer::OpenFile {
+  FilePlan plan;
+  std::unique_ptr<SinkFile> file;
+  std::mutex mutex;      // one thread at a time writes a file
+  bool failed = false;   // guarded by mutex
+  uint64_t written = 0;  // guarded by mutex
+};
+
+struct FileRestorer::Fetch {
+  BlobLocation location;
+  std::vector<Want> wants;
+};
+
+struct FileRestorer::Range {
+  uint64_t offset = 0, size = 0;
+  std::vector<Fetch> fetches;
+};
+
+FileRestorer::FileRestorer(const JobContext& context, Repository& repository, Index& index, BlobReader& blobs,
+                           Sink& sink, const RestoreOptions& options, RestoreReport& report, FindingSink findings)
+    : context_(context),
+      repository_(repository),
+      index_(index),
+      blobs_(blobs),
+      sink_(sink),
+      options_(options),
+      report_(report),
+      findings_(std::move(findings)),
+      fetch_budget_(context.limits.memory_bytes / 4) {}
+
+FileRestorer::~FileRestorer() = default;
+
+Result<void> FileRestorer::Add(FilePlan plan) {
+  RETURN_IF_ERROR(PlanFile(std::move(plan)));
+  return files_.size() >= kWindowFiles || wants_.size() >= kWindowWants ? RunWindow() : Result<void>();
+}
+
+// Opens the file, makes its holes, and notes which blobs it needs.
+Result<void> FileRestorer::PlanFile(FilePlan plan) {
+  const size_t number = files_.size();
+  auto open = std::make_unique<OpenFile>();
+  open->plan = std::move(plan);
+  const Node& node = open->plan.node;
+  OpenFile& file = *open;
+  files_.push_back(std::move(open));
+  auto made = sink_.OpenFile(file.plan.path, node.size, file.plan.in_place);
+  if (!made) {
+    if (made.error().code() == ErrorCode::kNoSpace) return std::move(made).error();
+    FailFile(file, 0, node.size, made.error());
+    return {};
+  }
+  file.file = *std::move(made);
+  auto walked =
+      ForEachEntry(blobs_, *node.content, 0, UINT64_MAX, [&](uint64_t offset, const ListEntry& entry) -> Result<void> {
+        if (entry.type == ListEntry::Type::kHole) {
+          return file.file->MakeHole(offset, entry.length);
+        }
+        if (file.plan.in_place) {
+          ASSIGN_OR_RETURN(const bool there, IsThereAlready(file, offset, entry));
+          if (there) return {};
+        }
+        wants_.push_back({number, offset, entry.count, entry.id, static_cast<uint32_t>(entry.length)});
+        return {};
+      });
+  if (walked || walked.error().code() == ErrorCode::kInterrupted) return walked;
+  FailFile(file, 0, node.size, walked.error());
+  std::erase_if(wants_, [&](const Want& want) { return want.file == number; });
+  return {};
+}
+
+// Do the right bytes stand there already? Then nothing is fetched, and nothing written.
+Result<bool> FileRestorer::IsThereAlready(OpenFile& file, uint64_t offset, const ListEntry& entry) {
+  if (!repository_.hasher().Has(BlobKind::kData)) return false;
+  Bytes bytes(entry.length);
+  for (uint64_t i = 0; i < entry.count; ++i) {
+    auto got = file.file->ReadAt(offset + i * entry.length, bytes);
+    if (!got || *got != bytes.size()) return false;
+    if (repository_.hasher().Compute(BlobKind::kData, bytes) != entry.id) return false;
+  }
+  return true;
+}
+
+Result<void> FileRestorer::RunWindow() {
+  ASSIGN_OR_RETURN(const std::vector<Range> ranges, PlanFetches());
+  std::mutex mutex;
+  std::condition_variable done;
+  size_t running = 0;
+  Result<void> stopped;
+  const auto submit = [&](std::function<void()> task) {
+    {
+      const std::lock_guard lock(mutex);
+      ++running;
+    }
+    context_.executor.Submit([&, task = std::move(task)] {
+      task();
+      const std::lock_guard lock(mutex);
+      --running;
+      done.notify_all();
+    });
+  };
+  const auto wait = [&] {
+    std::unique_lock lock(mutex);
+    done.wait(lock, [&] { return running == 0; });
+  };
+  for (const Range& range : ranges) {
+    stopped = fetch_budget_.Acquire(range.size, context_.stop);
+    if (!stopped) break;
+    submit([this, &range] {
+      RunRange(range);
+      fetch_budget_.Release(range.size);
+    });
+  }
+  wait();
+  if (stopped) {
+    for (auto& file : files_) submit([this, &file = *file] { FinishFile(file); });
+    wait();
+  }
+  files_.clear();
+  wants_.clear();
+  return stopped;
+}
+
+// Wants by pack and frame, neighbouring frames joined into ranges.
+Result<std::vector<FileRestorer::Range>> FileRestorer::PlanFetches() {
+  std::map<std::pair<PackName, uint32_t>, Fetch> by_frame;
+  for (const Want& want : wants_) {
+    ASSIGN_OR_RETURN(const std::vector<BlobLocation> locations, index_.Find(want.id));
+    const auto usable =
+        std::ranges::find(locations, BlobKind::kData, [](const BlobLocation& location) { return location.pack.kind; });
+    if (usable == locations.end()) {
+      FailFile(*files_[want.file], want.offset, want.length * want.count,
+               MakeError(ErrorCode::kNotFound, "data blob {} is in no pack of the index", want.id.ToHex()));
+      continue;
+    }
+    Fetch& fetch = by_frame[{usable->pack.name, usable->frame_number}];
+    if (fetch.wants.empty()) fetch.location = *usable;
+    fetch.wants.push_back(want);
+  }
+  std::vector<Range> ranges;
+  const PackName* pack = nullptr;
+  for (auto& [key, fetch] : by_frame) {
+    const uint64_t begin = fetch.location.frame_offset;
+    const uint64_t end = begin + fetch.location.frame->sealed_length;
+    const bool joins = pack != nullptr && *pack == key.first && begin >= ranges.back().offset + ranges.back().size &&
+                       begin - (ranges.back().offset + ranges.back().size) <= kRangeGapMax &&
+                       end - ranges.back().offset <= kRangeBytesMax;
+    if (!joins) ranges.push_back({begin, 0, {}});
+    ranges.back().size = end - ranges.back().offset;
+    ranges.back().fetches.push_back(std::move(fetch));
+    pack = &key.first;
+  }
+  return ranges;
+}
+
+void FileRestorer::RunRange(const Range& range) {
+  if (context_.stop.stop_requested()) return;
+  const IndexedPack& pack = range.fetches.front().location.pack;
+  auto bytes = repository_.store().GetRange(PackObjectName(pack.kind, pack.name), range.offset, range.size);
+  if (bytes) {
+    const std::lock_guard lock(report_mutex_);
+    report_.bytes_fetched += range.size;
+  }
+  for (const Fetch& fetch : range.fetches) {
+    if (!bytes) {
+      FallBack(fetch, bytes.error());
+      continue;
+    }
+    const ByteSpan sealed =
+        ByteSpan(*bytes).subspan(fetch.location.frame_offset - range.offset, fetch.location.frame->sealed_length);
+    auto plain = blobs_.OpenSealed(fetch.location, sealed);
+    if (plain) {
+      WriteWants(fetch.wants, fetch, *plain);
+    } else {
+      FallBack(fetch, plain.error());
+    }
+  }
+}
+
+void FileRestorer::WriteWants(const std::vector<Want>& wants, const Fetch& fetch, ByteSpan plain) {
+  std::map<BlobId, ByteSpan> blobs;
+  size_t offset = 0;
+  for (const BlobEntry& blob : fetch.location.frame->blobs) {
+    blobs.emplace(blob.id, plain.subspan(offset, blob.length));
+    offset += blob.length;
+  }
+  for (const Want& want : wants) {
+    const auto found = blobs.find(want.id);
+    if (found != blobs.end()) WriteBlob(want, found->second);
+  }
+}
+
+// The frame cannot be had from here: blob by blob, from wherever else it may be.
+void FileRestorer::FallBack(const Fetch& fetch, const Error& why) {
+  if (findings_) {
+    const std::lock_guard lock(report_mutex_);
+    const IndexedPack& pack = fetch.location.pack;
+    findings_({Finding::Severity::kDamage, why.code(), PackObjectName(pack.kind, pack.name).text(), why.message()});
+  }
+  for (const Want& want : fetch.wants) {
+    auto blob = blobs_.ReadBlob(BlobKind::kData, want.id);
+    if (blob) {
+      WriteBlob(want, **blob);
+    } else {
+      FailFile(*files_[want.file], want.offset, want.length * want.count, blob.error());
+    }
+  }
+}
+
+void FileRestorer::WriteBlob(const Want& want, ByteSpan blob) {
+  OpenFile& file = *files_[want.file];
+  if (blob.size() != want.length) {
+    FailFile(file, want.offset, want.length,
+             Corrupt("data blob {} has {} bytes, the file's list says {}", want.id.ToHex(), blob.size(), want.length));
+    return;
+  }
+  Result<void> written;
+  {
+    const std::lock_guard lock(file.mutex);
+    if (file.failed) return;
+    for (uint64_t i = 0; i < want.count && written; ++i) {
+      written = file.file->WriteAt(want.offset + i * want.length, blob);
+      file.written += blob.size();
+      context_.progress.bytes_done += blob.size();
+    }
+  }
+  if (!written) FailFile(file, want.offset, want.length * want.count, written.error());
+}
+
+void FileRestorer::FailFile(OpenFile& file, uint64_t offset, uint64_t length, const Error& error) {
+  {
+    const std::lock_guard lock(file.mutex);
+    file.failed = true;
+  }
+  ++context_.progress.errors;
+  const std::lock_guard lock(report_mutex_);
+  if (findings_) {
+    findings_({Finding::Severity::kDamage, error.code(), PathForPeople(file.plan.path),
+               fmt::format("bytes {} to {} could not be restored: {}", offset, offset + length, error.message())});
+  }
+}
+
+void FileRestorer::FinishFile(OpenFile& file) {
+  const Node& node = file.plan.node;
+  Result<void> done;
+  if (file.file == nullptr) {
+    const std::lock_guard lock(report_mutex_);
+    ++report_.failed;
+    return;
+  }
+  // A file with a hole where bytes were lost is still better than none: it stays, and was named.
+  done = file.file->Finish(node.size);
+  file.file.reset();
+  if (done && options_.verify && !file.failed) done = VerifyFile(file);
+  if (done) {
+    auto attributes = ReadAttributes(blobs_, node);
+    if (!attributes) {
+      FailFile(file, 0, 0, attributes.error());
+      attributes = std::vector<std::pair<Bytes, Bytes>>();
+    }
+    done = sink_.SetMetadata(file.plan.path, node, *attributes);
+  }
+  if (!done) FailFile(file, 0, node.size, done.error());
+  ++context_.progress.items_done;
+  const std::lock_guard lock(report_mutex_);
+  ++report_.files;
+  report_.bytes += node.size;
+  report_.bytes_written += file.written;
+  if (file.failed) ++report_.failed;
+  if (options_.verify && !file.failed) ++report_.verified;
+}
+
+// Reads the file back and computes every id again.
+Result<void> FileRestorer::VerifyFile(OpenFile& file) {
+  RETURN_IF_ERROR(repository_.keyring().data_id_key());
+  const uint64_t size = file.plan.node.size;
+  ASSIGN_OR_RETURN(file.file, sink_.OpenFile(file.plan.path, size, true));
+  Bytes bytes;
+  RETURN_IF_ERROR(ForEachEntry(
+      blobs_, *file.plan.node.content, 0, UINT64_MAX, [&](uint64_t offset, const ListEntry& entry) -> Result<void> {
+        const uint64_t piece = entry.type == ListEntry::Type::kHole ? kMiB : entry.length;
+        for (uint64_t done = 0; done < entry.TotalBytes(); done += bytes.size()) {
+          bytes.resize(std::min(piece, entry.TotalBytes() - done));
+          ASSIGN_OR_RETURN(const size_t got, file.file->ReadAt(offset + done, bytes));
+          if (got != bytes.size()) return Corrupt("reading back: it ends after byte {}", offset + done + got);
+          const bool same = entry.type == ListEntry::Type::kHole
+                                ? std::ranges::all_of(bytes, [](uint8_t byte) { return byte == 0; })
+                                : repository_.hasher().Compute(BlobKind::kData, bytes) == entry.id;
+          if (!same) return Corrupt("reading back: the bytes from {} on differ from what was written", offset + done);
+        }
+        return {};
+      }));
+  auto closed = file.file->Finish(size);
+  file.file.reset();
+  return closed;
+}
+
+Result<std::vector<std::pair<Bytes, Bytes>>> ReadAttributes(BlobSource& blobs, const Node& node) {
+  std::vector<std::pair<Bytes, Bytes>> attributes;
+  for (const Attribute& attribute : node.attributes) {
+    if (!attribute.blob) {
+      attributes.emplace_back(attribute.name, attribute.value.value_or(Bytes()));
+      continue;
+    }
+    ASSIGN_OR_RETURN(const auto value, blobs.ReadBlob(BlobKind::kData, attribute.blob->id)
+                                           .While("extended attribute " + PathForPeople(attribute.name)));
+    attributes.emplace_back(attribute.name, *value);
+  }
+  return attributes;
+}
+
+}  // namespace cairn

@@ -1,0 +1,72 @@
+#include "engine/jobs/forget.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "engine/env/version.h"
+#include "engine/repo/write_session.h"
+
+namespace cairn {
+namespace {
+
+// Refuses what must stay: protected snapshots, and what another that stays needs.
+Result<void> MayForget(const SnapshotSet& set, const std::set<SnapshotId>& wanted) {
+  for (const LoadedSnapshot& snapshot : set.snapshots) {
+    if (wanted.contains(snapshot.id)) {
+      if (!snapshot.is_protected) continue;
+      return MakeError(ErrorCode::kInvalidArgument,
+                       "snapshot {} is protected: take the protection away first (cairn tag "
+                       "--unprotect)",
+                       snapshot.id.ToHex());
+    }
+    for (const SnapshotId& needed : snapshot.inner.needs) {
+      if (!wanted.contains(needed)) continue;
+      return MakeError(ErrorCode::kInvalidArgument, "snapshot {} is needed by snapshot {}, which stays", needed.ToHex(),
+                       snapshot.id.ToHex());
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<ForgetReport> RunForget(const JobContext& context, Repository& repository, const SnapshotSet& set,
+                               const std::vector<SnapshotId>& snapshots, FindingSink findings) {
+  ForgetReport report;
+  if (snapshots.empty()) return report;
+  RETURN_IF_ERROR(repository.NeedWrite(Rights::kMaintain, "forgetting snapshots"));
+  const std::set<SnapshotId> wanted(snapshots.begin(), snapshots.end());
+  RETURN_IF_ERROR(MayForget(set, wanted));
+  std::vector<ForgottenSnapshot> records;
+  for (const LoadedSnapshot& snapshot : set.snapshots) {
+    if (!wanted.contains(snapshot.id)) continue;
+    records.push_back({snapshot.id, snapshot.slot, snapshot.counter, snapshot.digest, ForgottenWhy::kForgotten});
+  }
+  if (records.size() != wanted.size()) {
+    return MakeError(ErrorCode::kNotFound, "{} of the {} snapshots to forget are not there",
+                     wanted.size() - records.size(), wanted.size());
+  }
+  // A session of its own, as every run that removes has; it puts no packs, so it needs no index.
+  Protocol protocol(repository, context, findings);
+  const auto session = context.random.NewId<SessionId>();
+  ASSIGN_OR_RETURN(auto lock, repository.cache().LockSession(session));
+  RETURN_IF_ERROR(protocol.PutSession(session, SessionPurpose::kMaintenance, kProgram));
+  const auto run = [&]() -> Result<void> {
+    RETURN_IF_ERROR(protocol.PutForgotten(records));
+    for (const ForgottenSnapshot& gone : records) {
+      if (context.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while forgetting");
+      RETURN_IF_ERROR(protocol.Forget(gone.snapshot, session));
+      report.forgotten.push_back(gone.snapshot);
+      ++context.progress.items_done;
+    }
+    return {};
+  };
+  auto done = run();
+  IgnoreError(protocol.EndSession(session), "a prune ends it");
+  repository.cache().ForgetDead(session);
+  RETURN_IF_ERROR(std::move(done));
+  return report;
+}
+
+}  // namespace cairn

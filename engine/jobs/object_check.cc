@@ -1,0 +1,141 @@
+#include "engine/jobs/object_check.h"
+
+#include <algorithm>
+#include <map>
+
+#include "engine/crypto/config_seal.h"
+#include "engine/crypto/hash.h"
+#include "engine/repo/protocol.h"
+#include "repo-format/limits.h"
+
+namespace cairn {
+namespace {
+
+using Severity = Finding::Severity;
+
+class ObjectCheck {
+ public:
+  ObjectCheck(const JobContext& context, Repository& repository, const FindingSink& findings)
+      : context_(context), repository_(repository), findings_(findings) {}
+
+  Result<ObjectCounts> Run() {
+    RETURN_IF_ERROR(ListNames());
+    RETURN_IF_ERROR(CheckConfigs());
+    for (const KeyId& key : keys_) CheckKey(key);
+    Protocol protocol(repository_, context_, findings_);
+    ASSIGN_OR_RETURN(const auto segments, protocol.ListSegments());
+    for (const SegmentId& id : segments) {
+      if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while checking");
+      ++counts_.segments;
+      auto segment = repository_.LoadSegment(id);
+      if (segment || segment.error().code() == ErrorCode::kNotFound) continue;
+      Tell(segment.error(), SegmentName(id).text());
+    }
+    ASSIGN_OR_RETURN(const auto sessions, protocol.ListSessions());
+    ASSIGN_OR_RETURN(const auto tombstones, protocol.ListTombstones());
+    RETURN_IF_ERROR(protocol.ListSeenLists());
+    counts_.sessions = sessions.size();
+    counts_.tombstones = tombstones.size();
+    return counts_;
+  }
+
+ private:
+  Result<void> ListNames() {
+    const auto stranger = [&](const std::string& name) {
+      findings_({Severity::kWarning, ErrorCode::kUnsupported, name, "it is no object of cairn; it is left alone"});
+    };
+    return repository_.store().List(
+        "",
+        [&](const ObjectInfo& info) -> Result<void> {
+          const ParsedName parsed = ParseObjectName(info.name.text());
+          switch (parsed.kind) {
+            case ParsedName::Kind::kConfig:
+              configs_[parsed.number] = info.size;
+              break;
+            case ParsedName::Kind::kKey:
+              keys_.push_back(parsed.key);
+              break;
+            case ParsedName::Kind::kUnknown:
+              stranger(info.name.text());
+              break;
+            default:
+              break;
+          }
+          return {};
+        },
+        stranger);
+  }
+
+  void Tell(const Error& error, const std::string& object) {
+    findings_({Severity::kDamage, error.code(), object, error.message()});
+  }
+
+  // The chain from config/1 on: each signed by the root, each holding the hash of the one before.
+  Result<void> CheckConfigs() {
+    const PublicKey& root = repository_.keyring().slot_keys().root_public;
+    std::optional<Digest> previous = Digest();
+    for (uint64_t number = 1; number <= repository_.keyring().config_number(); ++number) {
+      const std::string what = ConfigName(number).text();
+      ++counts_.configs;
+      auto object = repository_.store().Get(ConfigName(number), limits::kConfigBytesMax);
+      if (!object) {
+        Tell(object.error(), what);
+        previous.reset();
+        continue;
+      }
+      auto checked = CheckConfig(*object, number, root, previous, what);
+      if (!checked) Tell(checked.error(), what);
+      previous = checked ? std::optional<Digest>(Sha256(*object)) : std::nullopt;
+    }
+    return {};
+  }
+
+  // Where the one before is damaged, the hash of it cannot be compared: that damage was told already.
+  static Result<void> CheckConfig(ByteSpan object, uint64_t number, const PublicKey& root,
+                                  const std::optional<Digest>& previous, const std::string& what) {
+    ASSIGN_OR_RETURN(const ConfigPieces pieces, OpenConfigPieces(object, number, root, what));
+    ASSIGN_OR_RETURN(const ConfigPublicPart part, ConfigPublicPart::Parse(pieces.body.public_part).While(what));
+    if (previous && part.previous != *previous) {
+      return MakeError(ErrorCode::kForged, "{}: it follows a config with SHA-256 {}, but config/{} has {}", what,
+                       part.previous.ToHex(), number - 1, previous->ToHex());
+    }
+    return {};
+  }
+
+  void CheckKey(const KeyId& key) {
+    ++counts_.keys;
+    const std::string what = KeyName(key).text();
+    auto object = repository_.store().Get(KeyName(key), limits::kKeyObjectBytesMax);
+    auto header = object ? ObjectHeader::Parse(*object) : Result<ObjectHeader>(object.error());
+    Result<void> good;
+    if (!header) {
+      good = header.error();
+    } else if (header->kind != ObjectKind::kKeyObject || header->name != ToRawId(key)) {
+      good = MakeError(ErrorCode::kForged, "{}: under this name stands a {} of another name", what, Name(header->kind));
+    } else if (header->family != repository_.keyring().family()) {
+      good = MakeError(ErrorCode::kForged, "{}: it is of another key family", what);
+    } else if (object->size() - ObjectHeader::kSize != header->body_length) {
+      good = Corrupt("{}: its body has {} bytes, its header says {}", what, object->size() - ObjectHeader::kSize,
+                     header->body_length);
+    } else {
+      auto body = KeyObjectBody::Parse(ByteSpan(*object).subspan(ObjectHeader::kSize));
+      if (!body) good = body.error();
+    }
+    if (!good) Tell(good.error(), what);
+  }
+
+  const JobContext& context_;
+  Repository& repository_;
+  const FindingSink& findings_;
+  ObjectCounts counts_;
+  std::map<uint64_t, uint64_t> configs_;
+  std::vector<KeyId> keys_;
+};
+
+}  // namespace
+
+Result<ObjectCounts> CheckObjects(const JobContext& context, Repository& repository, const FindingSink& findings) {
+  return ObjectCheck(context, repository, findings).Run();
+}
+
+}  // namespace cairn

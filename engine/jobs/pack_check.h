@@ -1,0 +1,45 @@
+// Reads packs whole and verifies all that this role can.
+#pragma once
+
+#include <mutex>
+#include <unordered_set>
+#include <vector>
+
+#include "engine/jobs/check.h"
+#include "engine/repo/blob_reader.h"
+
+namespace cairn {
+
+// What is known to be bad: fills up while packs are checked. Safe for concurrent use.
+class BadBlobs {
+ public:
+  void Add(const BlobId& id) {
+    const std::lock_guard lock(mutex_);
+    ids_.insert(id);
+  }
+  bool Has(const BlobId& id) const {
+    const std::lock_guard lock(mutex_);
+    return ids_.contains(id);
+  }
+  bool empty() const {
+    const std::lock_guard lock(mutex_);
+    return ids_.empty();
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::unordered_set<BlobId> ids_;  // guarded by mutex_
+};
+
+// A damaged pack: what is wrong with it, and the numbers of the frames that cannot be read.
+struct PackVerdict {
+  std::optional<Error> error;  // nothing: it is good
+  std::vector<uint32_t> bad_frames;
+};
+
+// The whole pack, verified: SHA-256 against its name, header, directory and its signature, every frame's check, the
+// index's entry against the directory; and where this role can open frames, every frame and every blob's id.
+PackVerdict CheckPack(Repository& repository, const IndexedPack& pack, const std::vector<IndexedFrame>& frames,
+                      BlobReader& reader, bool* ids_checked);
+
+}  // namespace cairn

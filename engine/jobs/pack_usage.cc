@@ -1,0 +1,118 @@
+#include "engine/jobs/pack_usage.h"
+
+#include <algorithm>
+
+namespace cairn {
+namespace {
+
+constexpr size_t kMissingMax = 1'000;
+
+// Calls `each` for every blob of the index with whether it is needed; what is needed and not in the index is `missing`.
+using EachMarked = std::function<Result<void>(bool needed, std::span<const BlobPlace> places)>;
+Result<std::vector<BlobId>> Merge(Index& index, IdSorter& needed, const EachMarked& each) {
+  std::vector<BlobId> missing;
+  RETURN_IF_ERROR(needed.StartReading());
+  ASSIGN_OR_RETURN(std::optional<BlobId> next, needed.Next());
+  const auto skip_to = [&](const BlobId* id) -> Result<void> {
+    while (next && (id == nullptr || *next < *id)) {
+      if (missing.size() < kMissingMax) missing.push_back(*next);
+      ASSIGN_OR_RETURN(next, needed.Next());
+    }
+    return {};
+  };
+  RETURN_IF_ERROR(index.ForEachBlob([&](const BlobId& id, BlobKind, std::span<const BlobPlace> places) -> Result<void> {
+    RETURN_IF_ERROR(skip_to(&id));
+    const bool is_needed = next && *next == id;
+    if (is_needed) {
+      ASSIGN_OR_RETURN(next, needed.Next());
+    }
+    return each(is_needed, places);
+  }));
+  RETURN_IF_ERROR(skip_to(nullptr));
+  return missing;
+}
+
+// Which places of a needed blob must stay: all that are in different frames. A location that nobody opened proves
+// nothing: who can write could have put garbage under this id. Only an identical frame (equal check) is redundant, and
+// of those the preferred one stays. SPEC section 9.
+Result<std::vector<BlobPlace>> PlacesToKeep(Index& index, std::span<const BlobPlace> places) {
+  if (places.size() == 1) return std::vector<BlobPlace>(places.begin(), places.end());
+  std::vector<BlobPlace> kept;
+  std::set<FrameCheck> checks;
+  for (const BlobPlace& place : places) {
+    ASSIGN_OR_RETURN(const std::vector<IndexedFrame> frames, index.Frames(place.pack));
+    if (checks.insert(frames.at(place.frame).entry->check).second) kept.push_back(place);
+  }
+  return kept;
+}
+
+}  // namespace
+
+Result<PackUsage> MeasureUsage(const JobContext& context, Index& index, IdSorter& needed) {
+  PackUsage usage;
+  // First pass over the index: which blobs of which packs are live.
+  std::map<uint32_t, std::vector<std::pair<uint32_t, uint32_t>>> live_places;
+  ASSIGN_OR_RETURN(usage.missing,
+                   Merge(index, needed, [&](bool is_needed, std::span<const BlobPlace> places) -> Result<void> {
+                     if (context.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted");
+                     if (!is_needed) return {};
+                     ASSIGN_OR_RETURN(const std::vector<BlobPlace> kept, PlacesToKeep(index, places));
+                     for (const BlobPlace& place : kept) live_places[place.pack].emplace_back(place.frame, place.blob);
+                     return {};
+                   }));
+  for (const IndexedPack& pack : index.Packs()) {
+    if (pack.tombstoned) continue;
+    PackPlan plan;
+    plan.pack = pack;
+    ASSIGN_OR_RETURN(const std::vector<IndexedFrame> frames, index.Frames(pack.number));
+    std::vector<std::vector<bool>> live(frames.size());
+    for (size_t i = 0; i < frames.size(); ++i) live[i].resize(frames[i].entry->blobs.size());
+    if (const auto found = live_places.find(pack.number); found != live_places.end()) {
+      for (const auto& [frame, blob] : found->second) live.at(frame).at(blob) = true;
+      live_places.erase(found);
+    }
+    bool any_dead = false;
+    for (size_t i = 0; i < frames.size(); ++i) {
+      const FrameEntry& entry = *frames[i].entry;
+      if (entry.codec == Codec::kPadding) continue;
+      ++plan.frames;
+      uint64_t dead_plain = 0;
+      for (size_t b = 0; b < live[i].size(); ++b) dead_plain += live[i][b] ? 0 : entry.blobs[b].length;
+      if (dead_plain == entry.plain_length) {
+        plan.dead_bytes += entry.sealed_length;
+        any_dead = true;
+        continue;
+      }
+      ++plan.live_frames;
+      plan.live_bytes += entry.sealed_length;
+      if (dead_plain == 0) continue;
+      any_dead = true;
+      plan.dead_in_live_frames +=
+          static_cast<uint64_t>(static_cast<double>(entry.sealed_length) * static_cast<double>(dead_plain) /
+                                static_cast<double>(entry.plain_length));
+    }
+    if (any_dead && plan.live_frames > 0) usage.live.emplace(pack.number, std::move(live));
+    usage.packs.push_back(std::move(plan));
+  }
+  return usage;
+}
+
+Result<RescueNeed> FindRescue(Index& index, IdSorter& needed) {
+  RescueNeed rescue;
+  std::set<uint32_t> tombstoned;
+  for (const IndexedPack& pack : index.Packs()) {
+    if (pack.tombstoned) tombstoned.insert(pack.number);
+  }
+  ASSIGN_OR_RETURN(rescue.missing,
+                   Merge(index, needed, [&](bool is_needed, std::span<const BlobPlace> places) -> Result<void> {
+                     if (!is_needed) return {};
+                     for (const BlobPlace& place : places) {
+                       if (!tombstoned.contains(place.pack)) return {};
+                     }
+                     rescue.frames.insert({places[0].pack, places[0].frame});
+                     return {};
+                   }));
+  return rescue;
+}
+
+}  // namespace cairn

@@ -1,0 +1,430 @@
+#include "engine/jobs/prune.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "engine/codec/frame_codec.h"
+#include "engine/jobs/pack_usage.h"
+#include "engine/jobs/segment_merge.h"
+#include "engine/jobs/session_watch.h"
+#include "engine/pack/pack_reader.h"
+#include "engine/repo/write_session.h"
+
+namespace cairn {
+namespace {
+
+constexpr int kRescueTriesMax = 10;
+
+// One run of a pruner. The steps are those of SPEC 13.4, in its order and by its names.
+class PruneRun {
+ public:
+  PruneRun(const JobContext& context, Repository& repository, const PruneOptions& options, FindingSink findings)
+      : context_(context), repository_(repository), options_(options), findings_(std::move(findings)) {}
+
+  Result<PruneReport> Run() {
+    RETURN_IF_ERROR(repository_.keyring().Need(Rights::kMetadataKey, "marking what the snapshots need"));
+    if (!options_.dry_run) RETURN_IF_ERROR(repository_.NeedWrite(Rights::kMaintain, "pruning"));
+    ASSIGN_OR_RETURN(index_, repository_.LoadIndex(context_));
+    if (!options_.dry_run) {
+      ASSIGN_OR_RETURN(session_,
+                       WriteSession::Begin(repository_, *index_, context_,
+                                           {.purpose = SessionPurpose::kMaintenance, .compression = {}}, findings_));
+      removed_at_begin_ = index_->Removed();
+    } else {
+      RETURN_IF_ERROR(SetTombstones());
+    }
+    auto done = RunSteps();
+    if (session_ != nullptr) {
+      auto ended = done ? session_->End() : session_->Abandon();
+      if (done) RETURN_IF_ERROR(std::move(ended));
+    }
+    RETURN_IF_ERROR(std::move(done));
+    return std::move(report_);
+  }
+
+ private:
+  Result<void> RunSteps() {
+    RETURN_IF_ERROR(Mark());
+    RETURN_IF_ERROR(Plan());
+    if (options_.dry_run) return {};
+    // What is wholly dead goes first: it frees space for what is moved, also on a full disk.
+    std::vector<Victim> dead = Victims(PackFate::kRemove);
+    for (const auto& [kind, name] : report_.plan.unindexed) dead.push_back({kind, name, 0});
+    for (const PackName& name : report_.plan.missing) dead.push_back({KindOfMissing(name), name, 0});
+    RETURN_IF_ERROR(PutTombstones(dead));
+    RETURN_IF_ERROR(FinishTombstones());
+    const std::vector<Victim> partly = Victims(PackFate::kRepack);
+    if (!partly.empty()) {
+      ASSIGN_OR_RETURN(const std::vector<Victim> moved, Repack(partly));
+      RETURN_IF_ERROR(PutTombstones(moved));
+      RETURN_IF_ERROR(FinishTombstones());
+    }
+    if (options_.merge_segments) {
+      ASSIGN_OR_RETURN(const MergeReport merged, MergeSegments(context_, repository_, session_->protocol(),
+                                                               session_->id(), removed_at_begin_, sessions_at_begin_));
+      report_.segments_merged = merged.covered;
+      report_.segments_written = merged.written;
+      report_.removed_names_dropped = merged.names_dropped;
+    }
+    RETURN_IF_ERROR(session_->protocol().CleanFences());
+    return {};
+  }
+
+  struct Victim {
+    BlobKind kind = BlobKind::kData;
+    PackName name;
+    uint64_t size = 0;
+  };
+
+  // --- step 1 ---
+
+  Result<void> LoadSet() {
+    ASSIGN_OR_RETURN(set_, LoadSnapshots(repository_, context_, findings_));
+    if (set_.unreadable > 0) {
+      return MakeError(ErrorCode::kCorrupt,
+                       "{} snapshots or notes cannot be read, so nobody knows what they need: nothing is removed",
+                       set_.unreadable);
+    }
+    if (!set_.unexplained.empty()) {
+      return MakeError(ErrorCode::kCorrupt,
+                       "the set of snapshots has a gap, so nothing is removed: {} ({} in all; cairn repair snapshots "
+                       "puts a loss on record)",
+                       set_.unexplained.front(), set_.unexplained.size());
+    }
+    return {};
+  }
+
+  Result<void> Mark() {
+    context_.progress.SetPhase("marking what the snapshots need");
+    RETURN_IF_ERROR(LoadSet());
+    return MarkSet();
+  }
+
+  Result<void> MarkSet() {
+    needed_ = std::make_unique<IdSorter>(repository_.cache().folder(), context_.limits.memory_bytes / 8);
+    BlobReader reader(repository_, *index_, context_, context_.limits.memory_bytes / 8, findings_);
+    std::vector<const LoadedSnapshot*> all;
+    for (const LoadedSnapshot& snapshot : set_.snapshots) all.push_back(&snapshot);
+    marked_.clear();
+    for (const LoadedSnapshot* snapshot : all) marked_.insert(snapshot->id);
+    return MarkReachable(
+        context_, reader, all, *needed_,
+        [](const LoadedSnapshot& snapshot, const std::string& path, const Error& error) {
+          return Result<void>(Error(error).While(
+              fmt::format("nothing is removed, for what snapshot {} needs below /{} cannot be read (cairn check tells "
+                          "more, cairn repair snapshots mends)",
+                          snapshot.id.ToHex(), path)));
+        });
+  }
+
+  Result<void> RefuseMissing(const std::vector<BlobId>& missing) const {
+    if (missing.empty()) return {};
+    return MakeError(ErrorCode::kCorrupt,
+                     "{}{} blobs that snapshots need are in no pack of the index, {} is the first: nothing is removed "
+                     "(cairn repair index finds packs that no segment names)",
+                     missing.size() == 1'000 ? "at least " : "", missing.size(), missing.front().ToHex());
+  }
+
+  Result<void> Plan() {
+    context_.progress.SetPhase("planning");
+    ASSIGN_OR_RETURN(usage_, MeasureUsage(context_, *index_, *needed_));
+    RETURN_IF_ERROR(RefuseMissing(usage_.missing));
+    const bool content = repository_.keyring().rights().Has(Rights::kContentKey | Rights::kDataIdKey);
+    ASSIGN_OR_RETURN(report_.plan, PlanPrune(usage_.packs, options_, content));
+    can_rewrite_data_ = content;
+    return CompareWithStore();
+  }
+
+  // Packs that no segment names, and names whose pack is gone.
+  Result<void> CompareWithStore() {
+    ASSIGN_OR_RETURN(const std::vector<SessionSeen> sessions,
+                     Protocol(repository_, context_, findings_).ListSessions());
+    std::set<SessionId> live;
+    bool other_maintenance = false;
+    for (const SessionSeen& seen : sessions) {
+      if (session_ != nullptr && seen.id == session_->id()) continue;
+      live.insert(seen.id);
+      sessions_at_begin_.push_back(seen.id);
+      other_maintenance |= !seen.record || seen.record->purpose == SessionPurpose::kMaintenance;
+    }
+    std::set<PackName> there;
+    for (const BlobKind kind : {BlobKind::kData, BlobKind::kMetadata}) {
+      std::vector<std::pair<PackName, uint64_t>> unindexed;
+      RETURN_IF_ERROR(repository_.store().List(
+          kind == BlobKind::kData ? kDataPrefix : kMetaPrefix, [&](const ObjectInfo& info) -> Result<void> {
+            const ParsedName parsed = ParseObjectName(info.name.text());
+            if (parsed.kind != ParsedName::Kind::kPack) return {};
+            there.insert(parsed.pack);
+            const bool known = index_->FindPack(parsed.pack).has_value() || tombstoned_.contains(parsed.pack);
+            if (!known) unindexed.emplace_back(parsed.pack, info.size);
+            return {};
+          }));
+      for (const auto& [name, size] : unindexed)
+        RETURN_IF_ERROR(JudgeUnindexed(kind, name, size, live, other_maintenance));
+    }
+    for (const IndexedPack& pack : index_->Packs()) {
+      if (there.contains(pack.name) || pack.tombstoned) continue;
+      const auto plan = std::ranges::find(report_.plan.packs, pack.name, [](const PackPlan& p) { return p.pack.name; });
+      if (plan != report_.plan.packs.end() && plan->live_frames > 0) {
+        return MakeError(ErrorCode::kCorrupt,
+                         "pack {} is needed and is not there: nothing is removed (cairn check tells "
+                         "what is lost)",
+                         pack.name.ToString());
+      }
+      report_.plan.missing.push_back(pack.name);
+      missing_kinds_[pack.name] = pack.kind;
+    }
+    std::erase_if(report_.plan.packs, [&](const PackPlan& plan) { return missing_kinds_.contains(plan.pack.name); });
+    return {};
+  }
+
+  Result<void> JudgeUnindexed(BlobKind kind, const PackName& name, uint64_t size, const std::set<SessionId>& live,
+                              bool other_maintenance) {
+    auto opened = ReadDirectory(repository_.store(), repository_.sealer(), kind, name, size);
+    if (!opened) {
+      const ErrorCode code = opened.error().code();
+      if (code == ErrorCode::kNotFound) return {};
+      if (code == ErrorCode::kIo || code == ErrorCode::kPermission) return std::move(opened).error();
+      // What is not understood is not removed.
+      if (findings_) {
+        findings_({Finding::Severity::kWarning, code, PackObjectName(kind, name).text(),
+                   opened.error().message() + "; it is in no index segment, and is left alone"});
+      }
+      return {};
+    }
+    const bool of_live_session =
+        other_maintenance || std::ranges::any_of(opened->directory.sessions, [&](const PackSession& session) {
+          return live.contains(session.session);
+        });
+    auto& target = of_live_session ? report_.plan.unindexed_of_live_sessions : report_.plan.unindexed;
+    target.emplace_back(kind, name);
+    if (!of_live_session) report_.plan.bytes_removed += size;
+    return {};
+  }
+
+  std::vector<Victim> Victims(PackFate fate) const {
+    std::vector<Victim> victims;
+    for (const PackPlan& plan : report_.plan.packs) {
+      if (plan.fate == fate) victims.push_back({plan.pack.kind, plan.pack.name, plan.pack.size});
+    }
+    return victims;
+  }
+
+  BlobKind KindOfMissing(const PackName& name) const { return missing_kinds_.at(name); }
+
+  // Moves what is live to new packs; gives back the packs of which everything was moved.
+  Result<std::vector<Victim>> Repack(const std::vector<Victim>& victims) {
+    context_.progress.SetPhase("repacking");
+    // From here on what is in them counts as absent for this session's own look-ups.
+    std::vector<PackName> absent(tombstoned_.begin(), tombstoned_.end());
+    for (const Victim& victim : victims) absent.push_back(victim.name);
+    index_->SetTombstones(absent);
+    std::vector<Victim> moved;
+    BlobReader reader(repository_, *index_, context_, 0, findings_);
+    auto writer = session_->NewBlobWriter(context_.limits.frame_bytes_files);
+    for (const Victim& victim : victims) {
+      if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while repacking");
+      auto one = RepackOne(victim, reader, *writer);
+      if (one) {
+        moved.push_back(victim);
+      } else if (one.error().code() == ErrorCode::kCorrupt || one.error().code() == ErrorCode::kNotFound) {
+        // A pack that cannot be read stays as it is: check and repair have the say.
+        if (findings_) {
+          findings_({Finding::Severity::kDamage, one.error().code(), PackObjectName(victim.kind, victim.name).text(),
+                     one.error().message() + "; it is not repacked"});
+        }
+      } else {
+        return std::move(one).error();
+      }
+    }
+    RETURN_IF_ERROR(writer->Finish());
+    RETURN_IF_ERROR(session_->Flush());
+    report_.packs_written = session_->totals().packs;
+    report_.bytes_written = session_->totals().bytes_stored;
+    return moved;
+  }
+
+  Result<void> RepackOne(const Victim& victim, BlobReader& reader, BlobWriter& writer) {
+    const auto pack = index_->FindPack(victim.name);
+    if (!pack) return MakeError(ErrorCode::kNotFound, "pack {} left the index meanwhile", victim.name.ToString());
+    ASSIGN_OR_RETURN(const std::vector<IndexedFrame> frames, index_->Frames(pack->number));
+    const auto& live = usage_.live.at(pack->number);
+    // Everything is read and verified before anything of it is added: a damaged pack is left as it is.
+    std::vector<std::pair<size_t, Bytes>> sealed;
+    for (size_t i = 0; i < frames.size(); ++i) {
+      if (std::ranges::find(live[i], true) == live[i].end()) continue;
+      ASSIGN_OR_RETURN(Bytes bytes,
+                       ReadFrame(repository_.store(), victim.kind, victim.name, frames[i].offset, *frames[i].entry));
+      sealed.emplace_back(i, std::move(bytes));
+    }
+    for (const auto& [i, bytes] : sealed) {
+      const IndexedFrame& frame = frames[i];
+      const bool all_live = std::ranges::find(live[i], false) == live[i].end();
+      const bool rewrite = !all_live && (victim.kind == BlobKind::kMetadata || can_rewrite_data_);
+      if (!rewrite) {
+        RETURN_IF_ERROR(session_->AddSealedFrame(victim.kind, frame.session, *frame.entry, bytes));
+        continue;
+      }
+      BlobLocation location;
+      location.pack = *pack;
+      location.frame_number = static_cast<uint32_t>(i);
+      location.frame_offset = frame.offset;
+      location.frame = frame.entry;
+      location.session = frame.session;
+      ASSIGN_OR_RETURN(const Bytes plain, reader.OpenSealed(location, bytes));
+      uint64_t offset = 0;
+      for (size_t b = 0; b < frame.entry->blobs.size(); ++b) {
+        const uint32_t length = frame.entry->blobs[b].length;
+        if (live[i][b]) RETURN_IF_ERROR(writer.AddAnew(victim.kind, ByteSpan(plain).subspan(offset, length)));
+        offset += length;
+      }
+    }
+    return {};
+  }
+
+  // --- steps 2 and 3 ---
+
+  Result<void> PutTombstones(const std::vector<Victim>& victims) {
+    context_.progress.SetPhase("putting tombstones");
+    for (const Victim& victim : victims) {
+      if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted");
+      RETURN_IF_ERROR(session_->protocol().PutTombstone(victim.name, victim.kind, session_->id()));
+      sizes_[victim.name] = victim.size;
+    }
+    return {};
+  }
+
+  Result<void> SetTombstones() {
+    Protocol protocol(repository_, context_, findings_);
+    ASSIGN_OR_RETURN(tombstones_, protocol.ListTombstones());
+    tombstoned_.clear();
+    for (const TombstoneSeen& tombstone : tombstones_) tombstoned_.insert(tombstone.pack);
+    index_->SetTombstones({tombstoned_.begin(), tombstoned_.end()});
+    return {};
+  }
+
+  // Steps 3 to 5 for every tombstone that is there, of this run and of earlier ones.
+  Result<void> FinishTombstones() {
+    RETURN_IF_ERROR(SetTombstones());
+    if (tombstones_.empty()) return {};
+    context_.progress.SetPhase("looking at sessions");
+    SessionWatch watch(context_, repository_, session_->protocol(), session_->id(), options_.quiet_session_ns);
+    ASSIGN_OR_RETURN(const WatchReport watched, watch.FinishedRuns(tombstones_));
+    report_.sessions_fenced += watched.fenced;
+    report_.sessions_ended += watched.ended;
+    report_.waiting_for = watched.waiting_for;
+    std::vector<TombstoneSeen> ready;
+    report_.packs_waiting = report_.bytes_waiting = 0;
+    for (const TombstoneSeen& tombstone : tombstones_) {
+      if (watched.finished.contains(tombstone.run)) {
+        ready.push_back(tombstone);
+      } else {
+        ++report_.packs_waiting;
+        report_.bytes_waiting += SizeOf(tombstone.pack);
+      }
+    }
+    if (ready.empty()) return {};
+    RETURN_IF_ERROR(Rescue());
+    RETURN_IF_ERROR(Remove(ready));
+    return watch.RemoveFinishedSeenLists();
+  }
+
+  uint64_t SizeOf(const PackName& name) const {
+    if (const auto found = sizes_.find(name); found != sizes_.end() && found->second > 0) return found->second;
+    const auto pack = index_->FindPack(name);
+    return pack ? pack->size : 0;
+  }
+
+  // --- step 4 ---
+
+  Result<void> Rescue() {
+    context_.progress.SetPhase("looking again before removal");
+    for (int attempt = 0; attempt < kRescueTriesMax; ++attempt) {
+      // ListSnapshots, ListTombstones, ListSegments: in this order, afresh.
+      RETURN_IF_ERROR(LoadSet());
+      ASSIGN_OR_RETURN(tombstones_, session_->protocol().ListTombstones());
+      RETURN_IF_ERROR(repository_.SyncIndex(*index_, context_));
+      tombstoned_.clear();
+      for (const TombstoneSeen& tombstone : tombstones_) tombstoned_.insert(tombstone.pack);
+      index_->SetTombstones({tombstoned_.begin(), tombstoned_.end()});
+      const bool all_marked = std::ranges::all_of(
+          set_.snapshots, [&](const LoadedSnapshot& snapshot) { return marked_.contains(snapshot.id); });
+      if (!all_marked || marked_.size() != set_.snapshots.size()) RETURN_IF_ERROR(MarkSet());
+      ASSIGN_OR_RETURN(const RescueNeed need, FindRescue(*index_, *needed_));
+      RETURN_IF_ERROR(RefuseMissing(need.missing));
+      if (need.frames.empty()) return {};
+      auto rescued = RescueFrames(need);
+      if (rescued) return session_->Flush();
+      if (rescued.error().code() != ErrorCode::kNotFound) return rescued;
+    }
+    return Error(ErrorCode::kBusy, "others removed what was to be rescued each time: nothing is removed by this run");
+  }
+
+  Result<void> RescueFrames(const RescueNeed& need) {
+    std::map<uint32_t, IndexedPack> packs;
+    for (const IndexedPack& pack : index_->Packs()) packs.emplace(pack.number, pack);
+    for (const FrameKey& key : need.frames) {
+      const IndexedPack& pack = packs.at(key.pack);
+      ASSIGN_OR_RETURN(const std::vector<IndexedFrame> frames, index_->Frames(key.pack));
+      const IndexedFrame& frame = frames.at(key.frame);
+      ASSIGN_OR_RETURN(const Bytes sealed,
+                       ReadFrame(repository_.store(), pack.kind, pack.name, frame.offset, *frame.entry));
+      RETURN_IF_ERROR(session_->AddSealedFrame(pack.kind, frame.session, *frame.entry, sealed));
+      report_.blobs_rescued += frame.entry->blobs.size();
+    }
+    return {};
+  }
+
+  // --- step 5 ---
+
+  Result<void> Remove(const std::vector<TombstoneSeen>& ready) {
+    context_.progress.SetPhase("removing packs");
+    IndexSegment removal;
+    std::map<PackName, uint64_t> sizes;
+    for (const TombstoneSeen& tombstone : ready) {
+      removal.removed.push_back(tombstone.pack);
+      sizes[tombstone.pack] = SizeOf(tombstone.pack);
+    }
+    std::ranges::sort(removal.removed);
+    RETURN_IF_ERROR(session_->protocol().PutSegment(removal));
+    for (const TombstoneSeen& tombstone : ready) {
+      if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while removing packs");
+      RETURN_IF_ERROR(session_->protocol().RemovePack(tombstone.kind, tombstone.pack));
+      RETURN_IF_ERROR(session_->protocol().RemoveTombstone(tombstone.pack));
+      ++report_.packs_removed;
+      report_.bytes_removed += sizes[tombstone.pack];
+      ++context_.progress.items_done;
+    }
+    RETURN_IF_ERROR(SetTombstones());
+    return repository_.SyncIndex(*index_, context_);
+  }
+
+  const JobContext& context_;
+  Repository& repository_;
+  const PruneOptions options_;
+  const FindingSink findings_;
+  PruneReport report_;
+  std::unique_ptr<Index> index_;
+  std::unique_ptr<WriteSession> session_;
+  SnapshotSet set_;
+  std::set<SnapshotId> marked_;
+  std::unique_ptr<IdSorter> needed_;
+  PackUsage usage_;
+  bool can_rewrite_data_ = false;
+  std::vector<TombstoneSeen> tombstones_;
+  std::set<PackName> tombstoned_;
+  std::map<PackName, BlobKind> missing_kinds_;
+  std::map<PackName, uint64_t> sizes_;
+  std::vector<std::pair<PackName, SegmentId>> removed_at_begin_;
+  std::vector<SessionId> sessions_at_begin_;
+};
+
+}  // namespace
+
+Result<PruneReport> RunPrune(const JobContext& context, Repository& repository, const PruneOptions& options,
+                             FindingSink findings) {
+  return PruneRun(context, repository, options, std::move(findings)).Run();
+}
+
+}  // namespace cairn

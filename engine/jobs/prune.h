@@ -1,0 +1,66 @@
+// Prune: frees what no snapshot needs, beside running backups, and without a lock. SPEC section 13.4.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/jobs/reachability.h"
+#include "engine/repo/repository.h"
+#include "engine/repo/snapshot_store.h"
+
+namespace cairn {
+
+struct PruneOptions {
+  // Dead bytes that may stay in packs that are kept: a share of what is kept, or bytes.
+  double max_unused_percent = 5;
+  std::optional<uint64_t> max_unused_bytes;
+  std::optional<uint64_t> max_repack_bytes;  // the budget: live bytes moved at most
+  bool dry_run = false;
+  // A session that shows no sign of life for so long, by this machine's clock over all its prunes, is fenced.
+  int64_t quiet_session_ns = int64_t{3600} * 1'000'000'000;
+  bool merge_segments = true;
+};
+
+enum class PackFate : uint8_t { kKeep, kRemove, kRepack, kPartlyDead, kLive };
+// What is to be done with one pack, and why.
+struct PackPlan {
+  IndexedPack pack;
+  PackFate fate = PackFate::kKeep;
+  uint64_t live_bytes = 0, dead_bytes = 0;  // sealed bytes; a frame counts as live where one of its blobs is
+  uint64_t dead_in_live_frames = 0;         // plain bytes that only a rewrite with the content key frees
+  uint64_t live_frames = 0, frames = 0;
+};
+
+struct PrunePlan {
+  std::vector<PackPlan> packs;                           // by name
+  std::vector<std::pair<BlobKind, PackName>> unindexed;  // in no segment, of no live session: go
+  std::vector<std::pair<BlobKind, PackName>> unindexed_of_live_sessions;
+  std::vector<PackName> missing;  // in the index, not on the store (nothing needed is in them)
+  uint64_t bytes_before = 0, bytes_removed = 0, bytes_repacked = 0, bytes_after = 0;
+  uint64_t bytes_unused_after = 0;
+  uint64_t bytes_only_with_content_key = 0;  // dead, in frames with live blobs, and this role cannot rewrite them
+};
+
+struct PruneReport {
+  PrunePlan plan;
+  uint64_t packs_removed = 0, bytes_removed = 0;
+  uint64_t packs_written = 0, bytes_written = 0;
+  uint64_t packs_waiting = 0, bytes_waiting = 0;  // have a tombstone; a session that was there may still need them
+  std::vector<std::string> waiting_for;           // "session 3fa2... of host x, begun 2026-..., pid 12"
+  uint64_t blobs_rescued = 0;
+  uint64_t segments_merged = 0, segments_written = 0, removed_names_dropped = 0;
+  uint64_t sessions_ended = 0, sessions_fenced = 0;
+};
+
+// Pure: from the marks and the index to a plan.
+Result<PrunePlan> PlanPrune(const std::vector<PackPlan>& usage, const PruneOptions& options, bool holds_content_key);
+
+// Finishes what earlier runs left, then marks, plans, repacks, tombstones, waits for nobody: what a running session may
+// still need is left for a later run, and told. Removes nothing where the set of snapshots or the index has a gap
+// (kBusy or kCorrupt says which). Needs the maintainer.
+Result<PruneReport> RunPrune(const JobContext& context, Repository& repository, const PruneOptions& options,
+                             FindingSink findings);
+
+}  // namespace cairn

@@ -1,0 +1,116 @@
+// Repair of packs: what can be read of damaged ones goes to new ones. Declared in repair.h.
+#include <algorithm>
+#include <set>
+
+#include "engine/jobs/pack_check.h"
+#include "engine/jobs/repair.h"
+#include "engine/pack/pack_reader.h"
+#include "engine/repo/write_session.h"
+
+namespace cairn {
+namespace {
+
+class PackRepair {
+ public:
+  PackRepair(const JobContext& context, Repository& repository, bool dry_run, FindingSink findings)
+      : context_(context), repository_(repository), dry_run_(dry_run), findings_(std::move(findings)) {}
+
+  Result<RepairReport> Run(const std::vector<PackName>& wanted) {
+    RETURN_IF_ERROR(repository_.NeedWrite(Rights::kMaintain, "repairing packs"));
+    ASSIGN_OR_RETURN(index_, repository_.LoadIndex(context_));
+    if (!dry_run_) {
+      ASSIGN_OR_RETURN(session_,
+                       WriteSession::Begin(repository_, *index_, context_,
+                                           {.purpose = SessionPurpose::kMaintenance, .compression = {}}, findings_));
+    }
+    auto done = RepairAll(wanted);
+    if (session_ != nullptr) {
+      auto ended = done ? session_->End() : session_->Abandon();
+      if (done) RETURN_IF_ERROR(std::move(ended));
+    }
+    RETURN_IF_ERROR(std::move(done));
+    return std::move(report_);
+  }
+
+ private:
+  Result<void> RepairAll(const std::vector<PackName>& wanted) {
+    const std::set<PackName> only(wanted.begin(), wanted.end());
+    BlobReader reader(repository_, *index_, context_, 0, FindingSink());
+    IndexSegment removal;
+    std::vector<IndexedPack> damaged;
+    for (const IndexedPack& pack : index_->Packs()) {
+      if (pack.tombstoned || (!only.empty() && !only.contains(pack.name))) continue;
+      if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while repairing packs");
+      ASSIGN_OR_RETURN(const auto frames, index_->Frames(pack.number));
+      bool ids_checked = false;
+      const PackVerdict verdict = CheckPack(repository_, pack, frames, reader, &ids_checked);
+      if (!verdict.error) continue;
+      const ErrorCode code = verdict.error->code();
+      if (code == ErrorCode::kIo || code == ErrorCode::kPermission || code == ErrorCode::kUnsupported) {
+        return Error(*verdict.error);  // it may be good: nothing is decided about it
+      }
+      Tell(*verdict.error, PackObjectName(pack.kind, pack.name).text());
+      RETURN_IF_ERROR(Salvage(pack, frames, verdict));
+      damaged.push_back(pack);
+      removal.removed.push_back(pack.name);
+    }
+    if (removal.removed.empty() || dry_run_) return {};
+    RETURN_IF_ERROR(session_->Flush());
+    std::ranges::sort(removal.removed);
+    return session_->protocol().PutSegment(removal).has_value()
+               ? Result<void>()
+               : Result<void>(Error(ErrorCode::kIo, "the segment that takes damaged packs out could not be put"));
+  }
+
+  // The good frames move as they are; what was in the bad ones, and nowhere else, is lost and named.
+  Result<void> Salvage(const IndexedPack& pack, const std::vector<IndexedFrame>& frames, const PackVerdict& verdict) {
+    const std::set<uint32_t> bad(verdict.bad_frames.begin(), verdict.bad_frames.end());
+    ++report_.packs_salvaged;
+    for (uint32_t i = 0; i < frames.size(); ++i) {
+      const FrameEntry& entry = *frames[i].entry;
+      if (entry.codec == Codec::kPadding) continue;
+      if (bad.contains(i)) {
+        for (const BlobEntry& blob : entry.blobs) RETURN_IF_ERROR(CountLost(pack, blob.id));
+        continue;
+      }
+      report_.blobs_salvaged += entry.blobs.size();
+      if (dry_run_) continue;
+      ASSIGN_OR_RETURN(const Bytes sealed,
+                       ReadFrame(repository_.store(), pack.kind, pack.name, frames[i].offset, entry));
+      RETURN_IF_ERROR(session_->AddSealedFrame(pack.kind, frames[i].session, entry, sealed));
+    }
+    return {};
+  }
+
+  Result<void> CountLost(const IndexedPack& pack, const BlobId& id) {
+    ASSIGN_OR_RETURN(const auto locations, index_->Find(id));
+    const bool elsewhere =
+        std::ranges::any_of(locations, [&](const BlobLocation& location) { return location.pack.name != pack.name; });
+    if (elsewhere) return {};
+    ++report_.blobs_lost;
+    Tell(MakeError(ErrorCode::kCorrupt, "it was in a damaged part of a pack, and is in no other"),
+         fmt::format("{} blob {}", Name(pack.kind), id.ToHex()));
+    return {};
+  }
+
+  void Tell(const Error& error, const std::string& object) {
+    if (findings_) findings_({Finding::Severity::kDamage, error.code(), object, error.message()});
+  }
+
+  const JobContext& context_;
+  Repository& repository_;
+  const bool dry_run_;
+  const FindingSink findings_;
+  RepairReport report_;
+  std::unique_ptr<Index> index_;
+  std::unique_ptr<WriteSession> session_;
+};
+
+}  // namespace
+
+Result<RepairReport> RepairPacks(const JobContext& context, Repository& repository, const std::vector<PackName>& packs,
+                                 bool dry_run, FindingSink findings) {
+  return PackRepair(context, repository, dry_run, std::move(findings)).Run(packs);
+}
+
+}  // namespace cairn

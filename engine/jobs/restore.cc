@@ -1,0 +1,265 @@
+#include "engine/jobs/restore.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "engine/jobs/file_restorer.h"
+#include "engine/tree/directory_reader.h"
+#include "engine/tree/tree_walker.h"
+
+namespace cairn {
+namespace {
+
+class RestoreRun {
+ public:
+  RestoreRun(const JobContext& context, Repository& repository, Index& index, const LoadedSnapshot& snapshot,
+             Sink& sink, const RestoreOptions& options, FindingSink findings)
+      : context_(context),
+        snapshot_(snapshot),
+        sink_(sink),
+        options_(options),
+        findings_(std::move(findings)),
+        blobs_(repository, index, context, context.limits.memory_bytes / 8, findings_),
+        files_(context, repository, index, blobs_, sink, options, report_, findings_) {}
+
+  Result<RestoreReport> Run() {
+    sink_.SetFindingSink(findings_);
+    for (const SnapshotItem& item : snapshot_.inner.items) {
+      const bool several = snapshot_.inner.items.size() > 1;
+      RETURN_IF_ERROR(RestoreItem(item, several ? ToBytes(AsBytes(item.name)) : TreePath()));
+    }
+    if (!found_) {
+      return MakeError(ErrorCode::kNotFound, "snapshot {} has no path \"{}\"", snapshot_.id.Short(),
+                       PathForPeople(options_.path));
+    }
+    RETURN_IF_ERROR(CloseWindow());
+    return std::move(report_);
+  }
+
+ private:
+  Result<void> RestoreItem(const SnapshotItem& item, const TreePath& prefix) {
+    ASSIGN_OR_RETURN(const auto start, FindPath(blobs_, item.root, options_.path));
+    if (!start) return {};
+    found_ = true;
+    item_ = &item;
+    if (!start->subtree) {  // a single file, by its own name
+      return Visit(JoinPath(prefix, start->name), *start, options_.path).While(PathForPeople(options_.path));
+    }
+    source_prefix_ = options_.path;
+    target_prefix_ = prefix;
+    names_.emplace_back();
+    if (!prefix.empty() && !options_.dry_run) RETURN_IF_ERROR(sink_.MakeFolder(prefix));
+    RETURN_IF_ERROR(WalkFolder(start->subtree->root, {}));
+    return LeaveFolder(prefix, options_.path, nullptr);
+  }
+
+  Result<void> WalkFolder(const BlobId& root, const TreePath& relative) {
+    TreeVisitor visitor;
+    visitor.each = [&](const TreePath& path, const Node& node) -> Result<bool> {
+      if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while restoring");
+      names_.back().insert(node.name);
+      const TreePath source = Below(source_prefix_, path);
+      const bool taken = !options_.take || options_.take(source, node);
+      if (node.type == NodeType::kFolder) {
+        if (!taken && options_.descend && !options_.descend(source)) return false;
+        if (!taken && !options_.descend) return false;
+        names_.emplace_back();
+        RETURN_IF_ERROR(EnterFolder(Below(target_prefix_, path)));
+        return true;
+      }
+      if (taken) RETURN_IF_ERROR(Visit(Below(target_prefix_, path), node, source));
+      return true;
+    };
+    visitor.after = [&](const TreePath& path, const Node& node) {
+      return LeaveFolder(Below(target_prefix_, path), Below(source_prefix_, path), &node);
+    };
+    visitor.failed = [&](const TreePath& path, const Error& error) -> Result<void> {
+      ++report_.failed;
+      names_.back().insert(Bytes());  // its names are not all known: nothing in it may be removed
+      Tell(Finding::Severity::kDamage, error, Below(source_prefix_, path));
+      return {};
+    };
+    return WalkTree(blobs_, root, relative, visitor);
+  }
+
+  static TreePath Below(const TreePath& prefix, const TreePath& path) {
+    return prefix.empty() ? path : path.empty() ? prefix : JoinPath(prefix, path);
+  }
+
+  Result<void> EnterFolder(const TreePath& target) {
+    if (options_.dry_run) return {};
+    auto made = sink_.MakeFolder(target);
+    if (made || made.error().code() == ErrorCode::kNoSpace) return made;
+    ++report_.failed;
+    Tell(Finding::Severity::kWarning, made.error(), target);
+    return {};
+  }
+
+  // All in it was planned: what does not belong goes, and its metadata waits for the window's end.
+  Result<void> LeaveFolder(const TreePath& target, const TreePath& source, const Node* node) {
+    const std::set<Bytes> names = std::move(names_.back());
+    names_.pop_back();
+    if (options_.remove_others && IsWhole(source) && !names.contains(Bytes())) {
+      RETURN_IF_ERROR(RemoveOthers(target, names));
+    }
+    if (node == nullptr) return {};
+    ++report_.folders;
+    if (!options_.dry_run) folders_.emplace_back(target, *node);
+    return {};
+  }
+
+  // Folders above the paths that were backed up hold a part only: nothing in them is anybody's to remove.
+  bool IsWhole(const TreePath& source) const {
+    if (item_->kind != ItemKind::kFiles) return false;
+    for (const Bytes& given : item_->paths) {
+      ByteSpan path = given;
+      while (!path.empty() && path.front() == '/') path = path.subspan(1);
+      while (!path.empty() && path.back() == '/') path = path.first(path.size() - 1);
+      if (path.empty()) return true;
+      const bool below = source.size() >= path.size() && Equal(ByteSpan(source).first(path.size()), path) &&
+                         (source.size() == path.size() || source[path.size()] == '/');
+      if (below) return true;
+    }
+    return false;
+  }
+
+  Result<void> RemoveOthers(const TreePath& target, const std::set<Bytes>& names) {
+    auto there = sink_.List(target);
+    if (!there) return {};  // a dry run into nothing
+    for (const Bytes& name : *there) {
+      if (names.contains(name)) continue;
+      ++report_.removed;
+      if (options_.dry_run) continue;
+      auto removed = sink_.Remove(JoinPath(target, name));
+      if (!removed) Tell(Finding::Severity::kWarning, removed.error(), JoinPath(target, name));
+    }
+    return {};
+  }
+
+  // Anything but a folder.
+  Result<void> Visit(const TreePath& target, const Node& node, const TreePath& source) {
+    auto existing = sink_.Existing(target);
+    if (!existing) {
+      ++report_.failed;
+      Tell(Finding::Severity::kWarning, existing.error(), source);
+      return {};
+    }
+    if (*existing && Skips(**existing, node)) {
+      ++report_.files_skipped;
+      if (node.link_group) first_of_group_.emplace(*node.link_group, target);
+      return {};
+    }
+    if (node.link_group) {
+      const auto [first, is_new] = first_of_group_.emplace(*node.link_group, target);
+      if (!is_new) {
+        links_.emplace_back(target, first->second);
+        return {};
+      }
+    }
+    if (options_.dry_run) {
+      ++(node.type == NodeType::kFile ? report_.files : report_.others);
+      report_.bytes += node.size;
+      return {};
+    }
+    if (node.type == NodeType::kFile) {
+      const bool in_place = *existing && (*existing)->type == NodeType::kFile;
+      RETURN_IF_ERROR(files_.Add({target, node, in_place}));
+      return files_.empty() ? CloseWindow() : Result<void>();
+    }
+    auto made = MakeSpecial(target, node);
+    if (made) {
+      ++report_.others;
+      ++context_.progress.items_done;
+      return {};
+    }
+    if (made.error().code() == ErrorCode::kNoSpace) return made;
+    ++report_.failed;
+    Tell(Finding::Severity::kWarning, made.error(), source);
+    return {};
+  }
+
+  bool Skips(const SinkExisting& existing, const Node& node) const {
+    switch (options_.overwrite) {
+      case Overwrite::kAlways:
+        return false;
+      case Overwrite::kNever:
+        return true;
+      case Overwrite::kIfNewer:
+        return existing.modified >= node.modified;
+      case Overwrite::kIfChanged:
+        return existing.type == node.type && existing.modified == node.modified &&
+               (node.type != NodeType::kFile || existing.size == node.size);
+    }
+    return false;
+  }
+
+  Result<void> MakeSpecial(const TreePath& target, const Node& node) {
+    RETURN_IF_ERROR(sink_.MakeSpecial(target, node));
+    ASSIGN_OR_RETURN(const auto attributes, ReadAttributes(blobs_, node));
+    return sink_.SetMetadata(target, node, attributes);
+  }
+
+  // Files first, then the other names of files, then folders, those inside before those around them.
+  Result<void> CloseWindow() {
+    RETURN_IF_ERROR(files_.RunWindow());
+    for (const auto& [path, first] : links_) {
+      auto made = options_.dry_run ? Result<void>() : sink_.MakeLink(path, first);
+      if (made) {
+        ++report_.files;
+        continue;
+      }
+      ++report_.failed;
+      Tell(Finding::Severity::kWarning, made.error(), path);
+    }
+    links_.clear();
+    for (const auto& [path, node] : folders_) {
+      auto attributes = ReadAttributes(blobs_, node);
+      if (!attributes) Tell(Finding::Severity::kDamage, attributes.error(), path);
+      auto set = sink_.SetMetadata(path, node, attributes ? *attributes : std::vector<std::pair<Bytes, Bytes>>());
+      if (!set || !attributes) ++report_.failed;
+      if (!set) Tell(Finding::Severity::kWarning, set.error(), path);
+    }
+    folders_.clear();
+    return {};
+  }
+
+  void Tell(Finding::Severity severity, const Error& error, const TreePath& path) {
+    ++context_.progress.errors;
+    if (findings_) findings_({severity, error.code(), PathForPeople(path), error.message()});
+  }
+
+  const JobContext& context_;
+  const LoadedSnapshot& snapshot_;
+  Sink& sink_;
+  const RestoreOptions& options_;
+  const FindingSink findings_;
+  RestoreReport report_;
+  BlobReader blobs_;
+  FileRestorer files_;
+  bool found_ = false;
+  const SnapshotItem* item_ = nullptr;
+  TreePath source_prefix_, target_prefix_;
+  std::vector<std::set<Bytes>> names_;  // of the folders that are open, for --delete
+  std::map<std::array<uint8_t, 8>, TreePath> first_of_group_;
+  std::vector<std::pair<TreePath, TreePath>> links_;
+  std::vector<std::pair<TreePath, Node>> folders_;  // left, and waiting for the window's end
+};
+
+}  // namespace
+
+Result<RestoreReport> RunRestore(const JobContext& context, Repository& repository, Index& index,
+                                 const LoadedSnapshot& snapshot, Sink& sink, const RestoreOptions& options,
+                                 FindingSink findings) {
+  RETURN_IF_ERROR(repository.keyring().Need(Rights::kContentKey | Rights::kMetadataKey, "restoring"));
+  if (!snapshot.opened) return MakeError(ErrorCode::kNoRight, "snapshot {} cannot be opened", snapshot.id.ToHex());
+  // Findings come from several threads, one at a time.
+  auto mutex = std::make_shared<std::mutex>();
+  FindingSink one_at_a_time = [mutex, findings = std::move(findings)](const Finding& finding) {
+    const std::lock_guard lock(*mutex);
+    if (findings) findings(finding);
+  };
+  return RestoreRun(context, repository, index, snapshot, sink, options, std::move(one_at_a_time)).Run();
+}
+
+}  // namespace cairn

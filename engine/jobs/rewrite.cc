@@ -1,0 +1,79 @@
+#include "engine/jobs/rewrite.h"
+
+#include "engine/jobs/blob_target.h"
+#include "engine/jobs/tree_rewriter.h"
+#include "engine/repo/write_session.h"
+
+namespace cairn {
+namespace {
+
+// The inner part of the snapshot that replaces `old`, so far as options say.
+SnapshotInner NewInner(const LoadedSnapshot& old, const RewriteOptions& options) {
+  SnapshotInner inner = old.inner;
+  inner.tags = old.tags;
+  inner.description = options.description.value_or(old.description);
+  if (options.host) inner.host = *options.host;
+  if (options.time) inner.start = *options.time;
+  inner.original = old.inner.original.value_or(old.id);
+  return inner;
+}
+
+Result<uint64_t> RewriteItems(BlobSource& source, BlobSink& sink, const RewriteOptions& options, SnapshotInner& inner) {
+  uint64_t left_out = 0;
+  for (SnapshotItem& item : inner.items) {
+    if (!options.leave_out) continue;
+    ASSIGN_OR_RETURN(const Subtree subtree, RewriteTree(
+                                                source, sink, item.root,
+                                                [&](const TreePath& path, Node& node) -> Result<bool> {
+                                                  if (!options.leave_out(path, node)) return true;
+                                                  ++left_out;
+                                                  return false;
+                                                },
+                                                [](const TreePath& path, const Error& error) -> Result<void> {
+                                                  return Error(error).While("folder /" + PathForPeople(path));
+                                                }));
+    item.root = subtree.root;
+  }
+  return left_out;
+}
+
+}  // namespace
+
+Result<RewriteReport> RunRewrite(const JobContext& context, Repository& repository, const LoadedSnapshot& snapshot,
+                                 const RewriteOptions& options, FindingSink findings) {
+  RETURN_IF_ERROR(repository.keyring().Need(Rights::kMetadataKey, "rewriting a snapshot"));
+  RewriteReport report;
+  ASSIGN_OR_RETURN(const auto index, repository.LoadIndex(context));
+  BlobReader reader(repository, *index, context, context.limits.memory_bytes / 8, findings);
+  SnapshotInner inner = NewInner(snapshot, options);
+  if (options.dry_run) {
+    DryRunTotals totals;
+    const auto target = MakeDryRunTarget(repository, *index, totals);
+    const auto sink = target->NewSink(context.limits.frame_bytes_metadata);
+    ASSIGN_OR_RETURN(report.left_out, RewriteItems(reader, *sink, options, inner));
+    return report;
+  }
+  ASSIGN_OR_RETURN(const SnapshotSet set, LoadSnapshots(repository, context, findings));
+  ASSIGN_OR_RETURN(const auto session, WriteSession::Begin(repository, *index, context, {}, findings));
+  const auto run = [&]() -> Result<void> {
+    const auto writer = session->NewBlobWriter(context.limits.frame_bytes_metadata);
+    auto rewritten = RewriteItems(reader, *writer, options, inner);
+    RETURN_IF_ERROR(writer->Finish());
+    RETURN_IF_ERROR(rewritten);
+    report.left_out = *rewritten;
+    const bool same = report.left_out == 0 && inner.host == snapshot.inner.host &&
+                      inner.start == snapshot.inner.start && inner.description == snapshot.description;
+    if (same) return session->Abandon();
+    const SlotHeads heads = HeadsOfSlot(set, repository.keyring().slot());
+    ASSIGN_OR_RETURN(report.id, session->Commit(inner, heads.heads, heads.counter_next));
+    return {};
+  };
+  auto done = run();
+  if (!done) {
+    IgnoreError(session->Abandon(), "the first error is the one to tell");
+    return std::move(done).error();
+  }
+  return report;
+}
+
+}  // namespace cairn

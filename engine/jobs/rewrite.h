@@ -1,0 +1,28 @@
+// Rewrite: a new snapshot from an old one, without some of its paths, or with another host, time or description.
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "engine/repo/blob_reader.h"
+#include "engine/repo/snapshot_store.h"
+#include "engine/source/sink.h"
+
+namespace cairn {
+
+struct RewriteOptions {
+  std::function<bool(const TreePath& path, const Node& node)> leave_out;  // empty: nothing
+  std::optional<Bytes> host;
+  std::optional<WireTime> time;
+  std::optional<std::string> description;
+  bool dry_run = false;
+};
+struct RewriteReport {
+  std::optional<SnapshotId> id;  // nothing: a dry run, or nothing would change
+  uint64_t left_out = 0;
+};
+// Commits anew, `original` names the old one, which stays. Needs to read metadata and to write (owner).
+Result<RewriteReport> RunRewrite(const JobContext& context, Repository& repository, const LoadedSnapshot& snapshot,
+                                 const RewriteOptions& options, FindingSink findings);
+
+}  // namespace cairn

@@ -1,0 +1,149 @@
+#include "engine/jobs/segment_merge.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace cairn {
+namespace {
+
+constexpr uint64_t kSmallBytes = 4 * kMiB;    // segments below this are worth merging
+constexpr uint64_t kMergedBytes = 24 * kMiB;  // of what one merged segment is made
+
+struct Listed {
+  SegmentId id;
+  uint64_t size = 0;
+};
+
+Result<std::vector<Listed>> ListWithSizes(Repository& repository, Protocol& protocol) {
+  ASSIGN_OR_RETURN(const std::vector<SegmentId> ids, protocol.ListSegments());
+  std::map<SegmentId, uint64_t> sizes;
+  RETURN_IF_ERROR(repository.store().List(kIndexPrefix, [&](const ObjectInfo& info) -> Result<void> {
+    const ParsedName parsed = ParseObjectName(info.name.text());
+    if (parsed.kind == ParsedName::Kind::kSegment) sizes[parsed.segment] = info.size;
+    return {};
+  }));
+  std::vector<Listed> listed;
+  for (const SegmentId& id : ids) listed.push_back({id, sizes.contains(id) ? sizes[id] : 0});
+  std::ranges::sort(listed, {}, [](const Listed& one) { return std::pair(one.size, one.id); });
+  return listed;
+}
+
+// Adds what a segment says to the merged one.
+class Merger {
+ public:
+  void Add(const SegmentId& id, const IndexSegment& segment) {
+    merged_.level = static_cast<uint8_t>(std::min(255, std::max<int>(merged_.level, segment.level + 1)));
+    merged_.covers.push_back(id);
+    std::vector<uint32_t> numbers;
+    for (const SegmentSession& session : segment.sessions) numbers.push_back(SessionNumber(session));
+    for (SegmentPack pack : segment.packs) {
+      if (!packs_.insert(pack.name).second) continue;
+      for (FrameEntry& frame : pack.frames) {
+        if (frame.codec != Codec::kPadding) frame.session = numbers.at(frame.session);
+      }
+      merged_.packs.push_back(std::move(pack));
+    }
+    removed_.insert(segment.removed.begin(), segment.removed.end());
+    retired_.insert(segment.retired.begin(), segment.retired.end());
+  }
+
+  // `gone` are all removed names of the listing: entries for them are left out. `dropped` of them are not carried on.
+  IndexSegment Finish(const std::set<PackName>& gone, const std::set<PackName>& dropped) {
+    std::erase_if(merged_.packs, [&](const SegmentPack& pack) { return gone.contains(pack.name); });
+    for (const PackName& name : removed_) {
+      if (!dropped.contains(name)) merged_.removed.push_back(name);
+    }
+    for (const RetiredFrame& frame : retired_) {
+      if (!gone.contains(frame.pack)) merged_.retired.push_back(frame);
+    }
+    std::ranges::sort(merged_.covers);
+    DropUnusedSessions();
+    return std::move(merged_);
+  }
+
+ private:
+  uint32_t SessionNumber(const SegmentSession& session) {
+    const auto [place, is_new] = sessions_.emplace(session.session, static_cast<uint32_t>(merged_.sessions.size()));
+    if (is_new) {
+      merged_.sessions.push_back(session);
+    } else {
+      SegmentSession& known = merged_.sessions[place->second];
+      if (!known.content) known.content = session.content;
+      if (!known.metadata) known.metadata = session.metadata;
+    }
+    return place->second;
+  }
+
+  void DropUnusedSessions() {
+    std::map<uint32_t, uint32_t> numbers;
+    std::vector<SegmentSession> used;
+    for (SegmentPack& pack : merged_.packs) {
+      for (FrameEntry& frame : pack.frames) {
+        if (frame.codec == Codec::kPadding) continue;
+        const auto [place, is_new] = numbers.emplace(frame.session, static_cast<uint32_t>(used.size()));
+        if (is_new) used.push_back(merged_.sessions[frame.session]);
+        frame.session = place->second;
+      }
+    }
+    merged_.sessions = std::move(used);
+  }
+
+  IndexSegment merged_;
+  std::map<SessionId, uint32_t> sessions_;
+  std::set<PackName> packs_, removed_;
+  std::set<RetiredFrame> retired_;
+};
+
+}  // namespace
+
+Result<MergeReport> MergeSegments(const JobContext& context, Repository& repository, Protocol& protocol,
+                                  const SessionId& self,
+                                  const std::vector<std::pair<PackName, SegmentId>>& removed_before,
+                                  const std::vector<SessionId>& sessions_before) {
+  MergeReport report;
+  // Have all sessions ended that were there when the names were seen? Asked before the listing that is merged.
+  ASSIGN_OR_RETURN(const std::vector<SessionSeen> now, protocol.ListSessions());
+  const bool all_ended = std::ranges::none_of(now, [&](const SessionSeen& seen) {
+    return seen.id != self && !seen.ended && std::ranges::find(sessions_before, seen.id) != sessions_before.end();
+  });
+  ASSIGN_OR_RETURN(const std::vector<Listed> listed, ListWithSizes(repository, protocol));
+  const auto small =
+      static_cast<size_t>(std::ranges::count_if(listed, [](const Listed& one) { return one.size < kSmallBytes; }));
+  if (small < context.limits.merge_fan_in) return report;
+
+  Merger merger;
+  std::set<PackName> gone;
+  std::set<SegmentId> covered;
+  std::set<SegmentId> carriers;  // of removed names
+  uint64_t bytes = 0;
+  for (const Listed& one : listed) {
+    if (context.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while merging segments");
+    if (bytes + one.size > kMergedBytes) break;
+    auto segment = repository.LoadSegment(one.id);
+    if (!segment && segment.error().code() == ErrorCode::kNotFound) return report;  // another merger is at work
+    RETURN_IF_ERROR(segment);
+    merger.Add(one.id, *segment);
+    gone.insert(segment->removed.begin(), segment->removed.end());
+    if (!segment->removed.empty()) carriers.insert(one.id);
+    covered.insert(one.id);
+    bytes += one.size;
+  }
+  if (covered.size() < 2) return report;
+  std::set<PackName> dropped;
+  if (all_ended && covered.size() == listed.size()) {
+    for (const auto& [name, segment] : removed_before) dropped.insert(name);
+    report.names_dropped = dropped.size();
+  }
+  const IndexSegment merged = merger.Finish(gone, dropped);
+  RETURN_IF_ERROR(protocol.PutSegment(merged));
+  ++report.written;
+  for (const SegmentId& id : covered) {  // those that carry the dropped names go last
+    if (!carriers.contains(id)) RETURN_IF_ERROR(protocol.RemoveSegment(id));
+  }
+  for (const SegmentId& id : carriers) RETURN_IF_ERROR(protocol.RemoveSegment(id));
+  report.covered = covered.size();
+  return report;
+}
+
+}  // namespace cairn

@@ -1,0 +1,23 @@
+// Merges small index segments. SPEC section 13.4, step 6.
+#pragma once
+
+#include <vector>
+
+#include "engine/repo/protocol.h"
+
+namespace cairn {
+
+struct MergeReport {
+  uint64_t covered = 0, written = 0, names_dropped = 0;
+};
+
+// Run inside a session of maintenance that was put before anything was listed. `removed_before` are the removed names
+// that were seen before `sessions_before` were listed (the session's own left out): a name of them is dropped when each
+// of these sessions has ended since, and only by a merge that covers every segment. Merges when there are
+// context.limits.merge_fan_in small segments.
+Result<MergeReport> MergeSegments(const JobContext& context, Repository& repository, Protocol& protocol,
+                                  const SessionId& self,
+                                  const std::vector<std::pair<PackName, SegmentId>>& removed_before,
+                                  const std::vector<SessionId>& sessions_before);
+
+}  // namespace cairn

@@ -1,0 +1,75 @@
+#include "engine/jobs/stats.h"
+
+#include <algorithm>
+
+#include "engine/jobs/pack_usage.h"
+#include "engine/jobs/reachability.h"
+
+namespace cairn {
+namespace {
+
+// Sealed bytes of the frames in which one of the needed blobs is, and the needed blobs themselves.
+Result<void> CountNeeded(Index& index, IdSorter& needed, StatsReport& report) {
+  RETURN_IF_ERROR(needed.StartReading());
+  ASSIGN_OR_RETURN(std::optional<BlobId> next, needed.Next());
+  std::set<FrameKey> frames;
+  RETURN_IF_ERROR(index.ForEachBlob([&](const BlobId& id, BlobKind, std::span<const BlobPlace> places) -> Result<void> {
+    while (next && *next < id) {
+      ASSIGN_OR_RETURN(next, needed.Next());
+    }
+    if (!next || *next != id) return {};
+    ++report.blobs;
+    report.blob_bytes += places[0].length;
+    frames.insert({places[0].pack, places[0].frame});
+    return {};
+  }));
+  std::vector<IndexedFrame> entries;
+  std::optional<uint32_t> pack;
+  for (const FrameKey& key : frames) {
+    if (pack != key.pack) {
+      ASSIGN_OR_RETURN(entries, index.Frames(key.pack));
+      pack = key.pack;
+    }
+    report.stored_bytes += entries.at(key.frame).entry->sealed_length;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<StatsReport> RunStats(const JobContext& context, Repository& repository,
+                             const std::vector<const LoadedSnapshot*>& snapshots, FindingSink findings) {
+  RETURN_IF_ERROR(repository.keyring().Need(Rights::kMetadataKey, "reading trees"));
+  StatsReport report;
+  ASSIGN_OR_RETURN(const auto index, repository.LoadIndex(context, [](const SegmentId&, const Error&) {}));
+  report.snapshots = snapshots.size();
+  for (const LoadedSnapshot* snapshot : snapshots) {
+    report.restore_bytes += snapshot->inner.totals.bytes;
+    report.restore_files += snapshot->inner.totals.files;
+  }
+  IdSorter needed(repository.cache().folder(), context.limits.memory_bytes / 8);
+  BlobReader reader(repository, *index, context, context.limits.memory_bytes / 8, findings);
+  RETURN_IF_ERROR(MarkReachable(context, reader, snapshots, needed,
+                                [&](const LoadedSnapshot& snapshot, const std::string& path, const Error& error) {
+                                  if (findings) {
+                                    findings({Finding::Severity::kDamage, error.code(),
+                                              fmt::format("snapshot {}:/{}", snapshot.id.Short(), path),
+                                              error.message()});
+                                  }
+                                  return Result<void>();
+                                }));
+  RETURN_IF_ERROR(CountNeeded(*index, needed, report));
+  RETURN_IF_ERROR(repository.store().List("", [&](const ObjectInfo& info) -> Result<void> {
+    const ParsedName parsed = ParseObjectName(info.name.text());
+    report.objects_bytes += info.size;
+    if (parsed.kind == ParsedName::Kind::kPack) {
+      ++report.packs;
+      report.pack_bytes += info.size;
+    }
+    if (parsed.kind == ParsedName::Kind::kSegment) ++report.segments;
+    return {};
+  }));
+  return report;
+}
+
+}  // namespace cairn

@@ -1,0 +1,21 @@
+// Makes a tree anew out of an old one, without what is left out.
+#pragma once
+
+#include <functional>
+
+#include "engine/repo/blob_ends.h"
+#include "engine/tree/directory_builder.h"
+#include "repo-format/tree_path.h"
+
+namespace cairn {
+
+// What becomes of a node: kept as `node` may have been changed, or left out. An Error ends the rewriting.
+using RewriteNode = std::function<Result<bool>(const TreePath& path, Node& node)>;
+// A folder that could not be read: what is known of it was kept, the rest is left out.
+using RewriteFailed = std::function<Result<void>(const TreePath& path, const Error& error)>;
+
+// The root of the new tree. Folders that do not change keep their ids (the same bytes give the same blob). One thread.
+Result<Subtree> RewriteTree(BlobSource& source, BlobSink& sink, const BlobId& root, const RewriteNode& each,
+                            const RewriteFailed& failed);
+
+}  // namespace cairn

@@ -1,0 +1,44 @@
+// Decides into which pack a frame goes. SPEC section 8.5.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "engine/pack/pack_writer.h"
+
+namespace cairn {
+
+// Fills packs of one kind to one size; from the second pack on, frames go at random to one of two open packs. Safe for
+// concurrent use; `finished` is called without a lock held, on the thread whose frame filled the pack, and may be
+// called by several threads at once. Memory: two packs of pack_bytes, and those inside `finished`.
+class PackAssembler {
+ public:
+  using Finished = std::function<Result<void>(FinishedPack)>;
+  PackAssembler(BlobKind kind, const ObjectSealer& sealer, const Random& random, uint64_t pack_bytes,
+                Finished finished);
+
+  Result<void> Add(const PackSession& session, FrameEntry entry, ByteSpan sealed);
+  // Finishes what is open, padded. Afterwards it may be used again.
+  Result<void> Flush();
+
+ private:
+  using OpenPack = std::unique_ptr<PackWriter>;
+  bool Takes(const OpenPack& pack, const FrameEntry& entry) const;
+  // The open pack that this frame goes to; one that had to make room for it is given away in `full`.
+  OpenPack& Choose(const FrameEntry& entry, std::vector<OpenPack>& full);
+  Result<void> Finish(const std::vector<OpenPack>& packs, bool pad) const;
+
+  const BlobKind kind_;
+  const ObjectSealer& sealer_;
+  const Random& random_;
+  const uint64_t pack_bytes_;
+  const Finished finished_;
+  std::mutex mutex_;
+  std::array<OpenPack, 2> open_;  // guarded by mutex_; the second from the second pack on; null: not begun
+  bool first_done_ = false;       // guarded by mutex_
+};
+
+}  // namespace cairn

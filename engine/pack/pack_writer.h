@@ -1,0 +1,65 @@
+// Collects sealed frames into one pack, in memory, and finishes it with its directory. SPEC sections 8.1, 8.2, 8.5.
+#pragma once
+
+#include <unordered_set>
+#include <vector>
+
+#include "engine/codec/frame_codec.h"
+#include "engine/crypto/object_sealer.h"
+#include "repo-format/index_segment.h"
+
+namespace cairn {
+
+struct FinishedPack {
+  PackName name;
+  BlobKind kind = BlobKind::kData;
+  Bytes object;             // what is put
+  PackDirectory directory;  // what is in it, for the segment
+  uint64_t blobs = 0;
+};
+
+// One thread at a time. Does not touch the store. Memory: the bytes of its frames, and its directory.
+class PackWriter {
+ public:
+  // `bytes_expected`: room that is set aside with the first frame, so that what comes is not copied as the pack grows.
+  PackWriter(BlobKind kind, const ObjectSealer& sealer, const Random& random, uint64_t bytes_expected = 0);
+
+  // `session` is the session whose key sealed the frame; equal sessions share an entry of the directory. The frame's
+  // bytes are copied into the pack. A CHECK where the format's limits would be broken: ask Fits first.
+  void AddFrame(const PackSession& session, FrameEntry entry, ByteSpan sealed);
+  bool Fits(const FrameEntry& entry) const;  // by the format's limits, not by the target size
+  // Holds this blob already? (No id twice in one pack.)
+  bool Has(const BlobId& id) const { return ids_.contains(id); }
+
+  uint64_t frame_bytes() const { return frame_bytes_; }
+  bool empty() const { return directory_.frames.empty(); }
+
+  // Seals the directory; the writer is empty afterwards. `pad` adds a padding frame up to the next Padme size.
+  // Requires: not empty().
+  Result<FinishedPack> Finish(bool pad);
+
+ private:
+  uint32_t SessionNumber(const PackSession& session);
+  void AppendFrame(FrameEntry entry, ByteSpan sealed);
+  void AppendPadding();
+  Result<FinishedPack> Seal();
+
+  const BlobKind kind_;
+  const ObjectSealer& sealer_;
+  const Random& random_;
+  const uint64_t bytes_expected_;
+  PackDirectory directory_;
+  Bytes object_;  // room for the header, then the frames
+  std::unordered_set<BlobId> ids_;
+  uint64_t frame_bytes_ = 0;
+  uint64_t directory_bytes_ = 0;  // of the plain directory, at most
+};
+
+// The next Padme size: at or above `size`. SPEC section 8.5.
+uint64_t PadmeSize(uint64_t size);
+
+// A directory as a segment's entry: sessions are told apart there, so `session_numbers[i]` is the segment's number of
+// directory.sessions[i].
+SegmentPack ToSegmentPack(const FinishedPack& pack, const std::vector<uint32_t>& session_numbers);
+
+}  // namespace cairn

@@ -1,0 +1,122 @@
+#include "engine/repo/blob_reader.h"
+
+#include <algorithm>
+
+#include "engine/codec/frame_codec.h"
+#include "engine/pack/pack_reader.h"
+
+namespace cairn {
+namespace {
+
+std::string PackText(const BlobLocation& location) {
+  return PackObjectName(location.pack.kind, location.pack.name).text();
+}
+
+}  // namespace
+
+BlobReader::BlobReader(const Repository& repository, Index& index, const JobContext& context, uint64_t cache_bytes,
+                       FindingSink findings)
+    : repository_(repository),
+      index_(index),
+      context_(context),
+      cache_bytes_max_(cache_bytes),
+      findings_(std::move(findings)) {}
+
+Digest BlobReader::MetadataHash(std::string_view label, std::initializer_list<ByteSpan> parts) const {
+  return repository_.hasher().MetadataHash(label, parts);
+}
+
+Result<Bytes> BlobReader::OpenSealed(const BlobLocation& location, ByteSpan sealed) {
+  const PackSession& session = location.session;
+  ASSIGN_OR_RETURN(const auto key, repository_.session_keys().Get(session.session, session.epoch, location.pack.kind,
+                                                                  session.envelope));
+  const FrameContext frame{location.pack.kind, session.suite, repository_.keyring().family()};
+  const std::string what = fmt::format("{} frame {}", PackText(location), location.frame_number);
+  return OpenFrame(frame, *location.frame, sealed, *key, repository_.hasher(), what);
+}
+
+Result<std::shared_ptr<const Bytes>> BlobReader::OpenFrameAt(const BlobLocation& location) {
+  ASSIGN_OR_RETURN(const Bytes sealed, ReadFrame(repository_.store(), location.pack.kind, location.pack.name,
+                                                 location.frame_offset, *location.frame));
+  ++frames_read_;
+  ASSIGN_OR_RETURN(Bytes plain, OpenSealed(location, sealed));
+  return std::make_shared<const Bytes>(std::move(plain));
+}
+
+Result<std::shared_ptr<const Bytes>> BlobReader::FrameThroughCache(const BlobLocation& location) {
+  const Key key{location.pack.name, location.frame_number};
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = by_key_.find(key); found != by_key_.end()) {
+      recent_.splice(recent_.begin(), recent_, found->second);
+      return found->second->plain;
+    }
+  }
+  ASSIGN_OR_RETURN(auto plain, OpenFrameAt(location));
+  const std::lock_guard lock(mutex_);
+  if (plain->size() > cache_bytes_max_ || by_key_.contains(key)) return plain;
+  recent_.push_front({key, plain});
+  by_key_.emplace(key, recent_.begin());
+  cache_bytes_ += plain->size();
+  while (cache_bytes_ > cache_bytes_max_) {
+    cache_bytes_ -= recent_.back().plain->size();
+    by_key_.erase(recent_.back().key);
+    recent_.pop_back();
+  }
+  return plain;
+}
+
+// Nothing where no location gave it; `any` says whether there was one to try.
+Result<std::shared_ptr<const Bytes>> BlobReader::TryLocations(BlobKind kind, const BlobId& id, bool* any) {
+  ASSIGN_OR_RETURN(const std::vector<BlobLocation> locations, index_.Find(id));
+  std::optional<Error> first;
+  for (const BlobLocation& location : locations) {
+    if (location.pack.kind != kind) continue;
+    *any = true;
+    auto plain = FrameThroughCache(location);
+    if (plain) {
+      const ByteSpan bytes = ByteSpan(**plain).subspan(location.blob_offset, location.length);
+      return std::make_shared<const Bytes>(bytes.begin(), bytes.end());
+    }
+    const ErrorCode code = plain.error().code();
+    if (code == ErrorCode::kNoRight || code == ErrorCode::kInterrupted) return std::move(plain).error();
+    const bool last = &location == &locations.back();
+    if (findings_ && !last && code != ErrorCode::kNotFound) {
+      findings_({Finding::Severity::kDamage, code, PackText(location),
+                 fmt::format("{}; another copy of blob {} is tried", plain.error().message(), id.Short())});
+    }
+    if (!first || first->code() == ErrorCode::kNotFound) first = std::move(plain).error();
+  }
+  if (!first) first = MakeError(ErrorCode::kNotFound, "{} blob {} is in no pack of the index", Name(kind), id.ToHex());
+  return *std::move(first);
+}
+
+Result<std::shared_ptr<const Bytes>> BlobReader::ReadBlob(BlobKind kind, const BlobId& id) {
+  uint64_t syncs_before = 0;
+  {
+    const std::lock_guard lock(sync_mutex_);
+    syncs_before = syncs_;
+  }
+  bool any = false;
+  auto blob = TryLocations(kind, id, &any);
+  if (blob || blob.error().code() != ErrorCode::kNotFound) {
+    return std::move(blob).While(fmt::format("reading {} blob {}", Name(kind), id.ToHex()));
+  }
+  {
+    // Somebody may have repacked it meanwhile: look again, once for all who wait here. A second failure is the answer.
+    const std::lock_guard lock(sync_mutex_);
+    constexpr uint64_t kSyncsMax = 16;
+    if (syncs_ == syncs_before && syncs_ < kSyncsMax) {
+      RETURN_IF_ERROR(repository_.SyncIndex(index_, context_, [](const SegmentId&, const Error&) {}));
+      ++syncs_;
+    }
+  }
+  any = false;
+  blob = TryLocations(kind, id, &any);
+  if (!blob && any && blob.error().code() == ErrorCode::kNotFound) {
+    return Corrupt("{} blob {} is gone with its pack: {}", Name(kind), id.ToHex(), blob.error().message());
+  }
+  return blob;
+}
+
+}  // namespace cairn

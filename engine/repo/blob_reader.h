@@ -1,0 +1,62 @@
+// Verified reads of blobs, with a bounded cache of opened frames.
+#pragma once
+
+#include <atomic>
+#include <list>
+#include <mutex>
+#include <unordered_map>
+
+#include "engine/env/finding.h"
+#include "engine/repo/blob_ends.h"
+#include "engine/repo/repository.h"
+
+namespace cairn {
+
+// Safe for concurrent use. Borrows repository and index. A location that fails is told to `findings`, and the others
+// are tried; where none is left the index is brought into step once (something was repacked meanwhile), and tried
+// again.
+class BlobReader : public BlobSource {
+ public:
+  BlobReader(const Repository& repository, Index& index, const JobContext& context, uint64_t cache_bytes,
+             FindingSink findings = {});
+  Result<std::shared_ptr<const Bytes>> ReadBlob(BlobKind kind, const BlobId& id) override;
+  Digest MetadataHash(std::string_view label, std::initializer_list<ByteSpan> parts) const override;
+
+  // The plaintext of a whole frame from the store, verified; not through the cache.
+  Result<std::shared_ptr<const Bytes>> OpenFrameAt(const BlobLocation& location);
+  // The same from sealed bytes that the caller has fetched (a coalesced range).
+  Result<Bytes> OpenSealed(const BlobLocation& location, ByteSpan sealed);
+
+  uint64_t frames_read() const { return frames_read_; }
+
+ private:
+  struct Key {
+    PackName pack;
+    uint32_t frame = 0;
+    friend bool operator==(const Key&, const Key&) = default;
+  };
+  struct KeyHash {
+    size_t operator()(const Key& key) const { return std::hash<PackName>()(key.pack) + key.frame * 0x9e3779b9u; }
+  };
+  struct Cached {
+    Key key;
+    std::shared_ptr<const Bytes> plain;
+  };
+  Result<std::shared_ptr<const Bytes>> TryLocations(BlobKind kind, const BlobId& id, bool* any);
+  Result<std::shared_ptr<const Bytes>> FrameThroughCache(const BlobLocation& location);
+
+  const Repository& repository_;
+  Index& index_;
+  const JobContext& context_;
+  const uint64_t cache_bytes_max_;
+  const FindingSink findings_;
+  std::mutex mutex_;
+  std::list<Cached> recent_;                                              // guarded by mutex_; newest first
+  std::unordered_map<Key, std::list<Cached>::iterator, KeyHash> by_key_;  // guarded by mutex_
+  uint64_t cache_bytes_ = 0;                                              // guarded by mutex_
+  std::mutex sync_mutex_;
+  uint64_t syncs_ = 0;  // guarded by sync_mutex_
+  std::atomic<uint64_t> frames_read_{0};
+};
+
+}  // namespace cairn

@@ -1,0 +1,369 @@
+#include "engine/repo/protocol.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "engine/repo/time_text.h"
+#include "repo-format/limits.h"
+
+namespace cairn {
+namespace {
+
+constexpr int kListTriesMax = 10;
+
+bool SameNames(const std::vector<ObjectInfo>& a, const std::vector<ObjectInfo>& b) {
+  return std::ranges::equal(a, b, [](const ObjectInfo& x, const ObjectInfo& y) { return x.name == y.name; });
+}
+
+WireTime Now(const JobContext& context) { return ToWireTime(context.clock.Now()); }
+
+}  // namespace
+
+Protocol::Protocol(Repository& repository, const JobContext& context, FindingSink findings)
+    : repository_(repository), context_(context), findings_(std::move(findings)) {}
+
+void Protocol::Tell(Finding::Severity severity, const Error& error, std::string object) const {
+  if (findings_) {
+    findings_({severity, error.code(), std::move(object), error.message()});
+  } else {
+    context_.log.Warning("{}", error.message());
+  }
+}
+
+Result<std::vector<ObjectInfo>> Protocol::ListUntilStable(std::string_view prefix) {
+  std::vector<ObjectInfo> last;
+  for (int attempt = 0; attempt < kListTriesMax; ++attempt) {
+    std::vector<ObjectInfo> now;
+    RETURN_IF_ERROR(repository_.store().List(prefix, [&](const ObjectInfo& info) -> Result<void> {
+      now.push_back(info);
+      return {};
+    }));
+    std::ranges::sort(now, {}, &ObjectInfo::name);
+    if (attempt > 0 && SameNames(now, last)) return now;
+    last = std::move(now);
+  }
+  // Others put and remove all the while. The union of what was seen would hide removals, so it is told.
+  return MakeError(ErrorCode::kBusy, "{}: the list of {} changed each of {} times that it was read",
+                   repository_.store().description(), prefix, kListTriesMax);
+}
+
+Result<Bytes> Protocol::SealSmall(ObjectKind kind, const RawId& name, ByteSpan body) const {
+  ASSIGN_OR_RETURN(const SealedObject sealed, repository_.sealer().Seal(kind, name, body));
+  return sealed.Joined();
+}
+
+// --- of every session ---
+
+Result<void> Protocol::PutSession(const SessionId& session, SessionPurpose purpose, std::string_view program) {
+  SessionRecord record;
+  record.start = Now(context_);
+  record.purpose = purpose;
+  record.program = std::string(program);
+  char host[256] = {};
+  if (gethostname(host, sizeof(host) - 1) == 0) record.host = ToBytes(AsBytes(host));
+  record.machine = repository_.cache().machine();
+  record.process = static_cast<uint64_t>(getpid());
+  ASSIGN_OR_RETURN(const Bytes object, SealSmall(ObjectKind::kSession, ToRawId(session), record.Encode()));
+  return repository_.store().Put(SessionName(session), object);
+}
+
+Result<void> Protocol::PutSignOfLife(const SessionId& session, uint32_t n) {
+  const MomentRecord record{.time = Now(context_), .number = n, .unknown = {}};
+  ASSIGN_OR_RETURN(const Bytes object, SealSmall(ObjectKind::kSignOfLife, ToRawId(session), record.Encode()));
+  return repository_.store().Put(SignOfLifeName(session, n), object);
+}
+
+Result<void> Protocol::EndSession(const SessionId& session) {
+  auto removed = repository_.store().Remove(SessionName(session));
+  if (!removed && removed.error().code() == ErrorCode::kPermission) {
+    const MomentRecord record{.time = Now(context_), .number = 0, .unknown = {}};
+    ASSIGN_OR_RETURN(const Bytes object, SealSmall(ObjectKind::kSessionEnd, ToRawId(session), record.Encode()));
+    return repository_.store().Put(SessionEndName(session), object);
+  }
+  RETURN_IF_ERROR(std::move(removed));
+  // Its signs of life and its end mean nothing without it, and whoever lists them next may clear them away.
+  std::vector<ObjectName> rest;
+  RETURN_IF_ERROR(repository_.store().List(kSessionPrefix, [&](const ObjectInfo& info) -> Result<void> {
+    const ParsedName parsed = ParseObjectName(info.name.text());
+    const bool of_it = parsed.kind == ParsedName::Kind::kSignOfLife || parsed.kind == ParsedName::Kind::kSessionEnd;
+    if (of_it && parsed.session == session) rest.push_back(info.name);
+    return {};
+  }));
+  for (const ObjectName& name : rest) RETURN_IF_ERROR(repository_.store().Remove(name));
+  return {};
+}
+
+Result<std::vector<TombstoneSeen>> Protocol::ListTombstones() {
+  ASSIGN_OR_RETURN(const auto listed, ListUntilStable(kTombstonePrefix));
+  std::vector<TombstoneSeen> tombstones;
+  for (const ObjectInfo& info : listed) {
+    const ParsedName parsed = ParseObjectName(info.name.text());
+    if (parsed.kind != ParsedName::Kind::kTombstone) continue;
+    const std::string& what = info.name.text();
+    auto object = repository_.store().Get(info.name, limits::kSmallObjectBytesMax);
+    if (!object) {
+      if (object.error().code() == ErrorCode::kNotFound) continue;  // its pack is gone; the index knows
+      return std::move(object).error();
+    }
+    auto opened = repository_.sealer().Open(*object, ObjectKind::kTombstone, RawId{}, what);
+    auto record = opened ? TombstoneRecord::Parse(opened->body).While(what) : Result<TombstoneRecord>(opened.error());
+    if (record && record->pack != parsed.pack) {
+      record = MakeError(ErrorCode::kForged, "{} was made for pack {}", what, record->pack.ToString());
+    }
+    if (record) {
+      tombstones.push_back({record->pack, record->run, record->kind});
+      continue;
+    }
+    // A damaged or newer one may be real: its pack may go. A forged one is nobody's decision.
+    Tell(Finding::Severity::kDamage, record.error(), what);
+    if (record.error().code() == ErrorCode::kForged) continue;
+    tombstones.push_back({parsed.pack, SessionId(), BlobKind::kData});
+  }
+  return tombstones;
+}
+
+Result<std::vector<SegmentId>> Protocol::ListSegments() {
+  ASSIGN_OR_RETURN(const auto listed, ListUntilStable(kIndexPrefix));
+  std::vector<SegmentId> segments;
+  for (const ObjectInfo& info : listed) {
+    const ParsedName parsed = ParseObjectName(info.name.text());
+    if (parsed.kind == ParsedName::Kind::kSegment) segments.push_back(parsed.segment);
+  }
+  return segments;
+}
+
+Result<void> Protocol::PutPack(BlobKind kind, const PackName& pack, ByteSpan object) {
+  return repository_.store().Put(PackObjectName(kind, pack), object);
+}
+
+Result<SegmentId> Protocol::PutSegment(const IndexSegment& segment) {
+  const auto id = context_.random.NewId<SegmentId>();
+  ASSIGN_OR_RETURN(const Bytes object, SealSmall(ObjectKind::kSegment, ToRawId(id), segment.Encode()));
+  RETURN_IF_ERROR(repository_.store().Put(SegmentName(id), object));
+  return id;
+}
+
+Result<CommitOutcome> Protocol::Commit(const SessionId& session, ByteSpan snapshot_object) {
+  ASSIGN_OR_RETURN(const bool first, repository_.store().PutIfAbsent(SnapshotName(session), snapshot_object));
+  if (first) return CommitOutcome::kCommitted;
+  const std::string what = SnapshotName(session).text();
+  ASSIGN_OR_RETURN(const Bytes there, repository_.store().Get(SnapshotName(session), limits::kSnapshotBytesMax));
+  if (Equal(there, snapshot_object)) return CommitOutcome::kCommitted;  // our own: an answer was lost
+  ASSIGN_OR_RETURN(const OpenedObject fence,
+                   repository_.sealer()
+                       .Open(there, ObjectKind::kFence, ToRawId(session), what)
+                       .While("the name of this session's snapshot is filled, and not by a fence"));
+  RETURN_IF_ERROR(FenceRecord::Parse(fence.body).While(what));
+  return CommitOutcome::kFenced;
+}
+
+// --- of a pruner ---
+
+Result<void> Protocol::PutTombstone(const PackName& pack, BlobKind kind, const SessionId& run) {
+  const TombstoneRecord record{.pack = pack, .run = run, .kind = kind, .time = Now(context_), .unknown = {}};
+  ASSIGN_OR_RETURN(const Bytes object, SealSmall(ObjectKind::kTombstone, RawId{}, record.Encode()));
+  return repository_.store().Put(TombstoneName(pack), object);
+}
+
+Result<std::vector<SessionSeen>> Protocol::ListSessions() {
+  ASSIGN_OR_RETURN(const auto listed, ListUntilStable(kSessionPrefix));
+  std::map<SessionId, SessionSeen> sessions;
+  for (const ObjectInfo& info : listed) {
+    const ParsedName parsed = ParseObjectName(info.name.text());
+    if (parsed.kind != ParsedName::Kind::kSession) continue;
+    SessionSeen seen{.id = parsed.session, .record = {}, .ended = false, .signs_of_life = 0};
+    auto object = repository_.store().Get(info.name, limits::kSmallObjectBytesMax);
+    if (!object) {
+      if (object.error().code() == ErrorCode::kNotFound) continue;  // it has ended since
+      return std::move(object).error();
+    }
+    auto opened = repository_.sealer().Open(*object, ObjectKind::kSession, ToRawId(parsed.session), info.name.text());
+    auto record = opened ? SessionRecord::Parse(opened->body) : Result<SessionRecord>(opened.error());
+    if (record) {
+      seen.record = *std::move(record);
+    } else {
+      Tell(Finding::Severity::kDamage, record.error(), info.name.text());
+    }
+    sessions.emplace(parsed.session, std::move(seen));
+  }
+  for (const ObjectInfo& info : listed) {
+    const ParsedName parsed = ParseObjectName(info.name.text());
+    const auto found = sessions.find(parsed.session);
+    if (found == sessions.end()) continue;
+    if (parsed.kind == ParsedName::Kind::kSessionEnd) {
+      auto object = repository_.store().Get(info.name, limits::kSmallObjectBytesMax);
+      if (!object && object.error().code() == ErrorCode::kNotFound) continue;
+      RETURN_IF_ERROR(object);
+      auto opened =
+          repository_.sealer().Open(*object, ObjectKind::kSessionEnd, ToRawId(parsed.session), info.name.text());
+      if (opened) {
+        found->second.ended = true;
+      } else {
+        Tell(Finding::Severity::kDamage, opened.error(), info.name.text());
+      }
+    } else if (parsed.kind == ParsedName::Kind::kSignOfLife) {
+      auto object = repository_.store().Get(info.name, limits::kSmallObjectBytesMax);
+      auto opened = object ? repository_.sealer().Open(*object, ObjectKind::kSignOfLife, ToRawId(parsed.session),
+                                                       info.name.text())
+                           : Result<OpenedObject>(object.error());
+      auto sign = opened ? MomentRecord::Parse(opened->body) : Result<MomentRecord>(opened.error());
+      // A copied sign under another number is no sign: it would keep a dead session alive.
+      if (sign && sign->number == parsed.number) {
+        found->second.signs_of_life = std::max(found->second.signs_of_life, sign->number);
+      }
+    }
+  }
+  std::vector<SessionSeen> result;
+  for (auto& [id, seen] : sessions) result.push_back(std::move(seen));
+  return result;
+}
+
+Result<std::vector<SeenList>> Protocol::ListSeenLists() {
+  ASSIGN_OR_RETURN(const auto listed, ListUntilStable(kTombstonePrefix));
+  std::vector<SeenList> lists;
+  for (const ObjectInfo& info : listed) {
+    const ParsedName parsed = ParseObjectName(info.name.text());
+    if (parsed.kind != ParsedName::Kind::kSeenList) continue;
+    auto object = repository_.store().Get(info.name, limits::kSnapshotBytesMax);
+    if (!object && object.error().code() == ErrorCode::kNotFound) continue;
+    RETURN_IF_ERROR(object);
+    auto opened = repository_.sealer().Open(*object, ObjectKind::kSeenList, ToRawId(parsed.session), info.name.text());
+    auto record = opened ? SeenListRecord::Parse(opened->body) : Result<SeenListRecord>(opened.error());
+    if (record) {
+      lists.push_back({parsed.session, *std::move(record)});
+    } else {
+      Tell(Finding::Severity::kDamage, record.error(), info.name.text());  // another list will be made for its runs
+    }
+  }
+  return lists;
+}
+
+Result<void> Protocol::PutSeenList(const SessionId& pruner, const std::vector<SessionId>& runs,
+                                   const std::vector<SessionId>& sessions) {
+  SeenListRecord record{.runs = runs, .sessions = sessions, .time = Now(context_), .unknown = {}};
+  std::ranges::sort(record.runs);
+  std::ranges::sort(record.sessions);
+  ASSIGN_OR_RETURN(const Bytes object, SealSmall(ObjectKind::kSeenList, ToRawId(pruner), record.Encode()));
+  return repository_.store().Put(SeenListName(pruner), object);
+}
+
+Result<void> Protocol::RemoveSeenList(const SessionId& pruner) {
+  return repository_.store().Remove(SeenListName(pruner));
+}
+
+Result<SnapshotSlot> Protocol::Fence(const SessionId& session, const SessionId& by) {
+  const FenceRecord record{.reason = FenceReason::kTakenForDead, .by = by, .time = Now(context_), .unknown = {}};
+  ASSIGN_OR_RETURN(const Bytes object, SealSmall(ObjectKind::kFence, ToRawId(session), record.Encode()));
+  ASSIGN_OR_RETURN(const bool first, repository_.store().PutIfAbsent(SnapshotName(session), object));
+  if (first) return SnapshotSlot::kFence;
+  return LookAtSlot(session);
+}
+
+Result<SnapshotSlot> Protocol::LookAtSlot(const SnapshotId& snapshot) {
+  const std::string what = SnapshotName(snapshot).text();
+  auto object = repository_.store().Get(SnapshotName(snapshot), limits::kSnapshotBytesMax);
+  if (!object && object.error().code() == ErrorCode::kNotFound) return SnapshotSlot::kEmpty;
+  RETURN_IF_ERROR(object);
+  ASSIGN_OR_RETURN(const ObjectHeader header, ObjectHeader::Parse(*object).While(what));
+  const ObjectKind kind = header.kind == ObjectKind::kFence ? ObjectKind::kFence : ObjectKind::kSnapshot;
+  RETURN_IF_ERROR(repository_.sealer().Open(*object, kind, ToRawId(snapshot), what));
+  return kind == ObjectKind::kFence ? SnapshotSlot::kFence : SnapshotSlot::kSnapshot;
+}
+
+Result<bool> Protocol::SessionLives(const SessionId& session) {
+  auto there = repository_.store().Stat(SessionName(session));
+  if (!there && there.error().code() == ErrorCode::kNotFound) return false;
+  RETURN_IF_ERROR(there);
+  auto end = repository_.store().Get(SessionEndName(session), limits::kSmallObjectBytesMax);
+  if (!end && end.error().code() == ErrorCode::kNotFound) return true;
+  RETURN_IF_ERROR(end);
+  const std::string what = SessionEndName(session).text();
+  return !repository_.sealer().Open(*end, ObjectKind::kSessionEnd, ToRawId(session), what).has_value();
+}
+
+Result<std::vector<ListedSnapshot>> Protocol::ListSnapshots() {
+  ASSIGN_OR_RETURN(const auto listed, ListUntilStable(kSnapshotPrefix));
+  std::vector<ListedSnapshot> snapshots;
+  for (const ObjectInfo& info : listed) {
+    const ParsedName parsed = ParseObjectName(info.name.text());
+    if (parsed.kind == ParsedName::Kind::kSnapshot) snapshots.push_back({parsed.session, info.size});
+  }
+  return snapshots;
+}
+
+Result<void> Protocol::RemovePack(BlobKind kind, const PackName& pack) {
+  return repository_.store().Remove(PackObjectName(kind, pack));
+}
+
+Result<void> Protocol::RemoveTombstone(const PackName& pack) { return repository_.store().Remove(TombstoneName(pack)); }
+
+Result<void> Protocol::RemoveSegment(const SegmentId& segment) {
+  return repository_.store().Remove(SegmentName(segment));
+}
+
+Result<void> Protocol::QuarantineSegment(const SegmentId& segment) {
+  ASSIGN_OR_RETURN(const Bytes bytes, repository_.store().Get(SegmentName(segment), limits::kPackBytesMax));
+  ASSIGN_OR_RETURN(const ObjectName trash, ObjectName::Parse("trash/index-" + segment.ToHex()));
+  RETURN_IF_ERROR(repository_.store().Put(trash, bytes));
+  return repository_.store().Remove(SegmentName(segment));
+}
+
+// --- of forget and of notes ---
+
+Result<void> Protocol::PutForgotten(const std::vector<ForgottenSnapshot>& snapshots) {
+  ForgottenRecord record{.snapshots = snapshots, .time = Now(context_), .unknown = {}};
+  std::ranges::sort(record.snapshots);
+  const auto id = context_.random.NewId<ObjectId>();
+  ASSIGN_OR_RETURN(const Bytes object, SealSmall(ObjectKind::kForgotten, ToRawId(id), record.Encode()));
+  return repository_.store().Put(ForgottenName(id), object);
+}
+
+Result<void> Protocol::Forget(const SnapshotId& snapshot, const SessionId& by) {
+  ASSIGN_OR_RETURN(const std::vector<SessionSeen> sessions, ListSessions());
+  const bool its_session_is_there =
+      std::ranges::any_of(sessions, [&](const auto& seen) { return seen.id == snapshot; });
+  if (!its_session_is_there) return repository_.store().Remove(SnapshotName(snapshot));
+  // Its writer has not had its answer: the name must stay filled, or the writer's repeated put would bring it back.
+  const FenceRecord record{.reason = FenceReason::kForgotten, .by = by, .time = Now(context_), .unknown = {}};
+  ASSIGN_OR_RETURN(const Bytes object, SealSmall(ObjectKind::kFence, ToRawId(snapshot), record.Encode()));
+  return repository_.store().Put(SnapshotName(snapshot), object);
+}
+
+Result<uint64_t> Protocol::CleanFences() {
+  ASSIGN_OR_RETURN(const std::vector<ListedSnapshot> listed, ListSnapshots());
+  std::vector<SnapshotId> fences;
+  for (const ListedSnapshot& snapshot : listed) {
+    const auto slot = LookAtSlot(snapshot.id);
+    if (slot && *slot == SnapshotSlot::kFence) fences.push_back(snapshot.id);
+  }
+  if (fences.empty()) return uint64_t{0};
+  ASSIGN_OR_RETURN(const std::vector<SessionSeen> sessions, ListSessions());  // after the fences were seen
+  uint64_t removed = 0;
+  for (const SnapshotId& id : fences) {
+    if (std::ranges::any_of(sessions, [&](const auto& seen) { return seen.id == id; })) continue;
+    RETURN_IF_ERROR(repository_.store().Remove(SnapshotName(id)));
+    ++removed;
+  }
+  return removed;
+}
+
+Result<void> Protocol::PutNote(const NoteRecord& note) {
+  const auto id = context_.random.NewId<ObjectId>();
+  ASSIGN_OR_RETURN(const Bytes object, SealSmall(ObjectKind::kNote, ToRawId(id), note.Encode()));
+  return repository_.store().Put(NoteName(note.snapshot, id), object);
+}
+
+// --- of keys ---
+
+Result<bool> Protocol::PutConfig(uint64_t number, ByteSpan object) {
+  return repository_.store().PutIfAbsent(ConfigName(number), object);
+}
+
+Result<void> Protocol::PutKeyObject(const KeyId& key, ByteSpan object) {
+  return repository_.store().Put(KeyName(key), object);
+}
+
+Result<void> Protocol::RemoveKeyObject(const KeyId& key) { return repository_.store().Remove(KeyName(key)); }
+
+}  // namespace cairn

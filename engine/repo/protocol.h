@@ -1,0 +1,110 @@
+// The steps of the protocol without locks, each by its name in SPEC section 13 and in the model. The only code that
+// puts and removes objects of an opened repository.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "engine/env/finding.h"
+#include "engine/repo/repository.h"
+#include "repo-format/note.h"
+#include "repo-format/protocol_records.h"
+
+namespace cairn {
+
+struct SessionSeen {
+  SessionId id;
+  std::optional<SessionRecord>
+      record;                  // nothing: it could not be opened (told as a finding); it is waited for all the same
+  bool ended = false;          // its .end is there
+  uint32_t signs_of_life = 0;  // highest n seen
+};
+
+struct TombstoneSeen {
+  PackName pack;
+  SessionId run;
+  BlobKind kind = BlobKind::kData;
+};
+
+struct SeenList {
+  SessionId pruner;
+  SeenListRecord record;
+};
+
+// What stands at snapshots/<sid>.
+enum class SnapshotSlot { kEmpty, kSnapshot, kFence };
+
+struct ListedSnapshot {
+  SnapshotId id;
+  uint64_t size = 0;
+};
+
+enum class CommitOutcome { kCommitted, kFenced };
+
+// Stateless but for its repository; safe for concurrent use. Each Put and Remove is durable when it returns. What
+// cannot be opened or is not signed by who may sign it is told to `findings` and does not count (a forged tombstone
+// does not make writers store again, a forged fence does not stop one), but for sessions: an unreadable session is
+// waited for.
+class Protocol {
+ public:
+  Protocol(Repository& repository, const JobContext& context, FindingSink findings = {});
+
+  // --- of every session ---
+  Result<void> PutSession(const SessionId& session, SessionPurpose purpose, std::string_view program);
+  Result<void> PutSignOfLife(const SessionId& session, uint32_t n);
+  // Removes sessions/<sid> and its signs of life; puts .end where it may not remove.
+  Result<void> EndSession(const SessionId& session);
+  Result<std::vector<TombstoneSeen>> ListTombstones();
+  // All segments, from listings that agree (SPEC 13.2).
+  Result<std::vector<SegmentId>> ListSegments();
+  Result<void> PutPack(BlobKind kind, const PackName& pack, ByteSpan object);
+  Result<SegmentId> PutSegment(const IndexSegment& segment);
+  // kCommitted, kFenced; kForged where something else fills the name.
+  Result<CommitOutcome> Commit(const SessionId& session, ByteSpan snapshot_object);
+
+  // --- of a pruner ---
+  Result<void> PutTombstone(const PackName& pack, BlobKind kind, const SessionId& run);
+  Result<std::vector<SessionSeen>> ListSessions();
+  Result<std::vector<SeenList>> ListSeenLists();
+  Result<void> PutSeenList(const SessionId& pruner, const std::vector<SessionId>& runs,
+                           const std::vector<SessionId>& sessions);
+  Result<void> RemoveSeenList(const SessionId& pruner);
+  // PutIfAbsent at the session's snapshot name; what stands there then.
+  Result<SnapshotSlot> Fence(const SessionId& session, const SessionId& by);
+  Result<SnapshotSlot> LookAtSlot(const SnapshotId& snapshot);
+  // Is this session still there (its object is, and no .end)?
+  Result<bool> SessionLives(const SessionId& session);
+  // Names under snapshots/, from listings that agree; fences too.
+  Result<std::vector<ListedSnapshot>> ListSnapshots();
+  Result<void> RemovePack(BlobKind kind, const PackName& pack);
+  Result<void> RemoveTombstone(const PackName& pack);
+  Result<void> RemoveSegment(const SegmentId& segment);
+  // A segment that cannot be read goes out of the index; its bytes stay under trash/ for whoever wants to look at them.
+  Result<void> QuarantineSegment(const SegmentId& segment);
+
+  // --- of forget and of notes ---
+  Result<void> PutForgotten(const std::vector<ForgottenSnapshot>& snapshots);
+  // SPEC 13.5: a fence over it where its session is there, else the name is removed. The snapshot was seen before.
+  Result<void> Forget(const SnapshotId& snapshot, const SessionId& by);
+  // Fences whose sessions are gone, seen first and sessions listed after. The number removed.
+  Result<uint64_t> CleanFences();
+  Result<void> PutNote(const NoteRecord& note);
+  // --- of keys ---
+  Result<bool> PutConfig(uint64_t number, ByteSpan object);  // false: somebody was faster
+  Result<void> PutKeyObject(const KeyId& key, ByteSpan object);
+  Result<void> RemoveKeyObject(const KeyId& key);
+
+ private:
+  Result<std::vector<ObjectInfo>> ListUntilStable(std::string_view prefix);
+  Result<Bytes> SealSmall(ObjectKind kind, const RawId& name, ByteSpan body) const;
+  void Tell(Finding::Severity severity, const Error& error, std::string object) const;
+
+  Repository& repository_;
+  const JobContext& context_;
+  FindingSink findings_;
+};
+
+}  // namespace cairn

@@ -1,0 +1,218 @@
+#include "engine/repo/repository.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+
+#include "engine/repo/protocol.h"
+#include "repo-format/limits.h"
+
+namespace cairn {
+namespace {
+
+Result<uint64_t> NewestConfig(ObjectStore& store) {
+  uint64_t newest = 0;
+  RETURN_IF_ERROR(store.List(kConfigPrefix, [&](const ObjectInfo& info) -> Result<void> {
+    const ParsedName parsed = ParseObjectName(info.name.text());
+    if (parsed.kind == ParsedName::Kind::kConfig) newest = std::max(newest, parsed.number);
+    return {};
+  }));
+  if (newest == 0) {
+    return MakeError(ErrorCode::kNotFound, "there is no repository at {}: it holds no config", store.description());
+  }
+  return newest;
+}
+
+struct OpenedKey {
+  KeyId id;
+  SlotKeys slot;
+};
+
+// Tries the key object that opened last time first: each try costs an Argon2id.
+Result<OpenedKey> TryKeys(ObjectStore& store, ByteSpan password, const std::optional<KeyId>& hint, Log& log) {
+  std::vector<KeyId> keys;
+  RETURN_IF_ERROR(store.List(kKeyPrefix, [&](const ObjectInfo& info) -> Result<void> {
+    const ParsedName parsed = ParseObjectName(info.name.text());
+    if (parsed.kind == ParsedName::Kind::kKey) keys.push_back(parsed.key);
+    return {};
+  }));
+  std::ranges::sort(keys);
+  if (hint) std::ranges::stable_partition(keys, [&](const KeyId& id) { return id == *hint; });
+  std::optional<Error> broken;
+  for (const KeyId& id : keys) {
+    auto object = store.Get(KeyName(id), limits::kKeyObjectBytesMax);
+    if (!object) {
+      broken = std::move(object).error();
+      continue;
+    }
+    auto secrets = OpenKeyObject(*object, id, password);
+    if (secrets) return OpenedKey{id, SlotKeys::From(*std::move(secrets))};
+    if (secrets.error().code() == ErrorCode::kWrongKey) continue;
+    log.Warning("key {}: {}", id.ToHex(), secrets.error().message());
+    broken = std::move(secrets).error();
+  }
+  if (broken && keys.size() == 1) return *std::move(broken);
+  if (keys.empty()) return Corrupt("{} holds a config, but no key object under keys/", store.description());
+  return MakeError(ErrorCode::kWrongKey, "none of the {} keys of {} opens with this password{}", keys.size(),
+                   store.description(), broken ? "; at least one of them is damaged" : "");
+}
+
+}  // namespace
+
+Repository::Repository(ObjectStore& store, Keyring keyring, const Random& random, std::unique_ptr<LocalCache> cache,
+                       KeyId key)
+    : store_(store),
+      keyring_(std::move(keyring)),
+      sealer_(keyring_, random),
+      hasher_(keyring_),
+      session_keys_(keyring_),
+      cache_(std::move(cache)),
+      opened_with_(key) {}
+
+Result<RepositoryId> Repository::Init(ObjectStore& store, ByteSpan password, const InitOptions& options,
+                                      const Random& random, const Clock& clock) {
+  auto newest = NewestConfig(store);
+  if (newest) {
+    return MakeError(ErrorCode::kAlreadyExists, "there is a repository at {} already", store.description());
+  }
+  if (newest.error().code() != ErrorCode::kNotFound) return std::move(newest).error();
+  ASSIGN_OR_RETURN(NewRepository made, MakeRepository(options.repository, random, clock));
+
+  // The key object first: config/1 is what makes it a repository.
+  const auto key = random.NewId<KeyId>();
+  KeyObjectSecrets secrets;
+  secrets.slot = made.owner.slot;
+  std::ranges::copy(made.owner.x25519_secret.bytes(), secrets.x25519_secret.begin());
+  std::ranges::copy(made.owner.ed25519_seed.bytes(), secrets.ed25519_seed.begin());
+  secrets.root_public = made.owner.root_public;
+  secrets.config_min = 1;
+  secrets.label = made.owner.label;
+  const WipeGuard wipe_x(secrets.x25519_secret);
+  const WipeGuard wipe_e(secrets.ed25519_seed);
+  ASSIGN_OR_RETURN(const Bytes key_object, SealKeyObject(made.family, key, password, secrets, options.cost, random));
+  ASSIGN_OR_RETURN(const Keyring keyring, Keyring::Open(std::move(made.owner), 1, made.config_object));
+  RETURN_IF_ERROR(store.Put(KeyName(key), key_object).While("creating the repository"));
+  ASSIGN_OR_RETURN(const bool first, store.PutIfAbsent(ConfigName(1), made.config_object));
+  if (!first) {
+    IgnoreError(store.Remove(KeyName(key)), "our own key object, which opens nothing here");
+    return MakeError(ErrorCode::kAlreadyExists, "somebody else has just made a repository at {}", store.description());
+  }
+  return keyring.repository();
+}
+
+Result<std::unique_ptr<Repository>> Repository::Open(ObjectStore& store, ByteSpan password, const OpenOptions& options,
+                                                     const JobContext& context) {
+  ASSIGN_OR_RETURN(const uint64_t number, NewestConfig(store));
+  ASSIGN_OR_RETURN(const Bytes object, store.Get(ConfigName(number), limits::kConfigBytesMax));
+  ASSIGN_OR_RETURN(const ObjectHeader header, ObjectHeader::Parse(object).While(ConfigName(number).text()));
+  RETURN_IF_ERROR(MakeFolders(*options.files, options.cache_root).While("making the cache folder"));
+
+  // Which key opened last is remembered by family, for the repository's id is known only after opening.
+  const std::string hint_path = options.cache_root + "/key-of-" + header.family.ToHex();
+  std::optional<KeyId> hint;
+  if (auto bytes = options.files->ReadFile(hint_path); bytes && bytes->size() == KeyId::kSize) {
+    hint = KeyId::FromBytes(*bytes);
+  }
+  ASSIGN_OR_RETURN(OpenedKey opened, TryKeys(store, password, hint, context.log));
+  const uint64_t config_min = opened.slot.config_min;
+  ASSIGN_OR_RETURN(Keyring keyring, Keyring::Open(std::move(opened.slot), number, object));
+  if (number < config_min) {
+    return MakeError(ErrorCode::kForged, "{} shows config {} as its newest, but this key was made under config {}",
+                     store.description(), number, config_min);
+  }
+  ASSIGN_OR_RETURN(auto cache,
+                   LocalCache::Open(*options.files, context.random, options.cache_root, keyring.repository()));
+  auto repository = std::unique_ptr<Repository>(
+      new Repository(store, std::move(keyring), context.random, std::move(cache), opened.id));
+
+  LocalCache::Remembered remembered = repository->cache().Load();
+  const Digest& digest = repository->keyring().config_digest();
+  if (remembered.config_number > number || (remembered.config_number == number && remembered.config_digest != digest)) {
+    repository->stale_config_ = true;
+    context.log.Warning(
+        "{} shows config {} ({}), but this machine has seen config {} ({}): an older state is being "
+        "shown; nothing will be written",
+        store.description(), number, digest.Short(), remembered.config_number, remembered.config_digest.Short());
+  } else if (remembered.config_number != number || remembered.key != opened.id) {
+    remembered.config_number = number;
+    remembered.config_digest = digest;
+    remembered.key = opened.id;
+    IgnoreError(repository->cache().Store(remembered), "advisory");
+  }
+  if (hint != opened.id) {
+    IgnoreError(options.files->Remove(hint_path), "advisory");
+    IgnoreError(options.files->WriteNewFile(hint_path, opened.id.bytes()), "advisory");
+  }
+  return repository;
+}
+
+Result<void> Repository::NeedWrite(uint32_t right, std::string_view to_do_what) const {
+  RETURN_IF_ERROR(keyring_.Need(right, to_do_what));
+  if (stale_config_) {
+    return MakeError(ErrorCode::kForged, "{} shows an older config than this machine has seen: refusing {}",
+                     store_.description(), to_do_what);
+  }
+  if (keyring_.read_only()) {
+    return MakeError(ErrorCode::kUnsupported,
+                     "the repository has a feature that this version of cairn may only read: refusing {}", to_do_what);
+  }
+  return {};
+}
+
+Result<std::unique_ptr<Index>> Repository::LoadIndex(const JobContext& context, const BadSegment& bad_segment) const {
+  ASSIGN_OR_RETURN(auto index, Index::Open({.folder = cache_->IndexFolder(),
+                                            .repository = keyring_.repository(),
+                                            .memory_bytes = context.limits.memory_bytes / 8}));
+  RETURN_IF_ERROR(SyncIndex(*index, context, bad_segment));
+  return index;
+}
+
+Result<IndexSegment> Repository::LoadSegment(const SegmentId& segment) const {
+  const std::string what = SegmentName(segment).text();
+  ASSIGN_OR_RETURN(const Bytes object,
+                   store_.Get(SegmentName(segment), limits::kSegmentBytesMax + ObjectHeader::kSize));
+  ASSIGN_OR_RETURN(const OpenedObject opened, sealer_.Open(object, ObjectKind::kSegment, ToRawId(segment), what));
+  ASSIGN_OR_RETURN(IndexSegment parsed, IndexSegment::Parse(opened.body).While(what));
+  const Certificate* signer = keyring_.FindCertificate(opened.slot);
+  if (parsed.NeedsMaintainRight() && (signer == nullptr || !signer->rights.Has(Rights::kMaintain))) {
+    return MakeError(ErrorCode::kForged, "{} takes entries out of the index, but slot {} may not", what,
+                     opened.slot.ToHex());
+  }
+  return parsed;
+}
+
+Result<void> Repository::SyncIndex(Index& index, const JobContext& context, const BadSegment& bad_segment) const {
+  Protocol protocol(const_cast<Repository&>(*this), context);
+  constexpr int kTriesMax = 10;  // a merge that runs beside us takes listed segments away; ten in a row is no accident
+  std::set<SegmentId> bad;
+  for (int tries = 0; tries < kTriesMax;) {
+    ASSIGN_OR_RETURN(std::vector<SegmentId> listed, protocol.ListSegments());
+    std::erase_if(listed, [&](const SegmentId& id) { return bad.contains(id); });
+    std::optional<SegmentId> failed;
+    auto synced = index.Sync(
+        std::move(listed),
+        [&](const SegmentId& id) {
+          auto segment = LoadSegment(id);
+          if (!segment && segment.error().code() != ErrorCode::kNotFound) failed = id;
+          return segment;
+        },
+        context);
+    if (synced) return {};
+    const ErrorCode code = synced.error().code();
+    const bool unusable = code == ErrorCode::kCorrupt || code == ErrorCode::kForged || code == ErrorCode::kUnsupported;
+    if (failed && unusable && bad_segment) {
+      bad_segment(*failed, synced.error());
+      bad.insert(*failed);  // and once more without it: what was loaded before stays loaded
+      continue;
+    }
+    if (failed && unusable) {
+      return std::move(synced).While("the index cannot be trusted (cairn repair index mends it)");
+    }
+    if (code != ErrorCode::kBusy) return synced;
+    ++tries;
+  }
+  return MakeError(ErrorCode::kBusy, "the index of {} changed each of {} times that it was read", store_.description(),
+                   kTriesMax);
+}
+
+}  // namespace cairn

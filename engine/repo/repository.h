@@ -1,0 +1,96 @@
+// An opened repository: its store, and the keys of the slot that opened it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/crypto/blob_hasher.h"
+#include "engine/crypto/config_maker.h"
+#include "engine/crypto/object_sealer.h"
+#include "engine/crypto/password.h"
+#include "engine/crypto/session_keys.h"
+#include "engine/env/job_context.h"
+#include "engine/index/index.h"
+#include "engine/repo/local_cache.h"
+#include "engine/store/object_store.h"
+
+namespace cairn {
+
+struct InitOptions {
+  NewRepositoryOptions repository;
+  PasswordCost cost;
+};
+
+struct OpenOptions {
+  FileSystem* files = nullptr;  // of the cache; required
+  std::string cache_root;       // folder of all caches of this user; required
+};
+
+// Immutable but for its local cache; safe for concurrent use. Borrows the store.
+class Repository {
+ public:
+  // Makes config/1 and the first key object in an empty store. kAlreadyExists where a repository is there: nothing is
+  // overwritten. The new repository's id.
+  static Result<RepositoryId> Init(ObjectStore& store, ByteSpan password, const InitOptions& options,
+                                   const Random& random, const Clock& clock);
+
+  // kNotFound: no repository there. kWrongKey: no key object opens with this password. kUnsupported: a newer version or
+  // feature; nothing is touched. kForged: the config is not signed by the root that the key object names, or an older
+  // one is shown than this machine remembers and `for_writing` asks (else a warning in the log).
+  static Result<std::unique_ptr<Repository>> Open(ObjectStore& store, ByteSpan password, const OpenOptions& options,
+                                                  const JobContext& context);
+
+  ObjectStore& store() const { return store_; }
+  const Keyring& keyring() const { return keyring_; }
+  const ObjectSealer& sealer() const { return sealer_; }
+  const BlobHasher& hasher() const { return hasher_; }
+  SessionKeyCache& session_keys() const { return session_keys_; }
+  LocalCache& cache() const { return *cache_; }
+  const KeyId& opened_with() const { return opened_with_; }
+  // An older config than this machine remembers was shown: reading goes on, writing is refused.
+  bool stale_config() const { return stale_config_; }
+  // kNoRight, kForged (stale config) or kUnsupported (unknown ro_compat feature) where this must not write.
+  Result<void> NeedWrite(uint32_t right, std::string_view to_do_what) const;
+
+  // A segment that cannot be used, and why. Jobs that only read go on without it; who writes or removes must not: the
+  // `removed` list that it may hold is what tells a pack that is gone from one that is there.
+  using BadSegment = std::function<void(const SegmentId& segment, const Error& error)>;
+  // The derived index, in step with the store now. Every job that looks blobs up asks for it once. Without
+  // `bad_segment` the first segment that cannot be used is the error.
+  Result<std::unique_ptr<Index>> LoadIndex(const JobContext& context, const BadSegment& bad_segment = {}) const;
+  // Brings it into step with the store again.
+  Result<void> SyncIndex(Index& index, const JobContext& context, const BadSegment& bad_segment = {}) const;
+  // One segment, verified: kNotFound, kCorrupt, kForged, kUnsupported name it.
+  Result<IndexSegment> LoadSegment(const SegmentId& segment) const;
+
+ private:
+  Repository(ObjectStore& store, Keyring keyring, const Random& random, std::unique_ptr<LocalCache> cache, KeyId key);
+  ObjectStore& store_;
+  Keyring keyring_;
+  ObjectSealer sealer_;
+  BlobHasher hasher_;
+  mutable SessionKeyCache session_keys_;
+  std::unique_ptr<LocalCache> cache_;
+  KeyId opened_with_;
+  bool stale_config_ = false;
+};
+
+// What `key list` shows.
+struct KeyInfo {
+  Certificate certificate;
+  bool this_slot = false;
+};
+std::vector<KeyInfo> ListKeys(const Repository& repository);
+// A new slot with its own password: config/<n+1>, then keys/<id>. Needs the owner.
+Result<SlotId> AddKey(Repository& repository, const NewSlot& slot, ByteSpan password, const PasswordCost& cost,
+                      const JobContext& context);
+// A new password for the slot that opened the repository: a new key object, then the old one is removed.
+Result<KeyId> ChangePassword(Repository& repository, ByteSpan password, const PasswordCost& cost,
+                             const JobContext& context);
+// Revokes a slot (SPEC 7.1). Its key object stays where it cannot be told (only its password opens it); it is told.
+Result<void> RemoveKey(Repository& repository, const SlotId& slot, const JobContext& context);
+
+}  // namespace cairn

@@ -1,0 +1,301 @@
+#include "engine/repo/snapshot_store.h"
+
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "engine/crypto/aead.h"
+#include "repo-format/limits.h"
+
+namespace cairn {
+namespace {
+
+using Severity = Finding::Severity;
+
+void Tell(const FindingSink& findings, Severity severity, const Error& error, const std::string& object) {
+  if (findings) findings({severity, error.code(), object, error.message()});
+}
+
+Result<Bytes> OpenInner(const Repository& repository, const OpenedObject& opened, const SnapshotOuter& outer,
+                        const SnapshotId& id) {
+  ASSIGN_OR_RETURN(const auto key,
+                   repository.session_keys().Get(id, outer.epoch, BlobKind::kMetadata, outer.metadata_envelope));
+  const auto header = opened.header.Encode();
+  if (outer.inner.size() < 16 + kAeadTagSize) return Corrupt("the inner part has {} bytes", outer.inner.size());
+  const ByteSpan inner(outer.inner);
+  const Secret32 inner_key = Hkdf(key->bytes(), inner.first(16), {AsBytes("cairn snapshot 1"), header});
+  Bytes plain(inner.size() - 16 - kAeadTagSize);
+  RETURN_IF_ERROR(AeadOpen(outer.suite, inner_key, AeadNonce{}, header, inner.subspan(16), plain, "the inner part"));
+  return plain;
+}
+
+Result<LoadedSnapshot> Load(const Repository& repository, const SnapshotId& id, const Bytes& object,
+                            const OpenedObject& opened) {
+  const std::string what = SnapshotName(id).text();
+  ASSIGN_OR_RETURN(const SnapshotOuter outer, SnapshotOuter::Parse(opened.body).While(what));
+  LoadedSnapshot loaded;
+  loaded.id = id;
+  loaded.slot = opened.slot;
+  loaded.digest = Sha256(object);
+  loaded.counter = outer.counter;
+  loaded.heads = outer.heads;
+  const Certificate* signer = repository.keyring().FindCertificate(opened.slot);
+  CHECK(signer != nullptr);
+  if (signer->revoked && outer.counter > signer->counter_max) {
+    return MakeError(ErrorCode::kForged, "{}: slot {} was revoked after its snapshot {}, this one says {}", what,
+                     opened.slot.ToHex(), signer->counter_max, outer.counter);
+  }
+  if (repository.keyring().rights().Has(Rights::kMetadataKey)) {
+    ASSIGN_OR_RETURN(const Bytes inner, OpenInner(repository, opened, outer, id).While(what));
+    ASSIGN_OR_RETURN(loaded.inner, SnapshotInner::Parse(inner).While(what));
+    loaded.opened = true;
+    loaded.tags = loaded.inner.tags;
+    loaded.description = loaded.inner.description;
+    const std::string host = ToString(loaded.inner.host);
+    loaded.host_allowed = fnmatch(signer->host_pattern.c_str(), host.c_str(), 0) == 0;
+    if (!loaded.host_allowed) {
+      return MakeError(ErrorCode::kForged, "{}: slot {} may back up hosts \"{}\", this snapshot says host \"{}\"", what,
+                       opened.slot.ToHex(), signer->host_pattern, host);
+    }
+  }
+  return loaded;
+}
+
+struct SignedNote {
+  NoteRecord note;
+  SlotId slot;
+  ObjectId id;
+};
+
+void ApplyNotes(LoadedSnapshot& snapshot, std::vector<SignedNote>& notes) {
+  std::ranges::sort(notes, {}, [](const SignedNote& n) { return std::tuple(n.note.counter, n.slot, n.id); });
+  std::set<std::string> tags(snapshot.tags.begin(), snapshot.tags.end());
+  for (const SignedNote& signed_note : notes) {
+    const NoteRecord& note = signed_note.note;
+    for (const std::string& tag : note.tags_removed) tags.erase(tag);
+    for (const std::string& tag : note.tags_added) tags.insert(tag);
+    if (note.description) snapshot.description = *note.description;
+    if (note.protect) snapshot.is_protected = *note.protect;
+    if (note.sets_expiry) snapshot.expiry = note.expiry;
+    snapshot.notes_counter = std::max(snapshot.notes_counter, note.counter);
+  }
+  snapshot.tags.assign(tags.begin(), tags.end());
+}
+
+class Loader {
+ public:
+  Loader(Repository& repository, const JobContext& context, FindingSink findings)
+      : repository_(repository), context_(context), findings_(std::move(findings)) {}
+
+  Result<SnapshotSet> Run() {
+    Protocol protocol(repository_, context_, findings_);
+    ASSIGN_OR_RETURN(const auto listed, protocol.ListSnapshots());
+    for (const ListedSnapshot& one : listed) RETURN_IF_ERROR(LoadOne(one.id));
+    RETURN_IF_ERROR(LoadNotes());
+    RETURN_IF_ERROR(LoadForgotten());
+    std::ranges::sort(set_.snapshots, {}, [](const LoadedSnapshot& s) { return std::pair(s.inner.start, s.id); });
+    Explain();
+    Remember();
+    return std::move(set_);
+  }
+
+ private:
+  Result<void> LoadOne(const SnapshotId& id) {
+    const std::string what = SnapshotName(id).text();
+    RETURN_IF_ERROR(CheckStop());
+    auto object = repository_.store().Get(SnapshotName(id), limits::kSnapshotBytesMax);
+    if (!object && object.error().code() == ErrorCode::kNotFound) return {};  // forgotten since
+    if (!object && object.error().code() != ErrorCode::kCorrupt) return std::move(object).error();
+    auto loaded = object ? Open(id, *object) : Result<std::optional<LoadedSnapshot>>(object.error());
+    if (!loaded) {
+      ++set_.unreadable;
+      broken_.insert(id);
+      Tell(findings_, Severity::kDamage, loaded.error(), what);
+    } else if (*loaded) {
+      set_.snapshots.push_back(**std::move(loaded));
+    } else {
+      set_.fences.push_back(id);
+    }
+    return {};
+  }
+
+  // Nothing: a fence.
+  Result<std::optional<LoadedSnapshot>> Open(const SnapshotId& id, const Bytes& object) {
+    const std::string what = SnapshotName(id).text();
+    ASSIGN_OR_RETURN(const ObjectHeader header, ObjectHeader::Parse(object).While(what));
+    const bool fence = header.kind == ObjectKind::kFence;
+    const ObjectKind kind = fence ? ObjectKind::kFence : ObjectKind::kSnapshot;
+    ASSIGN_OR_RETURN(const OpenedObject opened, repository_.sealer().Open(object, kind, ToRawId(id), what));
+    if (fence) {
+      RETURN_IF_ERROR(FenceRecord::Parse(opened.body).While(what));
+      return std::optional<LoadedSnapshot>();
+    }
+    ASSIGN_OR_RETURN(LoadedSnapshot loaded, Load(repository_, id, object, opened));
+    return std::optional<LoadedSnapshot>(std::move(loaded));
+  }
+
+  Result<void> LoadNotes() {
+    std::map<SnapshotId, std::vector<SignedNote>> notes;
+    std::vector<std::pair<ObjectName, ParsedName>> names;
+    RETURN_IF_ERROR(List(kNotePrefix, ParsedName::Kind::kNote, names));
+    for (const auto& [name, parsed] : names) {
+      auto object = repository_.store().Get(name, limits::kSnapshotBytesMax);
+      auto opened = object ? repository_.sealer().Open(*object, ObjectKind::kNote, ToRawId(parsed.id), name.text())
+                           : Result<OpenedObject>(object.error());
+      auto note = opened ? NoteRecord::Parse(opened->body) : Result<NoteRecord>(opened.error());
+      if (note && note->snapshot != parsed.session) {
+        note = MakeError(ErrorCode::kForged, "{} was made for snapshot {}", name.text(), note->snapshot.ToHex());
+      }
+      if (note) {
+        notes[parsed.session].push_back({*std::move(note), opened->slot, parsed.id});
+      } else {
+        // A protection that cannot be read might be one: whoever removes snapshots must not go on without it.
+        ++set_.unreadable;
+        Tell(findings_, Severity::kDamage, note.error(), name.text());
+      }
+    }
+    for (LoadedSnapshot& snapshot : set_.snapshots) {
+      if (const auto found = notes.find(snapshot.id); found != notes.end()) ApplyNotes(snapshot, found->second);
+    }
+    return {};
+  }
+
+  Result<void> LoadForgotten() {
+    std::set<ForgottenSnapshot> all;
+    std::vector<std::pair<ObjectName, ParsedName>> names;
+    RETURN_IF_ERROR(List(kForgottenPrefix, ParsedName::Kind::kForgotten, names));
+    for (const auto& [name, parsed] : names) {
+      auto object = repository_.store().Get(name, limits::kSnapshotBytesMax);
+      auto opened = object ? repository_.sealer().Open(*object, ObjectKind::kForgotten, ToRawId(parsed.id), name.text())
+                           : Result<OpenedObject>(object.error());
+      auto record = opened ? ForgottenRecord::Parse(opened->body) : Result<ForgottenRecord>(opened.error());
+      if (record) {
+        all.insert(record->snapshots.begin(), record->snapshots.end());
+      } else {
+        Tell(findings_, Severity::kDamage, record.error(), name.text());  // its heads will be unexplained
+      }
+    }
+    set_.forgotten.assign(all.begin(), all.end());
+    return {};
+  }
+
+  void Explain() {
+    std::set<Digest> known;
+    std::set<SnapshotId> ids;
+    for (const LoadedSnapshot& snapshot : set_.snapshots) {
+      known.insert(snapshot.digest);
+      ids.insert(snapshot.id);
+    }
+    for (const ForgottenSnapshot& gone : set_.forgotten) {
+      known.insert(gone.digest);
+      ids.insert(gone.snapshot);
+    }
+    for (const LoadedSnapshot& snapshot : set_.snapshots) {
+      for (const Digest& head : snapshot.heads) {
+        if (known.contains(head)) continue;
+        set_.unexplained.push_back(
+            fmt::format("snapshot {} follows one with SHA-256 {} that is neither there nor "
+                        "recorded as forgotten",
+                        snapshot.id.ToHex(), head.ToHex()));
+        set_.unexplained_records.push_back({SnapshotId(), snapshot.slot, 0, head, ForgottenWhy::kLost});
+      }
+    }
+    for (const auto& [id, digest] : repository_.cache().Load().snapshots) {
+      if (ids.contains(id) || broken_.contains(id)) continue;
+      set_.unexplained.push_back(
+          fmt::format("snapshot {} was there when this machine looked last, and is gone without "
+                      "a record of it",
+                      id.ToHex()));
+      set_.unexplained_records.push_back({id, SlotId(), 0, digest, ForgottenWhy::kLost});
+    }
+  }
+
+  void Remember() {
+    LocalCache::Remembered remembered = repository_.cache().Load();
+    std::map<SnapshotId, Digest> snapshots(remembered.snapshots.begin(), remembered.snapshots.end());
+    for (const ForgottenSnapshot& gone : set_.forgotten) snapshots.erase(gone.snapshot);
+    for (const LoadedSnapshot& snapshot : set_.snapshots) snapshots[snapshot.id] = snapshot.digest;
+    std::vector<std::pair<SnapshotId, Digest>> now(snapshots.begin(), snapshots.end());
+    if (now == remembered.snapshots) return;
+    remembered.snapshots = std::move(now);
+    IgnoreError(repository_.cache().Store(remembered), "advisory");
+  }
+
+  Result<void> List(std::string_view prefix, ParsedName::Kind kind,
+                    std::vector<std::pair<ObjectName, ParsedName>>& names) {
+    return repository_.store().List(prefix, [&](const ObjectInfo& info) -> Result<void> {
+      const ParsedName parsed = ParseObjectName(info.name.text());
+      if (parsed.kind == kind) names.emplace_back(info.name, parsed);
+      return {};
+    });
+  }
+
+  Result<void> CheckStop() const {
+    if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while reading snapshots");
+    return {};
+  }
+
+  Repository& repository_;
+  const JobContext& context_;
+  const FindingSink findings_;
+  SnapshotSet set_;
+  std::set<SnapshotId> broken_;
+};
+
+}  // namespace
+
+Result<SnapshotSet> LoadSnapshots(Repository& repository, const JobContext& context, FindingSink findings) {
+  return Loader(repository, context, std::move(findings)).Run();
+}
+
+Result<const LoadedSnapshot*> ResolveSnapshot(const SnapshotSet& set, std::string_view name,
+                                              const SnapshotFilter& filter) {
+  const bool latest = name == "latest" || name.starts_with("latest@");
+  std::vector<const LoadedSnapshot*> found;
+  std::optional<WireTime> not_after;
+  if (name.starts_with("latest@")) {
+    ASSIGN_OR_RETURN(not_after, ParseTime(name.substr(7), SystemClock()));
+  }
+  if (!latest && name.size() < 4) {
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "\"{}\" is no snapshot: give \"latest\", \"latest@TIME\", or at least 4 digits of an id", name);
+  }
+  for (const LoadedSnapshot& snapshot : set.snapshots) {
+    if (latest ? (filter && !filter(snapshot)) : !snapshot.id.ToHex().starts_with(name)) continue;
+    if (not_after && snapshot.inner.start > *not_after) continue;
+    if (latest) found.clear();  // ascending by time: the last one stays
+    found.push_back(&snapshot);
+  }
+  if (found.empty()) {
+    return MakeError(ErrorCode::kNotFound, "there is no snapshot \"{}\" among the {} of this repository", name,
+                     set.snapshots.size());
+  }
+  if (found.size() > 1) {
+    std::string candidates;
+    for (const LoadedSnapshot* one : found) candidates += " " + one->id.ToHex();
+    return MakeError(ErrorCode::kInvalidArgument, "\"{}\" is the beginning of {} ids:{}", name, found.size(),
+                     candidates);
+  }
+  return found.front();
+}
+
+SlotHeads HeadsOfSlot(const SnapshotSet& set, const SlotId& slot) {
+  SlotHeads result;
+  std::set<Digest> named;
+  std::set<Digest> mine;
+  for (const LoadedSnapshot& snapshot : set.snapshots) {
+    if (snapshot.slot != slot) continue;
+    mine.insert(snapshot.digest);
+    named.insert(snapshot.heads.begin(), snapshot.heads.end());
+    result.counter_next = std::max(result.counter_next, snapshot.counter + 1);
+  }
+  for (const ForgottenSnapshot& gone : set.forgotten) {
+    if (gone.slot == slot) result.counter_next = std::max(result.counter_next, gone.counter + 1);
+  }
+  std::ranges::set_difference(mine, named, std::back_inserter(result.heads));
+  return result;
+}
+
+}  // namespace cairn

@@ -1,0 +1,63 @@
+// Snapshots with their notes, and what was forgotten. SPEC section 11.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/env/finding.h"
+#include "engine/repo/protocol.h"
+#include "engine/repo/time_text.h"
+#include "repo-format/snapshot.h"
+
+namespace cairn {
+
+struct LoadedSnapshot {
+  SnapshotId id;
+  SlotId slot;
+  Digest digest;  // of the object
+  uint64_t counter = 0;
+  std::vector<Digest> heads;
+  SnapshotInner inner;  // where the role holds the metadata key; else empty, and `opened` is false
+  bool opened = false;
+  bool host_allowed = true;  // its host fits the certificate's pattern
+  // After the notes:
+  std::vector<std::string> tags;
+  std::string description;
+  bool is_protected = false;
+  std::optional<WireTime> expiry;
+  uint64_t notes_counter = 0;  // the highest of its notes
+};
+
+struct SnapshotSet {
+  std::vector<LoadedSnapshot> snapshots;     // ascending by time of start, then id
+  std::vector<ForgottenSnapshot> forgotten;  // all records merged, ascending
+  std::vector<SnapshotId> fences;
+  uint64_t unreadable = 0;  // told as findings; who removes things must stop where it is above 0
+  // Heads that are named, and neither there nor forgotten; and snapshots that this machine remembers and that are gone
+  // without a record. Texts for people. A pruner removes nothing while there are any.
+  std::vector<std::string> unexplained;
+  // The same as records, for a repair that puts the loss on record; what is not known of them is zero.
+  std::vector<ForgottenSnapshot> unexplained_records;
+};
+
+// Everything under snapshots/, notes/ and forgotten/, each object verified. What is broken, forged or unsupported is a
+// finding that names it. Remembers in the local cache what it saw.
+Result<SnapshotSet> LoadSnapshots(Repository& repository, const JobContext& context, FindingSink findings);
+
+// One of them, by what a person types: "latest", "latest@TIME" (the newest not after it), an id or a unique prefix of
+// at least 4 digits. `filter` (may be empty) narrows "latest" (host, tags, paths). kNotFound and kInvalidArgument
+// (ambiguous, with the candidates) say so.
+using SnapshotFilter = std::function<bool(const LoadedSnapshot&)>;
+Result<const LoadedSnapshot*> ResolveSnapshot(const SnapshotSet& set, std::string_view name,
+                                              const SnapshotFilter& filter);
+
+// For the next snapshot of a slot: which heads it names, and its counter.
+struct SlotHeads {
+  std::vector<Digest> heads;  // ascending
+  uint64_t counter_next = 1;
+};
+SlotHeads HeadsOfSlot(const SnapshotSet& set, const SlotId& slot);
+
+}  // namespace cairn

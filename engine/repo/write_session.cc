@@ -1,0 +1,422 @@
+#include "engine/repo/write_session.h"
+
+#include <algorithm>
+#include <set>
+
+#include "engine/crypto/aead.h"
+#include "engine/env/version.h"
+#include "engine/pack/pack_reader.h"
+#include "repo-format/limits.h"
+
+namespace cairn {
+namespace {
+
+uint32_t NeededRight(SessionPurpose purpose) {
+  return purpose == SessionPurpose::kMaintenance ? Rights::kMaintain : Rights::kWrite;
+}
+
+bool SeveralThreads(const JobContext& context) { return context.limits.puts > 1; }
+
+}  // namespace
+
+WriteSession::WriteSession(Repository& repository, Index& index, const JobContext& context,
+                           const WriteSessionOptions& options, FindingSink findings)
+    : repository_(repository),
+      index_(index),
+      context_(context),
+      options_(options),
+      protocol_(repository, context, std::move(findings)),
+      id_(context.random.NewId<SessionId>()),
+      keys_(SessionKeys::New(repository.keyring(), id_, context.random)),
+      sealer_(keys_, repository.keyring().family(), repository.hasher(), context.random, options.compression),
+      data_packs_(BlobKind::kData, repository.sealer(), context.random, context.limits.pack_bytes,
+                  [this](FinishedPack pack) { return PackFinished(std::move(pack)); }),
+      metadata_packs_(BlobKind::kMetadata, repository.sealer(), context.random, context.limits.pack_bytes,
+                      [this](FinishedPack pack) { return PackFinished(std::move(pack)); }),
+      put_executor_(SeveralThreads(context) ? MakeThreadPool(context.limits.puts) : MakeInlineExecutor()) {}
+
+WriteSession::~WriteSession() {
+  life_.request_stop();
+  if (life_.joinable()) life_.join();
+  put_executor_.reset();  // waits for the puts under way: they use the members below
+}
+
+Result<std::unique_ptr<WriteSession>> WriteSession::Begin(Repository& repository, Index& index,
+                                                          const JobContext& context, const WriteSessionOptions& options,
+                                                          FindingSink findings) {
+  RETURN_IF_ERROR(repository.NeedWrite(NeededRight(options.purpose), "writing to the repository"));
+  auto session =
+      std::unique_ptr<WriteSession>(new WriteSession(repository, index, context, options, std::move(findings)));
+  ASSIGN_OR_RETURN(session->lock_, repository.cache().LockSession(session->id_));
+  // Each puts before it reads: either this session sees a pruner's tombstone, or the pruner sees this session.
+  RETURN_IF_ERROR(session->protocol_.PutSession(session->id_, options.purpose, kProgram));
+  ASSIGN_OR_RETURN(session->tombstones_, session->protocol_.ListTombstones());
+  RETURN_IF_ERROR(repository.SyncIndex(index, context));
+  std::vector<PackName> names;
+  for (const TombstoneSeen& tombstone : session->tombstones_) names.push_back(tombstone.pack);
+  index.SetTombstones(names);
+  session->segment_since_ = context.clock.Steady();
+  if (options.purpose == SessionPurpose::kBackup) RETURN_IF_ERROR(session->AdoptOrphans());
+  if (SeveralThreads(context)) session->StartSignsOfLife();
+  return session;
+}
+
+// A session of this slot that died on this machine may have put packs for which it put no segment. They are found by
+// their directories, and get one from this session: what was stored is not stored again.
+Result<void> WriteSession::AdoptOrphans() {
+  const std::vector<SessionId> dead = repository_.cache().DeadSessions();
+  if (dead.empty()) return {};
+  const std::set<SessionId> dead_set(dead.begin(), dead.end());
+  std::set<PackName> tombstoned;
+  for (const TombstoneSeen& tombstone : tombstones_) tombstoned.insert(tombstone.pack);
+  for (const BlobKind kind : {BlobKind::kData, BlobKind::kMetadata}) {
+    std::vector<std::pair<PackName, uint64_t>> unknown;
+    RETURN_IF_ERROR(repository_.store().List(kind == BlobKind::kData ? kDataPrefix : kMetaPrefix,
+                                             [&](const ObjectInfo& info) -> Result<void> {
+                                               const ParsedName parsed = ParseObjectName(info.name.text());
+                                               if (parsed.kind != ParsedName::Kind::kPack) return {};
+                                               if (tombstoned.contains(parsed.pack)) return {};
+                                               if (!index_.FindPack(parsed.pack)) {
+                                                 unknown.emplace_back(parsed.pack, info.size);
+                                               }
+                                               return {};
+                                             }));
+    for (const auto& [name, size] : unknown) {
+      auto opened = ReadDirectory(repository_.store(), repository_.sealer(), kind, name, size);
+      if (!opened || opened->slot != repository_.keyring().slot()) continue;  // not ours: check tells of it
+      const auto& sessions = opened->directory.sessions;
+      const bool ours = !sessions.empty() && std::ranges::all_of(sessions, [&](const PackSession& session) {
+        return dead_set.contains(session.session);
+      });
+      if (!ours) continue;
+      FinishedPack pack;
+      pack.name = name;
+      pack.kind = kind;
+      pack.directory = std::move(opened->directory);
+      for (const FrameEntry& frame : pack.directory.frames) pack.blobs += frame.blobs.size();
+      pack.object.resize(0);
+      AddToSegment(pack, size);
+      ++totals_.packs_adopted;
+      totals_.bytes_adopted += size;
+    }
+  }
+  RETURN_IF_ERROR(PutOpenSegment());
+  for (const SessionId& id : dead) {
+    // Proved dead by its lock. Who may fence does so before it ends the session: a put of its may still be on its way.
+    if (!repository_.keyring().rights().Has(Rights::kMaintain)) continue;
+    RETURN_IF_ERROR(protocol_.Fence(id, id_));
+    RETURN_IF_ERROR(protocol_.EndSession(id));
+    repository_.cache().ForgetDead(id);
+  }
+  return {};
+}
+
+void WriteSession::StartSignsOfLife() {
+  life_ = std::jthread([this](const std::stop_token& stop) {
+    const std::chrono::nanoseconds interval = std::chrono::seconds(context_.limits.segment_interval_s);
+    while (context_.clock.Sleep(interval, stop)) {
+      // Best effort: without it a pruner may take the session for dead, which costs a retry, never data.
+      IgnoreError(protocol_.PutSignOfLife(id_, ++signs_), "a courtesy");
+    }
+  });
+}
+
+std::unique_ptr<BlobWriter> WriteSession::NewBlobWriter(uint64_t frame_bytes) {
+  return std::make_unique<BlobWriter>(*this, frame_bytes);
+}
+
+Result<bool> WriteSession::Knows(const BlobId& id) {
+  {
+    const std::lock_guard lock(claim_mutex_);
+    if (claimed_.contains(id)) return true;
+  }
+  ASSIGN_OR_RETURN(const std::optional<uint32_t> length, index_.FindForWriter(id));
+  return length.has_value();
+}
+
+Result<bool> WriteSession::ParentIsTrusted(const SnapshotId& parent) {
+  if (!tombstones_.empty()) return false;
+  auto slot = protocol_.LookAtSlot(parent);
+  return slot.has_value() && *slot == SnapshotSlot::kSnapshot;
+}
+
+Result<bool> WriteSession::Claim(BlobKind kind, const BlobId& id, uint32_t length) {
+  RETURN_IF_ERROR(FirstError());
+  ASSIGN_OR_RETURN(const bool known, Knows(id));
+  if (!known) {
+    const std::lock_guard lock(claim_mutex_);
+    if (claimed_.emplace(id, length).second) {
+      ++totals_.blobs_new;
+      if (kind == BlobKind::kData) ++totals_.data_blobs_new;
+      totals_.bytes_new += length;
+      return true;
+    }
+  }
+  ++totals_.blobs_known;
+  totals_.bytes_known += length;
+  return false;
+}
+
+bool WriteSession::ClaimAnew(const BlobId& id, uint32_t length) {
+  const std::lock_guard lock(claim_mutex_);
+  return claimed_.emplace(id, length).second;
+}
+
+Result<void> WriteSession::SealAndAdd(BlobKind kind, ByteSpan plain, std::vector<BlobEntry> blobs) {
+  ASSIGN_OR_RETURN(SealedFrame frame, sealer_.Seal(kind, plain, std::move(blobs)));
+  const PackSession session{keys_.session, keys_.epoch, keys_.suite, keys_.envelope(kind)};
+  return AddSealedFrame(kind, session, frame.entry, frame.sealed);
+}
+
+Result<void> WriteSession::AddSealedFrame(BlobKind kind, const PackSession& session, const FrameEntry& entry,
+                                          ByteSpan sealed) {
+  RETURN_IF_ERROR(FirstError());
+  ++totals_.frames;
+  PackAssembler& packs = kind == BlobKind::kData ? data_packs_ : metadata_packs_;
+  auto added = packs.Add(session, entry, sealed);
+  if (!added) Fail(added.error());
+  return added;
+}
+
+Result<void> WriteSession::PackFinished(FinishedPack pack) {
+  const uint64_t bytes = pack.object.size();
+  const uint64_t bytes_max = std::max<uint64_t>(context_.limits.puts, 1) * context_.limits.pack_bytes;
+  {
+    std::unique_lock lock(put_mutex_);
+    // Not ended by the stop token: the puts under way end by themselves, by the store's own time limits.
+    put_done_.wait(lock, [&] { return put_bytes_ == 0 || put_bytes_ + bytes <= bytes_max; });
+    put_bytes_ += bytes;
+  }
+  auto shared = std::make_shared<FinishedPack>(std::move(pack));
+  put_executor_->Submit([this, shared, bytes] {
+    auto put = PutOnePack(*shared);
+    if (!put) Fail(put.error());
+    {
+      const std::lock_guard lock(put_mutex_);
+      put_bytes_ -= bytes;
+    }
+    put_done_.notify_all();
+  });
+  return FirstError();
+}
+
+Result<void> WriteSession::PutOnePack(const FinishedPack& pack) {
+  RETURN_IF_ERROR(FirstError());
+  RETURN_IF_ERROR(protocol_.PutPack(pack.kind, pack.name, pack.object));
+  ++totals_.packs;
+  totals_.bytes_stored += pack.object.size();
+  AddToSegment(pack, pack.object.size());
+  bool full = false;
+  {
+    const std::lock_guard lock(segment_mutex_);
+    const auto age = context_.clock.Steady() - segment_since_;
+    full = segment_blobs_ >= context_.limits.segment_blobs_max ||
+           age >= std::chrono::seconds(context_.limits.segment_interval_s);
+  }
+  return full ? PutOpenSegment() : Result<void>();
+}
+
+void WriteSession::AddToSegment(const FinishedPack& pack, uint64_t size) {
+  SegmentPack entry;
+  {
+    const std::lock_guard lock(segment_mutex_);
+    std::vector<uint32_t> numbers;
+    for (const PackSession& session : pack.directory.sessions) {
+      const auto [place, is_new] =
+          segment_sessions_.emplace(session.session, static_cast<uint32_t>(segment_.sessions.size()));
+      if (is_new) segment_.sessions.push_back({session.session, session.epoch, session.suite, {}, {}});
+      SegmentSession& target = segment_.sessions[place->second];
+      (pack.kind == BlobKind::kData ? target.content : target.metadata) = session.envelope;
+      numbers.push_back(place->second);
+    }
+    entry = ToSegmentPack(pack, numbers);
+    entry.size = size;
+    segment_.packs.push_back(entry);
+    segment_blobs_ += pack.blobs;
+  }
+  // For this machine's index the numbers are those of the pack's own sessions.
+  for (size_t i = 0; i < entry.frames.size(); ++i) entry.frames[i].session = pack.directory.frames[i].session;
+  auto added = index_.AddPack(entry, pack.directory.sessions);
+  if (!added) Fail(added.error());
+  const std::lock_guard lock(claim_mutex_);
+  for (const FrameEntry& frame : pack.directory.frames) {
+    for (const BlobEntry& blob : frame.blobs) claimed_.erase(blob.id);
+  }
+}
+
+Result<void> WriteSession::PutOpenSegment() {
+  IndexSegment segment;
+  {
+    const std::lock_guard lock(segment_mutex_);
+    if (segment_.packs.empty()) return {};
+    std::swap(segment, segment_);
+    segment_sessions_.clear();
+    segment_blobs_ = 0;
+    segment_since_ = context_.clock.Steady();
+  }
+  RETURN_IF_ERROR(protocol_.PutSegment(segment));
+  return {};
+}
+
+Result<void> WriteSession::WaitForPuts() {
+  std::unique_lock lock(put_mutex_);
+  put_done_.wait(lock, [&] { return put_bytes_ == 0; });
+  return {};
+}
+
+Result<void> WriteSession::FirstError() const {
+  const std::lock_guard lock(error_mutex_);
+  if (error_) return *error_;
+  return {};
+}
+
+void WriteSession::Fail(const Error& error) {
+  const std::lock_guard lock(error_mutex_);
+  if (!error_) error_ = error;
+}
+
+Result<void> WriteSession::Flush() {
+  RETURN_IF_ERROR(FirstError());
+  RETURN_IF_ERROR(data_packs_.Flush());
+  RETURN_IF_ERROR(metadata_packs_.Flush());
+  RETURN_IF_ERROR(WaitForPuts());
+  RETURN_IF_ERROR(FirstError());
+  RETURN_IF_ERROR(PutOpenSegment());
+  const std::lock_guard lock(claim_mutex_);
+  // What was claimed and never sealed would be missing from the snapshot that is about to refer to it.
+  CHECK(claimed_.empty());
+  return {};
+}
+
+Result<Bytes> WriteSession::MakeSnapshotObject(const SnapshotInner& snapshot, const std::vector<Digest>& heads,
+                                               uint64_t counter) {
+  const Bytes plain = snapshot.Encode();
+  SnapshotOuter outer;
+  outer.counter = counter;
+  outer.heads = heads;
+  outer.epoch = keys_.epoch;
+  outer.suite = keys_.suite;
+  outer.metadata_envelope = keys_.metadata_envelope;
+  outer.inner.assign(16 + plain.size() + kAeadTagSize, 0);
+  // The inner part is bound to the header, which states the size of the whole: all sizes are known before anything is
+  // sealed.
+  const ObjectHeader header =
+      repository_.sealer().NewHeader(ObjectKind::kSnapshot, ToRawId(id_), outer.Encode().size(), plain);
+  const auto header_bytes = header.Encode();
+  const MutableByteSpan inner(outer.inner);
+  context_.random.Fill(inner.first(16));
+  const Secret32 key = Hkdf(keys_.metadata.bytes(), inner.first(16), {AsBytes("cairn snapshot 1"), header_bytes});
+  AeadSeal(keys_.suite, key, AeadNonce{}, header_bytes, plain, inner.subspan(16));
+  ASSIGN_OR_RETURN(const SealedObject sealed, repository_.sealer().SealWith(header, outer.Encode()));
+  return sealed.Joined();
+}
+
+Result<SnapshotId> WriteSession::Commit(const SnapshotInner& snapshot, const std::vector<Digest>& heads,
+                                        uint64_t counter) {
+  RETURN_IF_ERROR(Flush());
+  ASSIGN_OR_RETURN(const Bytes object, MakeSnapshotObject(snapshot, heads, counter));
+  ASSIGN_OR_RETURN(const CommitOutcome outcome, protocol_.Commit(id_, object));
+  if (outcome == CommitOutcome::kFenced) {
+    RETURN_IF_ERROR(EndQuietly());
+    return MakeError(ErrorCode::kFenced, "session {} was taken for dead by a prune before it could commit",
+                     id_.ToHex());
+  }
+  snapshot_digest_ = Sha256(object);
+  // The snapshot is there: an end that fails is not a failed backup, and the next run or a prune clears it away.
+  IgnoreError(EndQuietly(), "the commit is done");
+  return id_;
+}
+
+Result<void> WriteSession::EndQuietly() {
+  life_.request_stop();
+  if (life_.joinable()) life_.join();
+  RETURN_IF_ERROR(protocol_.EndSession(id_));
+  repository_.cache().ForgetDead(id_);
+  lock_.reset();
+  return {};
+}
+
+Result<void> WriteSession::End() {
+  RETURN_IF_ERROR(Flush());
+  return EndQuietly();
+}
+
+Result<void> WriteSession::Abandon() {
+  IgnoreError(data_packs_.Flush(), "what cannot be kept is read again");
+  IgnoreError(metadata_packs_.Flush(), "what cannot be kept is read again");
+  RETURN_IF_ERROR(WaitForPuts());
+  RETURN_IF_ERROR(PutOpenSegment());
+  return EndQuietly();
+}
+
+// --- BlobWriter ---
+
+BlobWriter::BlobWriter(WriteSession& session, uint64_t frame_bytes) : session_(session), frame_bytes_(frame_bytes) {}
+
+BlobWriter::~BlobWriter() {
+  if (!data_.blobs.empty() || !metadata_.blobs.empty()) {
+    session_.Fail(Error(ErrorCode::kInterrupted, "the run ended before all that was read had been stored"));
+  }
+}
+
+Result<BlobId> BlobWriter::AddBlob(BlobKind kind, ByteSpan plain) {
+  ASSIGN_OR_RETURN(const Added added, Add(kind, plain));
+  return added.id;
+}
+
+Result<BlobWriter::Added> BlobWriter::Add(BlobKind kind, ByteSpan plain) {
+  CHECK(!plain.empty() && plain.size() <= limits::kBlobBytesMax);
+  const BlobId id = session_.repository_.hasher().Compute(kind, plain);
+  const auto length = static_cast<uint32_t>(plain.size());
+  ASSIGN_OR_RETURN(const bool is_new, session_.Claim(kind, id, length));
+  if (!is_new) return Added{id, false};
+  RETURN_IF_ERROR(Gather(kind, id, plain));
+  return Added{id, true};
+}
+
+Result<void> BlobWriter::AddAnew(BlobKind kind, ByteSpan plain) {
+  const BlobId id = session_.repository_.hasher().Compute(kind, plain);
+  if (!session_.ClaimAnew(id, static_cast<uint32_t>(plain.size()))) return {};
+  return Gather(kind, id, plain);
+}
+
+Result<void> BlobWriter::Gather(BlobKind kind, const BlobId& id, ByteSpan plain) {
+  const auto length = static_cast<uint32_t>(plain.size());
+  if (plain.size() >= frame_bytes_) {  // a frame alone, straight from the caller's buffer
+    auto sealed = session_.SealAndAdd(kind, plain, {{id, length}});
+    if (!sealed) session_.Fail(sealed.error());
+    return sealed;
+  }
+  const std::lock_guard lock(mutex_);
+  OpenFrame& frame = kind == BlobKind::kData ? data_ : metadata_;
+  const uint64_t target = kind == BlobKind::kData
+                              ? frame_bytes_
+                              : std::min<uint64_t>(frame_bytes_, session_.context_.limits.frame_bytes_metadata);
+  const bool full = frame.plain.size() + plain.size() > target || frame.blobs.size() == limits::kFrameBlobsMax;
+  if (!frame.blobs.empty() && full) RETURN_IF_ERROR(CloseFrame(kind, frame));
+  if (frame.plain.capacity() == 0) frame.plain.reserve(target);
+  Append(frame.plain, plain);
+  frame.blobs.push_back({id, length});
+  return {};
+}
+
+Result<void> BlobWriter::CloseFrame(BlobKind kind, OpenFrame& frame) {
+  if (frame.blobs.empty()) return {};
+  auto sealed = session_.SealAndAdd(kind, frame.plain, std::move(frame.blobs));
+  frame.plain.clear();
+  frame.blobs.clear();
+  if (!sealed) session_.Fail(sealed.error());
+  return sealed;
+}
+
+Result<void> BlobWriter::Finish() {
+  const std::lock_guard lock(mutex_);
+  RETURN_IF_ERROR(CloseFrame(BlobKind::kData, data_));
+  return CloseFrame(BlobKind::kMetadata, metadata_);
+}
+
+Digest BlobWriter::MetadataHash(std::string_view label, std::initializer_list<ByteSpan> parts) const {
+  return session_.repository_.hasher().MetadataHash(label, parts);
+}
+
+}  // namespace cairn

@@ -1,0 +1,63 @@
+// The end of a dump where it goes to.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "engine/env/finding.h"
+#include "repo-format/node.h"
+#include "repo-format/tree_path.h"
+
+namespace cairn {
+
+// What stands at a path of the target already.
+struct SinkExisting {
+  NodeType type = NodeType::kFile;
+  uint64_t size = 0;
+  WireTime modified;
+};
+
+// A file that is being written. One thread at a time for one file; several files at once. Many thousands may be open:
+// the sink keeps a bounded number of descriptors.
+class SinkFile {
+ public:
+  virtual ~SinkFile() = default;
+  virtual Result<void> WriteAt(uint64_t offset, ByteSpan bytes) = 0;
+  // What is there already (in-place restores); fewer bytes at its end.
+  virtual Result<size_t> ReadAt(uint64_t offset, MutableByteSpan target) = 0;
+  // The bytes from offset on become a hole (or zeros where the file system has none).
+  virtual Result<void> MakeHole(uint64_t offset, uint64_t length) = 0;
+  // Sets the size and ends the writing. The metadata follows by Sink::SetMetadata.
+  virtual Result<void> Finish(uint64_t size) = 0;
+};
+
+// Writes below a target folder and never outside it, whatever names and links stand there: no symbolic link is followed
+// below the target. Safe for concurrent use on different paths; a folder is made before what is in it.
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  virtual Result<std::optional<SinkExisting>> Existing(const TreePath& path) = 0;
+  // Names in a folder of the target; for --delete.
+  virtual Result<std::vector<Bytes>> List(const TreePath& folder) = 0;
+  // Success where a folder is there. Something else there is removed first.
+  virtual Result<void> MakeFolder(const TreePath& path) = 0;
+  // `in_place`: opens what is there, when it is a file; otherwise a new file replaces what is there. `size` is
+  // reserved.
+  virtual Result<std::unique_ptr<SinkFile>> OpenFile(const TreePath& path, uint64_t size, bool in_place) = 0;
+  // Symbolic link, device, fifo; replaces what is there.
+  virtual Result<void> MakeSpecial(const TreePath& path, const Node& node) = 0;
+  // `path` becomes another name of `first`.
+  virtual Result<void> MakeLink(const TreePath& path, const TreePath& first) = 0;
+  // Owner, mode, attributes, ACLs, flags, times, in the order that the system needs; for folders after all that is in
+  // them. What this system or user cannot set is a Finding (one a kind), not an Error. `attributes` are node.attributes
+  // with their values.
+  virtual Result<void> SetMetadata(const TreePath& path, const Node& node,
+                                   const std::vector<std::pair<Bytes, Bytes>>& attributes) = 0;
+  // Removes a file, or a folder with all that is in it.
+  virtual Result<void> Remove(const TreePath& path) = 0;
+  virtual void SetFindingSink(FindingSink findings) = 0;
+};
+
+}  // namespace cairn

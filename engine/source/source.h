@@ -1,0 +1,95 @@
+// The end of a dump where it comes from: folders, a stream, a database.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/env/finding.h"
+#include "repo-format/node.h"
+
+namespace cairn {
+
+// A file's identity for "has it changed?": kept in this machine's file cache, not in the repository.
+struct ChangeMark {
+  uint64_t size = 0;
+  WireTime modified, changed;
+  uint64_t inode = 0;
+  friend bool operator==(const ChangeMark&, const ChangeMark&) = default;
+};
+
+// An entry of a folder, by one stat: what is cheap.
+struct SourceEntry {
+  Bytes name;
+  NodeType type = NodeType::kFile;
+  uint32_t mode = 0;  // 07777
+  uint64_t uid = 0, gid = 0;
+  WireTime modified;
+  uint64_t size = 0;  // files
+  Device device;      // devices
+  ChangeMark mark;
+  bool stable_mark = true;  // false: the mark says nothing (a stream): always read
+  // Where more than one name leads to it: what makes equal link groups (SPEC 10.3).
+  bool linked = false;
+  uint64_t inode = 0;
+  Bytes mount_path;  // of the mount point within the item
+};
+
+// The rest of an entry: what costs further system calls, and is not asked for when the mark is unchanged.
+struct SourceMetadata {
+  Bytes user, group;  // empty: unknown
+  std::optional<WireTime> changed, born;
+  uint64_t flags = 0;                               // SPEC 10.3, tag 12
+  Bytes target;                                     // symbolic links
+  std::vector<std::pair<Bytes, Bytes>> attributes;  // name, value; ascending by name
+};
+
+// An open file. One thread at a time.
+class SourceFile {
+ public:
+  virtual ~SourceFile() = default;
+  // Data or a hole from here on. Length 0: the end.
+  struct Extent {
+    bool hole = false;
+    uint64_t length = 0;  // of a hole; for data: at least this many bytes can be read before the next question
+  };
+  virtual Result<Extent> NextExtent() = 0;
+  // Reads on within a data extent; 0 bytes: its end (the file may have shrunk).
+  virtual Result<size_t> Read(MutableByteSpan target) = 0;
+  // The mark now: another than before the reading means that the file changed meanwhile.
+  virtual Result<ChangeMark> Mark() = 0;
+};
+
+// An open folder, shared by the walk and the workers that read its files. List and OpenFolder are called by the walk
+// alone; OpenFile and ReadMetadata from any thread, at the same time.
+class SourceFolder {
+ public:
+  virtual ~SourceFolder() = default;
+  // What is in it, ascending by name, without what is excluded. An entry that cannot be looked at is told to the
+  // source's FindingSink, counted, and left out.
+  virtual Result<std::vector<SourceEntry>> List() = 0;
+  virtual Result<std::shared_ptr<SourceFolder>> OpenFolder(const SourceEntry& entry) = 0;
+  virtual Result<std::unique_ptr<SourceFile>> OpenFile(const SourceEntry& entry) = 0;
+  virtual Result<SourceMetadata> ReadMetadata(const SourceEntry& entry) = 0;
+};
+
+// One item of a snapshot.
+class Source {
+ public:
+  virtual ~Source() = default;
+  virtual ItemKind kind() const = 0;
+  virtual SourceKind chunking() const = 0;
+  virtual std::string name() const = 0;          // of the item: "files", "stream"
+  virtual std::vector<Bytes> paths() const = 0;  // as given by the user; identify the item for finding its parent
+  virtual Result<std::shared_ptr<SourceFolder>> OpenRoot(FindingSink findings) = 0;
+  // The entry and metadata of the root folder itself ("/" of the item); only its metadata is used.
+  virtual Result<SourceEntry> RootEntry() = 0;
+  // After everything was read, before the commit: an Error means that there shall be no snapshot (a command failed).
+  virtual Result<void> Finish() { return {}; }
+  // What is kept as a data blob beside the item: the command line of a stream.
+  virtual std::optional<Bytes> command_line() const { return std::nullopt; }
+};
+
+}  // namespace cairn

@@ -1,0 +1,222 @@
+#include "engine/store/local_store.h"
+
+#include <vector>
+
+namespace cairn {
+namespace {
+
+constexpr std::string_view kTemporary = "tmp";
+constexpr std::string_view kLostAndFound = "lost+found";  // made by some file systems in their root
+constexpr int64_t kDayNs = int64_t{86'400} * 1'000'000'000;
+
+std::string FolderOf(const std::string& name) {
+  const size_t slash = name.rfind('/');
+  return slash == std::string::npos ? std::string() : name.substr(0, slash);
+}
+
+std::string WithoutSlashAtEnd(std::string root) {
+  while (root.size() > 1 && root.ends_with('/')) root.pop_back();
+  return root;
+}
+
+bool IsOutside(std::string_view relative) {
+  const std::string_view first = relative.substr(0, relative.find('/'));
+  return first == kTemporary || first == kLostAndFound;
+}
+
+Result<void> CheckFits(const ObjectName& name, uint64_t size, uint64_t size_max) {
+  if (size <= size_max) return {};
+  return Corrupt("{} has {} bytes, at most {} are allowed", name.text(), size, size_max);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LocalStore>> LocalStore::Open(FileSystem& files, const Random& random, const std::string& root) {
+  std::unique_ptr<LocalStore> store(new LocalStore(files, random, WithoutSlashAtEnd(root)));
+  RETURN_IF_ERROR(store->CheckRoot());
+  return store;
+}
+
+Result<std::unique_ptr<LocalStore>> LocalStore::Create(FileSystem& files, const Random& random,
+                                                       const std::string& root) {
+  if (root.empty()) return MakeError(ErrorCode::kInvalidArgument, "the path of a new repository is empty");
+  std::unique_ptr<LocalStore> store(new LocalStore(files, random, WithoutSlashAtEnd(root)));
+  RETURN_IF_ERROR(MakeFolders(files, store->root_).While("making a repository"));
+  RETURN_IF_ERROR(store->CheckRoot());
+  if (files.Stat(store->PathOf(ConfigName(1).text()))) return store;  // a repository: what it holds is its own business
+  std::string foreign;
+  RETURN_IF_ERROR(files.List(store->root_, [&](const FileInfo& info) {
+    // What an interrupted creation leaves.
+    const bool ours = info.is_folder && (info.name == "keys" || info.name == "config");
+    if (!ours && !IsOutside(info.name)) foreign = info.name;
+  }));
+  if (foreign.empty()) return store;
+  return MakeError(ErrorCode::kAlreadyExists, "{} holds {} and is no repository: give an empty or a new folder",
+                   store->root_, foreign);
+}
+
+Result<void> LocalStore::CheckRoot() const {
+  const auto info = files_.Stat(root_);
+  if (!info && info.error().code() == ErrorCode::kNotFound) {
+    return MakeError(ErrorCode::kNotFound, "there is no repository at {}: the folder is missing", root_);
+  }
+  RETURN_IF_ERROR(info);
+  if (!info->is_folder) return MakeError(ErrorCode::kInvalidArgument, "{} is a file, expected a folder", root_);
+  return {};
+}
+
+std::string LocalStore::PathOf(const std::string& relative) const {
+  if (relative.empty()) return root_;
+  return root_ == "/" ? root_ + relative : root_ + "/" + relative;
+}
+
+Result<void> LocalStore::EnsureFolder(const std::string& relative) {
+  if (relative.empty()) return {};
+  {
+    const std::lock_guard lock(mutex_);
+    if (known_folders_.contains(relative)) return {};
+  }
+  const std::string parent = FolderOf(relative);
+  RETURN_IF_ERROR(EnsureFolder(parent));
+  RETURN_IF_ERROR(files_.MakeFolder(PathOf(relative)));
+  RETURN_IF_ERROR(files_.SyncFolder(PathOf(parent)));
+  const std::lock_guard lock(mutex_);
+  known_folders_.insert(relative);
+  return {};
+}
+
+Result<std::string> LocalStore::WriteTemporary(ByteSpan bytes) {
+  RETURN_IF_ERROR(EnsureFolder(std::string(kTemporary)));
+  std::string path = PathOf(fmt::format("{}/{}", kTemporary, random_.NewId<ObjectId>().ToHex()));
+  RETURN_IF_ERROR(files_.WriteNewFile(path, bytes));
+  return path;
+}
+
+Result<void> LocalStore::SyncFolderOf(const ObjectName& name) {
+  return files_.SyncFolder(PathOf(FolderOf(name.text())));
+}
+
+Result<void> LocalStore::TryPutBy(const ObjectName& name, ByteSpan bytes,
+                                  const std::function<Result<void>(const std::string& temporary)>& rename) {
+  auto made = EnsureFolder(FolderOf(name.text()));
+  if (!made && made.error().code() == ErrorCode::kAlreadyExists) {  // elsewhere that code says that the object is there
+    return MakeError(ErrorCode::kIo, "{}", made.error().message());
+  }
+  RETURN_IF_ERROR(std::move(made));
+  ASSIGN_OR_RETURN(const std::string temporary, WriteTemporary(bytes));
+  auto renamed = rename(temporary);
+  if (!renamed) IgnoreError(files_.Remove(temporary), "the first error is the one to tell");
+  return renamed;
+}
+
+Result<void> LocalStore::PutBy(const ObjectName& name, ByteSpan bytes,
+                               const std::function<Result<void>(const std::string& temporary)>& rename) {
+  if (IsOutside(name.text())) {
+    return MakeError(ErrorCode::kInvalidArgument, "putting {}: {}/ is for temporary files", name.text(), kTemporary);
+  }
+  auto put = TryPutBy(name, bytes, rename);
+  if (!put && put.error().code() == ErrorCode::kNotFound) {
+    {
+      const std::lock_guard lock(mutex_);
+      known_folders_.clear();
+    }
+    put = TryPutBy(name, bytes, rename);
+  }
+  return std::move(put).While("putting " + name.text());
+}
+
+Result<void> LocalStore::Put(const ObjectName& name, ByteSpan bytes) {
+  return PutBy(name, bytes, [&](const std::string& temporary) -> Result<void> {
+    RETURN_IF_ERROR(files_.Rename(temporary, PathOf(name.text())));
+    return SyncFolderOf(name);
+  });
+}
+
+Result<bool> LocalStore::PutIfAbsent(const ObjectName& name, ByteSpan bytes) {
+  bool won = true;
+  RETURN_IF_ERROR(PutBy(name, bytes, [&](const std::string& temporary) -> Result<void> {
+    auto renamed = files_.RenameNew(temporary, PathOf(name.text()));
+    if (!renamed && renamed.error().code() == ErrorCode::kAlreadyExists) {
+      won = false;
+      IgnoreError(files_.Remove(temporary), "CleanTemporary finds it");
+      renamed = {};
+    }
+    RETURN_IF_ERROR(std::move(renamed));
+    return SyncFolderOf(name);  // for the loser too: what it is told is so must not be undone by a crash
+  }));
+  return won;
+}
+
+Result<Bytes> LocalStore::Get(const ObjectName& name, uint64_t size_max) {
+  ASSIGN_OR_RETURN(const ObjectInfo info, Stat(name));
+  RETURN_IF_ERROR(CheckFits(name, info.size, size_max));
+  ASSIGN_OR_RETURN(Bytes bytes, files_.ReadFile(PathOf(name.text())));
+  RETURN_IF_ERROR(CheckFits(name, bytes.size(), size_max));  // it may have been replaced since
+  return bytes;
+}
+
+Result<Bytes> LocalStore::GetRange(const ObjectName& name, uint64_t offset, uint64_t size) {
+  return files_.ReadRange(PathOf(name.text()), offset, size);
+}
+
+Result<void> LocalStore::List(std::string_view prefix, const Each& each, const Stranger& stranger) {
+  CHECK(prefix.empty() || prefix.ends_with('/'));
+  if (!prefix.empty()) prefix.remove_suffix(1);
+  if (IsOutside(prefix)) return {};
+  // A root that is gone (a disk that was taken out) must not look like an empty repository.
+  RETURN_IF_ERROR(CheckRoot());
+  return ListFolder(std::string(prefix), each, stranger);
+}
+
+Result<void> LocalStore::ListFolder(const std::string& relative, const Each& each, const Stranger& stranger) {
+  std::vector<FileInfo> entries;
+  auto listed = files_.List(PathOf(relative), [&](const FileInfo& info) { entries.push_back(info); });
+  if (!listed && listed.error().code() == ErrorCode::kNotFound) return {};  // never there, or gone since
+  RETURN_IF_ERROR(std::move(listed));
+  for (const FileInfo& info : entries) {
+    if (relative.empty() && IsOutside(info.name)) continue;
+    RETURN_IF_ERROR(ListEntry(relative.empty() ? info.name : relative + "/" + info.name, info, each, stranger));
+  }
+  return {};
+}
+
+Result<void> LocalStore::ListEntry(const std::string& name, const FileInfo& info, const Each& each,
+                                   const Stranger& stranger) {
+  const auto parsed = ObjectName::Parse(name);  // this also ends a circle of links
+  if (parsed && info.is_folder) return ListFolder(name, each, stranger);
+  if (parsed && !info.is_other) return each({*parsed, info.size, info.modified});
+  if (stranger) stranger(info.is_folder ? name + "/" : name);
+  return {};
+}
+
+Result<void> LocalStore::Remove(const ObjectName& name) {
+  auto removed = files_.Remove(PathOf(name.text()));
+  if (!removed && removed.error().code() != ErrorCode::kNotFound) return removed;
+  // Where it was gone already, too: who has removed it may not yet have synced.
+  auto synced = SyncFolderOf(name);
+  if (!synced && synced.error().code() == ErrorCode::kNotFound) return {};  // nor is there a folder
+  return std::move(synced).While("removing " + name.text());
+}
+
+Result<ObjectInfo> LocalStore::Stat(const ObjectName& name) {
+  ASSIGN_OR_RETURN(const FileInfo info, files_.Stat(PathOf(name.text())));
+  if (info.is_folder || info.is_other) return Corrupt("{} is no regular file", PathOf(name.text()));
+  return ObjectInfo{name, info.size, info.modified};
+}
+
+Result<void> LocalStore::CleanTemporary() {
+  // A new file tells what time it is on the machine whose disk this is.
+  ASSIGN_OR_RETURN(const std::string probe, WriteTemporary({}));
+  const auto probe_info = files_.Stat(probe);
+  IgnoreError(files_.Remove(probe), "it is removed in a day");
+  RETURN_IF_ERROR(probe_info);
+  std::vector<std::string> stale;
+  const std::string folder = PathOf(std::string(kTemporary));
+  RETURN_IF_ERROR(files_.List(folder, [&](const FileInfo& info) {
+    if (!info.is_folder && probe_info->modified - info.modified > kDayNs) stale.push_back(info.name);
+  }));
+  for (const std::string& name : stale) IgnoreError(files_.Remove(folder + "/" + name), "left for the next time");
+  return {};
+}
+
+}  // namespace cairn

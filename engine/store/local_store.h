@@ -1,0 +1,68 @@
+// A folder of this machine as a store.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+
+#include "engine/env/file_system.h"
+#include "engine/env/random.h"
+#include "engine/store/object_store.h"
+
+namespace cairn {
+
+// Objects are files (0600) in folders (0700) below a root. What is put is first written and synced under a random name
+// in tmp/, and then renamed, so that a crash or a full disk never leaves half an object; names are synced before a call
+// returns, those of new folders too. `tmp` and `lost+found` in the root are not the repository's: nothing in them is an
+// object, and no object may be put there.
+//
+// Safe for concurrent use by threads and processes. Borrows the file system and the randomness. Errors name the path.
+class LocalStore final : public ObjectStore {
+ public:
+  // kNotFound where the folder is missing.
+  static Result<std::unique_ptr<LocalStore>> Open(FileSystem& files, const Random& random, const std::string& root);
+  // Makes the folder, and those above it, where they are missing. kAlreadyExists where it holds what is not cairn's;
+  // success where it is a repository already.
+  static Result<std::unique_ptr<LocalStore>> Create(FileSystem& files, const Random& random, const std::string& root);
+
+  Result<void> Put(const ObjectName& name, ByteSpan bytes) override;
+  Result<bool> PutIfAbsent(const ObjectName& name, ByteSpan bytes) override;
+  Result<Bytes> Get(const ObjectName& name, uint64_t size_max) override;
+  Result<Bytes> GetRange(const ObjectName& name, uint64_t offset, uint64_t size) override;
+  // A folder whose name no object can begin with is given to `stranger` as a whole, with "/" at its end.
+  Result<void> List(std::string_view prefix, const Each& each, const Stranger& stranger = {}) override;
+  Result<void> Remove(const ObjectName& name) override;
+  Result<ObjectInfo> Stat(const ObjectName& name) override;
+  std::string description() const override { return root_; }
+
+  // Removes what crashes have left under tmp/ and is older than a day by the file system's own clock: nobody takes that
+  // long to write one object. Best effort: what cannot be removed stays for the next time.
+  Result<void> CleanTemporary();
+
+ private:
+  LocalStore(FileSystem& files, const Random& random, std::string root)
+      : files_(files), random_(random), root_(std::move(root)) {}
+  std::string PathOf(const std::string& relative) const;
+  // Writes and syncs a temporary file and gives its path to `rename`; the temporary is gone afterwards. Once more where
+  // somebody has removed a folder that we know.
+  Result<void> PutBy(const ObjectName& name, ByteSpan bytes,
+                     const std::function<Result<void>(const std::string& temporary)>& rename);
+  Result<void> TryPutBy(const ObjectName& name, ByteSpan bytes,
+                        const std::function<Result<void>(const std::string& temporary)>& rename);
+  Result<std::string> WriteTemporary(ByteSpan bytes);
+  Result<void> SyncFolderOf(const ObjectName& name);
+  Result<void> EnsureFolder(const std::string& relative);
+  Result<void> CheckRoot() const;
+  Result<void> ListFolder(const std::string& relative, const Each& each, const Stranger& stranger);
+  Result<void> ListEntry(const std::string& name, const FileInfo& info, const Each& each, const Stranger& stranger);
+
+  FileSystem& files_;
+  const Random& random_;
+  const std::string root_;  // without a "/" at its end, but for "/" itself
+  std::mutex mutex_;
+  std::set<std::string> known_folders_;  // guarded by mutex_; relative, known to be there and durable
+};
+
+}  // namespace cairn

@@ -1,0 +1,58 @@
+// Objects by name, on a local disk or on somebody else's servers.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "engine/env/clock.h"
+#include "repo-format/base/bytes.h"
+#include "repo-format/base/result.h"
+#include "repo-format/object_name.h"
+
+namespace cairn {
+
+struct ObjectInfo {
+  ObjectName name;
+  uint64_t size = 0;
+  UnixNs modified = 0;  // by the store's own clock; 0 where it has none
+};
+
+// What the medium must give (the protocol of SPEC section 13 rests on it), and what every backend is tested for:
+//  - Put is atomic: a reader sees all of an object or none of it, and on return it survives a power cut.
+//  - What was put is seen by every Get, Stat and List that begins after Put has returned, and what was removed by none.
+//  - Put onto a filled name replaces it atomically. cairn does so in one place only: forget puts a fence over a
+//    snapshot.
+//  - PutIfAbsent: of several at one name exactly one returns true.
+//  - Remove is durable on return; of an absent name it is success.
+//  - List may be torn while others put and remove: what is there all the while is listed once.
+//
+// Safe for concurrent use. Every call ends: with a result or, after the backend's own time limit, an Error.
+// Errors name the object; `transient` ones may be tried again by RetryStore.
+class ObjectStore {
+ public:
+  virtual ~ObjectStore() = default;
+
+  virtual Result<void> Put(const ObjectName& name, ByteSpan bytes) = 0;
+  // True: this call has filled the name. False: it was filled before.
+  virtual Result<bool> PutIfAbsent(const ObjectName& name, ByteSpan bytes) = 0;
+  // kNotFound where it is absent. `size_max` guards memory: kCorrupt where the object is larger.
+  virtual Result<Bytes> Get(const ObjectName& name, uint64_t size_max) = 0;
+  // Exactly `size` bytes; kCorrupt where the object ends before.
+  virtual Result<Bytes> GetRange(const ObjectName& name, uint64_t offset, uint64_t size) = 0;
+  // Every object whose name begins with `prefix` ("" or one that ends with "/"), in any order. Temporary files of the
+  // backend itself are not objects; names that break ObjectName's rules are given to `stranger` (may be empty). An
+  // Error of `each` ends the listing and is returned.
+  using Each = std::function<Result<void>(const ObjectInfo&)>;
+  using Stranger = std::function<void(const std::string&)>;
+  virtual Result<void> List(std::string_view prefix, const Each& each, const Stranger& stranger = {}) = 0;
+  virtual Result<void> Remove(const ObjectName& name) = 0;
+  virtual Result<ObjectInfo> Stat(const ObjectName& name) = 0;
+
+  // How people name it: a path or URL, without secrets.
+  virtual std::string description() const = 0;
+};
+
+}  // namespace cairn

@@ -1,0 +1,207 @@
+#include "engine/tree/directory_reader.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "repo-format/base/checked_math.h"
+#include "repo-format/limits.h"
+
+namespace cairn {
+namespace {
+
+bool IsBefore(ByteSpan a, ByteSpan b) { return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end()); }
+
+const Bytes* FirstName(const DirectoryBlob& blob) {
+  if (blob.depth > 0) return &blob.children.front().last_name;
+  return blob.nodes.empty() ? nullptr : &blob.nodes.front().name;
+}
+const Bytes* LastName(const DirectoryBlob& blob) {
+  if (blob.depth > 0) return &blob.children.back().last_name;
+  return blob.nodes.empty() ? nullptr : &blob.nodes.back().name;
+}
+
+// What is below a blob, as it says itself; nothing where the count does not fit.
+struct Below {
+  uint64_t leaf_entries = 0;
+  uint64_t bytes = 0;  // modulo 2^64
+};
+std::optional<Below> SumOf(const DirectoryBlob& blob) {
+  Below below{blob.nodes.size(), 0};
+  for (const Node& node : blob.nodes) below.bytes += node.size;
+  for (const DirectoryChild& child : blob.children) {
+    const auto sum = CheckedAdd(below.leaf_entries, child.leaf_entries);
+    if (!sum) return std::nullopt;
+    below.leaf_entries = *sum;
+    below.bytes += child.bytes;
+  }
+  return below;
+}
+
+std::string NameOf(const BlobId& id) { return "directory " + id.ToHex(); }
+
+Result<DirectoryBlob> ReadRoot(BlobSource& blobs, const BlobId& id) {
+  ASSIGN_OR_RETURN(const auto plain, blobs.ReadBlob(BlobKind::kMetadata, id));
+  return DirectoryBlob::Parse(*plain).While(NameOf(id));
+}
+
+// Reads the blob that `child` names and compares it with what `child` says of it. As every edge is compared, what the
+// root says is true of the leaves. Names must come after `previous`, the last one before this blob.
+Result<DirectoryBlob> ReadChild(BlobSource& blobs, const DirectoryChild& child, unsigned depth, ByteSpan previous) {
+  ASSIGN_OR_RETURN(DirectoryBlob blob, ReadRoot(blobs, child.id));
+  if (blob.depth != depth) return Corrupt("{} has depth {}, expected {}", NameOf(child.id), blob.depth, depth);
+  const auto below = SumOf(blob);
+  if (!below || below->leaf_entries != child.leaf_entries || below->bytes != child.bytes) {
+    return Corrupt("{} has {} entries of {} bytes, expected {} of {}", NameOf(child.id),
+                   below ? below->leaf_entries : UINT64_MAX, below ? below->bytes : UINT64_MAX, child.leaf_entries,
+                   child.bytes);
+  }
+  const Bytes* first = FirstName(blob);
+  const Bytes* last = LastName(blob);
+  if (last == nullptr || *last != child.last_name) {
+    return Corrupt("{} ends with another name than expected", NameOf(child.id));
+  }
+  if (!previous.empty() && !IsBefore(previous, *first)) {
+    return Corrupt("{} has names that come before it", NameOf(child.id));
+  }
+  return blob;
+}
+
+}  // namespace
+
+// Depth first over the blobs of one directory, with a stack of its own.
+struct DirectoryCursor::State {
+  struct Frame {
+    DirectoryBlob blob;
+    size_t next = 0;
+  };
+
+  BlobSource& blobs;
+  BlobId root;
+  bool started = false;
+  std::vector<Frame> stack;
+  Bytes previous;  // the last name that was given out or passed over
+
+  Result<const Node*> Next() {
+    if (!started) {
+      started = true;
+      ASSIGN_OR_RETURN(DirectoryBlob blob, ReadRoot(blobs, root));
+      stack.push_back({std::move(blob)});
+    }
+    while (!stack.empty()) {
+      Frame& frame = stack.back();
+      if (frame.blob.depth == 0) {
+        if (frame.next < frame.blob.nodes.size()) {
+          const Node& node = frame.blob.nodes[frame.next++];
+          previous = node.name;
+          return &node;
+        }
+        stack.pop_back();
+      } else if (frame.next < frame.blob.children.size()) {
+        const DirectoryChild& child = frame.blob.children[frame.next++];
+        auto below = ReadChild(blobs, child, frame.blob.depth - 1u, previous);
+        if (!below) {
+          previous = child.last_name;
+          return std::move(below).error();
+        }
+        stack.push_back({std::move(below).value()});
+      } else {
+        stack.pop_back();
+      }
+    }
+    return nullptr;
+  }
+};
+
+DirectoryCursor::DirectoryCursor(BlobSource& blobs, const BlobId& root)
+    : state_(std::make_unique<State>(State{blobs, root})) {}
+DirectoryCursor::~DirectoryCursor() = default;
+
+Result<const Node*> DirectoryCursor::Next() { return state_->Next(); }
+
+Result<void> ForEachNode(BlobSource& blobs, const BlobId& root, const EachNode& each) {
+  DirectoryCursor cursor(blobs, root);
+  for (;;) {
+    ASSIGN_OR_RETURN(const Node* node, cursor.Next());
+    if (node == nullptr) return {};
+    RETURN_IF_ERROR(each(*node));
+  }
+}
+
+Result<std::optional<Node>> FindNode(BlobSource& blobs, const BlobId& root, ByteSpan name) {
+  Bytes previous;
+  ASSIGN_OR_RETURN(DirectoryBlob blob, ReadRoot(blobs, root));
+  while (blob.depth > 0) {
+    const auto found = std::ranges::partition_point(
+        blob.children, [&](const DirectoryChild& child) { return IsBefore(child.last_name, name); });
+    if (found == blob.children.end()) return std::optional<Node>();
+    if (found != blob.children.begin()) previous = std::prev(found)->last_name;
+    ASSIGN_OR_RETURN(DirectoryBlob below, ReadChild(blobs, *found, blob.depth - 1u, previous));
+    blob = std::move(below);
+  }
+  const auto found =
+      std::ranges::partition_point(blob.nodes, [&](const Node& node) { return IsBefore(node.name, name); });
+  if (found == blob.nodes.end() || !Equal(found->name, name)) return std::optional<Node>();
+  return std::optional<Node>(std::move(*found));
+}
+
+Result<std::optional<Node>> FindPath(BlobSource& blobs, const BlobId& root, ByteSpan path) {
+  Node node;
+  node.type = NodeType::kFolder;
+  node.subtree = Subtree{0, root};
+  bool at_root = true;
+  for (std::string_view rest = AsText(path); !rest.empty();) {
+    const size_t end = std::min(rest.find('/'), rest.size());
+    const std::string_view name = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (name.empty()) continue;
+    if (!node.subtree) return std::optional<Node>();
+    ASSIGN_OR_RETURN(auto found, FindNode(blobs, node.subtree->root, AsBytes(name)));
+    if (!found) return std::optional<Node>();
+    node = *std::move(found);
+    at_root = false;
+  }
+  if (at_root) {
+    ASSIGN_OR_RETURN(const DirectoryBlob blob, ReadRoot(blobs, root));
+    const auto below = SumOf(blob);
+    if (!below) return Corrupt("{} has more entries than can be counted", NameOf(root));
+    node.subtree->entries = below->leaf_entries;
+  }
+  return std::optional<Node>(std::move(node));
+}
+
+Result<void> ForEachDirectoryBlob(BlobSource& blobs, const BlobId& root, const EachDirectoryBlob& each,
+                                  const EachNode& each_node, const DirectoryBlobFailed& failed) {
+  // A blob that waits to be read, with what its parent says of it (nothing for the root).
+  struct Waiting {
+    BlobId id;
+    std::optional<DirectoryChild> child;
+    unsigned depth = 0;
+    Bytes previous;
+  };
+  std::vector<Waiting> stack;
+  stack.push_back({root});
+  while (!stack.empty()) {
+    const Waiting waiting = std::move(stack.back());
+    stack.pop_back();
+    ASSIGN_OR_RETURN(const bool descend, each(waiting.id));
+    if (!descend) continue;
+    auto blob =
+        waiting.child ? ReadChild(blobs, *waiting.child, waiting.depth, waiting.previous) : ReadRoot(blobs, waiting.id);
+    if (!blob) {
+      if (!failed || blob.error().code() == ErrorCode::kInterrupted) return std::move(blob).error();
+      RETURN_IF_ERROR(failed(waiting.id, blob.error()));
+      continue;
+    }
+    if (each_node) {
+      for (const Node& node : blob->nodes) RETURN_IF_ERROR(each_node(node));
+    }
+    for (size_t i = blob->children.size(); i-- > 0;) {
+      const DirectoryChild& child = blob->children[i];
+      stack.push_back({child.id, child, blob->depth - 1u, i > 0 ? blob->children[i - 1].last_name : waiting.previous});
+    }
+  }
+  return {};
+}
+
+}  // namespace cairn

@@ -1,0 +1,38 @@
+// Builds the content of a file: entries in order, list blobs as they fill. SPEC section 10.1.
+#pragma once
+
+#include <vector>
+
+#include "engine/repo/blob_ends.h"
+#include "repo-format/node.h"
+
+namespace cairn {
+
+// One thread at a time. Memory: one list blob a level. Neighbouring holes become one; equal neighbouring blobs a run.
+class ListBuilder {
+ public:
+  // `average`: 128 for files and streams, 32 for pages and rows.
+  ListBuilder(BlobSink& sink, uint32_t average);
+  Result<void> AddBlob(const BlobId& id, uint32_t length);
+  Result<void> AddHole(uint64_t length);
+  // Adds entries of a content that is known already (an unchanged file re-used in part).
+  Result<void> AddEntry(const ListEntry& entry);
+  Result<Content> Finish();
+  uint64_t bytes() const { return bytes_; }
+
+ private:
+  struct Level;
+  Result<void> Push(const ListEntry& entry);
+  Result<void> Close(size_t level);
+
+  BlobSink& sink_;
+  const uint32_t average_;
+  uint64_t bytes_ = 0;
+  std::vector<ListEntry> pending_;  // the newest entries: joined with what follows, or few enough to inline
+  std::vector<std::unique_ptr<Level>> levels_;
+
+ public:
+  ~ListBuilder();
+};
+
+}  // namespace cairn
