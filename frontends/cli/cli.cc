@@ -1,0 +1,299 @@
+#include "frontends/cli/cli.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstdio>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "engine/store/limit_store.h"
+#include "engine/store/local_store.h"
+#include "frontends/cli/exit_code.h"
+#include "frontends/cli/text.h"
+
+namespace cairn {
+namespace {
+
+std::string Environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+std::string_view SeverityName(Finding::Severity severity) {
+  switch (severity) {
+    case Finding::Severity::kNote:
+      return "note";
+    case Finding::Severity::kWarning:
+      return "warning";
+    case Finding::Severity::kDamage:
+      return "damage";
+  }
+  return "finding";
+}
+
+sigset_t EndingSignals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGHUP);
+  return set;
+}
+
+}  // namespace
+
+class Cli::CliLog : public Log {
+ public:
+  explicit CliLog(Cli& cli) : cli_(cli) {}
+  void Write(LogLevel level, std::string_view line) override {
+    if (level == LogLevel::kDebug && !cli_.global.verbose) return;
+    if (level == LogLevel::kInfo && cli_.global.quiet) return;
+    const std::lock_guard lock(cli_.output_mutex_);
+    cli_.ProgressLine("");
+    std::fprintf(stderr, "cairn: %s%.*s\n", level == LogLevel::kWarning ? "warning: " : "",
+                 static_cast<int>(line.size()), line.data());
+  }
+
+ private:
+  Cli& cli_;
+};
+
+Cli::Cli() {
+  // Before any thread is there, so that all of them leave these signals to the one that waits for them.
+  const sigset_t set = EndingSignals();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  umask(077);
+}
+
+Cli::~Cli() {
+  if (signals_.joinable()) {
+    signals_.request_stop();
+    signals_.join();
+  }
+}
+
+Result<void> Cli::Start() {
+  ASSIGN_OR_RETURN(const uint64_t memory, ParseBytes(global.memory));
+  constexpr uint64_t kMemoryMin = 64 * kMiB;
+  if (memory < kMemoryMin) {
+    return MakeError(ErrorCode::kInvalidArgument, "--memory is {}, at least 64M is needed", global.memory);
+  }
+  if (global.repository.empty()) global.repository = Environment("CAIRN_REPOSITORY");
+  if (global.password_file.empty()) global.password_file = Environment("CAIRN_PASSWORD_FILE");
+  if (global.password_command.empty()) global.password_command = Environment("CAIRN_PASSWORD_COMMAND");
+  log_ = std::make_unique<CliLog>(*this);
+  const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
+  executor_ = MakeThreadPool(std::min(cores, 16u));
+  Limits limits;
+  limits.memory_bytes = memory;
+  context_ = std::make_unique<JobContext>(
+      JobContext{*executor_, SystemClock(), SystemRandom(), progress_, *log_, stop_.get_token(), limits});
+  signals_ = std::jthread([this](const std::stop_token& ending) {
+    const sigset_t set = EndingSignals();
+    int count = 0;
+    while (!ending.stop_requested()) {
+      const timespec tick{0, 200'000'000};
+      if (sigtimedwait(&set, nullptr, &tick) < 0) continue;
+      if (++count > 1) _exit(kExitInterrupted);  // asked twice: at once; the next run finds what was stored
+      stop_.request_stop();
+    }
+  });
+  return {};
+}
+
+std::string Cli::CacheRoot() const {
+  if (!global.cache_folder.empty()) return global.cache_folder;
+  if (const std::string folder = Environment("CAIRN_CACHE_DIR"); !folder.empty()) return folder;
+  if (const std::string folder = Environment("XDG_CACHE_HOME"); !folder.empty()) return folder + "/cairn";
+  const std::string home = Environment("HOME");
+  return (home.empty() ? "/var/tmp" : home + "/.cache") + "/cairn";
+}
+
+std::string Cli::RepositoryFolder() const {
+  char resolved[PATH_MAX];
+  return realpath(global.repository.c_str(), resolved) == nullptr ? global.repository : resolved;
+}
+
+Result<std::unique_ptr<ObjectStore>> Cli::OpenStoreAt(const std::string& url, bool create) {
+  if (url.empty()) {
+    return Error(ErrorCode::kInvalidArgument, "no repository is named: give -r FOLDER, or set CAIRN_REPOSITORY");
+  }
+  const size_t colon = url.find(':');
+  if (colon != std::string::npos && url.find('/') > colon && !url.starts_with("local:")) {
+    return MakeError(ErrorCode::kUnsupported,
+                     "\"{}\": stores of kind \"{}\" are not known to this version of cairn; give "
+                     "a folder",
+                     url, url.substr(0, colon));
+  }
+  std::string path = url.starts_with("local:") ? url.substr(6) : url;
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  std::unique_ptr<ObjectStore> store;
+  if (create) {
+    ASSIGN_OR_RETURN(store, LocalStore::Create(PosixFileSystem(), SystemRandom(), path));
+  } else {
+    ASSIGN_OR_RETURN(store, LocalStore::Open(PosixFileSystem(), SystemRandom(), path));
+  }
+  BandwidthLimits limits;
+  if (!global.limit_upload.empty()) {
+    ASSIGN_OR_RETURN(limits.upload, ParseBytes(global.limit_upload));
+  }
+  if (!global.limit_download.empty()) {
+    ASSIGN_OR_RETURN(limits.download, ParseBytes(global.limit_download));
+  }
+  if (limits.upload == 0 && limits.download == 0) return store;
+  return std::unique_ptr<ObjectStore>(
+      std::make_unique<LimitStore>(std::move(store), limits, SystemClock(), stop_.get_token()));
+}
+
+Result<ObjectStore*> Cli::OpenStore() {
+  if (store_ == nullptr) {
+    auto store = OpenStoreAt(global.repository, false);
+    repository_missing_ = !store && store.error().code() == ErrorCode::kNotFound;
+    RETURN_IF_ERROR(store);
+    store_ = *std::move(store);
+  }
+  return store_.get();
+}
+
+PasswordSources Cli::MainPassword() const {
+  return {global.password_file, global.password_command, "CAIRN_PASSWORD", RepositoryFolder()};
+}
+
+Result<std::unique_ptr<Repository>> Cli::OpenAt(ObjectStore& store, const PasswordSources& sources,
+                                                const std::string& prompt) {
+  // Is there one at all? Asked before the password, so that nobody types one for nothing.
+  bool there = false;
+  RETURN_IF_ERROR(store.List(kConfigPrefix, [&](const ObjectInfo&) -> Result<void> {
+    there = true;
+    return {};
+  }));
+  if (!there) {
+    return MakeError(ErrorCode::kNotFound, "there is no repository at {}: it holds no config (cairn init makes one)",
+                     store.description());
+  }
+  ASSIGN_OR_RETURN(Bytes password, ReadPassword(sources, prompt, false));
+  const WipeGuard wipe(password);
+  return Repository::Open(store, password, {&PosixFileSystem(), CacheRoot()}, *context_);
+}
+
+Result<Repository*> Cli::Open() {
+  if (repository_ == nullptr) {
+    ASSIGN_OR_RETURN(ObjectStore * store, OpenStore());
+    auto repository = OpenAt(*store, MainPassword(), "password of " + global.repository);
+    repository_missing_ = !repository && repository.error().code() == ErrorCode::kNotFound;
+    RETURN_IF_ERROR(repository);
+    repository_ = *std::move(repository);
+  }
+  return repository_.get();
+}
+
+Result<SnapshotSet> Cli::Snapshots() {
+  ASSIGN_OR_RETURN(Repository * repository, Open());
+  return LoadSnapshots(*repository, *context_, Findings());
+}
+
+FindingSink Cli::Findings() {
+  return [this](const Finding& finding) {
+    if (finding.severity != Finding::Severity::kNote) ++findings_told_;
+    if (global.json) {
+      PrintJson({{"message_type", "finding"},
+                 {"severity", SeverityName(finding.severity)},
+                 {"code", Name(finding.code)},
+                 {"object", finding.object},
+                 {"detail", finding.detail}});
+      return;
+    }
+    if (global.quiet && finding.severity == Finding::Severity::kNote) return;
+    const std::lock_guard lock(output_mutex_);
+    ProgressLine("");
+    std::fprintf(stderr, "cairn: %s: %s: %s\n", std::string(SeverityName(finding.severity)).c_str(),
+                 finding.object.c_str(), finding.detail.c_str());
+  };
+}
+
+// One line, rewritten in place; "" clears it. Called with output_mutex_ held.
+void Cli::ProgressLine(const std::string& line) {
+  if (line.empty() && !progress_shown_) return;
+  std::fprintf(stderr, "\r\033[K%s", line.c_str());
+  std::fflush(stderr);
+  progress_shown_ = !line.empty();
+}
+
+namespace {
+
+std::string ProgressText(const Progress& progress, double seconds, size_t width) {
+  const uint64_t bytes = progress.bytes_done;
+  const uint64_t bytes_total = progress.bytes_total;
+  const double rate = seconds > 0 ? static_cast<double>(bytes) / seconds : 0;
+  std::string text = fmt::format("{}  {}", HumanSeconds(static_cast<uint64_t>(seconds)), progress.phase());
+  if (progress.items_total > 0) {
+    text += fmt::format("  {} of {}", HumanCount(progress.items_done), HumanCount(progress.items_total));
+  } else if (progress.items_done > 0) {
+    text += fmt::format("  {}", HumanCount(progress.items_done));
+  }
+  if (bytes > 0) text += fmt::format("  {}  {}/s", HumanBytes(bytes), HumanBytes(static_cast<uint64_t>(rate)));
+  if (bytes_total > bytes && rate > 0) {
+    text += "  " + HumanSeconds(static_cast<uint64_t>(static_cast<double>(bytes_total - bytes) / rate)) + " left";
+  }
+  if (progress.errors > 0) text += fmt::format("  {} errors", progress.errors.load());
+  const std::string current = progress.current();
+  if (!current.empty() && text.size() + 10 < width) {
+    const size_t room = width - text.size() - 3;
+    text += "  " + (current.size() <= room ? current : "..." + current.substr(current.size() - room + 3));
+  }
+  return text.size() < width ? text : text.substr(0, width - 1);
+}
+
+}  // namespace
+
+std::unique_ptr<std::jthread> Cli::ShowProgress() {
+  const std::string term = Environment("TERM");
+  if (global.json || global.quiet || isatty(STDERR_FILENO) == 0 || term == "dumb") return nullptr;
+  const auto start = SystemClock().Steady();
+  return std::make_unique<std::jthread>([this, start](const std::stop_token& ending) {
+    while (SystemClock().Sleep(std::chrono::milliseconds(100), ending)) {
+      winsize size{};
+      const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20;
+      const double seconds = std::chrono::duration<double>(SystemClock().Steady() - start).count();
+      const std::string line = ProgressText(progress_, seconds, known ? size.ws_col : 80);
+      const std::lock_guard lock(output_mutex_);
+      ProgressLine(line);
+    }
+    const std::lock_guard lock(output_mutex_);
+    ProgressLine("");
+  });
+}
+
+void Cli::Print(const std::string& text) {
+  const std::lock_guard lock(output_mutex_);
+  ProgressLine("");
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() && errno == EPIPE) output_closed_ = true;
+}
+
+void Cli::PrintJson(const nlohmann::json& object) {
+  // Bytes that are no UTF-8 become replacement characters: JSON has no other way to say them.
+  Print(object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+}
+
+int Cli::Fail(const Error& error) {
+  const int code = repository_missing_ && error.code() == ErrorCode::kNotFound ? kExitNoRepository : ExitCodeOf(error);
+  if (global.json) {
+    PrintJson(
+        {{"message_type", "error"}, {"code", Name(error.code())}, {"message", error.message()}, {"exit_code", code}});
+  }
+  const std::string way_out = WayOut(error);
+  const std::lock_guard lock(output_mutex_);
+  ProgressLine("");
+  std::fprintf(stderr, "cairn: %s%s%s\n", error.message().c_str(), way_out.empty() ? "" : "\n       ", way_out.c_str());
+  return code;
+}
+
+}  // namespace cairn

@@ -1,0 +1,90 @@
+// What every command shares: global options, the opened repository, output, progress, interruption.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "engine/env/finding.h"
+#include "engine/env/job_context.h"
+#include "engine/repo/repository.h"
+#include "engine/repo/snapshot_store.h"
+#include "engine/store/object_store.h"
+#include "frontends/cli/password.h"
+
+namespace cairn {
+
+struct GlobalOptions {
+  std::string repository;
+  std::string password_file, password_command;
+  std::string cache_folder;
+  std::string memory = "256M";
+  std::string limit_upload, limit_download;
+  bool json = false, quiet = false, verbose = false;
+};
+
+// One run of the program. The main thread's, but for Tell and the log, which any thread may call.
+class Cli {
+ public:
+  Cli();
+  ~Cli();
+
+  GlobalOptions global;
+
+  // After the options are parsed: signals, threads, log.
+  Result<void> Start();
+  const JobContext& context() const { return *context_; }
+  std::stop_token stop() const { return stop_.get_token(); }
+
+  // The store that -r names. kNotFound where there is no folder.
+  Result<ObjectStore*> OpenStore();
+  Result<std::unique_ptr<ObjectStore>> OpenStoreAt(const std::string& url, bool create);
+  // The repository, opened with the password of the global options. Once.
+  Result<Repository*> Open();
+  Result<std::unique_ptr<Repository>> OpenAt(ObjectStore& store, const PasswordSources& sources,
+                                             const std::string& prompt);
+  Result<SnapshotSet> Snapshots();
+  PasswordSources MainPassword() const;
+  std::string CacheRoot() const;
+  std::string RepositoryFolder() const;  // its absolute path, where it is a folder of this machine
+
+  // A finding as a line on stderr, or as JSON; counts those that are worse than notes.
+  FindingSink Findings();
+  uint64_t findings_told() const { return findings_told_; }
+
+  // Shows progress until the result is dropped: a line on a terminal, nothing otherwise.
+  std::unique_ptr<std::jthread> ShowProgress();
+
+  // Output: text for people, or one JSON object on a line.
+  void Print(const std::string& text);
+  void PrintJson(const nlohmann::json& object);
+  // Who read the output has gone (`cairn ls | head`): what only lists may end.
+  bool output_closed() const { return output_closed_; }
+  bool json() const { return global.json; }
+  // The error on stderr; what the process ends with.
+  int Fail(const Error& error);
+
+ private:
+  class CliLog;
+  void ProgressLine(const std::string& line);
+
+  std::stop_source stop_;
+  std::unique_ptr<Log> log_;
+  std::unique_ptr<Executor> executor_;
+  Progress progress_;
+  std::unique_ptr<JobContext> context_;
+  std::unique_ptr<ObjectStore> store_;
+  std::unique_ptr<Repository> repository_;
+  std::jthread signals_;
+  std::mutex output_mutex_;
+  bool progress_shown_ = false;  // guarded by output_mutex_
+  std::atomic<uint64_t> findings_told_{0};
+  bool repository_missing_ = false;
+  std::atomic<bool> output_closed_{false};
+};
+
+}  // namespace cairn

@@ -1,0 +1,201 @@
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "engine/env/version.h"
+#include "engine/jobs/backup.h"
+#include "frontends/cli/command.h"
+#include "frontends/cli/compression_option.h"
+#include "frontends/cli/exit_code.h"
+#include "frontends/cli/text.h"
+#include "frontends/files/file_source.h"
+#include "frontends/stream/stream_source.h"
+
+namespace cairn {
+namespace {
+
+Bytes HostName() {
+  char name[256] = {};
+  return gethostname(name, sizeof(name) - 1) == 0 ? ToBytes(AsBytes(name)) : Bytes();
+}
+
+Bytes UserName() {
+  const passwd* user = getpwuid(geteuid());
+  return ToBytes(AsBytes(user != nullptr ? std::string(user->pw_name) : fmt::format("{}", geteuid())));
+}
+
+struct BackupCommand {
+  std::vector<std::string> paths, tags, excludes, exclude_files, exclude_if_present;
+  std::string host, time, description, parent, compression = "default", stdin_filename, exclude_larger_than;
+  bool force = false, dry_run = false, exclude_caches = false, one_file_system = false;
+  bool from_stdin = false, from_command = false;
+
+  Result<std::unique_ptr<Source>> MakeSource(Cli& cli) const {
+    if (from_stdin || from_command) return MakeStream(cli);
+    if (paths.empty()) {
+      return Error(ErrorCode::kInvalidArgument,
+                   "nothing to back up: give paths, --stdin, or --from-command -- COMMAND");
+    }
+    FileSourceOptions options;
+    options.paths = paths;
+    for (const std::string& pattern : excludes) RETURN_IF_ERROR(options.excludes.Add(pattern));
+    for (const std::string& file : exclude_files) {
+      std::ifstream stream(file, std::ios::binary);
+      if (!stream) return ErrnoError(errno, "opening " + file);
+      std::stringstream text;
+      text << stream.rdbuf();
+      RETURN_IF_ERROR(options.excludes.AddLines(text.str(), file));
+    }
+    options.exclude_if_present = exclude_if_present;
+    options.exclude_caches = exclude_caches;
+    options.one_file_system = one_file_system;
+    if (!exclude_larger_than.empty()) {
+      ASSIGN_OR_RETURN(options.exclude_larger_than, ParseBytes(exclude_larger_than));
+    }
+    options.leave_out = {cli.RepositoryFolder()};
+    ASSIGN_OR_RETURN(auto source, FileSource::Make(std::move(options)));
+    return std::unique_ptr<Source>(std::move(source));
+  }
+
+  Result<std::unique_ptr<Source>> MakeStream(Cli& cli) const {
+    StreamSourceOptions options;
+    if (!stdin_filename.empty()) options.filename = stdin_filename;
+    if (from_command) {
+      if (paths.empty()) {
+        return Error(ErrorCode::kInvalidArgument,
+                     "--from-command needs the command: cairn backup --from-command -- pg_dump db");
+      }
+      options.command = paths;
+    } else if (!paths.empty()) {
+      return Error(ErrorCode::kInvalidArgument, "give paths or --stdin, not both");
+    }
+    ASSIGN_OR_RETURN(auto source, StreamSource::Make(std::move(options), SystemClock(), cli.stop()));
+    return std::unique_ptr<Source>(std::move(source));
+  }
+
+  Result<BackupOptions> Options(Cli& cli) const {
+    BackupOptions options;
+    options.host = host.empty() ? HostName() : ToBytes(AsBytes(host));
+    options.user = UserName();
+    options.program = std::string(kProgram);
+    for (const std::string& list : tags) {
+      for (const std::string& tag : CLI::detail::split(list, ',')) options.tags.push_back(tag);
+    }
+    options.description = description;
+    if (!time.empty()) {
+      ASSIGN_OR_RETURN(options.time, ParseTime(time, SystemClock()));
+    }
+    options.force = force;
+    options.dry_run = dry_run;
+    ASSIGN_OR_RETURN(options.compression, ParseCompression(compression));
+    if (!parent.empty()) {
+      ASSIGN_OR_RETURN(const SnapshotSet set, cli.Snapshots());
+      ASSIGN_OR_RETURN(const LoadedSnapshot* one, ResolveSnapshot(set, parent, {}));
+      options.parent = one->id;
+    }
+    return options;
+  }
+
+  Result<int> Run(Cli& cli) {
+    ASSIGN_OR_RETURN(auto source, MakeSource(cli));
+    ASSIGN_OR_RETURN(Repository * repository, cli.Open());
+    ASSIGN_OR_RETURN(const BackupOptions options, Options(cli));
+    std::vector<std::unique_ptr<Source>> sources;
+    sources.push_back(std::move(source));
+    const auto start = SystemClock().Steady();
+    auto progress = cli.ShowProgress();
+    auto report = RunBackup(cli.context(), *repository, std::move(sources), options, cli.Findings());
+    progress.reset();
+    RETURN_IF_ERROR(report);
+    Show(cli, *report, std::chrono::duration<double>(SystemClock().Steady() - start).count());
+    return report->items_unread > 0 ? kExitIncomplete : kExitOk;
+  }
+
+  void Show(Cli& cli, const BackupReport& report, double seconds) const {
+    const SnapshotTotals& totals = report.totals;
+    if (cli.json()) {
+      const auto id_or_null = [](const std::optional<SnapshotId>& id) {
+        return id ? nlohmann::json(id->ToHex()) : nlohmann::json();
+      };
+      cli.PrintJson({{"message_type", "summary"},
+                     {"id", id_or_null(report.id)},
+                     {"parent", id_or_null(report.parent)},
+                     {"dry_run", dry_run},
+                     {"files", totals.files},
+                     {"folders", totals.folders},
+                     {"others", totals.others},
+                     {"bytes", totals.bytes},
+                     {"files_new", report.files_new},
+                     {"files_changed", report.files_changed},
+                     {"files_unchanged", report.files_unchanged},
+                     {"bytes_read", report.bytes_read},
+                     {"bytes_new", totals.bytes_new},
+                     {"bytes_stored", totals.bytes_stored},
+                     {"blobs_new", report.blobs_new},
+                     {"data_blobs_new", report.data_blobs_new},
+                     {"resumed_bytes", report.resumed_bytes},
+                     {"items_unread", report.items_unread},
+                     {"fenced_times", report.fenced_times},
+                     {"seconds", seconds}});
+      return;
+    }
+    if (!cli.global.quiet) {
+      cli.Print(fmt::format("files: {} new, {} changed, {} unchanged; {} folders, {} others; {} in all\n",
+                            HumanCount(report.files_new), HumanCount(report.files_changed),
+                            HumanCount(report.files_unchanged), HumanCount(totals.folders), HumanCount(totals.others),
+                            HumanBytes(totals.bytes)));
+      if (report.resumed_bytes > 0) {
+        cli.Print(
+            fmt::format("went on from an interrupted run: {} were stored already\n", HumanBytes(report.resumed_bytes)));
+      }
+      cli.Print(report.data_blobs_new == 0
+                    ? fmt::format("read {}; no new data\n", HumanBytes(report.bytes_read))
+                    : fmt::format("read {}; new: {} in {} blobs, stored as {}\n", HumanBytes(report.bytes_read),
+                                  HumanBytes(totals.bytes_new), HumanCount(report.blobs_new),
+                                  HumanBytes(totals.bytes_stored)));
+    }
+    cli.Print(report.id ? fmt::format("snapshot {} saved in {:.1f} s{}\n", report.id->Short(), seconds,
+                                      report.items_unread > 0
+                                          ? fmt::format(", without {} that could not be read", report.items_unread)
+                                          : "")
+                        : std::string("dry run: nothing was stored\n"));
+  }
+};
+
+}  // namespace
+
+void AddBackup(CLI::App& app, Cli& cli, Action& action) {
+  auto options = std::make_shared<BackupCommand>();
+  CLI::App* command = app.add_subcommand("backup", "Back up folders, files, a stream, or what a command writes");
+  command->add_option("PATH", options->paths, "Paths; or, behind --, the command of --from-command");
+  command->add_option("--tag", options->tags, "Tags, joined by commas (repeatable)")->type_name("TAG[,TAG]");
+  command->add_option("--host", options->host, "Host (default: this one)")->type_name("HOST");
+  command->add_option("--time", options->time, "Time of the snapshot (default: now)")->type_name("TIME");
+  command->add_option("--description", options->description, "Description");
+  command->add_option("--parent", options->parent, "Compare with this snapshot")->type_name("SNAPSHOT");
+  command->add_flag("-f,--force", options->force, "Read everything again");
+  command->add_option("-e,--exclude", options->excludes, "Leave out what matches (gitignore syntax; repeatable)")
+      ->type_name("PATTERN");
+  command->add_option("--exclude-file", options->exclude_files, "Patterns from a file (repeatable)")->type_name("FILE");
+  command
+      ->add_option("--exclude-if-present", options->exclude_if_present, "Leave out what is beside a file of this name")
+      ->type_name("NAME");
+  command->add_flag("--exclude-caches", options->exclude_caches, "Leave out folders with a CACHEDIR.TAG");
+  command->add_option("--exclude-larger-than", options->exclude_larger_than, "Leave out larger files")
+      ->type_name("SIZE");
+  command->add_flag("-x,--one-file-system", options->one_file_system, "Stay on the file systems of the paths");
+  command->add_flag("--stdin", options->from_stdin, "Back up standard input");
+  command->add_option("--stdin-filename", options->stdin_filename, "Name of the stream's file")->type_name("NAME");
+  command->add_flag("--from-command", options->from_command,
+                    "Back up what a command writes; it must end with status 0");
+  command->add_option("--compression", options->compression, "0 to 19, off, fast, default, better, max")
+      ->capture_default_str();
+  command->add_flag("-n,--dry-run", options->dry_run, "Only say what would be done");
+  command->callback([&cli, &action, options] { action = [&cli, options] { return options->Run(cli); }; });
+}
+
+}  // namespace cairn

@@ -1,0 +1,116 @@
+#include <charconv>
+
+#include "engine/jobs/check.h"
+#include "frontends/cli/command.h"
+#include "frontends/cli/text.h"
+
+#include <nlohmann/json.hpp>
+
+namespace cairn {
+namespace {
+
+// "3/10", "2.5%", "500M".
+Result<void> ParseSubset(const std::string& text, CheckOptions* options) {
+  const auto bad = [&] {
+    return MakeError(ErrorCode::kInvalidArgument, "\"{}\" is no subset: write n/t (1/10), a share (2.5%) or bytes (1G)",
+                     text);
+  };
+  if (const size_t slash = text.find('/'); slash != std::string::npos) {
+    const auto number = [&](size_t begin, size_t end, uint32_t* value) {
+      const auto [stop, error] = std::from_chars(text.data() + begin, text.data() + end, *value);
+      return error == std::errc() && stop == text.data() + end;
+    };
+    const bool good = number(0, slash, &options->part) && number(slash + 1, text.size(), &options->parts);
+    if (!good || options->part == 0 || options->part > options->parts) return bad();
+    options->data = CheckOptions::Data::kPart;
+    return {};
+  }
+  if (text.ends_with("%")) {
+    const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size() - 1, options->percent);
+    const bool good = error == std::errc() && stop == text.data() + text.size() - 1;
+    if (!good || options->percent <= 0 || options->percent > 100) return bad();
+    options->data = CheckOptions::Data::kPercent;
+    return {};
+  }
+  auto bytes = ParseBytes(text);
+  if (!bytes || *bytes == 0) return bad();
+  options->bytes = *bytes;
+  options->data = CheckOptions::Data::kBytes;
+  return {};
+}
+
+struct CheckCommand {
+  FilterOptions filter;
+  std::string snapshot, subset;
+  bool read_data = false;
+
+  Result<int> Run(Cli& cli) {
+    CheckOptions options;
+    if (read_data) options.data = CheckOptions::Data::kAll;
+    if (!subset.empty()) RETURN_IF_ERROR(ParseSubset(subset, &options));
+    ASSIGN_OR_RETURN(Repository * repository, cli.Open());
+    if (!snapshot.empty()) {
+      ASSIGN_OR_RETURN(const SnapshotSet set, LoadSnapshots(*repository, cli.context(), {}));
+      ASSIGN_OR_RETURN(const LoadedSnapshot* one, ResolveSnapshot(set, snapshot, filter.Filter()));
+      options.snapshot = one->id;
+    }
+    auto progress = cli.ShowProgress();
+    auto report = RunCheck(cli.context(), *repository, options, cli.Findings());
+    progress.reset();
+    RETURN_IF_ERROR(report);
+    if (cli.json()) {
+      cli.PrintJson({{"message_type", "summary"},
+                     {"damages", report->damages},
+                     {"warnings", report->warnings},
+                     {"notes", report->notes},
+                     {"snapshots", report->snapshots},
+                     {"packs", report->packs},
+                     {"segments", report->segments},
+                     {"keys", report->keys},
+                     {"configs", report->configs},
+                     {"blobs_needed", report->blobs_needed},
+                     {"packs_read", report->packs_read},
+                     {"bytes_read", report->bytes_read},
+                     {"ids_checked", report->ids_checked},
+                     {"unused_packs", report->unused_packs}});
+    } else {
+      Show(cli, *report, options);
+    }
+    return report->damages > 0 ? 1 : 0;
+  }
+
+  static void Show(Cli& cli, const CheckReport& report, const CheckOptions& options) {
+    cli.Print(fmt::format("checked {} snapshots, {} blobs that they need, {} packs, {} index segments, {} keys\n",
+                          HumanCount(report.snapshots), HumanCount(report.blobs_needed), HumanCount(report.packs),
+                          HumanCount(report.segments), HumanCount(report.keys)));
+    if (options.data == CheckOptions::Data::kNone) {
+      cli.Print("packs were compared by name and size; --read-data reads them\n");
+    } else {
+      cli.Print(fmt::format("read {} packs, {}{}\n", HumanCount(report.packs_read), HumanBytes(report.bytes_read),
+                            report.ids_checked ? ", every blob opened and its id computed"
+                                               : "; this key cannot open data: seals and sums were checked"));
+    }
+    if (report.unused_packs > 0) {
+      cli.Print(
+          fmt::format("{} packs are in no index segment: a backup is running, or was interrupted; cairn prune "
+                      "clears them away\n",
+                      report.unused_packs));
+    }
+    cli.Print(report.damages > 0 ? fmt::format("DAMAGE: {} findings\n", report.damages) : "no damage found\n");
+  }
+};
+
+}  // namespace
+
+void AddCheck(CLI::App& app, Cli& cli, Action& action) {
+  auto options = std::make_shared<CheckCommand>();
+  CLI::App* command = app.add_subcommand("check", "Is everything there, and is it what was written?");
+  command->add_option("SNAPSHOT", options->snapshot, "Only what this snapshot needs");
+  command->add_flag("--read-data", options->read_data, "Read every pack");
+  command->add_option("--read-data-subset", options->subset, "Read a part n/t, a share p%, or some bytes")
+      ->type_name("SUBSET");
+  options->filter.AddTo(*command);
+  command->callback([&cli, &action, options] { action = [&cli, options] { return options->Run(cli); }; });
+}
+
+}  // namespace cairn

@@ -1,0 +1,83 @@
+#include <nlohmann/json.hpp>
+
+#include "engine/jobs/copy.h"
+#include "frontends/cli/command.h"
+#include "frontends/cli/compression_option.h"
+#include "frontends/cli/text.h"
+
+namespace cairn {
+namespace {
+
+struct CopyCommand {
+  FilterOptions filter;
+  std::vector<std::string> names;
+  std::string to, to_password_file, compression = "default";
+  bool dry_run = false;
+
+  Result<int> Run(Cli& cli) {
+    ASSIGN_OR_RETURN(Repository * source, cli.Open());
+    ASSIGN_OR_RETURN(const auto store, cli.OpenStoreAt(to, false));
+    const PasswordSources sources{to_password_file, "", "CAIRN_TO_PASSWORD", to};
+    ASSIGN_OR_RETURN(const auto target, cli.OpenAt(*store, sources, "password of " + to));
+    ASSIGN_OR_RETURN(const SnapshotSet set, cli.Snapshots());
+    CopyOptions options;
+    options.dry_run = dry_run;
+    ASSIGN_OR_RETURN(options.compression, ParseCompression(compression));
+    const SnapshotFilter keep = filter.Filter();
+    for (const std::string& name : names) {
+      ASSIGN_OR_RETURN(const LoadedSnapshot* one, ResolveSnapshot(set, name, keep));
+      options.snapshots.push_back(one->id);
+    }
+    for (const LoadedSnapshot& snapshot : set.snapshots) {
+      if (names.empty() && (!keep || keep(snapshot))) options.snapshots.push_back(snapshot.id);
+    }
+    auto progress = cli.ShowProgress();
+    auto report = RunCopy(cli.context(), *source, *target, options, cli.Findings());
+    progress.reset();
+    RETURN_IF_ERROR(report);
+    uint64_t copied = 0;
+    for (const CopyReport::One& one : report->snapshots) {
+      copied += one.was_there ? 0 : 1;
+      if (cli.json()) {
+        cli.PrintJson({{"message_type", "snapshot"},
+                       {"source", one.source.ToHex()},
+                       {"id", one.target.ToHex()},
+                       {"was_there", one.was_there}});
+      } else {
+        cli.Print(one.was_there ? fmt::format("snapshot {} was there as {}\n", one.source.Short(), one.target.Short())
+                  : dry_run     ? fmt::format("snapshot {} would be copied\n", one.source.Short())
+                                : fmt::format("snapshot {} is now {}\n", one.source.Short(), one.target.Short()));
+      }
+    }
+    if (cli.json()) {
+      cli.PrintJson({{"message_type", "summary"},
+                     {"snapshots_copied", copied},
+                     {"blobs_copied", report->blobs_copied},
+                     {"bytes_copied", report->bytes_copied},
+                     {"frames_verbatim", report->frames_verbatim}});
+    } else {
+      cli.Print(fmt::format("{} snapshots copied, {} blobs, {}{}\n", copied, HumanCount(report->blobs_copied),
+                            HumanBytes(report->bytes_copied),
+                            report->frames_verbatim > 0 ? ", as they were sealed" : ""));
+    }
+    return 0;
+  }
+};
+
+}  // namespace
+
+void AddCopy(CLI::App& app, Cli& cli, Action& action) {
+  auto options = std::make_shared<CopyCommand>();
+  CLI::App* command = app.add_subcommand("copy", "Copy snapshots into another repository");
+  command->add_option("SNAPSHOT", options->names, "Only these (all where none is named)");
+  command->add_option("--to", options->to, "The other repository")->required()->type_name("FOLDER");
+  command->add_option("--to-password-file", options->to_password_file, "Its password (or CAIRN_TO_PASSWORD)")
+      ->type_name("FILE");
+  command->add_option("--compression", options->compression, "0 to 19, off, fast, default, better, max")
+      ->capture_default_str();
+  command->add_flag("-n,--dry-run", options->dry_run, "Only say what would be done");
+  options->filter.AddTo(*command);
+  command->callback([&cli, &action, options] { action = [&cli, options] { return options->Run(cli); }; });
+}
+
+}  // namespace cairn

@@ -1,0 +1,108 @@
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <map>
+
+#include "engine/jobs/file_restorer.h"
+#include "engine/tree/directory_reader.h"
+#include "engine/tree/list_reader.h"
+#include "engine/tree/tree_walker.h"
+#include "frontends/cli/opened_snapshot.h"
+#include "frontends/cli/tar_writer.h"
+
+namespace cairn {
+namespace {
+
+struct CloseFile {
+  void operator()(std::FILE* file) const {
+    if (file != nullptr && file != stdout) std::fclose(file);
+  }
+};
+
+struct DumpCommand {
+  FilterOptions filter;
+  std::string name, target;
+
+  Result<int> Run(Cli& cli) {
+    SnapshotPath wanted = SnapshotPath::Parse(name);
+    OpenedSnapshot opened;
+    RETURN_IF_ERROR(opened.Open(cli, wanted.snapshot, filter.Filter()));
+    RETURN_IF_ERROR(opened.repository->keyring().Need(Rights::kContentKey, "dumping"));
+    ASSIGN_OR_RETURN(const SnapshotItem* item, opened.Item(&wanted.path));
+    ASSIGN_OR_RETURN(const auto node, FindPath(*opened.reader, item->root, AsBytes(wanted.path)));
+    if (!node) {
+      return MakeError(ErrorCode::kNotFound, "snapshot {} has no path \"/{}\"", opened.snapshot->id.Short(),
+                       wanted.path);
+    }
+    std::unique_ptr<std::FILE, CloseFile> output(stdout);
+    if (!target.empty()) {
+      const int descriptor = open(target.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+      if (descriptor < 0) return ErrnoError(errno, "creating " + target);
+      output.reset(fdopen(descriptor, "wb"));
+    } else if (isatty(STDOUT_FILENO) != 0 && node->subtree) {
+      return Error(ErrorCode::kInvalidArgument, "an archive is not for a terminal: redirect it, or give --target FILE");
+    }
+    if (node->subtree) {
+      RETURN_IF_ERROR(Archive(cli, opened, *node, ToBytes(AsBytes(wanted.path)), output.get()));
+    } else {
+      RETURN_IF_ERROR(WriteFile(cli, *opened.reader, *node, output.get()));
+    }
+    if (std::fflush(output.get()) != 0) return ErrnoError(errno, "writing the dump");
+    return 0;
+  }
+
+  static Result<void> WriteFile(Cli& cli, BlobReader& reader, const Node& node, std::FILE* output) {
+    if (!node.content) return MakeError(ErrorCode::kInvalidArgument, "it is a {}, and has no bytes", Name(node.type));
+    TarWriter bytes(output);  // for its plain writing
+    return WriteContent(cli, reader, node, bytes);
+  }
+
+  static Result<void> WriteContent(Cli& cli, BlobReader& reader, const Node& node, TarWriter& output) {
+    return ForEachEntry(reader, *node.content, 0, UINT64_MAX, [&](uint64_t, const ListEntry& entry) -> Result<void> {
+      if (cli.stop().stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted");
+      if (entry.type == ListEntry::Type::kHole) return output.Zeros(entry.length);
+      ASSIGN_OR_RETURN(const auto blob, reader.ReadBlob(BlobKind::kData, entry.id));
+      for (uint64_t i = 0; i < entry.count; ++i) RETURN_IF_ERROR(output.Data(*blob));
+      return {};
+    });
+  }
+
+  static Result<void> Archive(Cli& cli, OpenedSnapshot& opened, const Node& root, const TreePath& base,
+                              std::FILE* output) {
+    TarWriter tar(output);
+    std::map<std::array<uint8_t, 8>, TreePath> first_names;
+    TreeVisitor visitor;
+    visitor.each = [&](const TreePath& path, const Node& node) -> Result<bool> {
+      ASSIGN_OR_RETURN(const auto attributes, ReadAttributes(*opened.reader, node));
+      const TreePath* link_to = nullptr;
+      if (node.link_group) {
+        const auto [place, is_new] = first_names.emplace(*node.link_group, path);
+        if (!is_new) link_to = &place->second;
+      }
+      RETURN_IF_ERROR(tar.Header(path, node, attributes, link_to));
+      if (node.type == NodeType::kFile && link_to == nullptr) {
+        RETURN_IF_ERROR(WriteContent(cli, *opened.reader, node, tar).While("/" + PathForPeople(path)));
+        RETURN_IF_ERROR(tar.EndFile());
+      }
+      return true;
+    };
+    visitor.failed = [](const TreePath& path, const Error& error) -> Result<void> {
+      return Error(error).While("/" + PathForPeople(path));
+    };
+    RETURN_IF_ERROR(WalkTree(*opened.reader, root.subtree->root, base, visitor));
+    return tar.Finish();
+  }
+};
+
+}  // namespace
+
+void AddDump(CLI::App& app, Cli& cli, Action& action) {
+  auto options = std::make_shared<DumpCommand>();
+  CLI::App* command = app.add_subcommand("dump", "Write a file, or a folder as a tar archive, to standard output");
+  command->add_option("SNAPSHOT[:PATH]", options->name, "What to write")->required();
+  command->add_option("-t,--target", options->target, "Write to this new file")->type_name("FILE");
+  options->filter.AddTo(*command);
+  command->callback([&cli, &action, options] { action = [&cli, options] { return options->Run(cli); }; });
+}
+
+}  // namespace cairn

@@ -1,0 +1,137 @@
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "engine/jobs/forget.h"
+#include "engine/jobs/retention.h"
+#include "frontends/cli/command.h"
+#include "frontends/cli/prune_command.h"
+#include "frontends/cli/snapshot_json.h"
+
+namespace cairn {
+namespace {
+
+struct ForgetCommand {
+  FilterOptions filter;
+  std::vector<std::string> names, keep_tags;
+  std::string last, hourly, daily, weekly, monthly, yearly;
+  std::string within, within_hourly, within_daily, within_weekly, within_monthly, within_yearly;
+  std::string group_by = "host,paths";
+  bool prune = false, dry_run = false;
+  PruneCommand prune_options;
+
+  Result<int> Run(Cli& cli) {
+    ASSIGN_OR_RETURN(Repository * repository, cli.Open());
+    ASSIGN_OR_RETURN(const SnapshotSet set, cli.Snapshots());
+    ASSIGN_OR_RETURN(const RetentionPolicy policy, Policy());
+    std::vector<SnapshotId> going;
+    if (!names.empty()) {
+      if (!policy.IsEmpty()) {
+        return Error(ErrorCode::kInvalidArgument, "name snapshots, or give --keep options, not both");
+      }
+      for (const std::string& name : names) {
+        ASSIGN_OR_RETURN(const LoadedSnapshot* one, ResolveSnapshot(set, name, filter.Filter()));
+        if (std::ranges::find(going, one->id) == going.end()) going.push_back(one->id);
+      }
+    } else {
+      RETURN_IF_ERROR(repository->keyring().Need(Rights::kMetadataKey, "applying a policy"));
+      ASSIGN_OR_RETURN(const GroupBy groups, GroupBy::Parse(group_by));
+      ASSIGN_OR_RETURN(const auto decided, ApplyRetention(set.snapshots, policy, groups, filter.Filter(), false));
+      for (const RetentionGroup& group : decided) Show(cli, group, &going);
+    }
+    if (!dry_run) RETURN_IF_ERROR(RunForget(cli.context(), *repository, set, going, cli.Findings()));
+    nlohmann::json ids = nlohmann::json::array();
+    for (const SnapshotId& id : going) ids.push_back(id.ToHex());
+    if (cli.json()) {
+      cli.PrintJson({{"message_type", "summary"}, {"forgotten", ids}, {"dry_run", dry_run}});
+    } else {
+      cli.Print(fmt::format("{} {} snapshot{}{}\n", dry_run ? "would forget" : "forgot", going.size(),
+                            going.size() == 1 ? "" : "s",
+                            prune || dry_run || going.empty() ? "" : "; cairn prune frees what only they needed"));
+    }
+    if (!prune) return 0;
+    prune_options.dry_run = dry_run;
+    return prune_options.Run(cli);
+  }
+
+  void Show(Cli& cli, const RetentionGroup& group, std::vector<SnapshotId>* going) const {
+    Table table({"Keep", "ID", "Time", "Reasons"});
+    for (const RetentionDecision& decision : group.decisions) {
+      if (!decision.keep) going->push_back(decision.snapshot->id);
+      std::string reasons;
+      for (const std::string& reason : decision.reasons) reasons += (reasons.empty() ? "" : ", ") + reason;
+      table.Add({decision.keep ? "keep" : "-", decision.snapshot->id.Short(),
+                 FormatTime(decision.snapshot->inner.start, decision.snapshot->inner.offset_minutes), reasons});
+      if (cli.json()) {
+        cli.PrintJson({{"message_type", "decision"},
+                       {"id", decision.snapshot->id.ToHex()},
+                       {"keep", decision.keep},
+                       {"reasons", decision.reasons}});
+      }
+    }
+    if (cli.json() || cli.global.quiet) return;
+    cli.Print(fmt::format("host {}, paths {}:\n", group.host.empty() ? "(any)" : group.host,
+                          group.paths.empty() ? "(any)" : group.paths));
+    cli.Print(table.Text());
+  }
+
+  static Result<uint32_t> Count(const std::string& text, const char* option) {
+    if (text.empty()) return uint32_t{0};
+    if (text == "unlimited" || text == "-1") return RetentionPolicy::kUnlimited;
+    char* end = nullptr;
+    const unsigned long value = std::strtoul(text.c_str(), &end, 10);
+    if (*end != 0 || value > 1'000'000 || text.front() == '-') {
+      return MakeError(ErrorCode::kInvalidArgument, "{} is \"{}\", expected a number or \"unlimited\"", option, text);
+    }
+    return static_cast<uint32_t>(value);
+  }
+
+  Result<RetentionPolicy> Policy() const {
+    RetentionPolicy policy;
+    ASSIGN_OR_RETURN(policy.last, Count(last, "--keep-last"));
+    ASSIGN_OR_RETURN(policy.hourly, Count(hourly, "--keep-hourly"));
+    ASSIGN_OR_RETURN(policy.daily, Count(daily, "--keep-daily"));
+    ASSIGN_OR_RETURN(policy.weekly, Count(weekly, "--keep-weekly"));
+    ASSIGN_OR_RETURN(policy.monthly, Count(monthly, "--keep-monthly"));
+    ASSIGN_OR_RETURN(policy.yearly, Count(yearly, "--keep-yearly"));
+    for (const auto& [text, target] :
+         {std::pair(&within, &policy.within), std::pair(&within_hourly, &policy.within_hourly),
+          std::pair(&within_daily, &policy.within_daily), std::pair(&within_weekly, &policy.within_weekly),
+          std::pair(&within_monthly, &policy.within_monthly), std::pair(&within_yearly, &policy.within_yearly)}) {
+      if (text->empty()) continue;
+      ASSIGN_OR_RETURN(*target, CivilSpan::Parse(*text));
+    }
+    for (const std::string& tags : keep_tags) policy.keep_tags.push_back(CLI::detail::split(tags, ','));
+    return policy;
+  }
+};
+
+}  // namespace
+
+void AddForget(CLI::App& app, Cli& cli, Action& action) {
+  auto options = std::make_shared<ForgetCommand>();
+  CLI::App* command = app.add_subcommand("forget", "Let snapshots go, by name or by a policy");
+  command->add_option("SNAPSHOT", options->names, "These, whatever the policy");
+  command->add_option("-l,--keep-last", options->last, "Keep the newest N")->type_name("N");
+  command->add_option("-H,--keep-hourly", options->hourly, "Keep the newest of N hours")->type_name("N");
+  command->add_option("-d,--keep-daily", options->daily, "Keep the newest of N days")->type_name("N");
+  command->add_option("-w,--keep-weekly", options->weekly, "Keep the newest of N weeks")->type_name("N");
+  command->add_option("-m,--keep-monthly", options->monthly, "Keep the newest of N months")->type_name("N");
+  command->add_option("-y,--keep-yearly", options->yearly, "Keep the newest of N years")->type_name("N");
+  command->add_option("--keep-within", options->within, "Keep all not older than this before the newest: 1y5m7d2h")
+      ->type_name("SPAN");
+  command->add_option("--keep-within-hourly", options->within_hourly, "Hourly ones within it")->type_name("SPAN");
+  command->add_option("--keep-within-daily", options->within_daily, "Daily ones within it")->type_name("SPAN");
+  command->add_option("--keep-within-weekly", options->within_weekly, "Weekly ones within it")->type_name("SPAN");
+  command->add_option("--keep-within-monthly", options->within_monthly, "Monthly ones within it")->type_name("SPAN");
+  command->add_option("--keep-within-yearly", options->within_yearly, "Yearly ones within it")->type_name("SPAN");
+  command->add_option("--keep-tag", options->keep_tags, "Keep those with all of these tags (repeatable)")
+      ->type_name("TAG[,TAG]");
+  command->add_option("--group-by", options->group_by, "Apply the policy to each group: host,paths,tags")
+      ->capture_default_str();
+  command->add_flag("--prune", options->prune, "Then prune");
+  command->add_flag("-n,--dry-run", options->dry_run, "Only say what would be done");
+  options->filter.AddTo(*command);
+  command->callback([&cli, &action, options] { action = [&cli, options] { return options->Run(cli); }; });
+}
+
+}  // namespace cairn

@@ -1,0 +1,117 @@
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "engine/jobs/prune.h"
+#include "frontends/cli/prune_command.h"
+#include "frontends/cli/text.h"
+
+namespace cairn {
+namespace {
+
+Result<PruneOptions> Parse(const PruneCommand& command) {
+  PruneOptions options;
+  options.dry_run = command.dry_run;
+  const std::string& unused = command.max_unused;
+  if (unused == "unlimited") {
+    options.max_unused_bytes = UINT64_MAX;
+  } else if (unused.ends_with("%")) {
+    const auto [end, error] =
+        std::from_chars(unused.data(), unused.data() + unused.size() - 1, options.max_unused_percent);
+    if (error != std::errc() || end != unused.data() + unused.size() - 1) {
+      return MakeError(ErrorCode::kInvalidArgument, "--max-unused is \"{}\", expected 5%, 1G or unlimited", unused);
+    }
+  } else {
+    ASSIGN_OR_RETURN(options.max_unused_bytes, ParseBytes(unused));
+  }
+  if (!command.max_repack_size.empty()) {
+    ASSIGN_OR_RETURN(options.max_repack_bytes, ParseBytes(command.max_repack_size));
+  }
+  return options;
+}
+
+nlohmann::json ToJson(const PruneReport& report, bool dry_run) {
+  const PrunePlan& plan = report.plan;
+  return {{"message_type", "summary"},
+          {"dry_run", dry_run},
+          {"plan",
+           {{"bytes_before", plan.bytes_before},
+            {"bytes_removed", plan.bytes_removed},
+            {"bytes_repacked", plan.bytes_repacked},
+            {"bytes_after", plan.bytes_after},
+            {"bytes_unused_after", plan.bytes_unused_after},
+            {"bytes_only_with_content_key", plan.bytes_only_with_content_key},
+            {"packs_unindexed", plan.unindexed.size()}}},
+          {"packs_removed", report.packs_removed},
+          {"bytes_removed", report.bytes_removed},
+          {"packs_written", report.packs_written},
+          {"bytes_written", report.bytes_written},
+          {"packs_waiting", report.packs_waiting},
+          {"bytes_waiting", report.bytes_waiting},
+          {"waiting_for", report.waiting_for},
+          {"blobs_rescued", report.blobs_rescued},
+          {"segments_merged", report.segments_merged},
+          {"sessions_ended", report.sessions_ended},
+          {"sessions_fenced", report.sessions_fenced}};
+}
+
+void Show(Cli& cli, const PruneReport& report, bool dry_run) {
+  const PrunePlan& plan = report.plan;
+  uint64_t dead = 0;
+  uint64_t repack = 0;
+  for (const PackPlan& pack : plan.packs) {
+    dead += pack.fate == PackFate::kRemove ? 1 : 0;
+    repack += pack.fate == PackFate::kRepack ? 1 : 0;
+  }
+  cli.Print(fmt::format("{} packs, {}: {} dead, {} to be repacked ({} moved), {} in no index segment\n",
+                        HumanCount(plan.packs.size()), HumanBytes(plan.bytes_before), dead, repack,
+                        HumanBytes(plan.bytes_repacked), plan.unindexed.size()));
+  if (dry_run) {
+    cli.Print(fmt::format("would free {}; {} unused would stay\n", HumanBytes(plan.bytes_removed),
+                          HumanBytes(plan.bytes_unused_after)));
+  } else {
+    cli.Print(fmt::format("removed {} packs, {}; wrote {} packs, {}\n", report.packs_removed,
+                          HumanBytes(report.bytes_removed), report.packs_written, HumanBytes(report.bytes_written)));
+  }
+  if (report.packs_waiting > 0) {
+    cli.Print(fmt::format("{} packs, {}, wait until these have ended, and go with a later prune:\n",
+                          report.packs_waiting, HumanBytes(report.bytes_waiting)));
+    for (const std::string& session : report.waiting_for) cli.Print("  " + session + "\n");
+  }
+  if (plan.bytes_only_with_content_key > 0) {
+    cli.Print(fmt::format("{} are dead beside live data in one frame: a prune with an owner's key frees them\n",
+                          HumanBytes(plan.bytes_only_with_content_key)));
+  }
+}
+
+}  // namespace
+
+void PruneCommand::AddTo(CLI::App& command) {
+  command.add_option("--max-unused", max_unused, "Unused bytes that may stay: a share, bytes, or unlimited")
+      ->capture_default_str();
+  command.add_option("--max-repack-size", max_repack_size, "Move at most so many bytes")->type_name("SIZE");
+  command.add_flag("-n,--dry-run", dry_run, "Only say what would be done");
+}
+
+Result<int> PruneCommand::Run(Cli& cli) const {
+  ASSIGN_OR_RETURN(const PruneOptions options, Parse(*this));
+  ASSIGN_OR_RETURN(Repository * repository, cli.Open());
+  auto progress = cli.ShowProgress();
+  auto report = RunPrune(cli.context(), *repository, options, cli.Findings());
+  progress.reset();
+  RETURN_IF_ERROR(report);
+  if (cli.json()) {
+    cli.PrintJson(ToJson(*report, dry_run));
+  } else {
+    Show(cli, *report, dry_run);
+  }
+  return 0;
+}
+
+void AddPrune(CLI::App& app, Cli& cli, Action& action) {
+  auto options = std::make_shared<PruneCommand>();
+  CLI::App* command = app.add_subcommand("prune", "Free what no snapshot needs, beside running backups");
+  options->AddTo(*command);
+  command->callback([&cli, &action, options] { action = [&cli, options] { return options->Run(cli); }; });
+}
+
+}  // namespace cairn

@@ -1,0 +1,170 @@
+#include <sys/stat.h>
+
+#include <climits>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "engine/jobs/restore.h"
+#include "frontends/cli/command.h"
+#include "frontends/cli/exit_code.h"
+#include "frontends/cli/text.h"
+#include "frontends/files/exclude_rules.h"
+#include "frontends/files/file_sink.h"
+
+namespace cairn {
+namespace {
+
+// Is `inner` the folder `outer`, or below it? By device and inode of every folder on the way up.
+bool IsInside(const std::string& inner, const std::string& outer) {
+  struct stat outer_info{};
+  if (stat(outer.c_str(), &outer_info) != 0) return false;
+  std::string path = inner;
+  for (;;) {
+    struct stat info{};
+    if (stat(path.c_str(), &info) == 0 && info.st_dev == outer_info.st_dev && info.st_ino == outer_info.st_ino) {
+      return true;
+    }
+    const size_t slash = path.find_last_of('/');
+    if (slash == std::string::npos || path == "/") return false;
+    path = slash == 0 ? "/" : path.substr(0, slash);
+  }
+}
+
+std::string Absolute(const std::string& path) {
+  char resolved[PATH_MAX];
+  if (realpath(path.c_str(), resolved) != nullptr) return resolved;
+  if (path.starts_with("/")) return path;
+  return realpath(".", resolved) == nullptr ? path : std::string(resolved) + "/" + path;
+}
+
+struct RestoreCommand {
+  FilterOptions filter;
+  std::string snapshot, target, overwrite = "always";
+  std::vector<std::string> includes, excludes;
+  bool remove_others = false, verify = false, dry_run = false, numeric_ids = false, no_sparse = false;
+  ExcludeRules include_rules, exclude_rules;
+
+  Result<RestoreOptions> Options() {
+    for (const std::string& pattern : includes) RETURN_IF_ERROR(include_rules.Add(pattern));
+    for (const std::string& pattern : excludes) RETURN_IF_ERROR(exclude_rules.Add(pattern));
+    RestoreOptions options;
+    options.overwrite = overwrite == "never"        ? Overwrite::kNever
+                        : overwrite == "if-newer"   ? Overwrite::kIfNewer
+                        : overwrite == "if-changed" ? Overwrite::kIfChanged
+                                                    : Overwrite::kAlways;
+    options.remove_others = remove_others;
+    options.verify = verify;
+    options.dry_run = dry_run;
+    if (includes.empty() && excludes.empty()) return options;
+    options.take = [this](const TreePath& path, const Node& node) { return Takes(path, node); };
+    options.descend = [this](const TreePath& path) { return !Excluded(path, true); };
+    return options;
+  }
+
+  bool Excluded(const TreePath& path, bool is_folder) const {
+    return !exclude_rules.empty() && exclude_rules.Excludes(path, 0, is_folder);
+  }
+
+  // An include takes a path, and all that is below a folder that it matches.
+  bool Takes(const TreePath& path, const Node& node) const {
+    const bool is_folder = node.type == NodeType::kFolder;
+    if (Excluded(path, is_folder)) return false;
+    if (include_rules.empty()) return true;
+    if (include_rules.Excludes(path, 0, is_folder)) return true;
+    for (size_t end = 0; end < path.size(); ++end) {
+      if (path[end] == '/' && include_rules.Excludes(ByteSpan(path).first(end), 0, true)) return true;
+    }
+    return false;
+  }
+
+  Result<int> Run(Cli& cli) {
+    const SnapshotPath wanted = SnapshotPath::Parse(snapshot);
+    ASSIGN_OR_RETURN(RestoreOptions options, Options());
+    options.path = ToBytes(AsBytes(wanted.path));
+    ASSIGN_OR_RETURN(Repository * repository, cli.Open());
+    const std::string folder = Absolute(target);
+    if (IsInside(folder, cli.RepositoryFolder())) {
+      return MakeError(ErrorCode::kInvalidArgument, "the target {} is inside the repository {}: give another folder",
+                       folder, cli.RepositoryFolder());
+    }
+    ASSIGN_OR_RETURN(const SnapshotSet set, cli.Snapshots());
+    ASSIGN_OR_RETURN(const LoadedSnapshot* one, ResolveSnapshot(set, wanted.snapshot, filter.Filter()));
+    const FindingSink findings = cli.Findings();
+    ASSIGN_OR_RETURN(const auto index,
+                     repository->LoadIndex(cli.context(), [&](const SegmentId& id, const Error& error) {
+                       findings({Finding::Severity::kDamage, error.code(), SegmentName(id).text(), error.message()});
+                     }));
+    ASSIGN_OR_RETURN(const auto sink,
+                     FileSink::Make({.target = target, .numeric_ids = numeric_ids, .sparse = !no_sparse}));
+    if (wanted.path.empty()) {
+      cli.context().progress.items_total = one->inner.totals.files + one->inner.totals.others;
+      cli.context().progress.bytes_total = one->inner.totals.bytes;
+    }
+    cli.context().progress.SetPhase(dry_run ? "looking" : "restoring");
+    auto progress = cli.ShowProgress();
+    auto report = RunRestore(cli.context(), *repository, *index, *one, *sink, options, findings);
+    progress.reset();
+    RETURN_IF_ERROR(report);
+    Show(cli, *one, *report);
+    return report->failed > 0 ? kExitIncomplete : kExitOk;
+  }
+
+  void Show(Cli& cli, const LoadedSnapshot& one, const RestoreReport& report) const {
+    if (cli.json()) {
+      cli.PrintJson({{"message_type", "summary"},
+                     {"id", one.id.ToHex()},
+                     {"dry_run", dry_run},
+                     {"files", report.files},
+                     {"folders", report.folders},
+                     {"others", report.others},
+                     {"files_skipped", report.files_skipped},
+                     {"bytes", report.bytes},
+                     {"bytes_written", report.bytes_written},
+                     {"bytes_fetched", report.bytes_fetched},
+                     {"removed", report.removed},
+                     {"failed", report.failed},
+                     {"verified", report.verified}});
+      return;
+    }
+    cli.Print(fmt::format("{} snapshot {}: {} files, {} folders, {} others, {}; {} written{}{}{}\n",
+                          dry_run ? "would restore" : "restored", one.id.Short(), HumanCount(report.files),
+                          HumanCount(report.folders), HumanCount(report.others), HumanBytes(report.bytes),
+                          HumanBytes(report.bytes_written),
+                          report.files_skipped > 0 ? fmt::format("; {} left as they were", report.files_skipped) : "",
+                          report.removed > 0 ? fmt::format("; {} removed", report.removed) : "",
+                          report.verified > 0 ? fmt::format("; {} read back and right", report.verified) : ""));
+    if (report.failed > 0)
+      cli.Print(fmt::format("{} could not be restored whole; they are named above\n", report.failed));
+  }
+};
+
+}  // namespace
+
+void AddRestore(CLI::App& app, Cli& cli, Action& action) {
+  auto options = std::make_shared<RestoreCommand>();
+  CLI::App* command = app.add_subcommand("restore", "Give a snapshot back, or a part of it");
+  command
+      ->add_option("SNAPSHOT[:PATH]", options->snapshot,
+                   "Its absolute paths go below the target; of PATH, what is in it")
+      ->required();
+  command->add_option("-t,--target", options->target, "Where to")->required()->type_name("DIR");
+  command->add_option("-i,--include", options->includes, "Only what matches (gitignore syntax; repeatable)")
+      ->type_name("PATTERN");
+  command->add_option("-e,--exclude", options->excludes, "Not what matches (gitignore syntax; repeatable)")
+      ->type_name("PATTERN");
+  command->add_flag("--delete", options->remove_others,
+                    "Remove what is in the target's folders and not in the snapshot's");
+  command
+      ->add_option("--overwrite", options->overwrite,
+                   "Replace files that are there: always, if-changed, if-newer, never")
+      ->check(CLI::IsMember({"always", "if-changed", "if-newer", "never"}))
+      ->capture_default_str();
+  command->add_flag("--verify", options->verify, "Read every restored file back");
+  command->add_flag("--numeric-ids", options->numeric_ids, "Owners by number, whatever their names");
+  command->add_flag("--no-sparse", options->no_sparse, "Write holes as zeros");
+  command->add_flag("-n,--dry-run", options->dry_run, "Only say what would be done");
+  options->filter.AddTo(*command);
+  command->callback([&cli, &action, options] { action = [&cli, options] { return options->Run(cli); }; });
+}
+
+}  // namespace cairn

@@ -1,0 +1,47 @@
+#include "frontends/cli/command.h"
+
+#include <algorithm>
+
+namespace cairn {
+
+void FilterOptions::AddTo(CLI::App& command) {
+  command.add_option("--host", hosts, "Only snapshots of this host (repeatable)")->type_name("HOST");
+  command
+      .add_option("--tag", tags, "Only snapshots with all of these tags, joined by commas (repeatable: any of them)")
+      ->type_name("TAG[,TAG]");
+  command.add_option("--path", paths, "Only snapshots of this path (repeatable)")->type_name("PATH");
+}
+
+SnapshotFilter FilterOptions::Filter() const {
+  if (hosts.empty() && tags.empty() && paths.empty()) return {};
+  return [*this](const LoadedSnapshot& snapshot) {
+    const auto has_tag = [&](const std::string& tag) {
+      return std::ranges::find(snapshot.tags, tag) != snapshot.tags.end();
+    };
+    const auto has_all = [&](const std::string& list) {
+      return std::ranges::all_of(CLI::detail::split(list, ','), has_tag);
+    };
+    const auto has_path = [&](const std::string& path) {
+      return std::ranges::any_of(snapshot.inner.items, [&](const SnapshotItem& item) {
+        return std::ranges::find(item.paths, ToBytes(AsBytes(path))) != item.paths.end();
+      });
+    };
+    const bool host_ok = hosts.empty() || std::ranges::find(hosts, ToString(snapshot.inner.host)) != hosts.end();
+    const bool tag_ok = tags.empty() || std::ranges::any_of(tags, has_all);
+    const bool path_ok = paths.empty() || std::ranges::any_of(paths, has_path);
+    return host_ok && tag_ok && path_ok;
+  };
+}
+
+SnapshotPath SnapshotPath::Parse(const std::string& text) {
+  // "latest@2026-11-20T22:25:16:/etc": a path begins with "/", or follows an id, which has no colon.
+  size_t colon = text.find(":/");
+  if (colon == std::string::npos && !text.starts_with("latest@")) colon = text.find(':');
+  if (colon == std::string::npos) return {text, ""};
+  std::string path = text.substr(colon + 1);
+  while (!path.empty() && path.front() == '/') path.erase(0, 1);
+  while (!path.empty() && path.back() == '/') path.pop_back();
+  return {text.substr(0, colon), path};
+}
+
+}  // namespace cairn

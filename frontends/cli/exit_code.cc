@@ -1,0 +1,39 @@
+#include "frontends/cli/exit_code.h"
+
+namespace cairn {
+
+int ExitCodeOf(const Error& error) {
+  switch (error.code()) {
+    case ErrorCode::kWrongKey:
+      return kExitWrongPassword;
+    case ErrorCode::kInterrupted:
+      return kExitInterrupted;
+    default:
+      return kExitFatal;
+  }
+}
+
+std::string WayOut(const Error& error) {
+  switch (error.code()) {
+    case ErrorCode::kWrongKey:
+      return "give the right password (CAIRN_PASSWORD, --password-file, --password-command)";
+    case ErrorCode::kNoRight:
+      return "use a key with a role that may do this (cairn key list shows them)";
+    case ErrorCode::kUnsupported:
+      return "a newer cairn made this; nothing was changed";
+    case ErrorCode::kNoSpace:
+      return "free space there and run it again; what was stored is kept";
+    case ErrorCode::kForged:
+      return "somebody, or a damaged disk, has changed the repository; run cairn check";
+    case ErrorCode::kCorrupt:
+      return "run cairn check to see all of it";
+    case ErrorCode::kBusy:
+      return "run it again";
+    case ErrorCode::kInterrupted:
+      return "what was stored is kept; run it again to go on";
+    default:
+      return "";
+  }
+}
+
+}  // namespace cairn

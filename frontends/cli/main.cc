@@ -1,0 +1,85 @@
+#include <cerrno>
+#include <cstdio>
+
+#include "engine/env/version.h"
+#include "frontends/cli/command.h"
+#include "frontends/cli/exit_code.h"
+
+namespace {
+
+constexpr const char* kFooter =
+    "Exit codes: 0 done; 1 failed, or check found damage; 2 wrong usage; 3 done, but some files could not be read or\n"
+    "restored; 10 no repository; 12 wrong password; 130 interrupted.\n"
+    "Environment: CAIRN_REPOSITORY, CAIRN_PASSWORD, CAIRN_PASSWORD_FILE, CAIRN_PASSWORD_COMMAND, CAIRN_CACHE_DIR,\n"
+    "XDG_CACHE_HOME.";
+
+void AddGlobalOptions(CLI::App& app, cairn::GlobalOptions& global) {
+  app.add_option("-r,--repo", global.repository, "The repository: a folder")->type_name("FOLDER");
+  app.add_option("--password-file", global.password_file, "Read the password from the first line of a file")
+      ->type_name("FILE");
+  app.add_option("--password-command", global.password_command, "Read it from the first line that a command prints")
+      ->type_name("COMMAND");
+  app.add_option("--cache-dir", global.cache_folder, "Folder of caches")->type_name("FOLDER");
+  app.add_option("--memory", global.memory, "Memory to keep to")->capture_default_str()->type_name("SIZE");
+  app.add_option("--limit-upload", global.limit_upload, "Bytes a second to the store")->type_name("SIZE");
+  app.add_option("--limit-download", global.limit_download, "Bytes a second from the store")->type_name("SIZE");
+  app.add_flag("--json", global.json, "Print JSON: one object, or one a line while running");
+  app.add_flag("-q,--quiet", global.quiet, "Say only what is wrong");
+  app.add_flag("-v,--verbose", global.verbose, "Say more");
+}
+
+void AddCommands(CLI::App& app, cairn::Cli& cli, cairn::Action& action) {
+  cairn::AddInit(app, cli, action);
+  cairn::AddBackup(app, cli, action);
+  cairn::AddSnapshots(app, cli, action);
+  cairn::AddLs(app, cli, action);
+  cairn::AddFind(app, cli, action);
+  cairn::AddCat(app, cli, action);
+  cairn::AddDiff(app, cli, action);
+  cairn::AddDump(app, cli, action);
+  cairn::AddRestore(app, cli, action);
+  cairn::AddCheck(app, cli, action);
+  cairn::AddRepair(app, cli, action);
+  cairn::AddForget(app, cli, action);
+  cairn::AddPrune(app, cli, action);
+  cairn::AddCopy(app, cli, action);
+  cairn::AddTag(app, cli, action);
+  cairn::AddRewrite(app, cli, action);
+  cairn::AddKey(app, cli, action);
+  cairn::AddStats(app, cli, action);
+  cairn::AddCache(app, cli, action);
+  cairn::AddConfig(app, cli, action);
+  cairn::AddCompletion(app, cli, action);
+  cairn::AddVersion(app, cli, action);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  cairn::Cli cli;
+  cairn::Action action;
+  CLI::App app("cairn keeps backups: deduplicated, compressed, encrypted, and given back whole.", "cairn");
+  app.footer(kFooter);
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.set_version_flag("--version", std::string(cairn::kProgram));
+  AddGlobalOptions(app, cli.global);
+  AddCommands(app, cli, action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    return code == 0 ? cairn::kExitOk : cairn::kExitUsage;
+  }
+  auto started = cli.Start();
+  if (!started) return cli.Fail(started.error());
+  auto code = action();
+  if (cli.output_closed()) return cairn::kExitOk;
+  if (!code) return cli.Fail(code.error());
+  if (std::fflush(stdout) != 0) {
+    if (errno == EPIPE) return cairn::kExitOk;
+    std::fprintf(stderr, "cairn: standard output could not be written\n");
+    return cairn::kExitFatal;
+  }
+  return *code;
+}

@@ -1,0 +1,15 @@
+// What `prune` and `forget --prune` share.
+#pragma once
+
+#include "frontends/cli/command.h"
+
+namespace cairn {
+
+struct PruneCommand {
+  std::string max_unused = "5%", max_repack_size;
+  bool dry_run = false;
+  void AddTo(CLI::App& command);
+  Result<int> Run(Cli& cli) const;
+};
+
+}  // namespace cairn

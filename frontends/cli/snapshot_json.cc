@@ -1,0 +1,133 @@
+#include "frontends/cli/snapshot_json.h"
+
+#include "repo-format/tree_path.h"
+
+namespace cairn {
+
+std::string JsonText(ByteSpan bytes) { return ToString(bytes); }
+
+std::string JsonTime(const WireTime& time) {
+  std::string text = FormatTime(time, 0);
+  if (text.starts_with("@")) return text;
+  text[10] = 'T';
+  return fmt::format("{}.{:09}Z", text, time.nanoseconds);
+}
+
+nlohmann::json SnapshotJson(const LoadedSnapshot& snapshot) {
+  nlohmann::json json = {
+      {"id", snapshot.id.ToHex()}, {"short_id", snapshot.id.Short()}, {"slot", snapshot.slot.ToHex()}};
+  if (!snapshot.opened) return json;
+  const SnapshotInner& inner = snapshot.inner;
+  nlohmann::json items = nlohmann::json::array();
+  nlohmann::json paths = nlohmann::json::array();
+  for (const SnapshotItem& item : inner.items) {
+    nlohmann::json item_paths = nlohmann::json::array();
+    for (const Bytes& path : item.paths) {
+      item_paths.push_back(JsonText(path));
+      paths.push_back(JsonText(path));
+    }
+    items.push_back({{"name", item.name},
+                     {"kind", Name(item.kind)},
+                     {"paths", item_paths},
+                     {"root", item.root.ToHex()},
+                     {"complete", item.complete},
+                     {"unread", item.unread_nodes}});
+  }
+  json.update({{"time", JsonTime(inner.start)},
+               {"end", JsonTime(inner.end)},
+               {"host", JsonText(inner.host)},
+               {"user", JsonText(inner.user)},
+               {"program", inner.program},
+               {"class", Name(inner.snapshot_class)},
+               {"tags", snapshot.tags},
+               {"description", snapshot.description},
+               {"protected", snapshot.is_protected},
+               {"parent", inner.parent ? nlohmann::json(inner.parent->ToHex()) : nlohmann::json()},
+               {"original", inner.original ? nlohmann::json(inner.original->ToHex()) : nlohmann::json()},
+               {"paths", paths},
+               {"items", items},
+               {"totals",
+                {{"files", inner.totals.files},
+                 {"folders", inner.totals.folders},
+                 {"others", inner.totals.others},
+                 {"bytes", inner.totals.bytes},
+                 {"bytes_new", inner.totals.bytes_new},
+                 {"bytes_stored", inner.totals.bytes_stored}}}});
+  return json;
+}
+
+nlohmann::json NodeJson(const Node& node) {
+  nlohmann::json json = {{"name", JsonText(node.name)},
+                         {"type", Name(node.type)},
+                         {"mode", node.mode},
+                         {"uid", node.uid},
+                         {"gid", node.gid},
+                         {"user", JsonText(node.user)},
+                         {"group", JsonText(node.group)},
+                         {"mtime", JsonTime(node.modified)}};
+  if (node.type == NodeType::kFile) json["size"] = node.size;
+  if (!node.target.empty()) json["target"] = JsonText(node.target);
+  if (node.device) json["device"] = {{"major", node.device->major}, {"minor", node.device->minor}};
+  if (node.link_group) json["link_group"] = ToHex(*node.link_group);
+  if (!node.attributes.empty()) {
+    for (const Attribute& attribute : node.attributes) json["xattrs"].push_back(JsonText(attribute.name));
+  }
+  if (node.subtree) json["tree"] = node.subtree->root.ToHex();
+  return json;
+}
+
+Table SnapshotTable(const std::vector<const LoadedSnapshot*>& snapshots) {
+  Table table({"ID", "Time", "Host", "Tags", ">Files", ">Size", "Paths"});
+  for (const LoadedSnapshot* snapshot : snapshots) {
+    const SnapshotInner& inner = snapshot->inner;
+    if (!snapshot->opened) {
+      table.Add({snapshot->id.Short(), "(this role cannot open it)", "", "", "", "", ""});
+      continue;
+    }
+    std::string paths;
+    bool complete = true;
+    for (const SnapshotItem& item : inner.items) {
+      complete = complete && item.complete;
+      for (const Bytes& path : item.paths) paths += (paths.empty() ? "" : " ") + PathForPeople(path);
+    }
+    std::string tags;
+    for (const std::string& tag : snapshot->tags) tags += (tags.empty() ? "" : ",") + tag;
+    if (snapshot->is_protected) tags += tags.empty() ? "(protected)" : " (protected)";
+    if (!complete) paths += "  (incomplete)";
+    table.Add({snapshot->id.Short(), FormatTime(inner.start, SystemClock().OffsetMinutes(SystemClock().Now())),
+               PathForPeople(inner.host), tags, HumanCount(inner.totals.files), HumanBytes(inner.totals.bytes), paths});
+  }
+  return table;
+}
+
+std::string ModeText(const Node& node) {
+  static constexpr char kTypes[] = "?-dlcbp";
+  std::string text(1, static_cast<size_t>(node.type) < 7 ? kTypes[static_cast<size_t>(node.type)] : '?');
+  for (int shift = 6; shift >= 0; shift -= 3) {
+    const uint32_t bits = node.mode >> shift & 7;
+    text += (bits & 4) != 0 ? 'r' : '-';
+    text += (bits & 2) != 0 ? 'w' : '-';
+    text += (bits & 1) != 0 ? 'x' : '-';
+  }
+  const auto special = [&](uint32_t bit, size_t place, char with, char without) {
+    if ((node.mode & bit) != 0) text[place] = text[place] == 'x' ? with : without;
+  };
+  special(04000, 3, 's', 'S');
+  special(02000, 6, 's', 'S');
+  special(01000, 9, 't', 'T');
+  return text;
+}
+
+std::string LongLine(const Node& node, const std::string& path) {
+  const std::string user = node.user.empty() ? fmt::format("{}", node.uid) : PathForPeople(node.user);
+  const std::string group = node.group.empty() ? fmt::format("{}", node.gid) : PathForPeople(node.group);
+  const std::string size =
+      node.device ? fmt::format("{},{}", node.device->major, node.device->minor) : fmt::format("{}", node.size);
+  std::string line =
+      fmt::format("{} {:<8} {:<8} {:>12} {} {}", ModeText(node), user, group, size,
+                  FormatTime(node.modified, SystemClock().OffsetMinutes(node.modified.seconds * 1'000'000'000)), path);
+  if (node.type == NodeType::kSymlink) line += " -> " + PathForPeople(node.target);
+  return line;
+}
+
+}  // namespace cairn

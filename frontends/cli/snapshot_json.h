@@ -1,0 +1,24 @@
+// Snapshots as JSON and as rows of a table.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "engine/repo/snapshot_store.h"
+#include "frontends/cli/text.h"
+#include "repo-format/node.h"
+
+namespace cairn {
+
+// Bytes as JSON text: what is no UTF-8 becomes replacement characters.
+std::string JsonText(ByteSpan bytes);
+// RFC 3339 in UTC, with nanoseconds.
+std::string JsonTime(const WireTime& time);
+nlohmann::json SnapshotJson(const LoadedSnapshot& snapshot);
+nlohmann::json NodeJson(const Node& node);
+Table SnapshotTable(const std::vector<const LoadedSnapshot*>& snapshots);
+// "drwxr-xr-x".
+std::string ModeText(const Node& node);
+// One line of `ls -l`.
+std::string LongLine(const Node& node, const std::string& path);
+
+}  // namespace cairn

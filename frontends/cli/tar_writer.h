@@ -1,0 +1,35 @@
+// Writes a pax archive (POSIX.1-2001, ustar with extended headers). One thread.
+#pragma once
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "repo-format/node.h"
+#include "repo-format/tree_path.h"
+
+namespace cairn {
+
+// To a stream that it borrows. Errors are those of writing.
+class TarWriter {
+ public:
+  explicit TarWriter(std::FILE* output) : output_(output) {}
+
+  // The header of an entry. `link_to`: another name of this file is in the archive already; it has no bytes then. A
+  // file's bytes follow by Data, exactly node.size of them, then EndFile.
+  Result<void> Header(const TreePath& path, const Node& node, const std::vector<std::pair<Bytes, Bytes>>& attributes,
+                      const TreePath* link_to);
+  Result<void> Data(ByteSpan bytes);
+  Result<void> Zeros(uint64_t count);
+  Result<void> EndFile();
+  Result<void> Finish();
+
+ private:
+  Result<void> Write(ByteSpan bytes);
+  Result<void> Block(const std::string& name, char type, uint64_t size, const Node* node, const std::string& link);
+
+  std::FILE* output_;
+  uint64_t in_file_ = 0;
+};
+
+}  // namespace cairn

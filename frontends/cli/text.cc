@@ -1,0 +1,87 @@
+#include "frontends/cli/text.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+namespace cairn {
+namespace {
+
+// Characters, not bytes: UTF-8 continuation bytes take no place.
+size_t Width(const std::string& text) {
+  return static_cast<size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+}  // namespace
+
+std::string HumanBytes(uint64_t bytes) {
+  if (bytes < 1024) return fmt::format("{} B", bytes);
+  static constexpr const char* kUnits[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  auto value = static_cast<double>(bytes) / 1024;
+  size_t unit = 0;
+  while (value >= 1023.95 && unit < 5) {
+    value /= 1024;
+    ++unit;
+  }
+  return fmt::format("{:.1f} {}", value, kUnits[unit]);
+}
+
+std::string HumanCount(uint64_t count) {
+  std::string digits = fmt::format("{}", count);
+  for (size_t place = digits.size(); place > 3; place -= 3) digits.insert(place - 3, 1, ',');
+  return digits;
+}
+
+std::string HumanSeconds(uint64_t seconds) {
+  if (seconds >= 3600) return fmt::format("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+  return fmt::format("{}:{:02}", seconds / 60, seconds % 60);
+}
+
+Result<uint64_t> ParseBytes(std::string_view text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  std::string_view unit(end, static_cast<size_t>(text.data() + text.size() - end));
+  const auto bad = [&] {
+    return MakeError(ErrorCode::kInvalidArgument, "\"{}\" is no size: write for example 4096, 256M or 1.5G", text);
+  };
+  if (error != std::errc() || value < 0 || !std::isfinite(value)) return bad();
+  if (unit.ends_with("iB")) unit.remove_suffix(2);
+  if (unit.ends_with("B") || unit.ends_with("b")) unit.remove_suffix(1);
+  double factor = 1;
+  if (!unit.empty()) {
+    const size_t power = std::string_view("KMGTP").find(static_cast<char>(std::toupper(unit.front())));
+    if (unit.size() > 1 || power == std::string_view::npos) return bad();
+    factor = std::pow(1024.0, static_cast<double>(power + 1));
+  }
+  if (value * factor > 9e18) return bad();
+  return static_cast<uint64_t>(value * factor);
+}
+
+std::string Table::Text() const {
+  std::vector<size_t> widths;
+  std::vector<bool> right;
+  std::vector<std::string> names;
+  for (const std::string& header : headers_) {
+    right.push_back(header.starts_with(">"));
+    names.push_back(right.back() ? header.substr(1) : header);
+    widths.push_back(Width(names.back()));
+  }
+  for (const auto& row : rows_) {
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], Width(row[i]));
+  }
+  std::string text;
+  const auto add = [&](const std::vector<std::string>& row) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i) {
+      const std::string padding(widths[i] - Width(row[i]), ' ');
+      line += (i == 0 ? "" : "  ") + (right[i] ? padding + row[i] : row[i] + padding);
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  };
+  add(names);
+  for (const auto& row : rows_) add(row);
+  return text;
+}
+
+}  // namespace cairn

@@ -1,0 +1,412 @@
+#include "frontends/files/file_sink.h"
+
+#include <fcntl.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <mutex>
+#include <set>
+
+#include "engine/env/file_system.h"
+#include "frontends/files/folder_names.h"
+#include "frontends/files/metadata_reader.h"
+#include "frontends/files/metadata_writer.h"
+#include "frontends/files/removal.h"
+#include "frontends/files/sink_root.h"
+#include "repo-format/base/units.h"
+
+namespace cairn {
+
+using files::Descriptor;
+using files::SinkRoot;
+
+namespace {
+
+constexpr uint64_t kReserveBytesMin = 256 * kKiB;  // smaller files are laid out well without
+constexpr int kFileFlags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+
+std::optional<NodeType> TypeOf(mode_t mode) {
+  switch (mode & S_IFMT) {
+    case S_IFREG:
+      return NodeType::kFile;
+    case S_IFDIR:
+      return NodeType::kFolder;
+    case S_IFLNK:
+      return NodeType::kSymlink;
+    case S_IFCHR:
+      return NodeType::kCharDevice;
+    case S_IFBLK:
+      return NodeType::kBlockDevice;
+    case S_IFIFO:
+      return NodeType::kFifo;
+    case S_IFSOCK:
+      return NodeType::kSocket;
+    default:
+      return std::nullopt;
+  }
+}
+
+// Is this Error that nothing can be at a path, for want of a folder above?
+bool IsMissingWay(const Error& error) {
+  return error.code() == ErrorCode::kNotFound || error.system_errno() == ELOOP || error.system_errno() == ENOTDIR;
+}
+
+Result<void> WriteAll(int fd, uint64_t offset, ByteSpan bytes) {
+  while (!bytes.empty()) {
+    const ssize_t put = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return ErrnoError(errno, fmt::format("writing at byte {}", offset));
+    bytes = bytes.subspan(static_cast<size_t>(put));
+    offset += static_cast<uint64_t>(put);
+  }
+  return {};
+}
+
+}  // namespace
+
+struct FileSink::Shared {
+  Shared(FileSinkOptions options_in, const Random& random_in, SinkRoot root_in)
+      : options(std::move(options_in)), random(random_in), root(std::move(root_in)), pool(options.open_files_max) {}
+
+  std::string TemporaryName() const {
+    std::array<uint8_t, 8> id{};
+    random.Fill(id);
+    return ".cairn-" + ToHex(id);
+  }
+
+  // One finding a kind: a user who may not set owners may set none.
+  void TellOnce(std::string_view kind, const TreePath& path, const Error& error) {
+    FindingSink tell;
+    {
+      const std::lock_guard lock(mutex);
+      if (!told.emplace(kind).second) return;
+      tell = findings;
+    }
+    if (!tell) return;
+    tell({Finding::Severity::kWarning, error.code(), PathForPeople(path),
+          fmt::format("{} ({}: told once, for the first of perhaps many)", error.message(), kind)});
+  }
+
+  const FileSinkOptions options;
+  const Random& random;
+  const SinkRoot root;
+  files::OwnerNames names;
+  files::DescriptorPool pool;
+  std::mutex mutex;
+  // Guarded by mutex.
+  FindingSink findings;
+  std::set<std::string, std::less<>> told;
+};
+
+// Its descriptor may be closed between two calls, and is opened again by name; then it must be the same file.
+class FileSink::File : public SinkFile {
+ public:
+  File(std::shared_ptr<Shared> shared, TreePath path, std::string open_name, bool is_new)
+      : shared_(std::move(shared)),
+        path_(std::move(path)),
+        open_name_(std::move(open_name)),
+        is_new_(is_new),
+        slot_(shared_->pool) {}
+  ~File() override {
+    if (!is_new_ || is_finished_) return;
+    slot_.Close();
+    if (const auto place = shared_->root.Find(path_)) ::unlinkat(place->folder.get(), open_name_.c_str(), 0);
+  }
+
+  Result<void> Take(Descriptor opened);
+  Result<void> WriteAt(uint64_t offset, ByteSpan bytes) override;
+  Result<size_t> ReadAt(uint64_t offset, MutableByteSpan target) override;
+  Result<void> MakeHole(uint64_t offset, uint64_t length) override;
+  Result<void> Finish(uint64_t size) override;
+
+ private:
+  Result<std::shared_ptr<const Descriptor>> Use();
+  Result<void> WriteZeros(int fd, uint64_t offset, uint64_t length);
+
+  const std::shared_ptr<Shared> shared_;
+  const TreePath path_;
+  const std::string open_name_;
+  const bool is_new_;
+  bool is_finished_ = false;
+  files::FileId id_;
+  files::DescriptorPool::Slot slot_;
+};
+
+Result<void> FileSink::File::Take(Descriptor opened) {
+  struct stat status{};
+  if (::fstat(opened.get(), &status) != 0) return ErrnoError(errno, "opening the file");
+  id_ = files::IdOf(status);
+  slot_.Set(std::move(opened));
+  return {};
+}
+
+Result<std::shared_ptr<const Descriptor>> FileSink::File::Use() {
+  if (auto open = slot_.Get()) return open;
+  ASSIGN_OR_RETURN(const auto place, shared_->root.Find(path_));
+  Descriptor opened = files::OpenAt(place.folder.get(), open_name_.c_str(), kFileFlags);
+  struct stat status{};
+  if (!opened.is_open() || ::fstat(opened.get(), &status) != 0) return ErrnoError(errno, "opening the file again");
+  if (files::IdOf(status) != id_) {
+    return Error(ErrorCode::kBusy, "another file took the place of the one that is restored");
+  }
+  return slot_.Set(std::move(opened));
+}
+
+Result<void> FileSink::File::WriteAt(uint64_t offset, ByteSpan bytes) {
+  ASSIGN_OR_RETURN(const auto file, Use());
+  return WriteAll(file->get(), offset, bytes);
+}
+
+Result<size_t> FileSink::File::ReadAt(uint64_t offset, MutableByteSpan target) {
+  ASSIGN_OR_RETURN(const auto file, Use());
+  size_t filled = 0;
+  while (filled < target.size()) {
+    const ssize_t got =
+        ::pread(file->get(), target.data() + filled, target.size() - filled, static_cast<off_t>(offset + filled));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return ErrnoError(errno, fmt::format("reading at byte {}", offset + filled));
+    if (got == 0) break;
+    filled += static_cast<size_t>(got);
+  }
+  return filled;
+}
+
+Result<void> FileSink::File::WriteZeros(int fd, uint64_t offset, uint64_t length) {
+  const Bytes zeros(std::min<uint64_t>(length, 256 * kKiB), 0);
+  while (length > 0) {
+    const size_t part = std::min<uint64_t>(length, zeros.size());
+    RETURN_IF_ERROR(WriteAll(fd, offset, ByteSpan(zeros).first(part)));
+    offset += part;
+    length -= part;
+  }
+  return {};
+}
+
+Result<void> FileSink::File::MakeHole(uint64_t offset, uint64_t length) {
+  if (length == 0) return {};
+  ASSIGN_OR_RETURN(const auto file, Use());
+  if (!shared_->options.sparse) return WriteZeros(file->get(), offset, length);
+  const int done = ::fallocate(file->get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
+                               static_cast<off_t>(length));
+  if (done == 0) return {};
+  if (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL) return ErrnoError(errno, "making a hole");
+  // Behind the end there is nothing to take away: the size alone makes zeros of it.
+  struct stat status{};
+  if (::fstat(file->get(), &status) != 0) return ErrnoError(errno, "making a hole");
+  const auto size = static_cast<uint64_t>(status.st_size);
+  if (offset >= size) return {};
+  return WriteZeros(file->get(), offset, std::min(length, size - offset));
+}
+
+Result<void> FileSink::File::Finish(uint64_t size) {
+  CHECK(!is_finished_);
+  {
+    ASSIGN_OR_RETURN(const auto file, Use());
+    if (::ftruncate(file->get(), static_cast<off_t>(size)) != 0) return ErrnoError(errno, "setting the size");
+  }
+  slot_.Close();
+  if (is_new_) {
+    ASSIGN_OR_RETURN(const auto place, shared_->root.Find(path_));
+    is_finished_ = true;
+    return files::Replace(place.folder.get(), open_name_, place.name, shared_->TemporaryName());
+  }
+  is_finished_ = true;
+  return {};
+}
+
+FileSink::FileSink(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
+FileSink::~FileSink() = default;
+
+Result<std::unique_ptr<FileSink>> FileSink::Make(FileSinkOptions options, const Random& random) {
+  if (options.target.empty()) return Error(ErrorCode::kInvalidArgument, "there is no target folder");
+  RETURN_IF_ERROR(MakeFolders(PosixFileSystem(), options.target));
+  ASSIGN_OR_RETURN(SinkRoot root, SinkRoot::Open(options.target, options.openat2));
+  return std::unique_ptr<FileSink>(new FileSink(std::make_shared<Shared>(std::move(options), random, std::move(root))));
+}
+
+Result<std::optional<SinkExisting>> FileSink::Existing(const TreePath& path) {
+  const auto place = shared_->root.Find(path);
+  if (!place && IsMissingWay(place.error())) return std::optional<SinkExisting>();
+  RETURN_IF_ERROR(place);
+  struct stat status{};
+  if (::fstatat(place->folder.get(), place->name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (errno == ENOENT) return std::optional<SinkExisting>();
+    return ErrnoError(errno, PathForPeople(path));
+  }
+  // What is of no known type is replaced, as a socket is.
+  return std::optional(SinkExisting{TypeOf(status.st_mode).value_or(NodeType::kSocket),
+                                    static_cast<uint64_t>(status.st_size), files::TimeOf(status.st_mtim)});
+}
+
+Result<std::vector<Bytes>> FileSink::List(const TreePath& folder) {
+  const std::string context = PathForPeople(folder);
+  ASSIGN_OR_RETURN(const auto place, shared_->root.Find(folder).While(context));
+  const Descriptor opened = files::OpenAt(place.folder.get(), place.name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW);
+  if (!opened.is_open()) return ErrnoError(errno, context);
+  ASSIGN_OR_RETURN(auto listed, files::ReadFolderNames(opened.get()).While(context));
+  std::vector<Bytes> names;
+  for (files::FolderName& name : listed) names.push_back(std::move(name.name));
+  std::ranges::sort(names);
+  return names;
+}
+
+Result<void> FileSink::MakeFolder(const TreePath& path) {
+  if (path.empty()) return {};
+  const std::string context = PathForPeople(path);
+  ASSIGN_OR_RETURN(const auto place, shared_->root.Find(path).While(context));
+  const int folder = place.folder.get();
+  if (::mkdirat(folder, place.name.c_str(), 0700) == 0) return {};
+  if (errno == EPERM || errno == EACCES) {
+    files::MakeChangeable(folder, ".");
+    if (::mkdirat(folder, place.name.c_str(), 0700) == 0) return {};
+  }
+  if (errno != EEXIST) return ErrnoError(errno, context);
+  struct stat status{};
+  if (::fstatat(folder, place.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode)) {
+    files::MakeChangeable(folder, place.name);  // what comes into it must not fail
+    return {};
+  }
+  RETURN_IF_ERROR(files::RemoveAll(folder, place.name, shared_->TemporaryName()).While(context));
+  if (::mkdirat(folder, place.name.c_str(), 0700) != 0) return ErrnoError(errno, context);
+  return {};
+}
+
+namespace {
+
+// The file at `name`, where it is one that may be written in place.
+Descriptor OpenExisting(int folder, const std::string& name) {
+  const auto is_fit = [](const struct stat& status) { return S_ISREG(status.st_mode) && status.st_nlink == 1; };
+  struct stat status{};
+  // Looked at first: to open a device may do something.
+  if (::fstatat(folder, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 || !is_fit(status)) return Descriptor();
+  Descriptor opened = files::OpenAt(folder, name.c_str(), kFileFlags);
+  if (!opened.is_open()) {
+    files::MakeChangeable(folder, name);
+    opened = files::OpenAt(folder, name.c_str(), kFileFlags);
+  }
+  if (!opened.is_open() || ::fstat(opened.get(), &status) != 0 || !is_fit(status)) return Descriptor();
+  return opened;
+}
+
+// Room for the whole file in one go, or at least its size. Where the room is not there, much of the file may be a hole,
+// and the writing will tell.
+void Reserve(int fd, uint64_t size) {
+  if (size < kReserveBytesMin) return;
+  if (::fallocate(fd, 0, 0, static_cast<off_t>(size)) == 0) return;
+  static_cast<void>(::ftruncate(fd, 0) == 0 && ::ftruncate(fd, static_cast<off_t>(size)) == 0);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<SinkFile>> FileSink::OpenFile(const TreePath& path, uint64_t size, bool in_place) {
+  const std::string context = PathForPeople(path);
+  if (path.empty()) return Error(ErrorCode::kInvalidArgument, "the target itself cannot become a file");
+  ASSIGN_OR_RETURN(const auto place, shared_->root.Find(path).While(context));
+  const int folder = place.folder.get();
+  if (in_place) {
+    Descriptor opened = OpenExisting(folder, place.name);
+    if (opened.is_open()) {
+      auto file = std::make_unique<File>(shared_, path, place.name, false);
+      RETURN_IF_ERROR(file->Take(std::move(opened)).While(context));
+      return file;
+    }
+  }
+  const std::string name = shared_->TemporaryName();
+  Descriptor opened = files::OpenAt(folder, name.c_str(), kFileFlags | O_CREAT | O_EXCL, 0600);
+  if (!opened.is_open() && (errno == EPERM || errno == EACCES)) {
+    files::MakeChangeable(folder, ".");
+    opened = files::OpenAt(folder, name.c_str(), kFileFlags | O_CREAT | O_EXCL, 0600);
+  }
+  if (!opened.is_open()) return ErrnoError(errno, context);
+  Reserve(opened.get(), size);
+  auto file = std::make_unique<File>(shared_, path, name, true);
+  RETURN_IF_ERROR(file->Take(std::move(opened)).While(context));
+  return file;
+}
+
+namespace {
+
+int MakeNode(int folder, const std::string& name, const Node& node) {
+  const Device device = node.device.value_or(Device{});
+  const dev_t number = makedev(static_cast<unsigned>(device.major), static_cast<unsigned>(device.minor));
+  switch (node.type) {
+    case NodeType::kSymlink:
+      return ::symlinkat(ToString(node.target).c_str(), folder, name.c_str());
+    case NodeType::kCharDevice:
+      return ::mknodat(folder, name.c_str(), S_IFCHR | 0600, number);
+    case NodeType::kBlockDevice:
+      return ::mknodat(folder, name.c_str(), S_IFBLK | 0600, number);
+    case NodeType::kFifo:
+      return ::mknodat(folder, name.c_str(), S_IFIFO | 0600, 0);
+    default:
+      errno = EINVAL;
+      return -1;
+  }
+}
+
+}  // namespace
+
+Result<void> FileSink::MakeSpecial(const TreePath& path, const Node& node) {
+  const std::string context = PathForPeople(path);
+  if (path.empty()) return MakeError(ErrorCode::kInvalidArgument, "the target cannot become a {}", Name(node.type));
+  ASSIGN_OR_RETURN(const auto place, shared_->root.Find(path).While(context));
+  const std::string name = shared_->TemporaryName();
+  if (MakeNode(place.folder.get(), name, node) != 0) {
+    if (errno != EPERM && errno != EACCES) return ErrnoError(errno, context);
+    files::MakeChangeable(place.folder.get(), ".");
+    if (MakeNode(place.folder.get(), name, node) != 0) {
+      return ErrnoError(errno, fmt::format("{}: making a {}", context, Name(node.type)));
+    }
+  }
+  return files::Replace(place.folder.get(), name, place.name, shared_->TemporaryName()).While(context);
+}
+
+Result<void> FileSink::MakeLink(const TreePath& path, const TreePath& first) {
+  const std::string context = PathForPeople(path);
+  ASSIGN_OR_RETURN(const auto source, shared_->root.Find(first).While(context));
+  ASSIGN_OR_RETURN(const auto place, shared_->root.Find(path).While(context));
+  const std::string name = shared_->TemporaryName();
+  const auto link = [&] {
+    return ::linkat(source.folder.get(), source.name.c_str(), place.folder.get(), name.c_str(), 0) == 0;
+  };
+  // What is unchangeable takes no further name, and none of its names moves: it is so again afterwards.
+  std::optional<files::FlagsAside> aside;
+  bool is_linked = link();
+  if (!is_linked && errno == EPERM) {
+    aside.emplace(source.folder.get(), source.name);
+    is_linked = link();
+  }
+  if (!is_linked) return ErrnoError(errno, fmt::format("{}: linking to {}", context, PathForPeople(first)));
+  RETURN_IF_ERROR(files::Replace(place.folder.get(), name, place.name, shared_->TemporaryName()).While(context));
+  // Where `path` was a name of this file already, the system has left both.
+  ::unlinkat(place.folder.get(), name.c_str(), 0);
+  return {};
+}
+
+Result<void> FileSink::SetMetadata(const TreePath& path, const Node& node,
+                                   const std::vector<std::pair<Bytes, Bytes>>& attributes) {
+  const std::string context = PathForPeople(path);
+  ASSIGN_OR_RETURN(const auto place, shared_->root.Find(path).While(context));
+  const files::MetadataWriter writer{
+      shared_->names, shared_->options.numeric_ids,
+      [&](std::string_view kind, const Error& error) { shared_->TellOnce(kind, path, error); }};
+  return writer.Write(place.folder.get(), place.name, node, attributes).While(context);
+}
+
+Result<void> FileSink::Remove(const TreePath& path) {
+  if (path.empty()) return Error(ErrorCode::kInvalidArgument, "the target itself is not removed");
+  const std::string context = PathForPeople(path);
+  const auto place = shared_->root.Find(path);
+  if (!place && IsMissingWay(place.error())) return {};
+  RETURN_IF_ERROR(place);
+  return files::RemoveAll(place->folder.get(), place->name, shared_->TemporaryName()).While(context);
+}
+
+void FileSink::SetFindingSink(FindingSink findings) {
+  const std::lock_guard lock(shared_->mutex);
+  shared_->findings = std::move(findings);
+}
+
+}  // namespace cairn

@@ -1,0 +1,37 @@
+// Takes away what stands in the way of a restore.
+#pragma once
+
+#include <string>
+
+#include "frontends/files/descriptor.h"
+#include "repo-format/base/result.h"
+
+namespace cairn::files {
+
+// Lets this user change, replace and remove a file or folder, and what is in it: takes the immutable and append-only
+// flags away, and gives the owner the rights to a folder. Does what it can; follows no link, blocks on nothing.
+void MakeChangeable(int folder, const std::string& name);
+
+// While it lives, a file is neither immutable nor append-only.
+class FlagsAside {
+ public:
+  FlagsAside(int folder, const std::string& name);
+  ~FlagsAside();
+  FlagsAside(const FlagsAside&) = delete;
+  FlagsAside& operator=(const FlagsAside&) = delete;
+
+ private:
+  Descriptor file_;
+  int flags_ = 0;  // to be set again; 0: none were taken away
+};
+
+// Removes a file, or a folder with all that is in it; success where nothing is there. kBusy for a folder on which
+// another file system is mounted. Few descriptors are held and nothing recurses, however deep the folders are nested:
+// what is in a folder in it is moved up, under names that begin with `spare_name`, which nobody else uses.
+Result<void> RemoveAll(int folder, const std::string& name, const std::string& spare_name);
+
+// Renames `name` to `target`, in one folder, over whatever stands there; after an Error `name` is removed. Where both
+// are names of one file the system does nothing.
+Result<void> Replace(int folder, const std::string& name, const std::string& target, const std::string& spare_name);
+
+}  // namespace cairn::files

@@ -1,0 +1,35 @@
+// The folder that a sink may not leave, and the ways in it.
+#pragma once
+
+#include <string>
+
+#include "frontends/files/descriptor.h"
+#include "repo-format/tree_path.h"
+
+namespace cairn::files {
+
+// Safe for concurrent use. No path is followed through a symbolic link, nor through "..", whatever stands there and
+// whoever changes it meanwhile: by openat2 with RESOLVE_BENEATH, or name by name where the system has no such call.
+class SinkRoot {
+ public:
+  // `target` itself may be reached through links: that is where the user points. `has_openat2` false: name by name.
+  static Result<SinkRoot> Open(const std::string& target, bool has_openat2);
+
+  // The folder that holds the last name of `path` (O_PATH), and this name; "." for the target itself. kNotFound where
+  // a folder above is missing; an Error with ELOOP or ENOTDIR where something else stands in the way; kInvalidArgument
+  // for a name that no snapshot may have.
+  struct Place {
+    Descriptor folder;
+    std::string name;
+  };
+  Result<Place> Find(const TreePath& path) const;
+
+ private:
+  Result<Descriptor> OpenFolder(std::string_view path) const;
+  Result<Descriptor> WalkTo(std::string_view path) const;
+
+  Descriptor root_;
+  bool has_openat2_ = true;
+};
+
+}  // namespace cairn::files

@@ -1,0 +1,131 @@
+#include "frontends/stream/child_process.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "repo-format/tree_path.h"
+
+namespace cairn::stream {
+namespace {
+
+constexpr int kPipeBytes = 1 << 20;  // fewer changes between the two processes
+constexpr int kPauseMs = 10;
+constexpr int kPatienceMs = 2000;  // between asking a command to end and ending it
+
+struct SpawnSettings {
+  posix_spawn_file_actions_t files;
+  posix_spawnattr_t attributes;
+
+  SpawnSettings() {
+    ::posix_spawn_file_actions_init(&files);
+    ::posix_spawnattr_init(&attributes);
+  }
+  ~SpawnSettings() {
+    ::posix_spawn_file_actions_destroy(&files);
+    ::posix_spawnattr_destroy(&attributes);
+  }
+  SpawnSettings(const SpawnSettings&) = delete;
+  SpawnSettings& operator=(const SpawnSettings&) = delete;
+
+  // No signal is blocked or ignored in the command because it is in this program.
+  int Fill(int output) {
+    sigset_t none, all;
+    ::sigemptyset(&none);
+    ::sigemptyset(&all);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGQUIT, SIGCHLD}) ::sigaddset(&all, signal);
+    int error =
+        ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    if (error == 0) error = ::posix_spawnattr_setpgroup(&attributes, 0);
+    if (error == 0) error = ::posix_spawnattr_setsigmask(&attributes, &none);
+    if (error == 0) error = ::posix_spawnattr_setsigdefault(&attributes, &all);
+    if (error == 0) error = ::posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    if (error == 0) error = ::posix_spawn_file_actions_adddup2(&files, output, STDOUT_FILENO);
+    return error;
+  }
+};
+
+}  // namespace
+
+Result<std::unique_ptr<ChildProcess>> ChildProcess::Start(const std::vector<std::string>& command,
+                                                          const Waiter& waiter) {
+  if (command.empty() || command.front().empty()) return Error(ErrorCode::kInvalidArgument, "there is no command");
+  const std::string context = "starting " + PathForPeople(AsBytes(command.front()));
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return ErrnoError(errno, context);
+  std::unique_ptr<ChildProcess> child(new ChildProcess(command, waiter));
+  child->output_ = OwnedFd(ends[0]);
+  const OwnedFd input(ends[1]);
+  static_cast<void>(::fcntl(ends[0], F_SETPIPE_SZ, kPipeBytes));
+
+  std::vector<char*> arguments;
+  for (const std::string& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
+  arguments.push_back(nullptr);
+  SpawnSettings settings;
+  int error = settings.Fill(ends[1]);
+  if (error == 0) {
+    error = ::posix_spawnp(&child->id_, arguments[0], &settings.files, &settings.attributes, arguments.data(), environ);
+  }
+  if (error != 0) {
+    child->id_ = -1;
+    return ErrnoError(error, context);
+  }
+  return child;
+}
+
+ChildProcess::~ChildProcess() {
+  if (id_ > 0 && !has_ended_) End();
+}
+
+int ChildProcess::Reap() {
+  if (has_ended_) return is_status_known_ ? 1 : -1;
+  int status = 0;
+  pid_t done;
+  do {
+    done = ::waitpid(id_, &status, WNOHANG);
+  } while (done < 0 && errno == EINTR);
+  if (done == 0) return 0;
+  has_ended_ = true;
+  is_status_known_ = done == id_;
+  status_ = status;
+  return is_status_known_ ? 1 : -1;
+}
+
+Result<void> ChildProcess::Wait() {
+  const OwnedFd process(static_cast<int>(::syscall(SYS_pidfd_open, id_, 0)));
+  while (Reap() == 0) {
+    // Without such a descriptor (before Linux 5.3) this waits for nothing, a short while at a time.
+    const auto waited = waiter_.WaitFor(process.get(), process.is_open() ? -1 : kPauseMs);
+    if (!waited) return waited.error();
+  }
+  return Judge();
+}
+
+Result<void> ChildProcess::Judge() const {
+  const std::string name = PathForPeople(AsBytes(name_));
+  if (!is_status_known_) return MakeError(ErrorCode::kIo, "the exit status of {} is not known", name);
+  if (WIFEXITED(status_) && WEXITSTATUS(status_) == 0) return {};
+  if (WIFEXITED(status_)) return MakeError(ErrorCode::kIo, "{} ended with status {}", name, WEXITSTATUS(status_));
+  const int signal = WTERMSIG(status_);
+  const char* text = ::sigdescr_np(signal);
+  return MakeError(ErrorCode::kIo, "{} was ended by signal {} ({})", name, signal, text != nullptr ? text : "unknown");
+}
+
+// The group, for a command may have started others.
+void ChildProcess::End() {
+  ::kill(-id_, SIGTERM);
+  for (int waited_ms = 0; waited_ms < kPatienceMs && Reap() == 0; waited_ms += kPauseMs) {
+    ::poll(nullptr, 0, kPauseMs);
+  }
+  ::kill(-id_, SIGKILL);
+  while (Reap() == 0) ::poll(nullptr, 0, kPauseMs);
+}
+
+}  // namespace cairn::stream

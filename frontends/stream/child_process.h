@@ -1,0 +1,44 @@
+// A command whose standard output is read.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "frontends/stream/readable.h"
+
+namespace cairn::stream {
+
+// Started without a shell, in a process group of its own, with nothing on its standard input; its standard error is
+// this program's. When it goes before the command has ended, the whole group is told to end, and after a while made to;
+// no process is left behind. One thread at a time.
+class ChildProcess {
+ public:
+  // `waiter` outlives it. kNotFound where there is no such program, kPermission where it may not be run.
+  static Result<std::unique_ptr<ChildProcess>> Start(const std::vector<std::string>& command, const Waiter& waiter);
+  ~ChildProcess();
+
+  int output() const { return output_.get(); }
+  // Waits for its end. An Error where its exit status is not 0, or a signal ended it, or stop was asked for.
+  Result<void> Wait();
+
+ private:
+  ChildProcess(const std::vector<std::string>& command, const Waiter& waiter)
+      : name_(command.front()), waiter_(waiter) {}
+  // 1: it has ended, 0: not yet, -1: somebody else took its exit status.
+  int Reap();
+  Result<void> Judge() const;
+  void End();
+
+  const std::string name_;
+  const Waiter& waiter_;
+  OwnedFd output_;
+  pid_t id_ = -1;
+  bool has_ended_ = false;
+  bool is_status_known_ = false;
+  int status_ = 0;
+};
+
+}  // namespace cairn::stream
