@@ -1,0 +1,120 @@
+"""Bad input: a clear message that names the object, its own exit code where scripts need one, and nothing lost."""
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from cairn_testing import CairnTest
+
+
+class BadInput(CairnTest):
+    def test_no_repository(self):
+        done = self.run_cairn("snapshots", code=10)
+        self.assertIn(self.repo, done.stderr.decode())
+        os.mkdir(self.repo)
+        self.run_cairn("snapshots", code=10)
+
+    def test_wrong_password(self):
+        self.init()
+        done = self.run_cairn("snapshots", password="wrong", code=12)
+        self.assertNotIn("wrong", done.stderr.decode().replace("wrong password", "").replace("wrong key", ""))
+
+    def test_init_twice_changes_nothing(self):
+        self.init()
+        self.make_source(files=2)
+        self.backup()
+        self.run_cairn("init", code=1)
+        self.restore_equals_source()
+
+    def test_usage(self):
+        self.run_cairn("backup", "--no-such-option", code=2)
+        self.run_cairn(code=2)
+
+    def test_newer_version_is_refused_and_untouched(self):
+        self.init()
+        config = os.path.join(self.repo, "config/1")
+        data = bytearray(open(config, "rb").read())
+        data[7] = 2
+        os.chmod(config, 0o600)
+        open(config, "wb").write(data)
+        done = self.run_cairn("snapshots", code=1)
+        self.assertIn("version 2", done.stderr.decode())
+        data[7] = 1
+        data[8] = 4  # an unknown feature of the object
+        open(config, "wb").write(data)
+        done = self.run_cairn("snapshots", code=1)
+        self.assertIn("upgrade", done.stderr.decode())
+
+    def test_source_that_is_not_there(self):
+        self.init()
+        done = self.run_cairn("backup", self.path("nothing"), code=1)
+        self.assertIn("nothing", done.stderr.decode())
+        self.assertEqual(self.json("snapshots")["snapshots"], [])
+
+    def test_repository_inside_source_is_left_out_and_told(self):
+        os.makedirs(self.source)
+        self.repo = os.path.join(self.source, "repo")
+        self.init()
+        self.make_source(files=2)
+        done = self.run_cairn("backup", self.source)
+        self.assertIn("repo", done.stderr.decode())
+        self.assertNotIn(b"config/1", self.run_cairn("ls", "-R", "latest").stdout)
+
+    def test_target_inside_repository_is_refused(self):
+        self.init()
+        self.make_source(files=2)
+        self.backup()
+        before = self.objects("")
+        self.run_cairn("restore", "latest", "--target", os.path.join(self.repo, "data", "x"), code=1)
+        self.assertEqual(before, self.objects(""))
+
+    @unittest.skipIf(os.geteuid() != 0, "needs another user's files")
+    def test_unreadable_file_is_named_and_the_rest_is_kept(self):
+        import subprocess
+        self.init()
+        self.make_source(files=2)
+        secret = self.write("unreadable", b"x")
+        os.chmod(secret, 0)
+        for top in (self.dir,):
+            subprocess.run(["chown", "-R", "65534:65534", top], check=True)
+        from cairn_testing import BIN
+        done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", BIN, "backup", self.source],
+                              env=self.env(), capture_output=True, timeout=60)
+        self.assertEqual(done.returncode, 3, done.stderr.decode())
+        self.assertIn("unreadable", done.stderr.decode())
+        self.assertEqual(len(self.json("snapshots")["snapshots"]), 1)
+
+    def test_full_disk(self):
+        import subprocess
+        if os.geteuid() != 0:
+            self.skipTest("needs to mount")
+        mount = self.path("small")
+        os.mkdir(mount)
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", mount], capture_output=True)
+        if done.returncode != 0:
+            self.skipTest("tmpfs cannot be mounted here")
+        self.addCleanup(subprocess.run, ["umount", mount])
+        self.repo = os.path.join(mount, "repo")
+        self.init()
+        self.write("small", b"kept")
+        self.backup()
+        self.write("large", os.urandom(12_000_000))
+        done = self.run_cairn("backup", self.source, code=1)
+        self.assertIn("No space left", done.stderr.decode())
+        os.remove(self.path("source", "large"))
+        self.assertEqual(self.json("check", "--read-data")["damages"], 0)
+        self.restore_equals_source()
+        self.run_cairn("prune")
+        self.backup()
+
+    def test_odd_snapshot_names(self):
+        self.init()
+        self.make_source(files=1)
+        self.backup()
+        self.run_cairn("ls", "abc", code=1)
+        self.run_cairn("ls", "deadbeef", code=1)
+        self.run_cairn("ls", "latest@yesterday", code=1)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,234 @@
+"""Each kind of object x missing, truncated, bit flipped, swapped with another, stale copy x check, restore, backup, prune: a clear
+error or a finding, never a crash, never silent; and check's findings name what was damaged."""
+import json
+import os
+import shutil
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from cairn_testing import CairnTest
+
+PREFIXES = {"data pack": "data", "metadata pack": "meta", "segment": "index", "snapshot": "snapshots", "config": "config",
+            "key": "keys", "note": "notes", "forgotten record": "forgotten"}
+# A signal would be a negative code: a crash. What is told is 1, 3 (done, some files lost), 10 (nothing there), 12 (no key opens).
+TOLD = {1, 3, 10, 12}
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def overwrite(path, data):
+    os.chmod(path, 0o600)
+    with open(path, "wb") as file:
+        file.write(data)
+
+
+class Damage(CairnTest):
+    @classmethod
+    def setUpClass(cls):
+        """One good repository, copied for every case."""
+        super().setUpClass()
+        maker = cls("make_good")
+        maker.setUp()
+        maker.cache = maker.path("cache")
+        maker.make_good()
+        cls.good = maker
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.good.doCleanups()
+
+    def make_good(self):
+        self.init()
+        self.run_cairn("key", "add", "--role", "writer", CAIRN_NEW_PASSWORD="w")
+        self.make_source(files=12)
+        self.backup()
+        self.write("more", os.urandom(100_000))
+        self.backup()
+        self.run_cairn("tag", "latest", "--add", "t")
+        third = self.backup()["id"]
+        self.run_cairn("tag", "latest", "--add", "u")
+        self.run_cairn("forget", third)
+        self.write("and more", os.urandom(100_000))
+        self.backup()
+
+    def fresh(self):
+        """A copy of the good repository, with a cache that knows nothing."""
+        name = self.path(f"case-{len(os.listdir(self.dir))}")
+        shutil.copytree(self.good.repo, os.path.join(name, "repo"))
+        self.repo = os.path.join(name, "repo")
+        self.cache = os.path.join(name, "cache")
+        self.source = self.good.source
+        return name
+
+    def damage(self, kind, how):
+        """Damages one object; its name in the repository, or None where this cannot be done to this kind."""
+        objects = self.objects(PREFIXES[kind])
+        victim = objects[-1] if kind in ("config", "snapshot") else objects[0]
+        data = read(victim)
+        if how == "missing":
+            os.remove(victim)
+        elif how == "truncated":
+            overwrite(victim, data[: len(data) * 2 // 3])
+        elif how == "empty":
+            overwrite(victim, b"")
+        elif how == "flipped":
+            place = len(data) * 2 // 3
+            overwrite(victim, data[:place] + bytes([data[place] ^ 1]) + data[place + 1:])
+        elif how == "swapped":
+            if len(objects) < 2:
+                return None
+            other = objects[0] if victim != objects[0] else objects[1]
+            overwrite(victim, read(other))
+        elif how == "of another kind":
+            overwrite(victim, read(self.objects("keys" if kind != "key" else "snapshots")[0]))
+        return os.path.relpath(victim, self.repo)
+
+    def commands(self):
+        yield "check", ("check", "--read-data")
+        yield "restore", ("restore", "latest", "--target", self.path(f"out-{len(os.listdir(self.dir))}"))
+        yield "backup", ("backup", self.source)
+        yield "prune", ("prune",)
+
+    def test_nothing_is_silent_and_nothing_crashes(self):
+        for kind in PREFIXES:
+            for how in ("missing", "truncated", "empty", "flipped", "swapped", "of another kind"):
+                with self.subTest(kind=kind, how=how):
+                    self.one_case(kind, how)
+
+    def one_case(self, kind, how):
+        self.fresh()
+        pristine = self.repo + ".good"
+        shutil.copytree(self.repo, pristine)
+        if self.damage(kind, how) is None:
+            return
+        damaged = self.repo + ".damaged"
+        shutil.copytree(self.repo, damaged)
+        for name, args in self.commands():
+            shutil.rmtree(self.repo)
+            shutil.copytree(damaged, self.repo)
+            shutil.rmtree(self.cache, ignore_errors=True)
+            done = self.run_cairn(*args, code=None)
+            text = (done.stdout + done.stderr).decode(errors="replace")
+            self.assertIn(done.returncode, TOLD | {0}, f"{name}: {text[-1500:]}")
+            self.assertNotIn("CHECK(", text)
+            # What no reader can miss is told by check. A missing key, note, newest snapshot or record of a snapshot that no other
+            # follows leaves nothing that names it; an older config is an older state, which a fresh client cannot tell (SPEC 3).
+            untold = how == "missing" and kind in ("key", "note", "config", "snapshot", "forgotten record")
+            if name == "check" and not untold:
+                self.assertIn(done.returncode, TOLD, f"check said nothing of {kind} {how}: {text[-800:]}")
+            if name == "prune" and done.returncode == 0 and kind not in ("key", "note", "config", "forgotten record"):
+                self.nothing_needed_was_removed(pristine, kind, how)
+
+    def nothing_needed_was_removed(self, pristine, kind, how):
+        """With the damaged object put back, everything is there."""
+        for root, _, names in os.walk(pristine):
+            for name in names:
+                path = os.path.join(self.repo, os.path.relpath(os.path.join(root, name), pristine))
+                if not os.path.exists(path) or read(path) != read(os.path.join(root, name)):
+                    os.makedirs(os.path.dirname(path), exist_ok=True)
+                    if os.path.exists(path):
+                        os.chmod(path, 0o600)
+                    shutil.copy(os.path.join(root, name), path)
+        shutil.rmtree(self.cache, ignore_errors=True)
+        report = self.json("check", code=None)
+        self.assertEqual(report.get("damages"), 0, f"prune beside a {how} {kind}")
+
+    def test_findings_equal_the_damage(self):
+        for kind in ("data pack", "metadata pack", "segment", "snapshot", "forgotten record"):
+            with self.subTest(kind=kind):
+                self.fresh()
+                victim = self.damage(kind, "flipped")
+                out = self.run_cairn("check", "--read-data", "--json", code=1).stdout.decode()
+                lines = [json.loads(line) for line in out.splitlines()]
+                told = {x["object"] for x in lines if x.get("message_type") == "finding" and x["severity"] == "damage"}
+                self.assertIn(victim, told)
+                # And nothing that is whole is called damaged: other packs, segments, keys and configs.
+                objects = {o for o in told if "/" in o and o.split("/")[0] in PREFIXES.values() and o[-1] != "/"}
+                self.assertEqual(objects, {victim}, told)
+
+    def test_flipped_data_is_named_by_file_and_the_rest_is_restored(self):
+        self.fresh()
+        packs = self.objects("data")
+        largest = max(packs, key=os.path.getsize)
+        data = bytearray(read(largest))
+        data[len(data) // 2] ^= 0xFF
+        overwrite(largest, bytes(data))
+        target = self.path("out")
+        done = self.run_cairn("restore", "latest", "--target", target, code=3)
+        self.assertIn("could not be restored", done.stderr.decode())
+        right = wrong = 0
+        for root, _, names in os.walk(self.source):
+            for name in names:
+                before = os.path.join(root, name)
+                same = read(before) == read(target + before)
+                right, wrong = right + same, wrong + (not same)
+        self.assertGreater(right, 0)
+        self.assertGreater(wrong, 0)
+        self.assertIn("/big", done.stderr.decode())
+
+    def test_repair_names_what_is_lost_and_keeps_the_rest(self):
+        self.fresh()
+        largest = max(self.objects("data"), key=os.path.getsize)
+        data = bytearray(read(largest))
+        data[len(data) // 2] ^= 0xFF
+        overwrite(largest, bytes(data))
+        self.run_cairn("repair", "packs")
+        done = self.run_cairn("repair", "snapshots", "--forget")
+        self.assertIn("lost", done.stderr.decode())
+        self.assertEqual(self.json("check", "--read-data")["damages"], 0)
+        self.run_cairn("restore", "latest", "--target", self.path("out"))
+        self.run_cairn("prune")
+        self.assertEqual(self.json("check", "--read-data")["damages"], 0)
+        self.run_cairn("backup", self.source)
+        self.restore_equals_source()
+
+    def test_repair_index_after_all_segments_are_lost(self):
+        self.fresh()
+        for segment in self.objects("index"):
+            os.remove(segment)
+        self.run_cairn("check", code=1)
+        self.run_cairn("prune", code=1)
+        self.run_cairn("repair", "index")
+        self.assertEqual(self.json("check", "--read-data")["damages"], 0)
+        self.restore_equals_source()
+
+    def test_repair_index_with_a_damaged_segment(self):
+        self.fresh()
+        self.damage("segment", "flipped")
+        done = self.run_cairn("backup", self.source, code=1)
+        self.assertIn("repair index", done.stderr.decode())
+        self.run_cairn("repair", "index")
+        self.assertEqual(self.json("check", "--read-data")["damages"], 0)
+        self.run_cairn("backup", self.source)
+        self.restore_equals_source()
+
+    def test_lost_snapshot_stops_prune_until_it_is_on_record(self):
+        self.fresh()
+        ids = [s["id"] for s in self.json("snapshots")["snapshots"]]
+        os.remove(os.path.join(self.repo, "snapshots", ids[0]))
+        shutil.rmtree(self.cache)  # a fresh client: the chain of heads alone tells
+        done = self.run_cairn("prune", code=1)
+        self.assertIn("gap", done.stderr.decode())
+        self.run_cairn("repair", "snapshots")
+        self.run_cairn("prune")
+        self.assertEqual(self.json("check")["damages"], 0)
+
+    def test_older_state_is_noticed_by_who_saw_a_newer_one(self):
+        self.fresh()
+        old = self.repo + ".old"
+        shutil.copytree(self.repo, old)
+        self.run_cairn("key", "add", "--role", "reader", CAIRN_NEW_PASSWORD="r")
+        shutil.rmtree(self.repo)
+        os.rename(old, self.repo)
+        done = self.run_cairn("snapshots")
+        self.assertIn("older", done.stderr.decode())
+        self.run_cairn("backup", self.source, code=1)
+        self.run_cairn("prune", code=1)
+
+
+if __name__ == "__main__":
+    unittest.main()

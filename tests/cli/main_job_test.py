@@ -1,0 +1,192 @@
+"""init, backup, list, check, restore, forget, prune: the main job, end to end."""
+import os
+import stat
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from cairn_testing import CairnTest
+
+
+class MainJob(CairnTest):
+    def test_same_backup_again_reads_and_adds_nothing(self):
+        self.init()
+        self.make_source()
+        first = self.backup()
+        again = self.backup()
+        self.assertGreater(first["data_blobs_new"], 0)
+        self.assertEqual(again["data_blobs_new"], 0)
+        self.assertEqual(again["bytes_read"], 0)
+        self.assertEqual(again["files_unchanged"], first["files"])
+        self.assertEqual(again["parent"], first["id"])
+
+    def test_lost_cache_costs_no_reading_for_who_can_read_trees(self):
+        self.init()
+        self.make_source(files=20)
+        first = self.backup()
+        self.run_cairn("cache", "clear")
+        again = self.backup()
+        self.assertEqual(again["bytes_read"], 0)
+        self.assertEqual(again["files_unchanged"], first["files"])
+
+    def test_restores_what_was_backed_up(self):
+        self.init()
+        self.make_source()
+        self.backup()
+        self.restore_equals_source()
+
+    def test_odd_entries_come_back(self):
+        self.init()
+        self.write("plain", b"x")
+        os.link(self.path("source", "plain"), self.path("source", "second name"))
+        os.symlink("nowhere", self.path("source", "dangling"))
+        os.mkfifo(self.path("source", "fifo"), 0o640)
+        os.makedirs(self.path("source", "empty folder"), mode=0o751)
+        name = os.fsencode(self.source) + b"/not \xff utf-8\n"
+        with open(name, "wb") as file:
+            file.write(b"odd")
+        with open(self.path("source", "sparse"), "wb") as file:
+            file.seek(3_000_000)
+            file.write(b"end")
+            file.truncate(9_000_000)
+        os.setxattr(self.path("source", "plain"), "user.note", b"v" * 300)
+        os.chmod(self.path("source", "plain"), 0o4755)
+        os.utime(self.path("source", "plain"), ns=(1, 1_234_567_890_123_456_789))
+        os.utime(self.path("source", "sparse"), ns=(1, -1_500_000_001))
+        if os.geteuid() == 0:
+            os.mknod(self.path("source", "device"), 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+            os.chown(self.path("source", "second name"), 1234, 4321)
+            os.chmod(self.path("source", "plain"), 0o4755)
+        self.backup()
+        restored = self.restore_equals_source_metadata()
+        self.assertEqual(os.getxattr(restored + "/plain", "user.note"), b"v" * 300)
+        self.assertEqual(os.stat(restored + "/plain").st_ino, os.stat(restored + "/second name").st_ino)
+        self.assertLess(os.stat(restored + "/sparse").st_blocks * 512, 4_000_000)
+
+    def restore_equals_source_metadata(self):
+        target = self.path("out")
+        self.run_cairn("restore", "latest", "--target", target, "--verify")
+        restored = target + os.path.abspath(self.source)
+        for root, folders, files in os.walk(os.fsencode(self.source)):
+            for name in folders + files:
+                before = os.path.join(root, name)
+                after = os.fsencode(restored) + before[len(os.fsencode(self.source)):]
+                a, b = os.lstat(before), os.lstat(after)
+                for field in ("st_mode", "st_uid", "st_gid", "st_mtime_ns", "st_rdev", "st_nlink"):
+                    self.assertEqual(getattr(a, field), getattr(b, field), (before, field))
+                if stat.S_ISREG(a.st_mode):
+                    self.assertEqual(a.st_size, b.st_size)
+                    self.assertEqual(open(before, "rb").read(), open(after, "rb").read())
+                if stat.S_ISLNK(a.st_mode):
+                    self.assertEqual(os.readlink(before), os.readlink(after))
+        return restored
+
+    def test_forget_and_prune_free_what_only_they_needed(self):
+        self.init()
+        self.make_source()
+        self.backup()
+        os.remove(self.path("source", "big"))
+        self.backup()
+        before = sum(os.path.getsize(p) for p in self.objects("data"))
+        self.run_cairn("forget", "--keep-last", "1")
+        self.run_cairn("prune")
+        after = sum(os.path.getsize(p) for p in self.objects("data"))
+        self.assertLess(after, before - 5_000_000)
+        self.assertEqual(self.json("check", "--read-data")["damages"], 0)
+        self.restore_equals_source()
+
+    def test_protected_snapshot_is_kept(self):
+        self.init()
+        self.make_source(files=3)
+        first = self.backup()["id"]
+        self.backup()
+        self.run_cairn("tag", first, "--protect")
+        self.run_cairn("forget", "--keep-last", "1")
+        ids = [s["id"] for s in self.json("snapshots")["snapshots"]]
+        self.assertIn(first, ids)
+        self.run_cairn("forget", first, code=1)
+
+    def test_stream_and_command(self):
+        self.init()
+        self.run_cairn("backup", "--stdin", "--stdin-filename", "db/dump.sql", stdin=b"select 1;\n" * 1000)
+        out = self.run_cairn("dump", "latest:db/dump.sql").stdout
+        self.assertEqual(out, b"select 1;\n" * 1000)
+        self.run_cairn("backup", "--from-command", "--stdin-filename", "x", "--", "sh", "-c", "echo hello")
+        self.assertEqual(self.run_cairn("dump", "latest:x").stdout, b"hello\n")
+        self.run_cairn("backup", "--from-command", "--", "sh", "-c", "echo part; exit 3", code=1)
+        self.assertEqual(len(self.json("snapshots")["snapshots"]), 2)
+
+    def test_in_place_restore_writes_only_what_differs(self):
+        self.init()
+        self.make_source(files=5)
+        self.backup()
+        target = self.path("out")
+        self.run_cairn("restore", "latest", "--target", target)
+        again = self.json("restore", "latest", "--target", target)
+        self.assertEqual(again["bytes_written"], 0)
+        with open(target + self.source + "/big", "r+b") as file:
+            file.seek(100)
+            file.write(b"changed")
+        again = self.json("restore", "latest", "--target", target)
+        self.assertGreater(again["bytes_written"], 0)
+        self.assertLess(again["bytes_written"], 6_000_000 + 1)
+        self.restore_equals_source()
+
+    def test_delete_leaves_what_was_not_backed_up(self):
+        self.init()
+        self.make_source(files=3)
+        self.backup()
+        target = self.path("out")
+        self.run_cairn("restore", "latest", "--target", target)
+        inside = target + self.source + "/stranger"
+        outside = target + os.path.dirname(self.source) + "/other"
+        for path in (inside, outside):
+            open(path, "w").close()
+        self.run_cairn("restore", "latest", "--target", target, "--delete")
+        self.assertFalse(os.path.exists(inside))
+        self.assertTrue(os.path.exists(outside))
+
+    def test_copy_between_repositories(self):
+        self.init()
+        self.make_source(files=10)
+        self.backup()
+        for name, more in (("other", ()), ("same", ("--same-keys-as", self.repo))):
+            other = self.path(name)
+            self.run_cairn("-r", other, "init", *more, CAIRN_FROM_PASSWORD="secret")
+            report = self.json("copy", "--to", other, CAIRN_TO_PASSWORD="secret")
+            self.assertEqual(report["snapshots_copied"], 1)
+            self.assertEqual(report["frames_verbatim"] > 0, bool(more))
+            again = self.json("copy", "--to", other, CAIRN_TO_PASSWORD="secret")
+            self.assertEqual(again["snapshots_copied"], 0)
+            self.assertEqual(self.json("-r", other, "check", "--read-data")["damages"], 0)
+            target = self.path("out-" + name)
+            self.run_cairn("-r", other, "restore", "latest", "--target", target)
+            done = subprocess.run(["diff", "-r", self.source, target + self.source], capture_output=True)
+            self.assertEqual(done.returncode, 0, done.stdout)
+
+    def test_rewrite_and_diff(self):
+        self.init()
+        self.make_source(files=4)
+        first = self.backup()["id"]
+        self.run_cairn("rewrite", first, "--exclude", "big")
+        ids = [s["id"] for s in self.json("snapshots")["snapshots"]]
+        second = next(i for i in ids if i != first)
+        report = self.json("diff", first, second)
+        self.assertEqual((report["removed"], report["added"], report["content"]), (1, 0, 0))
+        self.assertNotIn(b"/big", self.run_cairn("ls", "-R", second).stdout)
+
+    def test_everything_is_private(self):
+        self.init()
+        self.make_source(files=2)
+        self.backup()
+        for top in (self.repo, self.cache):
+            for root, folders, files in os.walk(top):
+                for name in folders:
+                    self.assertEqual(stat.S_IMODE(os.stat(os.path.join(root, name)).st_mode) & 0o077, 0)
+                for name in files:
+                    self.assertEqual(stat.S_IMODE(os.stat(os.path.join(root, name)).st_mode) & 0o177, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,100 @@
+"""Each cell of the role table: what a key of a role can do, and what it cannot."""
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from cairn_testing import CairnTest
+
+ROLES = ("writer", "lister", "maintainer", "reader")
+
+
+class Roles(CairnTest):
+    def setUp(self):
+        super().setUp()
+        self.init()
+        self.make_source(files=10)
+        self.backup()
+        for role in ROLES:
+            self.run_cairn("key", "add", "--role", role, "--label", role, CAIRN_NEW_PASSWORD=role)
+
+    def can(self, role, *args):
+        # Another machine of this role: a cache of its own, so that nothing is known from the owner's.
+        cache, self.cache = self.cache, self.path("cache-" + role)
+        try:
+            return self.run_cairn(*args, password=role)
+        finally:
+            self.cache = cache
+
+    def cannot(self, role, *args):
+        cache, self.cache = self.cache, self.path("cache-" + role)
+        try:
+            done = self.run_cairn(*args, password=role, code=1)
+        finally:
+            self.cache = cache
+        self.assertIn("role", done.stderr.decode(), args)
+        return done
+
+    def test_writer_backs_up_and_deduplicates_but_opens_nothing(self):
+        import json
+        out = self.can("writer", "backup", self.source, "--json").stdout.decode()
+        report = json.loads(out.strip().splitlines()[-1])
+        self.assertEqual(report["data_blobs_new"], 0)
+        self.can("writer", "backup", self.source)
+        for args in (("ls", "latest"), ("find", "*"), ("dump", "latest:" + self.source + "/big"),
+                     ("restore", "latest", "--target", self.path("x")), ("prune",), ("forget", "--keep-last", "1"),
+                     ("tag", "latest", "--add", "t"), ("key", "add", "--role", "owner")):
+            self.cannot("writer", *args)
+        self.restore_equals_source()
+
+    def test_lister_sees_names_but_no_data(self):
+        self.can("lister", "ls", "-R", "latest")
+        self.can("lister", "find", "big")
+        self.can("lister", "snapshots")
+        self.can("lister", "check")
+        for args in (("dump", "latest:" + self.source + "/big"), ("restore", "latest", "--target", self.path("x")),
+                     ("backup", self.source), ("prune",), ("forget", "latest"), ("tag", "latest", "--add", "t")):
+            self.cannot("lister", *args)
+
+    def test_maintainer_forgets_and_prunes_but_reads_no_data(self):
+        os.remove(self.path("source", "big"))
+        self.backup()
+        self.can("maintainer", "tag", "latest", "--add", "t")
+        self.can("maintainer", "ls", "latest")
+        self.can("maintainer", "check", "--read-data")
+        self.can("maintainer", "forget", "--keep-last", "1", "--prune")
+        for args in (("dump", "latest:" + self.source + "/empty"), ("restore", "latest", "--target", self.path("x")),
+                     ("backup", self.source), ("key", "add", "--role", "owner")):
+            self.cannot("maintainer", *args)
+        self.assertEqual(self.json("check", "--read-data")["damages"], 0)
+        self.restore_equals_source()
+
+    def test_reader_reads_everything_and_writes_nothing(self):
+        self.can("reader", "check", "--read-data")
+        self.can("reader", "restore", "latest", "--target", self.path("out"))
+        self.can("reader", "ls", "latest")
+        before = self.objects("")
+        for args in (("backup", self.source), ("prune",), ("forget", "latest"), ("tag", "latest", "--add", "t"),
+                     ("key", "add", "--role", "owner"), ("repair", "index")):
+            self.cannot("reader", *args)
+        self.assertEqual(before, self.objects(""))
+
+    def test_removed_key_opens_nothing(self):
+        keys = self.json("key", "list")["keys"]
+        reader = next(k["id"] for k in keys if k["label"] == "reader")
+        self.run_cairn("key", "remove", reader)
+        done = self.run_cairn("ls", "latest", password="reader", code=1)
+        self.assertIn("removed", done.stderr.decode())
+
+    def test_changed_password(self):
+        self.run_cairn("key", "passwd", CAIRN_NEW_PASSWORD="another")
+        self.run_cairn("snapshots", code=12)
+        self.run_cairn("snapshots", password="another")
+
+    def test_last_owner_stays(self):
+        owner = next(k["id"] for k in self.json("key", "list")["keys"] if k["role"] == "owner")
+        self.run_cairn("key", "remove", owner, code=1)
+
+
+if __name__ == "__main__":
+    unittest.main()

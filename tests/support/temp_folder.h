@@ -1,0 +1,24 @@
+// A folder that goes with the test.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace cairn {
+
+class TempFolder {
+ public:
+  TempFolder();
+  ~TempFolder();
+  TempFolder(const TempFolder&) = delete;
+  TempFolder& operator=(const TempFolder&) = delete;
+
+  const std::string& path() const { return path_; }
+  // The path of something in it.
+  std::string operator/(std::string_view name) const;
+
+ private:
+  std::string path_;
+};
+
+}  // namespace cairn

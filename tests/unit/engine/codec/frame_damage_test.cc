@@ -1,0 +1,183 @@
+// Every way that we know for a frame to be wrong. SPEC section 8.3.
+#include "engine/codec/compressor.h"
+#include "engine/codec/frame_codec.h"
+#include "repo-format/limits.h"
+#include "tests/unit/engine/codec/allocation_watch.h"
+#include "tests/unit/engine/codec/frame_fixture.h"
+
+namespace cairn {
+namespace {
+
+using codec_test::ForgetAllocations;
+using codec_test::FrameTest;
+using codec_test::LargestAllocation;
+using codec_test::Text;
+using crypto_test::RandomBytes;
+
+class FrameDamage : public FrameTest {
+ protected:
+  const Bytes plain_ = Text(3'000);
+  const SealedFrame frame_ = Sealed(plain_);
+};
+
+TEST_F(FrameDamage, EveryFlippedBitIsSeenByTheCheckWithoutAKey) {
+  for (size_t bit = 0; bit < frame_.sealed.size() * 8; ++bit) {
+    SealedFrame wrong = frame_;
+    wrong.sealed[bit / 8] ^= static_cast<uint8_t>(1 << bit % 8);
+    EXPECT_NE(CheckOfFrame(wrong.sealed), frame_.entry.check);
+    EXPECT_CODE(kCorrupt, Open(wrong)) << "bit " << bit;
+  }
+}
+
+TEST_F(FrameDamage, EveryFlippedBitIsSeenByTheSealToo) {
+  for (size_t bit = 0; bit < frame_.sealed.size() * 8; ++bit) {
+    SealedFrame wrong = frame_;
+    wrong.sealed[bit / 8] ^= static_cast<uint8_t>(1 << bit % 8);
+    Recheck(wrong);
+    EXPECT_CODE(kCorrupt, Open(wrong)) << "bit " << bit;
+  }
+}
+
+TEST_F(FrameDamage, EveryTruncation) {
+  for (size_t size = 0; size < frame_.sealed.size(); ++size) {
+    SealedFrame wrong = frame_;
+    wrong.sealed.resize(size);
+    EXPECT_CODE(kCorrupt, Open(wrong)) << size;
+    Recheck(wrong);
+    EXPECT_CODE(kCorrupt, Open(wrong)) << size;
+  }
+}
+
+TEST_F(FrameDamage, WrongCheck) {
+  SealedFrame wrong = frame_;
+  wrong.entry.check[15] ^= 1;
+  const auto opened = Open(wrong);
+  EXPECT_CODE(kCorrupt, opened);
+  EXPECT_TRUE(opened.error().message().starts_with("frame 7: ")) << opened.error().message();
+}
+
+TEST_F(FrameDamage, WrongId) {
+  SealedFrame wrong = frame_;
+  wrong.entry.blobs[1].id.mutable_bytes()[31] ^= 1;
+  const auto opened = Open(wrong);
+  EXPECT_CODE(kCorrupt, opened);
+  EXPECT_NE(opened.error().message().find(frame_.entry.blobs[1].id.ToHex()), std::string::npos);
+}
+
+TEST_F(FrameDamage, SwappedIds) {
+  SealedFrame wrong = frame_;
+  std::swap(wrong.entry.blobs[0].id, wrong.entry.blobs[1].id);
+  EXPECT_CODE(kCorrupt, Open(wrong));
+}
+
+TEST_F(FrameDamage, LengthsOfBlobsThatAreMovedOrDoNotSumUp) {
+  SealedFrame moved = frame_;
+  ++moved.entry.blobs[0].length;
+  --moved.entry.blobs[1].length;
+  EXPECT_CODE(kCorrupt, Open(moved));
+  SealedFrame more = frame_;
+  ++more.entry.blobs[2].length;
+  EXPECT_CODE(kCorrupt, Open(more));
+  SealedFrame fewer = frame_;
+  fewer.entry.blobs.pop_back();
+  EXPECT_CODE(kCorrupt, Open(fewer));
+  SealedFrame huge = frame_;
+  for (BlobEntry& blob : huge.entry.blobs) blob.length = UINT32_MAX;
+  EXPECT_CODE(kCorrupt, Open(huge));
+}
+
+// Who does not hold the id key cannot see that ids are wrong; what he opens is authentic all the same.
+TEST_F(FrameDamage, WrongIdIsNotSeenWithoutTheIdKey) {
+  const BlobHasher lister(repository_.As("lister"));
+  SealedFrame wrong = frame_;
+  wrong.entry.blobs[1].id = BlobId();
+  EXPECT_TRUE(OpenFrame(ContextOf(BlobKind::kData), wrong.entry, wrong.sealed, keys_.content, lister, "frame"));
+}
+
+TEST_F(FrameDamage, PlainLengthThatTheSealDoesNotVouchFor) {
+  for (const uint32_t length :
+       {0u, 1u, 2'999u, 3'001u, limits::kFramePlainBytesMax, limits::kFramePlainBytesMax + 1, UINT32_MAX}) {
+    SealedFrame wrong = frame_;
+    wrong.entry.plain_length = length;
+    ForgetAllocations();
+    EXPECT_CODE(kCorrupt, Open(wrong)) << length;
+    EXPECT_LT(LargestAllocation(), 10'000u) << length;
+  }
+}
+
+TEST_F(FrameDamage, CodecThatTheSealDoesNotVouchFor) {
+  for (const Codec codec : {Codec::kStored, Codec::kZstd, Codec::kPadding}) {
+    if (codec == frame_.entry.codec) continue;
+    SealedFrame wrong = frame_;
+    wrong.entry.codec = codec;
+    EXPECT_CODE(kCorrupt, Open(wrong));
+  }
+}
+
+// A writer that holds the session's key, and lies.
+class FrameLies : public FrameTest {
+ protected:
+  const Bytes plain_ = Text(3'000);
+  const std::vector<BlobEntry> blobs_ = BlobsOf(BlobKind::kData, plain_, 1'000);
+  Bytes Compressed(ByteSpan plain) const {
+    Bytes compressed;
+    CHECK(TryCompress(plain, 3, &compressed));
+    return compressed;
+  }
+};
+
+TEST_F(FrameLies, TheseFramesAreRightBeforeTheyLie) {
+  EXPECT_TRUE(Open(SealByHand(plain_, Codec::kStored, 3'000, blobs_)));
+  EXPECT_TRUE(Open(SealByHand(Compressed(plain_), Codec::kZstd, 3'000, blobs_)));
+}
+
+TEST_F(FrameLies, StoredBytesThatAreCalledCompressed) {
+  EXPECT_CODE(kCorrupt, Open(SealByHand(plain_, Codec::kZstd, 3'000, blobs_)));
+}
+
+TEST_F(FrameLies, CompressedBytesThatAreCalledStored) {
+  EXPECT_CODE(kCorrupt, Open(SealByHand(Compressed(plain_), Codec::kStored, 3'000, blobs_)));
+}
+
+TEST_F(FrameLies, StoredBytesOfAnotherLength) {
+  for (const uint32_t length : {2'999u, 3'001u, limits::kFramePlainBytesMax}) {
+    const SealedFrame frame = SealByHand(plain_, Codec::kStored, length, blobs_);
+    ForgetAllocations();
+    EXPECT_CODE(kCorrupt, Open(frame)) << length;
+    EXPECT_LT(LargestAllocation(), 10'000u) << length;
+  }
+}
+
+TEST_F(FrameLies, CompressedBytesOfAnotherLength) {
+  for (const uint32_t length : {2'999u, 3'001u, limits::kFramePlainBytesMax}) {
+    const SealedFrame frame = SealByHand(Compressed(plain_), Codec::kZstd, length, blobs_);
+    ForgetAllocations();
+    EXPECT_CODE(kCorrupt, Open(frame)) << length;
+    EXPECT_LT(LargestAllocation(), 10'000u) << length;
+  }
+}
+
+TEST_F(FrameLies, MoreThanAFrameMayHold) {
+  const size_t size = limits::kFramePlainBytesMax + 1;
+  const Bytes zeros(size, 0);
+  const SealedFrame bomb = SealByHand(Compressed(zeros), Codec::kZstd, static_cast<uint32_t>(size),
+                                      BlobsOf(BlobKind::kData, zeros, 8 << 20));
+  ForgetAllocations();
+  EXPECT_CODE(kCorrupt, Open(bomb));
+  EXPECT_LT(LargestAllocation(), 10'000u);
+}
+
+TEST_F(FrameLies, ABombUnderASmallLengthIsNotOpened) {
+  const Bytes zeros(limits::kFramePlainBytesMax, 0);
+  const SealedFrame bomb = SealByHand(Compressed(zeros), Codec::kZstd, 3'000, blobs_);
+  ForgetAllocations();
+  EXPECT_CODE(kCorrupt, Open(bomb));
+  EXPECT_LT(LargestAllocation(), 10'000u);
+}
+
+TEST_F(FrameLies, OtherBytesUnderTheIds) {
+  EXPECT_CODE(kCorrupt, Open(SealByHand(RandomBytes(3'000, 22), Codec::kStored, 3'000, blobs_)));
+}
+
+}  // namespace
+}  // namespace cairn

@@ -1,0 +1,238 @@
+// The index is the union of the packs of all segments of one listing, less what they remove; the copy is only a hint.
+#include <random>
+
+#include "tests/unit/engine/index/index_fixture.h"
+
+namespace cairn::index_test {
+namespace {
+
+using Numbers = std::vector<uint64_t>;
+
+// One entry of what ForEachBlob gives, to compare two indexes as a whole.
+using Everything = std::map<BlobId, std::set<std::tuple<PackName, uint32_t, uint32_t, uint32_t>>>;
+
+Everything AllOf(Index& index) {
+  std::map<uint32_t, PackName> names;
+  for (const IndexedPack& pack : index.Packs()) names[pack.number] = pack.name;
+  Everything all;
+  EXPECT_TRUE(index.ForEachBlob([&](const BlobId& id, BlobKind, std::span<const BlobPlace> places) {
+    for (const BlobPlace& place : places) {
+      all[id].emplace(names.at(place.pack), place.frame, place.blob, place.length);
+    }
+    return Result<void>();
+  }));
+  return all;
+}
+
+// The definition, word for word.
+Everything Expected(const Segments& segments, const std::vector<SegmentId>& listing) {
+  std::set<PackName> removed;
+  for (const SegmentId& id : listing) {
+    for (const PackName& name : segments.all.at(id).removed) removed.insert(name);
+  }
+  Everything all;
+  for (const SegmentId& id : listing) {
+    for (const SegmentPack& pack : segments.all.at(id).packs) {
+      if (removed.contains(pack.name)) continue;
+      for (uint32_t f = 0; f < pack.frames.size(); ++f) {
+        for (uint32_t b = 0; b < pack.frames[f].blobs.size(); ++b) {
+          const BlobEntry& blob = pack.frames[f].blobs[b];
+          all[blob.id].emplace(pack.name, f, b, blob.length);
+        }
+      }
+    }
+  }
+  return all;
+}
+
+TEST_F(IndexTest, RemovedCountsInAnyOrderOfSegments) {
+  segments_.Put(1, SegmentOf({PackOf(1, {{{10}}}), PackOf(2, {{{11}}})}));
+  segments_.Put(2, SegmentOf({}, {Pack(1)}));
+  for (const std::vector<uint64_t>& steps : {std::vector<uint64_t>{1, 2}, {2, 1}}) {
+    std::filesystem::remove_all(folder_ + "/index");
+    const auto index = Open();
+    ASSERT_TRUE(SyncTo(*index, {Segment(steps[0])}));
+    Sync(*index);
+    EXPECT_EQ(PackNumbers(*index), Numbers{2});
+    EXPECT_EQ(PacksOf(*index, 10), Numbers{});
+    EXPECT_EQ(index->Removed(), (std::vector<std::pair<PackName, SegmentId>>{{Pack(1), Segment(2)}}));
+  }
+}
+
+TEST_F(IndexTest, MergedSegmentBesideWhatItReplaces) {
+  segments_.Put(1, SegmentOf({PackOf(1, {{{10}}})}, {Pack(8)}, {}, 1));
+  segments_.Put(2, SegmentOf({PackOf(2, {{{11}}})}, {}, {}, 2));
+  const auto index = Open();
+  Sync(*index);
+  IndexSegment merged = SegmentOf({PackOf(1, {{{10}}}), PackOf(2, {{{11}}}, BlobKind::kData, 1)}, {Pack(8)});
+  merged.level = 1;
+  merged.covers = {Segment(1), Segment(2)};
+  merged.sessions.push_back({.session = Session(2), .epoch = 1, .content = EnvelopeOf(4)});
+  segments_.Put(3, merged);
+  segments_.Put(4, merged);  // merged twice
+  Sync(*index);
+  EXPECT_EQ(PackNumbers(*index), (Numbers{1, 2}));
+  EXPECT_EQ(PacksOf(*index, 11), Numbers{2});
+  EXPECT_EQ(index->blob_count(), 2u);
+  EXPECT_EQ(index->Removed().size(), 3u);
+  segments_.all.erase(Segment(1));
+  segments_.all.erase(Segment(2));
+  segments_.all.erase(Segment(3));
+  Sync(*index);
+  EXPECT_EQ(PackNumbers(*index), (Numbers{1, 2}));
+  EXPECT_EQ(index->Find(Blob(11))->front().session.session, Session(2));
+}
+
+TEST_F(IndexTest, SegmentThatWentMeansListAgain) {
+  segments_.Put(1, SegmentOf({PackOf(1, {{{10}}})}));
+  const auto index = Open();
+  Sync(*index);
+  segments_.Put(3, SegmentOf({PackOf(3, {{{30}}})}));
+  auto listing = segments_.Listing();
+  listing.push_back(Segment(2));
+  const auto result = SyncTo(*index, listing);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code(), ErrorCode::kBusy);
+  EXPECT_TRUE(HasForWriter(*index, 10));  // what counted counts on
+  Sync(*index);
+  EXPECT_EQ(PackNumbers(*index), (Numbers{1, 3}));
+}
+
+TEST_F(IndexTest, OtherErrorsOfLoadAreGivenOn) {
+  const auto index = Open();
+  JobContext context{*executor_, SystemClock(), SystemRandom(), progress_, NullLog(), {}, Limits()};
+  const auto result = index->Sync(
+      {Segment(1)},
+      [](const SegmentId&) -> Result<IndexSegment> { return MakeError(ErrorCode::kForged, "signed by nobody"); },
+      context);
+  EXPECT_EQ(result.error().code(), ErrorCode::kForged);
+}
+
+TEST_F(IndexTest, SegmentWhoseSessionLacksTheEnvelopeIsCorrupt) {
+  IndexSegment segment = SegmentOf({PackOf(1, {{{10}}}, BlobKind::kMetadata)});
+  segment.sessions[0].metadata.reset();
+  segments_.Put(1, segment);
+  const auto index = Open();
+  EXPECT_EQ(SyncTo(*index, {Segment(1)}).error().code(), ErrorCode::kCorrupt);
+}
+
+TEST_F(IndexTest, StopInTheMiddleIsInterrupted) {
+  for (uint64_t n = 0; n < 20; ++n) segments_.Put(n, SegmentOf({PackOf(n, {{{n}}})}));
+  const auto index = Open();
+  stop_.request_stop();
+  EXPECT_EQ(SyncTo(*index, segments_.Listing()).error().code(), ErrorCode::kInterrupted);
+  stop_ = std::stop_source();
+  Sync(*index);
+  EXPECT_EQ(index->Packs().size(), 20u);
+}
+
+TEST_F(IndexTest, RestartKeepsTheCopy) {
+  for (uint64_t n = 0; n < 5; ++n) segments_.Put(n, SegmentOf({PackOf(n, {{{n}}})}, {Pack(100 + n)}));
+  Sync(*Open());
+  EXPECT_EQ(segments_.loads, 5);
+  segments_.Put(5, SegmentOf({PackOf(5, {{{5}}})}, {}, {{Pack(2), 0}}));
+  {
+    const auto index = Open();
+    Sync(*index);
+    EXPECT_EQ(segments_.loads, 6);
+    EXPECT_EQ(PackNumbers(*index), (Numbers{0, 1, 2, 3, 4, 5}));
+  }
+  const auto index = Open();
+  Sync(*index);
+  Sync(*index);
+  EXPECT_EQ(segments_.loads, 6);
+  EXPECT_FALSE(HasForWriter(*index, 2));  // retired, from the copy
+  EXPECT_EQ(PacksOf(*index, 2), Numbers{2});
+  EXPECT_EQ(index->Removed().size(), 5u);
+}
+
+TEST_F(IndexTest, SegmentThatIsNoLongerListedDoesNotCount) {
+  segments_.Put(1, SegmentOf({PackOf(1, {{{10}}}), PackOf(2, {{{11}}})}));
+  segments_.Put(2, SegmentOf({PackOf(2, {{{11}}}), PackOf(3, {{{12}}})}));
+  const auto index = Open();
+  Sync(*index);
+  ASSERT_TRUE(SyncTo(*index, {Segment(2)}));
+  EXPECT_EQ(PackNumbers(*index), (Numbers{2, 3}));
+  EXPECT_FALSE(HasForWriter(*index, 10));
+  ASSERT_TRUE(SyncTo(*index, {}));
+  EXPECT_EQ(PackNumbers(*index), Numbers{});
+  EXPECT_EQ(AllOf(*index), Everything{});
+}
+
+TEST_F(IndexTest, PackCountsAgainWhenItsRemovalIsNotListed) {
+  segments_.Put(1, SegmentOf({PackOf(1, {{{10}}}), PackOf(2, {{{11}}})}));
+  segments_.Put(2, SegmentOf({}, {Pack(1)}));
+  const auto index = Open();
+  Sync(*index);
+  EXPECT_EQ(PackNumbers(*index), Numbers{2});
+  ASSERT_TRUE(SyncTo(*index, {Segment(1)}));  // its rows went, so the segment is read again
+  EXPECT_EQ(PackNumbers(*index), (Numbers{1, 2}));
+  EXPECT_EQ(PacksOf(*index, 10), Numbers{1});
+}
+
+TEST_F(IndexTest, NumbersOfPacksAreNotUsedAgain) {
+  segments_.Put(1, SegmentOf({PackOf(1, {{{10}}})}));
+  const auto index = Open();
+  Sync(*index);
+  const uint32_t number = index->FindPack(Pack(1))->number;
+  ASSERT_TRUE(SyncTo(*index, {}));
+  EXPECT_FALSE(index->Frames(number));
+  segments_.all.clear();
+  segments_.Put(2, SegmentOf({PackOf(2, {{{20}}})}));
+  Sync(*index);
+  EXPECT_NE(index->FindPack(Pack(2))->number, number);
+}
+
+// Random segments, random listings, restarts, adds: always what the definition says.
+TEST_F(IndexTest, RandomListingsGiveWhatTheDefinitionSays) {
+  const uint64_t seed = std::random_device()();
+  SCOPED_TRACE(fmt::format("seed {}", seed));
+  std::mt19937_64 random(seed);
+  const auto below = [&](uint64_t bound) { return random() % bound; };
+  std::map<uint64_t, SegmentPack> packs;
+  for (uint64_t n = 0; n < 24; ++n) {
+    std::vector<Blobs> frames(1 + below(3));
+    std::set<uint64_t> used;
+    for (Blobs& frame : frames) {
+      while (frame.numbers.empty() || below(3) != 0) {
+        const uint64_t blob = below(60);
+        if (used.insert(blob).second) frame.numbers.push_back(blob);
+      }
+    }
+    packs[n] = PackOf(n, frames);
+  }
+  for (uint64_t n = 0; n < 16; ++n) {
+    std::vector<SegmentPack> named;
+    std::set<PackName> removed;
+    for (const auto& [number, pack] : packs) {
+      if (below(6) == 0) named.push_back(pack);
+      if (below(40) == 0) removed.insert(pack.name);
+    }
+    segments_.Put(n, SegmentOf(named, {removed.begin(), removed.end()}));
+  }
+  auto index = Open(kMiB);
+  for (int step = 0; step < 60; ++step) {
+    SCOPED_TRACE(fmt::format("step {}", step));
+    std::vector<SegmentId> listing;
+    const uint64_t density = 1 + below(4);
+    for (const SegmentId& id : segments_.Listing()) {
+      if (below(density) == 0) listing.push_back(id);
+    }
+    std::shuffle(listing.begin(), listing.end(), random);
+    ASSERT_TRUE(SyncTo(*index, listing));
+    const Everything expected = Expected(segments_, listing);
+    ASSERT_EQ(AllOf(*index), expected);
+    for (uint64_t blob = 0; blob < 60; ++blob) {
+      const auto places = expected.find(Blob(blob));
+      ASSERT_EQ(PacksOf(*index, blob).size(), places == expected.end() ? 0 : places->second.size());
+      ASSERT_EQ(HasForWriter(*index, blob), places != expected.end());
+    }
+    if (below(8) == 0) {
+      index = nullptr;
+      index = Open(kMiB);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace cairn::index_test

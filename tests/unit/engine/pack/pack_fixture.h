@@ -1,0 +1,131 @@
+// A repository's owner, frames that look like sealed ones, and a store in memory that counts requests.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "engine/crypto/config_maker.h"
+#include "engine/pack/pack_assembler.h"
+#include "engine/pack/pack_reader.h"
+#include "engine/pack/pack_writer.h"
+#include "repo-format/limits.h"
+
+namespace cairn::pack_test {
+
+// Repeats from run to run.
+class SeededRandom final : public Random {
+ public:
+  explicit SeededRandom(uint64_t seed) : state_(seed) {}
+  void Fill(MutableByteSpan target) const override {
+    const std::lock_guard lock(mutex_);
+    for (uint8_t& byte : target) {
+      state_ = state_ * 6'364'136'223'846'793'005 + 1'442'695'040'888'963'407;
+      byte = static_cast<uint8_t>(state_ >> 56);
+    }
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  mutable uint64_t state_;
+};
+
+inline Keyring NewKeyring() {
+  auto made = MakeRepository({}, SystemRandom(), SystemClock());
+  CHECK(made.has_value());
+  auto opened = Keyring::Open(std::move(made->owner), 1, made->config_object);
+  CHECK(opened.has_value());
+  return *std::move(opened);
+}
+
+class MemoryPacks final : public ObjectStore {
+ public:
+  Result<void> Put(const ObjectName& name, ByteSpan bytes) override {
+    objects_[name] = ToBytes(bytes);
+    return {};
+  }
+  Result<bool> PutIfAbsent(const ObjectName& name, ByteSpan bytes) override {
+    return objects_.try_emplace(name, ToBytes(bytes)).second;
+  }
+  Result<Bytes> Get(const ObjectName& name, uint64_t) override { return GetRange(name, 0, objects_[name].size()); }
+  Result<Bytes> GetRange(const ObjectName& name, uint64_t offset, uint64_t size) override {
+    ++requests_;
+    const auto found = objects_.find(name);
+    if (found == objects_.end()) return MakeError(ErrorCode::kNotFound, "no {}", name.text());
+    const Bytes& object = found->second;
+    if (offset > object.size() || size > object.size() - offset) return Corrupt("{} ends before", name.text());
+    return ToBytes(ByteSpan(object).subspan(offset, size));
+  }
+  Result<void> List(std::string_view, const Each&, const Stranger&) override { return {}; }
+  Result<void> Remove(const ObjectName& name) override {
+    objects_.erase(name);
+    return {};
+  }
+  Result<ObjectInfo> Stat(const ObjectName& name) override { return ObjectInfo{.name = name}; }
+  std::string description() const override { return "memory"; }
+
+  int requests_ = 0;
+
+ private:
+  std::map<ObjectName, Bytes> objects_;
+};
+
+class PackTest : public testing::Test {
+ protected:
+  struct Frame {
+    FrameEntry entry;
+    Bytes sealed;
+  };
+  // A frame with blobs of these numbers, `size` bytes when sealed.
+  Frame MakeFrame(const std::vector<uint32_t>& blobs, size_t size = 100) {
+    Frame frame{.sealed = Bytes(size)};
+    random_.Fill(frame.sealed);
+    for (const uint32_t n : blobs) {
+      frame.entry.blobs.push_back({.id = IdOf(n), .length = 10 + n % 100});
+      frame.entry.plain_length += 10 + n % 100;
+    }
+    frame.entry.sealed_length = static_cast<uint32_t>(size);
+    frame.entry.check = CheckOfFrame(frame.sealed);
+    return frame;
+  }
+  static BlobId IdOf(uint32_t n) {
+    BlobId id;
+    for (size_t i = 0; i < 4; ++i) id.mutable_bytes()[i] = static_cast<uint8_t>(n >> (8 * i));
+    return id;
+  }
+  static PackSession SessionOf(uint8_t n) {
+    PackSession session{.epoch = 1, .envelope = {.sealed = Bytes(80)}};
+    session.session.mutable_bytes()[0] = n;
+    std::fill(session.envelope.sealed.begin(), session.envelope.sealed.end(), n);
+    return session;
+  }
+  void AddTo(PackWriter& writer, const Frame& frame, uint8_t session = 1) {
+    writer.AddFrame(SessionOf(session), frame.entry, frame.sealed);
+  }
+  PackWriter NewWriter(BlobKind kind = BlobKind::kData) { return PackWriter(kind, sealer_, random_); }
+  FinishedPack Finish(PackWriter& writer, bool pad = false) {
+    auto finished = writer.Finish(pad);
+    CHECK(finished.has_value());
+    return *std::move(finished);
+  }
+  // A pack of two frames and three blobs.
+  FinishedPack SmallPack(BlobKind kind = BlobKind::kData, bool pad = false) {
+    PackWriter writer = NewWriter(kind);
+    AddTo(writer, MakeFrame({1, 2}, 200));
+    AddTo(writer, MakeFrame({3}, 300));
+    return Finish(writer, pad);
+  }
+  void Put(const FinishedPack& pack) { ASSERT_TRUE(store_.Put(PackObjectName(pack.kind, pack.name), pack.object)); }
+  Result<OpenedDirectory> Read(const FinishedPack& pack) {
+    return ReadDirectory(store_, sealer_, pack.kind, pack.name, pack.object.size());
+  }
+  // The name that these bytes would have: what an attacker gives what he changed.
+  static PackName NameOf(ByteSpan object) { return {.digest = Sha256(object)}; }
+
+  SeededRandom random_{1};
+  Keyring keyring_ = NewKeyring();
+  ObjectSealer sealer_{keyring_, SystemRandom()};
+  MemoryPacks store_;
+};
+
+}  // namespace cairn::pack_test
