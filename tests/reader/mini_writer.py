@@ -51,6 +51,13 @@ def u64(n):
     return struct.pack("<Q", n)
 
 
+def chunker(kind, least, average, most):
+    return u8(1) + u8(kind) + u32(least) + u32(average) + u32(most)
+
+
+GEAR = chunker(2, 1 << 18, 1 << 20, 1 << 23)
+
+
 def H(data):
     return hashlib.sha256(data).digest()
 
@@ -93,6 +100,16 @@ def hpke_seal(public, plain, info):
     return struct.pack("<HH", 0x20, len(sealed)) + sealed
 
 
+def renumber(entry, number):
+    """An entry of a frame of session 0 for a segment where the session has another number."""
+    place = 0
+    for _ in range(2):
+        while entry[place] & 128:
+            place += 1
+        place += 1
+    return entry[:place] + v(number) + entry[place + 1:]
+
+
 def zstd_raw(data):
     """A zstd frame of raw blocks."""
     out = b"\x28\xb5\x2f\xfd" + b"\xe0" + u64(len(data))
@@ -108,6 +125,7 @@ class Slot:
         self.sign = Ed25519PrivateKey.generate()
         self.dh = X25519PrivateKey.generate()
         self.rights = rights
+        self.hosts = b"*"
         self.state, self.last = 1, 0
 
 
@@ -166,7 +184,8 @@ class Repository:
         sealed = ChaCha20Poly1305(hkdf(kek, b"", b"cairn key 1" + header)).encrypt(bytes(12), plain, header + start)
         return self.put("keys/" + key_id.hex(), header + start + sealed)
 
-    def put_config(self, public_extra=b"", sealed_extra=b"", incompat=0, previous=None, envelope=None):
+    def put_config(self, public_extra=b"", sealed_extra=b"", incompat=0, previous=None, envelope=None, pack_size=1 << 24,
+                   chunker=GEAR):
         n = len(self.configs) + 1
         previous = previous or (H(self.configs[-1]) if self.configs else bytes(32))
         slots = sorted(self.slots, key=lambda slot: slot.id)
@@ -178,8 +197,8 @@ class Repository:
                                   (9, u32(1) + self.index_key + self.psk + u8(3) + secret_of(self.pair[DATA]) + secret_of(self.pair[META])))
                 public.append((9, slot.id + (envelope or hpke_seal(raw(slot.dh), secrets, b"cairn slot 1" + self.family + slot.id))))
         public = records(*public) + public_extra
-        sealed = records((1, u8(self.suite)), (2, u32(1 << 24)), (3, u8(1) + u8(2) + u32(1 << 18) + u32(1 << 20) + u32(1 << 23)),
-                         *[(5, slot.id + raw(slot.sign) + raw(slot.dh) + u32(slot.rights) + b"\0\0" + string(b"*") + string(b"label")
+        sealed = records((1, u8(self.suite)), (2, u32(pack_size)), (3, chunker),
+                         *[(5, slot.id + raw(slot.sign) + raw(slot.dh) + u32(slot.rights) + b"\0\0" + string(slot.hosts) + string(b"label")
                             + u8(slot.state) + u64(slot.last) + time(1700000000)) for slot in slots]) + sealed_extra
         length = 8 + len(public) + len(sealed) + 16 + 64
         header = self.header(1, u64(n) + bytes(8), length)
@@ -228,10 +247,13 @@ class Repository:
         self.last_pack = name
         return pack + u8(kind) + v(len(data)) + entries
 
-    def put_segment(self, session, packs, removed=(), retired=(), covers=(), extra=b"", slot=None):
+    def put_segment(self, session, packs, removed=(), retired=(), covers=(), extra=b"", slot=None, before=(), kinds=(DATA, META)):
+        """`before` are sessions with smaller numbers."""
         name = os.urandom(16)
-        content = u8(0) + v(len(covers)) + b"".join(covers) + v(1) + session.head() + v(2) \
-            + b"".join(u8(kind) + session.envelope[kind] for kind in (DATA, META)) + v(len(packs)) + b"".join(packs) \
+        sessions = list(before) + [session]
+        content = u8(0) + v(len(covers)) + b"".join(covers) + v(len(sessions)) \
+            + b"".join(s.head() + v(len(kinds)) + b"".join(u8(kind) + s.envelope[kind] for kind in kinds) for s in sessions) \
+            + v(len(packs)) + b"".join(packs) \
             + v(len(removed)) + b"".join(removed) + v(len(retired)) + b"".join(retired) + string(b"") + extra
         self.put("index/" + name.hex(), self.seal(5, name, content, slot))
         return name
@@ -334,9 +356,8 @@ class Repository:
                 return last
             level = above
 
-    def item(self, root, extra=()):
-        return records(*sorted([(1, b"home"), (2, b"/home"), (3, u8(1)), (4, u8(1) + u8(2) + u32(1 << 18) + u32(1 << 20) + u32(1 << 23)),
-                                (5, root), (7, u8(1))] + list(extra)))
+    def item(self, root, extra=(), chunker=GEAR, name=b"home"):
+        return records(*sorted([(1, name), (2, b"/home"), (3, u8(1)), (4, chunker), (5, root), (7, u8(1))] + list(extra)))
 
     def put_blobs(self, session, codec=1, padding=100):
         """Puts all blobs in a data pack and a metadata pack; gives their entries for a segment."""

@@ -1,6 +1,7 @@
 """Tries the second reader on repositories of mini_writer."""
 
 import io
+import json
 import os
 import shutil
 import stat
@@ -14,6 +15,16 @@ READER = os.path.join(HERE, "..", "..", "tools", "reader")
 sys.dont_write_bytecode = True
 sys.path[:0] = [HERE, READER]
 
+try:
+    import argon2  # noqa: F401
+    import cryptography  # noqa: F401
+    import zstandard
+except ImportError as problem:
+    if os.path.realpath(sys.executable) == os.path.realpath("/usr/bin/python3"):
+        sys.exit(f"{problem}: the reader needs python3-argon2, python3-cryptography, python3-zstandard")
+    os.execv("/usr/bin/python3", ["/usr/bin/python3", os.path.abspath(__file__)] + sys.argv[1:])
+
+import chunking  # noqa: E402
 import errors  # noqa: E402
 import hpke  # noqa: E402
 import mini_writer as mini  # noqa: E402
@@ -24,6 +35,7 @@ import verify  # noqa: E402
 import wire  # noqa: E402
 import zstd  # noqa: E402
 from index import Index  # noqa: E402
+import keys  # noqa: E402
 from keys import Keyring  # noqa: E402
 from store import Folder  # noqa: E402
 
@@ -88,17 +100,41 @@ class Zstd(unittest.TestCase):
         data = bytes(range(256)) * 1000
         frame = mini.zstd_raw(data)
         self.assertEqual(zstd.decompress(frame, len(data), ""), data)
-        packed = subprocess.run(["zstd", "-c", "-q", "--no-check"], input=data, capture_output=True, check=True).stdout
+        stream = zstandard.ZstdCompressor(write_content_size=False).compressobj()
+        packed = stream.compress(data) + stream.flush()
         for wrong, size in ((frame, len(data) - 1), (frame + b"\0", len(data)), (frame + frame, len(data)), (frame[:-1], len(data)),
                             (b"", 0), (packed, len(data))):
             with self.assertRaises(errors.Corrupt):
                 zstd.decompress(wrong, size, "")
-        path = os.path.join(tempfile.mkdtemp(), "f")
-        with open(path, "wb") as file:
-            file.write(data)
-        packed = subprocess.run(["zstd", "-c", "-q", "--check", path], capture_output=True, check=True).stdout
-        shutil.rmtree(os.path.dirname(path))
+        packed = zstandard.ZstdCompressor(write_checksum=True).compress(data)
         self.assertEqual(zstd.decompress(packed, len(data), ""), data)
+
+
+class Chunking(unittest.TestCase):
+    def test_vectors(self):
+        with open(os.path.join(HERE, "..", "vectors", "chunker.json")) as file:
+            vectors = json.load(file)
+        gear = chunking.table(bytes.fromhex(vectors["key"]))
+        count = vectors["input_bytes"]
+        data = b"".join(mini.H(b"cairn vector" + mini.u32(i)) for i in range(count // 32 + 1))[:count]
+        for vector in vectors["vectors"]:
+            parameters = chunking.Parameters(1, chunking.GEAR, vector["minimum"], vector["average"], vector["maximum"], "")
+            place = 0
+            for size in vector["sizes"]:
+                self.assertEqual(chunking.length(parameters, gear, data[place:place + parameters.most]), size)
+                place += size
+                if place < count:
+                    self.assertTrue(parameters.ends(size, chunking.hash_of(gear, data[place - size:place])))
+            self.assertEqual(place, count)
+
+    def test_parameters(self):
+        read = lambda *values: wire.whole(mini.chunker(*values), "", chunking.read_parameters)
+        self.assertEqual(read(1, 3000, 3000, 3000).most, 3000)
+        for wrong in ((2, 63, 100, 200), (2, 200, 100, 300), (2, 64, 100, (8 << 20) + 1), (1, 1, 2, 2), (1, 0, 0, 0)):
+            with self.assertRaises(errors.Corrupt):
+                read(*wrong)
+        with self.assertRaises(errors.Unsupported):
+            read(3, 64, 100, 200)
 
 
 class Base(unittest.TestCase):
@@ -123,12 +159,12 @@ class Base(unittest.TestCase):
         job = self.verify()
         self.assertTrue(any(text in finding for finding in job.findings), (text, job.findings))
 
-    def commit(self, nodes, **other):
+    def commit(self, nodes, chunker=mini.GEAR, **other):
         repository = self.repository
         root = repository.directory(nodes)
         entries = repository.put_blobs(self.session)
         repository.put_segment(self.session, entries)
-        return repository.put_snapshot(self.session, [repository.item(root)], **other)
+        return repository.put_snapshot(self.session, [repository.item(root, chunker=chunker)], **other)
 
     def restored(self):
         target = os.path.join(self.top, "target")
@@ -152,7 +188,7 @@ class Base(unittest.TestCase):
 class Right(Base):
     def nodes(self):
         r = self.repository
-        big = [r.data_entry(os.urandom(3000)) for _ in range(700)] + [r.hole(1 << 20), r.data_entry(b"run", 1000)]
+        big = [r.data_entry(os.urandom(3000)) for _ in range(700)] + [r.hole(1 << 20), r.data_entry(b"run" * 1000, 20)]
         linked = [(10, b"grouplnk")]
         return [
             r.file(b"big", big, mode=0o4755),
@@ -168,9 +204,10 @@ class Right(Base):
 
     def test_whole(self):
         r = self.repository
-        first = self.commit(self.nodes())
+        first = self.commit(self.nodes(), chunker=mini.chunker(1, 3000, 3000, 3000))
         r.put_session(self.session)
-        r.put_note(self.session, 2, [(2, b"c"), (4, b"a"), (8, b"\1"), (10, mini.time(1800000000))])
+        r.put("sessions/" + self.session.id.hex() + ".12", r.seal(8, self.session.id, mini.records((1, mini.time(1)), (3, b"\x0c"))))
+        r.put_note(self.session, 2, [(2, b"c"), (4, b"a"), (4, b"c"), (8, b"\1"), (10, mini.time(1800000000))])
         r.put_note(self.session, 1, [(2, b"a"), (6, b"changed")])
         r.put_config()
         again = mini.Session(r, self.suite)
@@ -190,7 +227,7 @@ class Right(Base):
         target, problems = self.restored()
         self.assertEqual(problems, [])
         name = lambda text: os.path.join(os.fsencode(target), text)
-        data = b"".join(d for d in r.blobs[1].values() if len(d) == 3000) + bytes(1 << 20) + b"run" * 1000
+        data = b"".join(d for d in r.blobs[1].values() if len(d) == 3000 and d[:3] != b"run") + bytes(1 << 20) + b"run" * 20000
         with open(name(b"big"), "rb") as file:
             self.assertEqual(file.read(), data)
         status = os.stat(name(b"big"))
@@ -220,7 +257,52 @@ class Right(Base):
         target = os.path.join(self.top, "out")
         self.assertEqual((run("restore", "latest", target).returncode, os.listdir(target)), (0, ["f"]))
         self.assertEqual(run("snapshots", password="wrong").returncode, 5)
+        for content, status in ((b"secret", 0), (b"secret\n", 0), (b"secret\r\nmore", 0), (b"secret \n", 5), (b"\nsecret", 5)):
+            with open(os.path.join(self.top, "password"), "wb") as file:
+                file.write(content)
+            self.assertEqual(run("--password-file", file.name, "snapshots", password="wrong").returncode, status, content)
         self.assertEqual(run("cat", "latest", "g").returncode, 7)
+
+
+    def test_several_items(self):
+        """They are seen as folders by their names."""
+        r = self.repository
+        roots = [r.directory([r.file(b"f", [r.data_entry(data)])]) for data in (b"one", b"two")]
+        r.put_segment(self.session, r.put_blobs(self.session))
+        r.put_snapshot(self.session, [r.item(root, name=name) for root, name in zip(roots, (b"a", b"b"))])
+        target, problems = self.restored()
+        self.assertEqual((problems, sorted(os.listdir(target))), ([], ["a", "b"]))
+        index, history = Index(Folder(self.path), self.keyring()), snapshots.History(Folder(self.path), self.keyring())
+        for path, data in (("a/f", b"one"), ("/b/f", b"two")):
+            output = io.BytesIO()
+            restore.cat(index, history.find("latest"), path, output)
+            self.assertEqual(output.getvalue(), data)
+        with self.assertRaises(errors.ReaderError):
+            restore.cat(index, history.find("latest"), "f", output)
+
+    def test_merged_segment(self):
+        """Padding is of no session, so a merge may have another session at number 0."""
+        r, s, other = self.repository, self.session, mini.Session(self.repository, self.suite)
+        frame = r.frame(s, 1, [b"abc"])
+        padding = r.padding(40)
+        own = r.put_pack(s, 1, [frame, padding])
+        r.put_segment(s, [own])
+        merged = own[:-len(frame[1] + padding[1])] + mini.renumber(frame[1], 1) + padding[1]
+        r.put_segment(s, [merged], before=[other])
+        job = self.verify()
+        self.assertEqual((job.findings, job.notices), ([], []))
+
+    def test_chunks(self):
+        """What the gear chunker cuts is found right, with a hole that begins anew."""
+        r = self.repository
+        parameters, gear = chunking.Parameters(1, 2, 64, 256, 1024, ""), chunking.table(r.chunking)
+        data, extents = os.urandom(20000), []
+        while data:
+            length = chunking.length(parameters, gear, data)
+            extents.append(r.data_entry(data[:length]))
+            data = data[length:]
+        self.commit([r.file(b"f", extents + [r.hole(10), r.data_entry(b"short")])], chunker=mini.chunker(2, 64, 256, 1024))
+        self.assertEqual(self.verify().findings, [])
 
 
 class RightWithChaCha(Right):
@@ -277,6 +359,33 @@ class Wrong(Base):
         with self.assertRaises(errors.Forged):
             self.keyring()
         r.root = root
+        for wrong in (dict(pack_size=4095), dict(pack_size=(256 << 20) + 1), dict(chunker=mini.chunker(1, 1, 2, 3))):
+            r.configs.pop()
+            r.put_config(**wrong)
+            with self.assertRaises(errors.Corrupt):
+                self.keyring()
+        r.configs.pop()
+        r.put_config(envelope=mini.hpke_seal(mini.raw(r.owner.dh), bytes(40000), b"other"))
+        with self.assertRaisesRegex(errors.Corrupt, "authentication tag"):
+            self.keyring()
+        r.configs.pop()
+        twin = mini.Slot(mini.WRITER)
+        twin.sign = r.owner.sign
+        r.slots.append(twin)
+        r.put_config()
+        with self.assertRaisesRegex(errors.Corrupt, "share a key"):
+            self.keyring()
+
+    def test_hosts(self):
+        r = self.repository
+        writer = mini.Slot(mini.WRITER)
+        r.slots.append(writer)
+        self.commit([self.file], slot=writer)
+        for pattern, right in ((b"ho[!a]t", True), (b"host?", False), (b"\\host", True), (b"[[:alpha:]]ost", True), (b"", False),
+                               (b"HOST", False), (b"host\0", False)):
+            writer.hosts = pattern
+            r.put_config()
+            self.assertEqual(any("of this host" in finding for finding in self.verify().findings), not right, pattern)
 
     def test_removed_slot(self):
         r = self.repository
@@ -317,7 +426,8 @@ class Wrong(Base):
     def test_header(self):
         r = self.repository
         for fields, kind in ((dict(magic=b"other\0"), errors.Corrupt), (dict(major=2), errors.Unsupported),
-                             (dict(features=1), errors.Unsupported), (dict(family=bytes(16)), errors.Corrupt),
+                             (dict(features=1), errors.Unsupported), (dict(family=bytes(16)), errors.Forged),
+                             (dict(family=bytes(16), domain=1), errors.Unsupported),
                              (dict(suite=2, flags=1), errors.Unsupported), (dict(reserved=b"\1" * 16), errors.Unsupported),
                              (dict(domain=1), errors.Unsupported), (dict(epoch=0), errors.Corrupt), (dict(epoch=2), errors.WrongKey)):
             data = r.seal(6, self.session.id, b"", **fields)
@@ -326,12 +436,38 @@ class Wrong(Base):
                 snapshots.check_session(data, name, self.keyring())
         data = r.seal(6, self.session.id, mini.records((1, mini.time(1)), (3, b"\1"), (5, bytes(8))))
         snapshots.check_session(data, name, self.keyring())
-        with self.assertRaises(errors.Corrupt):
+        with self.assertRaises(errors.Forged):
             snapshots.check_session(data, "sessions/" + "0" * 32, self.keyring())
-        with self.assertRaises(errors.Corrupt):
-            snapshots.check_session(data + b"\0", name, self.keyring())
-        with self.assertRaises(errors.Corrupt):
+        with self.assertRaises(errors.Forged):
             snapshots.check_session(data, name + ".end", self.keyring())
+        with self.assertRaises(errors.Forged):
+            snapshots.check_session(data + b"\0", name + ".end", self.keyring())
+        with self.assertRaises(errors.Corrupt) as caught:
+            snapshots.check_session(data + b"\0", name, self.keyring())
+        self.assertNotIsInstance(caught.exception, errors.Forged)
+        for kind in (0, 15, 200):
+            with self.assertRaises(errors.Unsupported):
+                snapshots.check_session(data[:6] + bytes([kind]) + data[7:], name, self.keyring())
+
+    def test_sign_of_life(self):
+        r, name = self.repository, "sessions/" + self.session.id.hex() + ".2"
+        for content, problem in (([(3, b"\2")], None), ([(3, b"\1")], "another number"), ([], "tag 3 is missing")):
+            r.put(name, r.seal(8, self.session.id, mini.records((1, mini.time(1)), *content)))
+            if problem:
+                self.finding(problem)
+            else:
+                self.assertEqual(self.verify().findings, [])
+
+    def test_key_objects(self):
+        for _ in range(3):
+            self.repository.put_key(b"more", self.repository.owner)
+        keys.KEY_OBJECTS_LIMIT, limit = 0, keys.KEY_OBJECTS_LIMIT
+        try:
+            with self.assertRaisesRegex(errors.WrongKey, "only the first"):
+                self.keyring()
+        finally:
+            keys.KEY_OBJECTS_LIMIT = limit
+        self.keyring(b"more")
 
     def test_signature(self):
         self.repository.put("sessions/" + self.session.id.hex(), self.repository.seal(
@@ -374,6 +510,33 @@ class Wrong(Base):
         r.put_segment(s, [], removed=[pack])
         self.finding("is not in the index")
 
+    def test_segments(self):
+        r, s = self.repository, self.session
+        for text, other in (("kinds of the envelopes", dict(kinds=(2, 1))), ("kinds of the envelopes", dict(kinds=())),
+                            ("kinds of the envelopes", dict(kinds=(1, 1))), ("a session twice", dict(before=[s]))):
+            name = r.put_segment(s, [], **other)
+            self.finding(text)
+            os.unlink(os.path.join(self.path, "index", name.hex()))
+        for kinds in ((1,), (2,)):
+            r.put_segment(s, [], kinds=kinds)
+        self.assertEqual(self.verify().findings, [])
+
+    def test_the_directory_decides(self):
+        """A segment that describes a pack wrongly is a finding, and what is in the pack is read all the same."""
+        r, s = self.repository, self.session
+        root = r.directory([self.file])
+        entries = r.put_blobs(s)
+        with open(os.path.join(self.path, self.one("data/")), "rb") as file:
+            check = mini.H(file.read()[96:96 + 532])[:16]
+        self.assertIn(check, entries[0])
+        r.put_segment(s, [entries[0].replace(check, bytes(16)), entries[1]])
+        r.put_snapshot(s, [r.item(root)])
+        self.finding("in another way than its directory")
+        target, problems = self.restored()
+        self.assertEqual(problems, [])
+        with open(os.path.join(target, "f"), "rb") as file:
+            self.assertEqual(file.read(), b"hello" * 100)
+
     def test_trees(self):
         r = self.repository
         hostile = [b"..", b".", b"a/b", b"", b"a\0"]
@@ -395,7 +558,9 @@ class Wrong(Base):
         r = self.repository
         good = r.file(b"a", [])
         odd = [r.node(7, b"socket", []), r.file(b"b", [], [(19, b"")]), r.node(1, b"c", [(9, mini.v(1)), (13, b"\0\0")]),
-               r.node(6, b"d", [(13, b"\0\0")]), r.node(1, b"e", [(9, mini.v(0))]), r.file(b"f", [], mode=0o100644)]
+               r.node(6, b"d", [(13, b"\0\0")]), r.node(1, b"e", [(9, mini.v(0))]), r.file(b"f", [], mode=0o100644),
+               r.node(4, b"g", [(11, mini.v(1 << 32) + mini.v(1))]), r.node(3, b"h", [(17, b"a\0b")]),
+               r.node(1, b"i", [(9, mini.v(1 << 63)), (13, b"\0\1\1" + mini.v(1 << 63))])]
         self.commit([good] + odd)
         self.assertEqual(len(self.verify().findings), len(odd))
         target, problems = self.restored()
@@ -425,6 +590,24 @@ class Wrong(Base):
         self.assertEqual(self.verify().findings, [])
         r.put_note(self.session, 1, [(7, b"")])
         self.finding("tag 7")
+
+    def test_extents(self):
+        r = self.repository
+        entry = r.data_entry(b"x" * 100)
+        for text, extents in (("not joined", [r.hole(1), r.hole(2)]), ("not joined", [entry, entry]),
+                              ("does not end where it is cut", [entry, r.data_entry(b"y")]),
+                              ("do not end where they are cut", [r.data_entry(b"x" * 100, 2)])):
+            self.commit([r.file(b"f", extents)])
+            self.finding(text)
+        self.commit([r.file(b"f", [entry, r.hole(3), r.data_entry(b"y")])])
+        self.assertEqual(self.verify().findings, [])
+
+    def test_attributes(self):
+        r = self.repository
+        for name, form, right in ((b"user.a", b"\0\1x", False), (b"system.posix_acl_access", b"\0\1x", True),
+                                  (b"system.posix_acl_access", b"\1\1" + r.blob(1, b"x"), False)):
+            self.commit([r.file(b"f", [], [(14, b"\1" + mini.string(name) + form)])])
+            self.assertEqual(any("the form of attribute" in finding for finding in self.verify().findings), not right, name)
 
     def test_cuts(self):
         r = self.repository

@@ -22,11 +22,11 @@ STATUS = ((Forged, 6), (Corrupt, 3), (Unsupported, 4), (WrongKey, 5), (ReaderErr
 
 
 def password(arguments):
-    """The password's bytes; one line end at the end of a file is not part of it."""
+    """The password's bytes; of a file, its first line without its end."""
     if arguments.password_file:
         with open(arguments.password_file, "rb") as file:
-            data = file.read(65536)
-        return data[:-2] if data.endswith(b"\r\n") else data[:-1] if data.endswith(b"\n") else data
+            line = file.readline()
+        return line[:-2] if line.endswith(b"\r\n") else line[:-1] if line.endswith(b"\n") else line
     if b"CAIRN_PASSWORD" not in os.environb:
         raise WrongKey("no password: set CAIRN_PASSWORD or give --password-file")
     return os.environb[b"CAIRN_PASSWORD"]

@@ -18,7 +18,7 @@ class Gone(Corrupt):
 
 
 class Forged(Corrupt):
-    """A signature that is wrong, or a slot without a certificate or without the right."""
+    """A signature that is wrong, a slot without a certificate or without the right, or an object in another's place."""
 
 
 class WrongKey(ReaderError):

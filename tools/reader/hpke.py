@@ -10,7 +10,6 @@ KEM_X25519 = 0x0020
 KDF_SHA256 = 0x0001
 AES_128_GCM, AES_256_GCM, CHACHA20_POLY1305 = 1, 2, 3
 AEADS = {AES_128_GCM: (AESGCM, 16), AES_256_GCM: (AESGCM, 32), CHACHA20_POLY1305: (ChaCha20Poly1305, 32)}
-LIMIT = 4096
 
 
 def _extract(suite, salt, label, ikm):
@@ -47,10 +46,7 @@ def open_base(enc, ciphertext, secret, info, associated=b"", aead=AES_256_GCM, w
 def read_envelope(cursor):
     """An envelope's (KEM, bytes); its KEM is judged when it is opened."""
     kem = cursor.u16()
-    length = cursor.u16()
-    if length > LIMIT:
-        raise Corrupt(f"{cursor.what}: envelope of {length} bytes")
-    return kem, cursor.take(length)
+    return kem, cursor.take(cursor.u16())
 
 
 def open_envelope(envelope, secret, info, what):

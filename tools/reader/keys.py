@@ -2,6 +2,7 @@
 
 import re
 
+import chunking
 import crypto
 import hpke
 import objects
@@ -11,7 +12,9 @@ from wire import Cursor, Records
 
 CONTENT, METADATA = 1, 2
 VALID, REVOKED = 1, 2
-SLOTS_LIMIT = EPOCHS_LIMIT = 1024
+KEY_OBJECTS_LIMIT = SLOTS_LIMIT = 1024
+EPOCHS_LIMIT = 256
+PACK_SIZES = range(4 << 10, (256 << 20) + 1)
 
 
 class KeyObject:
@@ -34,7 +37,7 @@ def open_key_object(data, name, password):
     key_id = bytes.fromhex(name.split("/")[1])
     header, body = objects.read(data, name, {objects.KEY}, None, key_id)
     if header.suite != 2:
-        raise Unsupported(f"{name}: suite {header.suite}")
+        raise Corrupt(f"{name}: suite {header.suite}")
     cursor = Cursor(body, name)
     kdf = wire.choice(cursor.u8(), {1}, f"{name}: KDF")
     memory, passes, lanes = cursor.u32(), cursor.u32(), cursor.u8()
@@ -53,9 +56,10 @@ def open_key_object(data, name, password):
 
 def find_key_object(store, password):
     problems = []
-    for name in store.names("keys/"):
-        if not re.match(r"keys/[0-9a-f]{32}\Z", name):
-            continue
+    names = [name for name in store.names("keys/") if re.match(r"keys/[0-9a-f]{32}\Z", name)]
+    if len(names) > KEY_OBJECTS_LIMIT:
+        problems.append(f"{len(names)} key objects; only the first {KEY_OBJECTS_LIMIT} are tried")
+    for name in names[:KEY_OBJECTS_LIMIT]:
         try:
             key = open_key_object(store.get(name, objects.LIMITS[objects.KEY]), name, password)
         except (ReaderError, OSError) as problem:
@@ -173,24 +177,25 @@ class Config:
         what = f"{self.what}, sealed part"
         plain = crypto.aead_open(self.header.suite, self.header.object_key(index_key), crypto.ZERO_NONCE, self.sealed,
                                  self.header.bytes + self.public, what)
-        records = Records(plain, what, once={1, 2}, repeated={3, 5}, needed={1, 3, 5})
+        records = Records(plain, what, once={1, 2}, repeated={3, 5}, needed={1, 5})
         self.default_suite = crypto.suite(records.u8(1))
         self.pack_size = records.read(2, Cursor.u32)
-        self.chunkers = records.each(3, read_chunker)
-        wire.ascending([chunker[0] for chunker in self.chunkers], f"{what}: chunkers")
+        if self.pack_size is not None and self.pack_size not in PACK_SIZES:
+            raise Corrupt(f"{what}: packs of {self.pack_size} bytes")
+        self.chunkers = records.each(3, chunking.read_parameters)
+        wire.ascending([chunker.source for chunker in self.chunkers], f"{what}: chunkers")
         certificates = records.each(5, Certificate)
         if len(certificates) > SLOTS_LIMIT:
             raise Corrupt(f"{what}: {len(certificates)} certificates")
         wire.ascending([certificate.slot for certificate in certificates], f"{what}: certificates")
+        for keys in ([c.ed25519 for c in certificates], [c.x25519 for c in certificates]):
+            if len(set(keys)) != len(keys):
+                raise Corrupt(f"{what}: two certificates share a key")
         self.certificates = {certificate.slot: certificate for certificate in certificates}
         for slot in self.envelopes:
             if slot not in self.certificates or self.certificates[slot].state != VALID:
                 raise Corrupt(f"{what}: slot {slot.hex()} has an envelope and no valid certificate")
         return self
-
-
-def read_chunker(cursor):
-    return cursor.u8(), cursor.u8(), cursor.u32(), cursor.u32(), cursor.u32()
 
 
 class Keyring:

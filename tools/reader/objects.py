@@ -22,7 +22,8 @@ RIGHTS = {DATA_PACK: WRITES | MAINTAINS, META_PACK: WRITES | MAINTAINS, SEGMENT:
 
 
 class Header:
-    """The 96 bytes, checked against what the object's name says. `family` None: not known yet (key objects)."""
+    """The 96 bytes, checked in the order of section 6.1: first whether this program knows what the header says, then whether it
+    is what the object's name says. `family` None: not known yet (key objects)."""
 
     def __init__(self, data, what, kinds, family, name):
         if data[:6] != MAGIC:
@@ -48,17 +49,19 @@ class Header:
             raise Unsupported(f"{what}: major version {major}")
         if features:
             raise Unsupported(f"{what}: needs unknown features 0x{features:x}")
-        if self.kind not in kinds:
-            raise Corrupt(f"{what}: kind {self.kind} does not belong under this name")
-        if family is not None and self.family != family:
-            raise Corrupt(f"{what}: of another family")
-        if self.name != name:
-            raise Corrupt(f"{what}: was put under another name")
+        if not CONFIG <= self.kind <= FORGOTTEN:
+            raise Unsupported(f"{what}: kind {self.kind} is not known")
+        if domain:
+            raise Unsupported(f"{what}: domain {domain}")
         crypto.suite(self.suite)
         if flags or any(reserved):
             raise Unsupported(f"{what}: flags or reserved bytes are not zero")
-        if domain:
-            raise Unsupported(f"{what}: domain {domain}")
+        if self.kind not in kinds:
+            raise Forged(f"{what}: kind {self.kind} does not belong under this name")
+        if family is not None and self.family != family:
+            raise Forged(f"{what}: of another family")
+        if self.name != name:
+            raise Forged(f"{what}: was put under another name")
         if (self.epoch == 0) != (self.kind == KEY):
             raise Corrupt(f"{what}: epoch {self.epoch}")
 

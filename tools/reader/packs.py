@@ -20,7 +20,7 @@ OVERHEAD = 16 + crypto.TAG
 
 
 class Session:
-    """A session as an object names it; `envelopes` by kind."""
+    """A session as a directory (`pack_kind`) or a segment (None) names it; `envelopes` by kind."""
 
     def __init__(self, cursor, pack_kind=None):
         self.id = cursor.take(16)
@@ -29,12 +29,10 @@ class Session:
         if pack_kind is not None:
             self.envelopes = {pack_kind: hpke.read_envelope(cursor)}
             return
-        self.envelopes = {}
-        for _ in range(cursor.count(5)):
-            kind = cursor.u8()
-            if kind not in (DATA, METADATA) or kind in self.envelopes:
-                raise Corrupt(f"{cursor.what}: envelope of kind {kind}")
-            self.envelopes[kind] = hpke.read_envelope(cursor)
+        envelopes = [(cursor.u8(), hpke.read_envelope(cursor)) for _ in range(cursor.count(5))]
+        self.envelopes = dict(envelopes)
+        if [kind for kind, _ in envelopes] not in ([DATA], [METADATA], [DATA, METADATA]):
+            raise Corrupt(f"{cursor.what}: kinds of the envelopes of a session")
 
 
 class Frame:
@@ -77,8 +75,9 @@ class Frame:
             raise Corrupt(f"{what}: stored frame whose lengths differ")
 
     def description(self):
-        """What must be equal wherever this frame is described."""
-        return self.place, self.sealed, self.plain, self.codec, self.check, tuple(self.blobs), self.session.id, self.session.epoch
+        """What must be equal wherever this frame is described. Padding is of no session."""
+        session = None if self.codec == PADDING else (self.session.id, self.session.epoch, self.session.suite)
+        return self.place, self.sealed, self.plain, self.codec, self.check, tuple(self.blobs), session
 
 
 def read_frames(cursor, sessions, pack_kind):

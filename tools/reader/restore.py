@@ -172,10 +172,14 @@ class Restore:
 
 
 def find(index, snapshot, path):
-    """The node at a path of a snapshot, in the first item that has it, and the walker that reads it."""
+    """The node at a path of a snapshot, and the walker that reads it. Of several items, the path begins with an item's name."""
     walker = trees.Walker(index)
     names = [name for name in os.fsencode(path).split(b"/") if name]
-    for item in snapshot.items:
+    items = [item for item in snapshot.items if item.kind in (snapshots.FILES, snapshots.STREAM)]
+    if len(items) > 1:
+        items = [item for item in items if names and item.name == names[0]]
+        names = names[1:]
+    for item in items:
         root, entries, node = item.root, None, None
         for position, wanted in enumerate(names):
             node = next((node for name, node in walker.nodes(root, "/", entries) if name == wanted), None)

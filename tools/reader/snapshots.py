@@ -1,17 +1,26 @@
 """Snapshots, fences, notes, forgotten records, sessions, tombstones and seen lists: sections 11 and 13.6."""
 
+import ctypes
 import re
 
+import chunking
 import crypto
 import hpke
 import objects
 import packs
 import wire
 from errors import Corrupt, Forged, ReaderError
-from keys import METADATA, REVOKED, read_chunker
+from keys import METADATA, REVOKED
 from wire import Cursor, Records
 
 FILES, STREAM = 1, 2
+_fnmatch = ctypes.CDLL(None).fnmatch
+_fnmatch.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int]
+
+
+def host_matches(pattern, host):
+    """fnmatch(3) without flags: python's own fnmatch knows neither backslashes nor classes."""
+    return b"\0" not in pattern + host and _fnmatch(pattern, host, 0) == 0
 
 
 def open_records(data, name, kinds, keyring, header_name, **tags):
@@ -33,7 +42,7 @@ class Item:
         self.root = records.raw(5, 32)
         self.complete = wire.choice(records.u8(7), {1, 2}, f"{what}: completeness") == 1
         self.paths = [path for path in records.each(2, Cursor.rest)]
-        self.chunker = records.read(4, read_chunker)
+        self.chunker = records.read(4, chunking.read_parameters)
         self.unread = records.v(6, 0)
         self.command = records.read(8, lambda c: (c.v(), c.take(32)))
         if records.has(10):
@@ -64,6 +73,8 @@ class Snapshot:
         inner_key = crypto.hkdf(key, sealed[:16], b"cairn snapshot 1" + opened.header.bytes)
         plain = crypto.aead_open(suite, inner_key, crypto.ZERO_NONCE, sealed[16:], opened.header.bytes, f"{name}, inner part")
         self._read_inner(plain, f"{name}, inner part")
+        if not host_matches(self.certificate.hosts, self.host):
+            raise Forged(f"{name}: slot {self.certificate.slot.hex()} may not put snapshots of this host")
 
     def _read_inner(self, plain, what):
         inner = Records(plain, what, once={1, 2, 3, 4, 5, 6, 7, 8, 10, 14, 18, 20}, repeated={9, 12, 16}, needed={1, 3, 5, 7})
@@ -88,7 +99,7 @@ class Snapshot:
         """Applies this snapshot's notes in their order."""
         tags = set(self.tags)
         for note in sorted(notes, key=lambda note: (note.counter, note.slot, note.id)):
-            tags = (tags | set(note.added)) - set(note.taken)
+            tags = (tags - set(note.taken)) | set(note.added)
             if note.description is not None:
                 self.description = note.description
             if note.protection is not None:
@@ -150,10 +161,14 @@ def check_session(data, name, keyring):
         records.u64(5)
         records.raw(6, 16)
         records.v(8)
-    else:
-        kind = objects.SESSION_END if last.endswith(".end") else objects.SIGN
-        _, records = open_records(data, name, {kind}, keyring, own, once={1}, needed={1})
+    elif last.endswith(".end"):
+        _, records = open_records(data, name, {objects.SESSION_END}, keyring, own, once={1}, needed={1})
         records.time(1)
+    else:
+        _, records = open_records(data, name, {objects.SIGN}, keyring, own, once={1, 3}, needed={1, 3})
+        records.time(1)
+        if records.v(3) != int(last[33:]):
+            raise Corrupt(f"{name}: of another number")
 
 
 def check_tombstone(data, name, keyring):

@@ -13,6 +13,7 @@ TYPE_NAMES = {FILE: "file", FOLDER: "directory", LINK: "link", CHARACTER: "chara
 NAME_LIMIT = 4096
 DEPTH_LIMIT = 8
 LIST_LIMIT, DIRECTORY_LIMIT = 128, 256
+BLOB_LIMIT = 1 << 20  # of a directory
 LARGEST = (1 << 63) - 1
 INLINE_ATTRIBUTES = (b"system.posix_acl_access", b"system.posix_acl_default")
 
@@ -67,11 +68,11 @@ class Node:
         self.owner, self.group = records.raw(2), records.raw(4)
         self.uid, self.gid = records.v(3), records.v(5)
         self.changed, self.modified, self.born = records.time(6), records.time(7), records.time(8)
-        if self.mode > 0o7777 or max(self.uid, self.gid) >= 1 << 32:
-            raise Corrupt(f"{what}: mode or owner out of bounds")
         self.size = records.v(9)
         self.group_of_links = records.raw(10, 8)
         self.device = records.read(11, lambda c: (c.v(), c.v()))
+        if self.mode > 0o7777 or max((self.uid, self.gid) + (self.device or ())) >= 1 << 32:
+            raise Corrupt(f"{what}: mode, owner or device out of bounds")
         self.flags = records.v(12, 0)
         self.content = records.read(13, Content)
         self.attributes = records.read(14, read_attributes, [])
@@ -82,7 +83,7 @@ class Node:
         self.target = records.raw(17)
         if kind == LINK and not (1 <= len(self.target) <= NAME_LIMIT and b"\0" not in self.target):
             raise Corrupt(f"{what}: target of a link")
-        if kind == FILE and self.content.bytes != self.size:
+        if kind == FILE and (self.content.bytes != self.size or self.size > LARGEST):
             raise Corrupt(f"{what}: content of {self.content.bytes} bytes for a file of {self.size}")
 
 
@@ -158,6 +159,8 @@ def parse(data, what, kind, depth=None):
     else:
         entries = [(read_name(cursor), cursor.u8(), cursor.string()) for _ in range(count)]
     cursor.end()
+    if kind == DIRECTORY and len(data) > BLOB_LIMIT:
+        raise Corrupt(f"{what}: directory blob of {len(data)} bytes")
     if not entries and (own or kind == LIST):
         raise Corrupt(f"{what}: without entries")
     if kind == DIRECTORY:
@@ -202,7 +205,7 @@ class Walker:
             sum_bytes += entry.bytes
         if want_leaves is not None and sum_leaves != want_leaves:
             raise Corrupt(f"{what}: {sum_leaves} entries below where {want_leaves} are due")
-        if want_bytes is not None and kind == LIST and sum_bytes != want_bytes:
+        if want_bytes is not None and (kind == LIST or own) and sum_bytes != want_bytes:
             raise Corrupt(f"{what}: {sum_bytes} bytes below where {want_bytes} are due")
 
     def extents(self, node):

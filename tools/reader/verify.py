@@ -2,6 +2,7 @@
 
 import re
 
+import chunking
 import objects
 import packs
 import snapshots
@@ -9,7 +10,7 @@ import store as store_module
 import trees
 from errors import ReaderError, WrongKey
 from index import Index
-from trees import DIRECTORY, FILE, FOLDER, HOLE, LIST
+from trees import BLOB, DIRECTORY, FILE, FOLDER, HOLE, LIST
 from wire import Cursor
 
 LIST_AVERAGE = {1: 128, 2: 128, 3: 32, 4: 32}
@@ -22,6 +23,7 @@ class Verify:
     def __init__(self, store, keyring):
         self.store, self.keyring = store, keyring
         self.findings, self.notices = [], []
+        self.gear = keyring.chunking_key and chunking.table(keyring.chunking_key)
         self.counts = {"objects": 0, "packs": 0, "frames": 0, "blobs": 0, "bytes": 0, "nodes": 0}
 
     def run(self):
@@ -89,7 +91,8 @@ class Verify:
         for blob, data in packs.open_frame(pack.sealed(frame), frame, pack.kind, self.keyring, what):
             self.counts["blobs"] += 1
             self.counts["bytes"] += len(data)
-            self.good[pack.kind, blob] = len(data)
+            tail = chunking.hash_of(self.gear, data) if self.gear and pack.kind == packs.DATA else None
+            self.good[pack.kind, blob] = len(data), tail
 
     def _needs(self, kind, blob, length, what):
         """A blob is in the index, its bytes were right, and it has the length that is written beside its id."""
@@ -98,8 +101,8 @@ class Verify:
         elif (kind, blob) not in self.good:
             if kind == packs.METADATA or any(packs.DATA in epoch.secret for epoch in self.keyring.epochs.values()):
                 self.findings.append(f"{what}: blob {blob.hex()} cannot be read")
-        elif length is not None and self.good[kind, blob] != length:
-            self.findings.append(f"{what}: blob {blob.hex()} has {self.good[kind, blob]} bytes where {length} are due")
+        elif length is not None and self.good[kind, blob][0] != length:
+            self.findings.append(f"{what}: blob {blob.hex()} has {self.good[kind, blob][0]} bytes where {length} are due")
 
     def _item(self, snapshot, item):
         what = f"snapshot {snapshot.id.hex()}, item {trees.display(item.name)}"
@@ -108,13 +111,15 @@ class Verify:
             return
         if item.command is not None:
             self._needs(packs.DATA, item.command[1], item.command[0], f"{what}, command")
-        self.average = LIST_AVERAGE.get(item.chunker[0] if item.chunker else item.kind, 128)
+        self.chunker = item.chunker
+        self.average = LIST_AVERAGE[item.chunker.source] if item.chunker else 128
         pending = [(item.root, None, f"{what}: /", 0)]
         while pending:
             root, entries, where, depth = pending.pop()
-            if (root, entries) in self.seen:
+            key = root, entries, self.average
+            if key in self.seen:
                 continue
-            self.seen.add((root, entries))
+            self.seen.add(key)
             if depth > 4096:
                 self.findings.append(f"{where}: nested too deeply")
                 continue
@@ -125,40 +130,57 @@ class Verify:
 
     def _folder(self, root, entries, where, depth, pending):
         shape = Shape(self, where)
-        below = 0
+        below, whole = 0, True
         for name, node in trees.Walker(self.index, shape.visited).nodes(root, where, entries):
             self.counts["nodes"] += 1
             if isinstance(node, ReaderError):
                 self.findings.append(str(node))
+                whole = False
                 continue
             for attribute, value in node.attributes:
                 if not isinstance(value, bytes):
                     self._needs(packs.DATA, value[1], value[0], f"{node.what}, attribute {trees.display(attribute)}")
-                elif value and not (attribute in trees.INLINE_ATTRIBUTES and len(value) <= 256):
-                    self.findings.append(f"{node.what}: attribute {trees.display(attribute)} in line")
+                in_line = isinstance(value, bytes)
+                length = len(value) if in_line else value[0]
+                if in_line != (length == 0 or (attribute in trees.INLINE_ATTRIBUTES and length <= 256)):
+                    self.findings.append(f"{node.what}: not canonical: the form of attribute {trees.display(attribute)}")
             if node.type == FOLDER:
                 pending.append((node.subtree, node.entries, f"{node.what}/", depth + 1))
             elif node.type == FILE:
                 below += node.size
                 self._file(node)
         shape.judge()
-        if shape.bytes is not None and shape.bytes != below:
-            self.notices.append(f"{where}: {shape.bytes} bytes of files below as written, {below} as counted")
+        if whole and shape.bytes is not None and shape.bytes != below:
+            self.findings.append(f"{where}: {shape.bytes} bytes of files below as written, {below} as counted")
 
     def _file(self, node):
         if node.content.root is not None:
-            key = (node.content.root, node.content.bytes, node.content.leaves, node.content.depth)
+            key = node.content.root, node.content.bytes, node.content.leaves, node.content.depth, self.average
             if key in self.seen:
                 return
             self.seen.add(key)
         shape = Shape(self, node.what)
+        before = None
         try:
             for extent in trees.Walker(self.index, shape.visited).extents(node):
                 if extent.type != HOLE:
                     self._needs(packs.DATA, extent.id, extent.length, node.what)
+                    if extent.type != BLOB and not self._ends(extent):
+                        shape.odd("a run of chunks that do not end where they are cut")
+                if before is not None:
+                    if extent.id == before.id:
+                        shape.odd("neighbouring holes or equal blobs that are not joined")
+                    elif HOLE not in (extent.type, before.type) and not self._ends(before):
+                        shape.odd("a chunk that does not end where it is cut")
+                before = extent
         except (ReaderError, OSError) as problem:
             self.findings.append(f"{node.what}: {problem}")
         shape.judge()
+
+    def _ends(self, extent):
+        """Whether the end of a chunk is one where section 12 cuts; that there was none before is not looked at."""
+        length, tail = self.good.get((packs.DATA, extent.id), (None, None))
+        return self.chunker is None or tail is None or self.chunker.ends(length, tail)
 
 
 class Shape:
@@ -180,17 +202,19 @@ class Shape:
         top = max((depth for _, depth in self.levels), default=0)
         for (kind, depth), blobs in self.levels.items():
             if depth == top and top and len(blobs[0][1]) < 2:
-                self._odd("a root of one entry")
+                self.odd("a root of one entry")
             for position, (data, entries) in enumerate(blobs):
                 cuts = [self._cuts(kind, depth, entry, id_key) for entry in entries]
                 most = trees.LIST_LIMIT if kind == LIST else trees.DIRECTORY_LIMIT
                 if any(cuts[LEAST[kind] - 1:-1]):
-                    self._odd(f"a blob of depth {depth} that should have ended before")
+                    self.odd(f"a blob of depth {depth} that should have ended before")
                 if position == len(blobs) - 1:
                     continue
-                full = len(entries) == most or (kind == DIRECTORY and len(data) + self._next(blobs[position + 1]) > 1 << 20)
+                longer_count = len(entries) == 127
+                full = len(entries) == most or (
+                    kind == DIRECTORY and len(data) + longer_count + self._next(blobs[position + 1]) > trees.BLOB_LIMIT)
                 if not full and not (len(entries) >= LEAST[kind] and cuts[-1]):
-                    self._odd(f"a blob of depth {depth} that should not have ended")
+                    self.odd(f"a blob of depth {depth} that should not have ended")
 
     @staticmethod
     def _next(blob):
@@ -213,5 +237,5 @@ class Shape:
             return False
         return trees.cut_of_directory(entry.name if depth else entry[0], depth, id_key)
 
-    def _odd(self, text):
+    def odd(self, text):
         self.verify.findings.append(f"{self.what}: not canonical: {text}")

@@ -1,13 +1,8 @@
-"""One zstd frame (RFC 8878) of a known size: by the python binding, or by the program `zstd`."""
+"""One zstd frame (RFC 8878) of a known size."""
 
-import subprocess
+import zstandard
 
 from errors import Corrupt
-
-try:
-    import zstandard
-except ImportError:
-    zstandard = None
 
 MAGIC = b"\x28\xb5\x2f\xfd"
 
@@ -47,12 +42,8 @@ def check_shape(data, size, what):
 def decompress(data, size, what):
     check_shape(data, size, what)
     try:
-        if zstandard is not None:
-            plain = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompress(data, max_output_size=size)
-        else:
-            done = subprocess.run(["zstd", "-d", "-c", "-q", "--memory=128MB"], input=data, capture_output=True, check=True)
-            plain = done.stdout
-    except Exception as problem:
+        plain = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompress(data, max_output_size=size)
+    except zstandard.ZstdError as problem:
         raise Corrupt(f"{what}: zstd: {problem}") from None
     if len(plain) != size:
         raise Corrupt(f"{what}: {len(plain)} bytes after decompression where {size} are due")
