@@ -103,7 +103,7 @@ class FileSource::Folder : public SourceFolder {
   Result<std::vector<FolderName>> Names(int folder) const;
   bool IsMarked(int folder, const std::vector<FolderName>& names, const Bytes& name) const;
   std::optional<SourceEntry> Look(int folder, const TreePath& path, const FolderName& name) const;
-  bool IsExcluded(const TreePath& path, const SourceEntry& entry) const;
+  bool IsExcluded(const TreePath& path, bool is_folder) const;
   bool IsLeftOut(const struct stat& status) const;
   const PathPlan* PlanOf(const Bytes& name) const;
 
@@ -170,9 +170,8 @@ bool FileSource::Folder::IsMarked(int folder, const std::vector<FolderName>& nam
 std::optional<SourceEntry> FileSource::Folder::Look(int folder, const TreePath& path, const FolderName& name) const {
   const TreePath full = JoinPath(path, name.name);
   const PathPlan* plan = PlanOf(name.name);
-  const ExcludeRules& rules = shared_->options.excludes;
   // Before it is looked at, where its type is known: what is left out may be what cannot be looked at.
-  if (plan == nullptr && name.type && rules.Excludes(full, scope_.base_length, *name.type == NodeType::kFolder)) {
+  if (plan == nullptr && name.type && IsExcluded(full, *name.type == NodeType::kFolder)) {
     return std::nullopt;
   }
   struct stat status{};
@@ -189,7 +188,11 @@ std::optional<SourceEntry> FileSource::Folder::Look(int folder, const TreePath& 
     return std::nullopt;
   }
   SourceEntry entry = EntryOf(name.name, *type, status);
-  if (plan == nullptr && IsExcluded(full, entry)) return std::nullopt;
+  if (plan == nullptr && !name.type && IsExcluded(full, *type == NodeType::kFolder)) return std::nullopt;
+  if (plan == nullptr && *type == NodeType::kFile &&
+      entry.size > shared_->options.exclude_larger_than.value_or(UINT64_MAX)) {
+    return std::nullopt;
+  }
   if (*type == NodeType::kSocket) {
     shared_->Tell(Finding::Severity::kNote, ErrorCode::kUnsupported, full, "sockets are not kept");
     return std::nullopt;
@@ -202,10 +205,8 @@ std::optional<SourceEntry> FileSource::Folder::Look(int folder, const TreePath& 
   return entry;
 }
 
-bool FileSource::Folder::IsExcluded(const TreePath& path, const SourceEntry& entry) const {
-  const FileSourceOptions& options = shared_->options;
-  if (options.excludes.Excludes(path, scope_.base_length, entry.type == NodeType::kFolder)) return true;
-  return entry.type == NodeType::kFile && entry.size > options.exclude_larger_than.value_or(UINT64_MAX);
+bool FileSource::Folder::IsExcluded(const TreePath& path, bool is_folder) const {
+  return shared_->options.excludes.Excludes(path, scope_.base_length, is_folder);
 }
 
 bool FileSource::Folder::IsLeftOut(const struct stat& status) const {
@@ -229,7 +230,7 @@ Result<std::shared_ptr<SourceFolder>> FileSource::Folder::OpenFolder(const Sourc
     scope.device = place->id().device;
   } else if (scope_.is_whole) {
     scope.is_foreign = shared_->options.one_file_system && place->id().device != scope.device;
-    if (scope.plan != nullptr && (scope.is_foreign || IsExcluded(path, entry)))
+    if (scope.plan != nullptr && (scope.is_foreign || IsExcluded(path, true)))
       scope.is_whole = scope.is_foreign = false;
   }
   return std::make_shared<Folder>(shared_, std::move(place), std::move(scope));

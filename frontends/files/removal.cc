@@ -23,14 +23,22 @@ bool IsFolder(int folder, const std::string& name) {
   return ::fstatat(folder, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode);
 }
 
-// unlinkat, again where only flags or rights were in the way. 0, or errno.
+// unlinkat, again where only flags or rights were in the way. 0, or errno. Other names of the file keep its flags.
 int Unlink(int folder, const std::string& name, int flags) {
   if (::unlinkat(folder, name.c_str(), flags) == 0 || errno == ENOENT) return 0;
   if (errno != EPERM && errno != EACCES) return errno;
   MakeChangeable(folder, ".");
-  MakeChangeable(folder, name);
+  if (flags == AT_REMOVEDIR) MakeChangeable(folder, name);
+  const FlagsAside aside(folder, name);
   if (::unlinkat(folder, name.c_str(), flags) == 0 || errno == ENOENT) return 0;
   return errno;
+}
+
+Error RemovalError(int error, std::string_view what) {
+  if (error == EBUSY || error == EXDEV) {
+    return MakeError(ErrorCode::kBusy, "{}: it is left, for another file system is mounted there", what);
+  }
+  return ErrnoError(error, what);
 }
 
 Result<Descriptor> OpenForRemoval(int folder, const std::string& name) {
@@ -40,9 +48,7 @@ Result<Descriptor> OpenForRemoval(int folder, const std::string& name) {
   if (!opened.is_open() || ::fstat(opened.get(), &inside) != 0 || ::fstat(folder, &outside) != 0) {
     return ErrnoError(errno, "removing a folder");
   }
-  if (inside.st_dev != outside.st_dev) {
-    return Error(ErrorCode::kBusy, "it is not removed: another file system is mounted in it");
-  }
+  if (inside.st_dev != outside.st_dev) return RemovalError(EBUSY, "removing a folder");
   return opened;
 }
 
@@ -66,7 +72,8 @@ class Flattening {
     ASSIGN_OR_RETURN(const Descriptor inner, OpenForRemoval(root_, name));
     ASSIGN_OR_RETURN(const auto names, ReadFolderNames(inner.get()));
     for (const FolderName& below : names) RETURN_IF_ERROR(RemoveOrLift(inner.get(), ToString(below.name)));
-    if (const int error = Unlink(root_, name, AT_REMOVEDIR); error != 0) return ErrnoError(error, "removing a folder");
+    if (const int error = Unlink(root_, name, AT_REMOVEDIR); error != 0)
+      return RemovalError(error, "removing a folder");
     return {};
   }
 
@@ -77,17 +84,14 @@ class Flattening {
     if (::renameat(inner, name.c_str(), root_, spare.c_str()) == 0) return {};
     MakeChangeable(inner, name);  // a folder is written when its ".." changes
     if (::renameat(inner, name.c_str(), root_, spare.c_str()) == 0) return {};
-    if (errno == EXDEV || errno == EBUSY) {
-      return Error(ErrorCode::kBusy, "it is not removed: another file system is mounted in it");
-    }
-    return ErrnoError(errno, "removing a folder");
+    return RemovalError(errno, "removing a folder");
   }
 
   // A file or an empty folder; false: a folder that is not empty.
   static Result<bool> RemoveSimple(int folder, const std::string& name) {
     const int error = IsFolder(folder, name) ? Unlink(folder, name, AT_REMOVEDIR) : Unlink(folder, name, 0);
     if (error == ENOTEMPTY || error == EEXIST) return false;
-    if (error != 0) return ErrnoError(error, "removing " + PathForPeople(AsBytes(name)));
+    if (error != 0) return RemovalError(error, "removing " + PathForPeople(AsBytes(name)));
     return true;
   }
 
@@ -101,7 +105,8 @@ class Flattening {
 void MakeChangeable(int folder, const std::string& name) {
   struct stat status{};
   if (::fstatat(folder, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return;
-  if (!S_ISDIR(status.st_mode) && !S_ISREG(status.st_mode)) return;
+  // A file with further names may be something to others, elsewhere.
+  if (!S_ISDIR(status.st_mode) && !(S_ISREG(status.st_mode) && status.st_nlink == 1)) return;
   Descriptor opened = OpenAt(folder, name.c_str(), kReadFlags);
   if (!opened.is_open() || (status.st_mode & 0700) != 0700) {
     // By the descriptor and not by the name, which may have become a link.
@@ -135,35 +140,33 @@ FlagsAside::~FlagsAside() {
 
 Result<void> RemoveAll(int folder, const std::string& name, const std::string& spare_name) {
   if (!IsFolder(folder, name)) {
-    if (const int error = Unlink(folder, name, 0); error != 0) return ErrnoError(error, "removing it");
+    if (const int error = Unlink(folder, name, 0); error != 0) return RemovalError(error, "removing it");
     return {};
   }
   if (Unlink(folder, name, AT_REMOVEDIR) == 0) return {};
   ASSIGN_OR_RETURN(const Descriptor root, OpenForRemoval(folder, name));
   RETURN_IF_ERROR(Flattening(root.get(), spare_name).Run());
-  if (const int error = Unlink(folder, name, AT_REMOVEDIR); error != 0) return ErrnoError(error, "removing it");
+  if (const int error = Unlink(folder, name, AT_REMOVEDIR); error != 0) return RemovalError(error, "removing it");
   return {};
 }
 
 Result<void> Replace(int folder, const std::string& name, const std::string& target, const std::string& spare_name) {
+  const auto rename = [&] { return ::renameat(folder, name.c_str(), folder, target.c_str()) == 0; };
   const auto fail = [&](Error error) -> Result<void> {
     Unlink(folder, name, 0);
     return error;
   };
-  if (::renameat(folder, name.c_str(), folder, target.c_str()) != 0) {
-    if (errno == EISDIR || errno == ENOTEMPTY || errno == EEXIST) {
-      if (auto removed = RemoveAll(folder, target, spare_name); !removed) return fail(std::move(removed).error());
-    } else if (errno == EPERM || errno == EACCES) {
-      MakeChangeable(folder, ".");
-      MakeChangeable(folder, target);
-    } else {
-      return fail(ErrnoError(errno, "replacing what is there"));
-    }
-    if (::renameat(folder, name.c_str(), folder, target.c_str()) != 0) {
-      return fail(ErrnoError(errno, "replacing what is there"));
-    }
+  if (rename()) return {};
+  if (errno == EISDIR || errno == ENOTEMPTY || errno == EEXIST) {
+    if (auto removed = RemoveAll(folder, target, spare_name); !removed) return fail(std::move(removed).error());
+    if (rename()) return {};
+  } else if (errno == EPERM || errno == EACCES) {
+    MakeChangeable(folder, ".");
+    const FlagsAside aside(folder, target);
+    if (rename()) return {};
+    if (errno == EISDIR) return Replace(folder, name, target, spare_name);  // only the folder around it was locked
   }
-  return {};
+  return fail(ErrnoError(errno, "replacing what is there"));
 }
 
 }  // namespace cairn::files

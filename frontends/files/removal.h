@@ -8,8 +8,9 @@
 
 namespace cairn::files {
 
-// Lets this user change, replace and remove a file or folder, and what is in it: takes the immutable and append-only
-// flags away, and gives the owner the rights to a folder. Does what it can; follows no link, blocks on nothing.
+// Lets this user change a file that has no further name, or a folder and what is in it: takes the immutable and
+// append-only flags away, and gives the owner the rights to a folder. Does what it can; follows no link, blocks on
+// nothing.
 void MakeChangeable(int folder, const std::string& name);
 
 // While it lives, a file is neither immutable nor append-only.

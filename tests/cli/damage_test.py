@@ -43,6 +43,7 @@ class Damage(CairnTest):
 
     def make_good(self):
         self.init()
+        self.own_key = os.path.basename(self.objects("keys")[0])
         self.run_cairn("key", "add", "--role", "writer", CAIRN_NEW_PASSWORD="w")
         self.make_source(files=12)
         self.oldest = self.backup()["id"]
@@ -70,6 +71,8 @@ class Damage(CairnTest):
         victim = objects[-1] if kind == "config" else objects[0]
         if kind == "snapshot":  # one that another follows: the newest alone could go unseen by a fresh client (SPEC 3)
             victim = os.path.join(self.repo, "snapshots", self.good.oldest)
+        if kind == "key":  # what another's password alone opens, nobody else can verify
+            victim = os.path.join(self.repo, "keys", self.good.own_key)
         data = read(victim)
         if how == "missing":
             os.remove(victim)
