@@ -1,14 +1,8 @@
-#include <cstddef>
-#include <cstdint>
-
 #include "repo-format/protocol_records.h"
-#include "repo-format/base/check.h"
 
-// What parses has one encoding: the bytes that were parsed.
+#include "fuzz/round_trip.h"
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const auto parsed = cairn::FenceRecord::Parse({data, size});
-  if (!parsed) return 0;
-  const cairn::Bytes again = parsed->Encode();
-  CHECK(cairn::Equal(again, {data, size}));
+  cairn::CheckStableEncoding<cairn::FenceRecord>(data, size);
   return 0;
 }

@@ -160,10 +160,10 @@ Result<void> ReadRecords(ByteSpan bytes, std::string_view what, std::vector<Unkn
   return reader.status();
 }
 
-void RecordWriter::Add(uint64_t tag, ByteSpan value) { records_.emplace_back(tag, ToBytes(value)); }
+void RecordWriter::Add(uint64_t tag, ByteSpan value) { records_.emplace(tag, ToBytes(value)); }
 
 void RecordWriter::Add(const std::vector<UnknownRecord>& unknown) {
-  for (const UnknownRecord& record : unknown) records_.emplace_back(record.tag, record.value);
+  for (const UnknownRecord& record : unknown) records_.emplace(record.tag, record.value);
 }
 
 void RecordWriter::AddU8(uint64_t tag, uint8_t value) {
@@ -191,7 +191,6 @@ void RecordWriter::AddTime(uint64_t tag, const WireTime& value) {
 }
 
 Bytes RecordWriter::Take() && {
-  std::ranges::stable_sort(records_, {}, [](const auto& record) { return record.first; });
   WireWriter writer;
   for (const auto& [tag, value] : records_) writer.Record(tag, value);
   return std::move(writer).Take();

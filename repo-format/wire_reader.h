@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string_view>
 #include <vector>
 
@@ -84,7 +85,7 @@ class RecordWriter {
   Bytes Take() &&;  // stable for equal tags
 
  private:
-  std::vector<std::pair<uint64_t, Bytes>> records_;
+  std::multimap<uint64_t, Bytes> records_;  // those of one tag stay in the order of Add
 };
 
 }  // namespace cairn

@@ -207,7 +207,7 @@ void FileCacheWriter::Commit(const SnapshotId& snapshot) {
   const std::lock_guard lock(mutex_);
   if (block_.size() > 0) PutBlock();
   if (failed_) return;
-  std::ranges::stable_sort(places_, {}, [](const auto& place) { return std::get<0>(place); });
+  std::ranges::sort(places_);
   WireWriter index;
   index.U32(kCacheVersion);
   index.Put(snapshot);

@@ -37,7 +37,7 @@ Result<OpenedKey> TryKeys(ObjectStore& store, ByteSpan password, const std::opti
     return {};
   }));
   std::ranges::sort(keys);
-  if (hint) std::ranges::stable_partition(keys, [&](const KeyId& id) { return id == *hint; });
+  if (hint) std::ranges::sort(keys, {}, [&](const KeyId& id) { return std::pair(id != *hint, id); });
   std::optional<Error> broken;
   for (const KeyId& id : keys) {
     auto object = store.Get(KeyName(id), limits::kKeyObjectBytesMax);
