@@ -36,6 +36,12 @@ Result<ForgetReport> RunForget(const JobContext& context, Repository& repository
   ForgetReport report;
   if (snapshots.empty()) return report;
   RETURN_IF_ERROR(repository.NeedWrite(Rights::kMaintain, "forgetting snapshots"));
+  if (!set.unreadable.empty()) {
+    return MakeError(ErrorCode::kCorrupt,
+                     "{} ({} objects in all) cannot be read, so nobody knows what it protects or needs: nothing is "
+                     "forgotten (cairn repair snapshots --forget sets broken ones aside)",
+                     set.unreadable.front().name.text(), set.unreadable.size());
+  }
   const std::set<SnapshotId> wanted(snapshots.begin(), snapshots.end());
   RETURN_IF_ERROR(MayForget(set, wanted));
   std::vector<ForgottenSnapshot> records;

@@ -81,10 +81,11 @@ class PruneRun {
 
   Result<void> LoadSet() {
     ASSIGN_OR_RETURN(set_, LoadSnapshots(repository_, context_, findings_));
-    if (set_.unreadable > 0) {
+    if (!set_.unreadable.empty()) {
       return MakeError(ErrorCode::kCorrupt,
-                       "{} snapshots or notes cannot be read, so nobody knows what they need: nothing is removed",
-                       set_.unreadable);
+                       "{} ({} objects in all) cannot be read, so nobody knows what it needs: nothing is removed "
+                       "(cairn repair snapshots --forget sets broken ones aside)",
+                       set_.unreadable.front().name.text(), set_.unreadable.size());
     }
     if (!set_.unexplained.empty()) {
       return MakeError(ErrorCode::kCorrupt,

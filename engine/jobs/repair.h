@@ -16,6 +16,7 @@ struct RepairReport {
   uint64_t blobs_salvaged = 0, blobs_lost = 0;
   std::vector<SnapshotId> snapshots_rewritten;  // snapshots: without what is lost (named as findings); the old one is
                                                 // kept unless `forget_broken`
+  std::vector<ObjectName> set_aside;  // snapshots: broken snapshots and notes, moved to trash/
   std::vector<SnapshotId> losses_recorded;  // heads that are nowhere: put on record as lost
 };
 
@@ -28,7 +29,9 @@ Result<RepairReport> RepairPacks(const JobContext& context, Repository& reposito
                                  bool dry_run, FindingSink findings);
 struct RepairSnapshotsOptions {
   std::vector<SnapshotId> snapshots;  // empty: all
-  bool forget_broken = false;         // forget the broken original once its repaired copy is committed
+  // Forget a snapshot that lost files once its repaired copy is committed, and move snapshots and notes that cannot be
+  // read at all to trash/.
+  bool forget_broken = false;
   bool dry_run = false;
 };
 // Snapshots that need what is nowhere: a new snapshot without the lost files (a file with a lost blob is left out, and

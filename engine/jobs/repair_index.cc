@@ -70,7 +70,7 @@ class IndexRepair {
       ++report_.segments_written;
     }
     // All that the damaged ones said of packs that are there stands in new segments now.
-    for (const SegmentId& id : damaged_) RETURN_IF_ERROR(protocol_.QuarantineSegment(id));
+    for (const SegmentId& id : damaged_) RETURN_IF_ERROR(protocol_.SetAside(SegmentName(id)));
     return {};
   }
 

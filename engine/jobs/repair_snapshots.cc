@@ -20,7 +20,13 @@ class SnapshotRepair {
   Result<RepairReport> Run() {
     RETURN_IF_ERROR(repository_.NeedWrite(Rights::kWrite | Rights::kMaintain, "repairing snapshots"));
     RETURN_IF_ERROR(repository_.keyring().Need(Rights::kMetadataKey, "reading trees"));
-    ASSIGN_OR_RETURN(const SnapshotSet set, LoadSnapshots(repository_, context_, findings_));
+    ASSIGN_OR_RETURN(SnapshotSet set, LoadSnapshots(repository_, context_, findings_));
+    if (options_.forget_broken) {
+      RETURN_IF_ERROR(SetAsideBroken(set));
+      if (!options_.dry_run && !report_.set_aside.empty()) {
+        ASSIGN_OR_RETURN(set, LoadSnapshots(repository_, context_, findings_));
+      }
+    }
     RETURN_IF_ERROR(RecordLosses(set));
     ASSIGN_OR_RETURN(index_, repository_.LoadIndex(context_));
     reader_ =
@@ -44,6 +50,18 @@ class SnapshotRepair {
     }
     if (set.unexplained_records.empty() || options_.dry_run) return {};
     return Protocol(repository_, context_, findings_).PutForgotten(set.unexplained_records);
+  }
+
+  // Snapshots and notes that nobody can read block forget and prune until they are gone. What is of a newer version
+  // is not broken, and stays.
+  Result<void> SetAsideBroken(const SnapshotSet& set) {
+    Protocol protocol(repository_, context_, findings_);
+    for (const UnreadableObject& broken : set.unreadable) {
+      if (broken.code != ErrorCode::kCorrupt && broken.code != ErrorCode::kForged) continue;
+      report_.set_aside.push_back(broken.name);
+      if (!options_.dry_run) RETURN_IF_ERROR(protocol.SetAside(broken.name));
+    }
+    return {};
   }
 
   // First without writing: is anything lost at all?

@@ -124,7 +124,9 @@ void KeepBuckets(std::vector<RetentionDecision>& decisions, const Rule& rule, ui
 void Decide(std::vector<RetentionDecision>& decisions, const RetentionPolicy& policy) {
   std::vector<RetentionDecision> ordinary;
   for (const RetentionDecision& decision : decisions) {
-    if (decision.snapshot->inner.snapshot_class == SnapshotClass::kOrdinary) ordinary.push_back(decision);
+    const LoadedSnapshot& snapshot = *decision.snapshot;
+    const bool counts = snapshot.inner.snapshot_class == SnapshotClass::kOrdinary && !snapshot.time_doubtful;
+    if (counts) ordinary.push_back(decision);
   }
   if (!ordinary.empty()) {
     const LoadedSnapshot& newest = *ordinary.front().snapshot;
@@ -153,6 +155,7 @@ void Decide(std::vector<RetentionDecision>& decisions, const RetentionPolicy& po
     if (snapshot.inner.snapshot_class != SnapshotClass::kOrdinary) {
       decision.reasons.push_back(fmt::format("class {}", Name(snapshot.inner.snapshot_class)));
     }
+    if (snapshot.time_doubtful) decision.reasons.emplace_back("doubtful time");
     decision.keep = !decision.reasons.empty();
   }
 }
@@ -269,7 +272,7 @@ Result<std::vector<RetentionGroup>> ApplyRetention(const std::vector<LoadedSnaps
   }
   std::vector<RetentionGroup> groups;
   for (auto& [key, group] : by_key) {
-    std::ranges::stable_sort(group.decisions, std::greater<>(), [](const RetentionDecision& d) {
+    std::ranges::sort(group.decisions, std::greater<>(), [](const RetentionDecision& d) {
       return std::pair(d.snapshot->inner.start, d.snapshot->id);
     });
     Decide(group.decisions, policy);

@@ -287,7 +287,7 @@ Result<std::vector<ListedSnapshot>> Protocol::ListSnapshots() {
   std::vector<ListedSnapshot> snapshots;
   for (const ObjectInfo& info : listed) {
     const ParsedName parsed = ParseObjectName(info.name.text());
-    if (parsed.kind == ParsedName::Kind::kSnapshot) snapshots.push_back({parsed.session, info.size});
+    if (parsed.kind == ParsedName::Kind::kSnapshot) snapshots.push_back({parsed.session, info.size, info.modified});
   }
   return snapshots;
 }
@@ -302,11 +302,13 @@ Result<void> Protocol::RemoveSegment(const SegmentId& segment) {
   return repository_.store().Remove(SegmentName(segment));
 }
 
-Result<void> Protocol::QuarantineSegment(const SegmentId& segment) {
-  ASSIGN_OR_RETURN(const Bytes bytes, repository_.store().Get(SegmentName(segment), limits::kPackBytesMax));
-  ASSIGN_OR_RETURN(const ObjectName trash, ObjectName::Parse("trash/index-" + segment.ToHex()));
+Result<void> Protocol::SetAside(const ObjectName& name) {
+  ASSIGN_OR_RETURN(const Bytes bytes, repository_.store().Get(name, limits::kPackBytesMax));
+  std::string text = name.text();
+  std::ranges::replace(text, '/', '-');
+  ASSIGN_OR_RETURN(const ObjectName trash, ObjectName::Parse("trash/" + text));
   RETURN_IF_ERROR(repository_.store().Put(trash, bytes));
-  return repository_.store().Remove(SegmentName(segment));
+  return repository_.store().Remove(name);
 }
 
 // --- of forget and of notes ---

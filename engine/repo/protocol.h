@@ -40,6 +40,7 @@ enum class SnapshotSlot { kEmpty, kSnapshot, kFence };
 struct ListedSnapshot {
   SnapshotId id;
   uint64_t size = 0;
+  UnixNs modified = 0;  // by the store's clock; 0 where it has none
 };
 
 enum class CommitOutcome { kCommitted, kFenced };
@@ -82,8 +83,8 @@ class Protocol {
   Result<void> RemovePack(BlobKind kind, const PackName& pack);
   Result<void> RemoveTombstone(const PackName& pack);
   Result<void> RemoveSegment(const SegmentId& segment);
-  // A segment that cannot be read goes out of the index; its bytes stay under trash/ for whoever wants to look at them.
-  Result<void> QuarantineSegment(const SegmentId& segment);
+  // What cannot be read goes out of the way; its bytes stay under trash/ for whoever wants to look at them.
+  Result<void> SetAside(const ObjectName& name);
 
   // --- of forget and of notes ---
   Result<void> PutForgotten(const std::vector<ForgottenSnapshot>& snapshots);

@@ -54,8 +54,7 @@ Result<LoadedSnapshot> Load(const Repository& repository, const SnapshotId& id, 
     loaded.tags = loaded.inner.tags;
     loaded.description = loaded.inner.description;
     const std::string host = ToString(loaded.inner.host);
-    loaded.host_allowed = fnmatch(signer->host_pattern.c_str(), host.c_str(), 0) == 0;
-    if (!loaded.host_allowed) {
+    if (fnmatch(signer->host_pattern.c_str(), host.c_str(), 0) != 0) {
       return MakeError(ErrorCode::kForged, "{}: slot {} may back up hosts \"{}\", this snapshot says host \"{}\"", what,
                        opened.slot.ToHex(), signer->host_pattern, host);
     }
@@ -92,7 +91,7 @@ class Loader {
   Result<SnapshotSet> Run() {
     Protocol protocol(repository_, context_, findings_);
     ASSIGN_OR_RETURN(const auto listed, protocol.ListSnapshots());
-    for (const ListedSnapshot& one : listed) RETURN_IF_ERROR(LoadOne(one.id));
+    for (const ListedSnapshot& one : listed) RETURN_IF_ERROR(LoadOne(one));
     RETURN_IF_ERROR(LoadNotes());
     RETURN_IF_ERROR(LoadForgotten());
     std::ranges::sort(set_.snapshots, {}, [](const LoadedSnapshot& s) { return std::pair(s.inner.start, s.id); });
@@ -102,7 +101,8 @@ class Loader {
   }
 
  private:
-  Result<void> LoadOne(const SnapshotId& id) {
+  Result<void> LoadOne(const ListedSnapshot& listed) {
+    const SnapshotId& id = listed.id;
     const std::string what = SnapshotName(id).text();
     RETURN_IF_ERROR(CheckStop());
     auto object = repository_.store().Get(SnapshotName(id), limits::kSnapshotBytesMax);
@@ -110,15 +110,34 @@ class Loader {
     if (!object && object.error().code() != ErrorCode::kCorrupt) return std::move(object).error();
     auto loaded = object ? Open(id, *object) : Result<std::optional<LoadedSnapshot>>(object.error());
     if (!loaded) {
-      ++set_.unreadable;
+      set_.unreadable.push_back({SnapshotName(id), loaded.error().code()});
       broken_.insert(id);
       Tell(findings_, Severity::kDamage, loaded.error(), what);
     } else if (*loaded) {
+      JudgeTime(**loaded, listed.modified);
       set_.snapshots.push_back(**std::move(loaded));
     } else {
       set_.fences.push_back(id);
     }
     return {};
+  }
+
+  // A slot that may maintain may remove snapshots anyway, and copies and imports are put with times long past.
+  void JudgeTime(LoadedSnapshot& snapshot, UnixNs stored) {
+    constexpr int64_t kDaySeconds = 86'400;
+    const Certificate* signer = repository_.keyring().FindCertificate(snapshot.slot);
+    if (!snapshot.opened || stored == 0 || signer->rights.Has(Rights::kMaintain)) return;
+    const int64_t stored_seconds = stored / 1'000'000'000;
+    const int64_t start = snapshot.inner.start.seconds;
+    snapshot.time_doubtful = start > stored_seconds + kDaySeconds || start < stored_seconds - kDaySeconds;
+    if (!snapshot.time_doubtful) return;
+    const WireTime at{stored_seconds, 0};
+    Tell(findings_, Severity::kWarning,
+         MakeError(ErrorCode::kInvalidArgument,
+                   "it says that it was made at {}, the store got it at {}: no policy forgets it or counts it "
+                   "(name its id to forget it)",
+                   FormatTime(snapshot.inner.start, 0), FormatTime(at, 0)),
+         "snapshot " + snapshot.id.ToHex());
   }
 
   // Nothing: a fence.
@@ -142,6 +161,8 @@ class Loader {
     RETURN_IF_ERROR(List(kNotePrefix, ParsedName::Kind::kNote, names));
     for (const auto& [name, parsed] : names) {
       auto object = repository_.store().Get(name, limits::kSnapshotBytesMax);
+      if (!object && object.error().code() == ErrorCode::kNotFound) continue;  // went with its snapshot
+      if (!object && object.error().code() != ErrorCode::kCorrupt) return std::move(object).error();
       auto opened = object ? repository_.sealer().Open(*object, ObjectKind::kNote, ToRawId(parsed.id), name.text())
                            : Result<OpenedObject>(object.error());
       auto note = opened ? NoteRecord::Parse(opened->body) : Result<NoteRecord>(opened.error());
@@ -152,7 +173,7 @@ class Loader {
         notes[parsed.session].push_back({*std::move(note), opened->slot, parsed.id});
       } else {
         // A protection that cannot be read might be one: whoever removes snapshots must not go on without it.
-        ++set_.unreadable;
+        set_.unreadable.push_back({name, note.error().code()});
         Tell(findings_, Severity::kDamage, note.error(), name.text());
       }
     }
@@ -168,6 +189,9 @@ class Loader {
     RETURN_IF_ERROR(List(kForgottenPrefix, ParsedName::Kind::kForgotten, names));
     for (const auto& [name, parsed] : names) {
       auto object = repository_.store().Get(name, limits::kSnapshotBytesMax);
+      if (!object && object.error().code() != ErrorCode::kCorrupt && object.error().code() != ErrorCode::kNotFound) {
+        return std::move(object).error();
+      }
       auto opened = object ? repository_.sealer().Open(*object, ObjectKind::kForgotten, ToRawId(parsed.id), name.text())
                            : Result<OpenedObject>(object.error());
       auto record = opened ? ForgottenRecord::Parse(opened->body) : Result<ForgottenRecord>(opened.error());

@@ -21,7 +21,9 @@ struct LoadedSnapshot {
   std::vector<Digest> heads;
   SnapshotInner inner;  // where the role holds the metadata key; else empty, and `opened` is false
   bool opened = false;
-  bool host_allowed = true;  // its host fits the certificate's pattern
+  // Its time and the store's time of the object are more than a day apart, and its slot is not one that may maintain:
+  // who takes a writer's key could date snapshots so that a policy forgets the good ones (SPEC section 3).
+  bool time_doubtful = false;
   // After the notes:
   std::vector<std::string> tags;
   std::string description;
@@ -30,11 +32,18 @@ struct LoadedSnapshot {
   uint64_t notes_counter = 0;  // the highest of its notes
 };
 
+struct UnreadableObject {
+  ObjectName name;
+  ErrorCode code = ErrorCode::kCorrupt;
+};
+
 struct SnapshotSet {
   std::vector<LoadedSnapshot> snapshots;     // ascending by time of start, then id
   std::vector<ForgottenSnapshot> forgotten;  // all records merged, ascending
   std::vector<SnapshotId> fences;
-  uint64_t unreadable = 0;  // told as findings; who removes things must stop where it is above 0
+  // Snapshots and notes that are broken, forged or unsupported; told as findings. While there are any, nobody knows
+  // what they need or protect: who removes things must stop.
+  std::vector<UnreadableObject> unreadable;
   // Heads that are named, and neither there nor forgotten; and snapshots that this machine remembers and that are gone
   // without a record. Texts for people. A pruner removes nothing while there are any.
   std::vector<std::string> unexplained;

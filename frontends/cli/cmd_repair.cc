@@ -15,6 +15,8 @@ struct RepairCommand {
     RETURN_IF_ERROR(report);
     nlohmann::json rewritten = nlohmann::json::array();
     for (const SnapshotId& id : report->snapshots_rewritten) rewritten.push_back(id.ToHex());
+    nlohmann::json set_aside = nlohmann::json::array();
+    for (const ObjectName& name : report->set_aside) set_aside.push_back(name.text());
     if (cli.json()) {
       cli.PrintJson({{"message_type", "summary"},
                      {"dry_run", dry_run},
@@ -25,6 +27,7 @@ struct RepairCommand {
                      {"blobs_salvaged", report->blobs_salvaged},
                      {"blobs_lost", report->blobs_lost},
                      {"snapshots_rewritten", rewritten},
+                     {"set_aside", set_aside},
                      {"losses_recorded", report->losses_recorded.size()}});
       return 0;
     }
@@ -33,8 +36,9 @@ struct RepairCommand {
                           would, report->packs_added, would, report->packs_removed_from_index, would));
     cli.Print(fmt::format("packs: {} damaged, {} blobs {}saved, {} lost\n", report->packs_salvaged,
                           report->blobs_salvaged, would, report->blobs_lost));
-    cli.Print(fmt::format("snapshots: {} {}rewritten without what is lost, {} losses {}put on record\n",
-                          report->snapshots_rewritten.size(), would, report->losses_recorded.size(), would));
+    cli.Print(fmt::format("snapshots: {} {}rewritten without what is lost, {} unreadable {}set aside, {} losses {}put on record\n",
+                          report->snapshots_rewritten.size(), would, report->set_aside.size(), would,
+                          report->losses_recorded.size(), would));
     return 0;
   }
 
@@ -88,7 +92,7 @@ void AddRepair(CLI::App& app, Cli& cli, Action& action) {
   packs->callback([&cli, &action, options] { action = [&cli, options] { return options->Packs(cli); }; });
   CLI::App* snapshots = command->add_subcommand("snapshots", "New snapshots without the files that are lost");
   snapshots->add_option("SNAPSHOT", options->names, "Only these");
-  snapshots->add_flag("--forget", options->forget, "Forget the broken ones then");
+  snapshots->add_flag("--forget", options->forget, "Then forget the broken ones, and move what cannot be read at all to trash/");
   snapshots->callback([&cli, &action, options] { action = [&cli, options] { return options->Snapshots(cli); }; });
   for (CLI::App* one : {index, packs, snapshots}) {
     one->add_flag("-n,--dry-run", options->dry_run, "Only say what would be done");

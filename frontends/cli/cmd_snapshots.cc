@@ -34,7 +34,7 @@ struct SnapshotsCommand {
       cli.Print(SnapshotTable(chosen).Text());
       cli.Print(fmt::format("{} snapshot{}\n", chosen.size(), chosen.size() == 1 ? "" : "s"));
     }
-    return set.unreadable > 0 ? 1 : 0;
+    return !set.unreadable.empty() ? 1 : 0;
   }
 };
 
