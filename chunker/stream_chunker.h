@@ -10,9 +10,9 @@
 
 namespace cairn::chunker {
 
-// The cuts depend on the bytes alone, not on the pieces in which they come. One thread at a time. Memory: size_max and
-// the largest piece. A stream: Append and Next in turn, then Finish and Next until there is nothing; then Reset for
-// another one.
+// The cuts depend on the bytes alone, not on the pieces in which they come. One thread at a time. Memory: twice
+// size_max and the largest piece. A stream: Append and Next in turn, then Finish and Next until there is nothing; then
+// Reset for another one.
 class StreamChunker {
  public:
   // `params` can be used (Problem() is nothing); kFixed ignores the table.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 
 #include "engine/crypto/hash.h"
 #include "repo-format/wire_reader.h"
@@ -223,6 +224,26 @@ void FileCacheWriter::Commit(const SnapshotId& snapshot) {
   committed_ = true;
   if (old && *old && ToString(**old).starts_with("blocks-")) {
     RemoveBlocks(files_, cache_.folder() + "/" + ToString(**old));
+  }
+  RemoveStale();
+}
+
+// Blocks that no pointer names: of a backup that runs, or of one that was killed. A running one that loses them only
+// reads more the next time.
+void FileCacheWriter::RemoveStale() {
+  constexpr int64_t kStaleNs = int64_t{2} * 86'400 * 1'000'000'000;
+  std::set<std::string> used;
+  std::vector<FileInfo> blocks;
+  const auto own = files_.Stat(folder_);
+  const auto listed = files_.List(cache_.folder(), [&](const FileInfo& info) {
+    if (info.is_folder && info.name.starts_with("blocks-")) blocks.push_back(info);
+    if (!info.name.starts_with("files-")) return;
+    if (const auto pointer = cache_.ReadFile(info.name); pointer && *pointer) used.insert(ToString(**pointer));
+  });
+  if (!own || !listed) return;
+  for (const FileInfo& info : blocks) {
+    if (used.contains(info.name) || own->modified - info.modified < kStaleNs) continue;
+    RemoveBlocks(files_, cache_.folder() + "/" + info.name);
   }
 }
 

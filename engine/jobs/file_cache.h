@@ -92,11 +92,12 @@ class FileCacheWriter {
   };
   // Takes the gathered entries where they are many (about 1 MiB), or all of them when the folder is done.
   void Take(Folder& folder, bool done);
-  // Makes it valid for this snapshot, and removes the old one.
+  // Makes it valid for this snapshot, and removes the old one, and what killed backups have left.
   void Commit(const SnapshotId& snapshot);
 
  private:
   void PutBlock();
+  void RemoveStale();
 
   FileSystem& files_;
   LocalCache& cache_;

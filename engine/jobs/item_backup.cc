@@ -46,6 +46,23 @@ struct ItemBackup::Worker {
 };
 
 // A folder between its listing and its tree: nodes complete on any thread, and are fed to the builder in order.
+namespace {
+
+chunker::ChunkerParams ParamsOf(const ChunkerSettings& settings) {
+  return {static_cast<chunker::ChunkerKind>(settings.chunker), settings.size_min, settings.size_average,
+          settings.size_max};
+}
+
+// The config may be of a program that cuts otherwise.
+Result<void> CheckChunker(const chunker::ChunkerParams& params) {
+  const auto problem = params.Problem();
+  if (!problem) return {};
+  const ErrorCode code = params.IsUnsupported() ? ErrorCode::kUnsupported : ErrorCode::kCorrupt;
+  return MakeError(code, "the config's chunker cannot be used: {}", *problem);
+}
+
+}  // namespace
+
 struct ItemBackup::Folder {
   TreePath path;
   std::shared_ptr<Folder> parent;
@@ -109,6 +126,7 @@ Result<ItemResult> ItemBackup::Run() {
     }
     if (findings_) findings_(finding);
   };
+  RETURN_IF_ERROR(CheckChunker(ParamsOf(chunker_)));
   ASSIGN_OR_RETURN(auto root_source, source_.OpenRoot(tell));
   auto root = std::make_shared<Folder>();
   root->source = std::move(root_source);
@@ -583,14 +601,12 @@ std::unique_ptr<ItemBackup::Worker> ItemBackup::TakeWorker() {
       return worker;
     }
   }
-  const chunker::ChunkerParams params{static_cast<chunker::ChunkerKind>(chunker_.chunker), chunker_.size_min,
-                                      chunker_.size_average, chunker_.size_max};
   const auto table =
       chunker::GearTable::FromMaterial(std::span<const uint8_t, chunker::GearTable::kMaterialSize>(gear_material_));
   const uint64_t frame_bytes =
       source_.chunking() == SourceKind::kRows ? context_.limits.frame_bytes_rows : context_.limits.frame_bytes_files;
   return std::make_unique<Worker>(target_.NewSink(frame_bytes),
-                                  std::make_unique<chunker::StreamChunker>(params, table));
+                                  std::make_unique<chunker::StreamChunker>(ParamsOf(chunker_), table));
 }
 
 void ItemBackup::ReturnWorker(std::unique_ptr<Worker> worker) {

@@ -68,6 +68,7 @@ class PruneRun {
       report_.removed_names_dropped = merged.names_dropped;
     }
     RETURN_IF_ERROR(session_->protocol().CleanFences());
+    IgnoreError(repository_.store().CleanTemporary(), "what is left stays for the next time");
     return {};
   }
 

@@ -16,8 +16,8 @@ struct RepairReport {
   uint64_t blobs_salvaged = 0, blobs_lost = 0;
   std::vector<SnapshotId> snapshots_rewritten;  // snapshots: without what is lost (named as findings); the old one is
                                                 // kept unless `forget_broken`
-  std::vector<ObjectName> set_aside;  // snapshots: broken snapshots and notes, moved to trash/
-  std::vector<SnapshotId> losses_recorded;  // heads that are nowhere: put on record as lost
+  std::vector<ObjectName> set_aside;            // snapshots: broken snapshots and notes, moved to trash/
+  std::vector<SnapshotId> losses_recorded;      // heads that are nowhere: put on record as lost
 };
 
 // The local copy is thrown away; segments are written for packs that none names, from their directories; packs that are

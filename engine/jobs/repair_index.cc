@@ -93,6 +93,8 @@ class IndexRepair {
       auto opened = ReadDirectory(repository_.store(), repository_.sealer(), kind, name, size);
       if (opened) {
         RETURN_IF_ERROR(AddPack(kind, name, size, *std::move(opened)));
+      } else if (!IsLoss(opened.error().code())) {
+        return std::move(opened).error().While(PackObjectName(kind, name).text());
       } else if (opened.error().code() != ErrorCode::kNotFound) {
         Tell(Finding::Severity::kDamage, opened.error(), PackObjectName(kind, name).text());
       }

@@ -45,10 +45,7 @@ class PackRepair {
       bool ids_checked = false;
       const PackVerdict verdict = CheckPack(repository_, pack, frames, reader, &ids_checked);
       if (!verdict.error) continue;
-      const ErrorCode code = verdict.error->code();
-      if (code == ErrorCode::kIo || code == ErrorCode::kPermission || code == ErrorCode::kUnsupported) {
-        return Error(*verdict.error);  // it may be good: nothing is decided about it
-      }
+      if (!IsLoss(verdict.error->code())) return *verdict.error;  // it may be good: nothing is decided about it
       Tell(*verdict.error, PackObjectName(pack.kind, pack.name).text());
       RETURN_IF_ERROR(Salvage(pack, frames, verdict));
       damaged.push_back(pack);
@@ -57,9 +54,8 @@ class PackRepair {
     if (removal.removed.empty() || dry_run_) return {};
     RETURN_IF_ERROR(session_->Flush());
     std::ranges::sort(removal.removed);
-    return session_->protocol().PutSegment(removal).has_value()
-               ? Result<void>()
-               : Result<void>(Error(ErrorCode::kIo, "the segment that takes damaged packs out could not be put"));
+    RETURN_IF_ERROR(session_->protocol().PutSegment(removal));
+    return {};
   }
 
   // The good frames move as they are; what was in the bad ones, and nowhere else, is lost and named.

@@ -123,6 +123,7 @@ class SnapshotRepair {
                              return !why.has_value();
                            },
                            [&](const TreePath& path, const Error& error) -> Result<void> {
+                             if (!IsLoss(error.code())) return error;
                              name(path, error.message() + "; what was in this part of the folder is left out");
                              return {};
                            }));
@@ -135,27 +136,32 @@ class SnapshotRepair {
 
   Result<std::optional<std::string>> WhatIsLost(Node& node) {
     // An attribute whose value is lost is dropped; the file is worth keeping without it.
-    std::erase_if(node.attributes,
-                  [&](const Attribute& attribute) { return attribute.blob && !IsThere(attribute.blob->id); });
+    std::vector<Attribute> kept;
+    for (Attribute& attribute : node.attributes) {
+      ASSIGN_OR_RETURN(const bool there, attribute.blob ? IsThere(attribute.blob->id) : Result<bool>(true));
+      if (there) kept.push_back(std::move(attribute));
+    }
+    node.attributes = std::move(kept);
     if (!node.content) return std::optional<std::string>();
     uint64_t missing = 0;
     auto walked =
         ForEachEntry(*reader_, *node.content, 0, UINT64_MAX, [&](uint64_t, const ListEntry& entry) -> Result<void> {
-          if (entry.type == ListEntry::Type::kHole || IsThere(entry.id)) return {};
-          missing += entry.TotalBytes();
+          if (entry.type == ListEntry::Type::kHole) return {};
+          ASSIGN_OR_RETURN(const bool there, IsThere(entry.id));
+          if (!there) missing += entry.TotalBytes();
           return {};
         });
     if (!walked) {
-      if (walked.error().code() == ErrorCode::kInterrupted) return std::move(walked).error();
+      if (!IsLoss(walked.error().code())) return std::move(walked).error();
       return std::optional<std::string>("its list cannot be read: " + walked.error().message());
     }
     if (missing == 0) return std::optional<std::string>();
     return std::optional<std::string>(fmt::format("{} of its {} bytes are lost", missing, node.size));
   }
 
-  bool IsThere(const BlobId& id) {
-    auto locations = index_->Find(id);
-    return locations && !locations->empty();
+  Result<bool> IsThere(const BlobId& id) {
+    ASSIGN_OR_RETURN(const auto locations, index_->Find(id));
+    return !locations.empty();
   }
 
   const JobContext& context_;

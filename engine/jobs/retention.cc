@@ -272,9 +272,8 @@ Result<std::vector<RetentionGroup>> ApplyRetention(const std::vector<LoadedSnaps
   }
   std::vector<RetentionGroup> groups;
   for (auto& [key, group] : by_key) {
-    std::ranges::sort(group.decisions, std::greater<>(), [](const RetentionDecision& d) {
-      return std::pair(d.snapshot->inner.start, d.snapshot->id);
-    });
+    std::ranges::sort(group.decisions, std::greater<>(),
+                      [](const RetentionDecision& d) { return std::pair(d.snapshot->inner.start, d.snapshot->id); });
     Decide(group.decisions, policy);
     groups.push_back(std::move(group));
   }

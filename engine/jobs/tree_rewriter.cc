@@ -14,7 +14,6 @@ Result<Subtree> RewriteFolder(BlobSource& source, BlobSink& sink, const BlobId& 
   for (;;) {
     auto next = cursor.Next();
     if (!next) {
-      if (next.error().code() == ErrorCode::kInterrupted) return std::move(next).error();
       RETURN_IF_ERROR(failed(path, next.error()));
       break;
     }

@@ -12,6 +12,9 @@ std::string PackText(const BlobLocation& location) {
   return PackObjectName(location.pack.kind, location.pack.name).text();
 }
 
+// Of several copies, which failure is the one to tell: a blob is lost only where no copy may still be good.
+int Weight(ErrorCode code) { return code == ErrorCode::kNotFound ? 0 : IsLoss(code) ? 1 : 2; }
+
 }  // namespace
 
 BlobReader::BlobReader(const Repository& repository, Index& index, const JobContext& context, uint64_t cache_bytes,
@@ -85,7 +88,7 @@ Result<std::shared_ptr<const Bytes>> BlobReader::TryLocations(BlobKind kind, con
       findings_({Finding::Severity::kDamage, code, PackText(location),
                  fmt::format("{}; another copy of blob {} is tried", plain.error().message(), id.Short())});
     }
-    if (!first || first->code() == ErrorCode::kNotFound) first = std::move(plain).error();
+    if (!first || Weight(first->code()) < Weight(code)) first = std::move(plain).error();
   }
   if (!first) first = MakeError(ErrorCode::kNotFound, "{} blob {} is in no pack of the index", Name(kind), id.ToHex());
   return *std::move(first);

@@ -39,7 +39,7 @@ class LocalStore final : public ObjectStore {
 
   // Removes what crashes have left under tmp/ and is older than a day by the file system's own clock: nobody takes that
   // long to write one object. Best effort: what cannot be removed stays for the next time.
-  Result<void> CleanTemporary();
+  Result<void> CleanTemporary() override;
 
  private:
   LocalStore(FileSystem& files, const Random& random, std::string root)

@@ -51,6 +51,10 @@ class ObjectStore {
   virtual Result<void> Remove(const ObjectName& name) = 0;
   virtual Result<ObjectInfo> Stat(const ObjectName& name) = 0;
 
+  // Removes what crashes have left that is no object (temporary files, unfinished uploads) and is too old to be of
+  // somebody who is still at work. Best effort: what cannot be removed stays for the next time.
+  virtual Result<void> CleanTemporary() { return {}; }
+
   // How people name it: a path or URL, without secrets.
   virtual std::string description() const = 0;
 };

@@ -41,6 +41,7 @@ class RetryStore final : public ObjectStore {
   Result<void> List(std::string_view prefix, const Each& each, const Stranger& stranger = {}) override;
   Result<void> Remove(const ObjectName& name) override;
   Result<ObjectInfo> Stat(const ObjectName& name) override;
+  Result<void> CleanTemporary() override { return base_->CleanTemporary(); }
   std::string description() const override { return base_->description(); }
 
  private:

@@ -36,9 +36,10 @@ struct RepairCommand {
                           would, report->packs_added, would, report->packs_removed_from_index, would));
     cli.Print(fmt::format("packs: {} damaged, {} blobs {}saved, {} lost\n", report->packs_salvaged,
                           report->blobs_salvaged, would, report->blobs_lost));
-    cli.Print(fmt::format("snapshots: {} {}rewritten without what is lost, {} unreadable {}set aside, {} losses {}put on record\n",
-                          report->snapshots_rewritten.size(), would, report->set_aside.size(), would,
-                          report->losses_recorded.size(), would));
+    cli.Print(fmt::format(
+        "snapshots: {} {}rewritten without what is lost, {} unreadable {}set aside, {} losses {}put on record\n",
+        report->snapshots_rewritten.size(), would, report->set_aside.size(), would, report->losses_recorded.size(),
+        would));
     return 0;
   }
 
@@ -92,7 +93,8 @@ void AddRepair(CLI::App& app, Cli& cli, Action& action) {
   packs->callback([&cli, &action, options] { action = [&cli, options] { return options->Packs(cli); }; });
   CLI::App* snapshots = command->add_subcommand("snapshots", "New snapshots without the files that are lost");
   snapshots->add_option("SNAPSHOT", options->names, "Only these");
-  snapshots->add_flag("--forget", options->forget, "Then forget the broken ones, and move what cannot be read at all to trash/");
+  snapshots->add_flag("--forget", options->forget,
+                      "Then forget the broken ones, and move what cannot be read at all to trash/");
   snapshots->callback([&cli, &action, options] { action = [&cli, options] { return options->Snapshots(cli); }; });
   for (CLI::App* one : {index, packs, snapshots}) {
     one->add_flag("-n,--dry-run", options->dry_run, "Only say what would be done");

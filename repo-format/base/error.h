@@ -29,6 +29,11 @@ enum class ErrorCode : uint8_t {
 };
 
 std::string_view Name(ErrorCode code);
+// Whether the thing itself is gone or broken: to try again, or with another key or program, gives the same. Only of
+// such a thing may a repair take leave.
+inline bool IsLoss(ErrorCode code) {
+  return code == ErrorCode::kNotFound || code == ErrorCode::kCorrupt || code == ErrorCode::kForged;
+}
 
 // An error with its story: message first, context added outward ("loading segment 3fa2...: ...").
 // Texts are lower case, without a full stop, name the object and both sides, and never hold a secret.

@@ -1,112 +1,20 @@
 // The interleavings of SPEC section 13, forced: one actor runs inside a store call of another.
 #include <gtest/gtest.h>
 
-#include <map>
-#include <random>
-
-#include "engine/jobs/backup.h"
-#include "engine/jobs/check.h"
-#include "engine/jobs/forget.h"
-#include "engine/jobs/prune.h"
-#include "engine/repo/blob_reader.h"
-#include "engine/tree/directory_reader.h"
-#include "engine/tree/list_reader.h"
 #include "tests/support/crash_store.h"
 #include "tests/support/fault_store.h"
-#include "tests/support/memory_source.h"
+#include "tests/support/machine.h"
 #include "tests/support/memory_store.h"
-#include "tests/support/temp_folder.h"
-#include "tests/support/test_context.h"
 
 namespace cairn {
 namespace {
 
 constexpr int64_t kNever = INT64_MAX;
 
-std::string RandomText(uint32_t seed, size_t size) {
-  std::mt19937 random(seed);
-  std::string text(size, '\0');
-  for (char& c : text) c = static_cast<char>(random());
-  return text;
-}
-
-// A machine with a cache of its own, looking at the common store through its own eyes.
-struct Machine {
-  Machine(ObjectStore& store, uint64_t seed) : context({.seed = seed, .workers = 0, .limits = Limits::ForTests()}) {
-    auto opened = Repository::Open(store, AsBytes("password"),
-                                   {.files = &PosixFileSystem(), .cache_root = folder.path()}, context.job);
-    EXPECT_TRUE(opened) << opened.error().message();
-    repository = std::move(opened).value();
-  }
-
-  Result<BackupReport> Backup(const MemoryFiles& files) {
-    std::vector<std::unique_ptr<Source>> sources;
-    sources.push_back(std::make_unique<MemorySource>(files));
-    BackupOptions options;
-    options.host = ToBytes(AsBytes("machine"));
-    return RunBackup(context.job, *repository, std::move(sources), options, {});
-  }
-
-  Result<PruneReport> Prune(int64_t quiet_ns) {
-    PruneOptions options;
-    options.max_unused_percent = 0;
-    options.quiet_session_ns = quiet_ns;
-    return RunPrune(context.job, *repository, options, {});
-  }
-
-  Result<ForgetReport> ForgetAll() {
-    auto set = LoadSnapshots(*repository, context.job, {});
-    if (!set) return set.error();
-    std::vector<SnapshotId> ids;
-    for (const LoadedSnapshot& snapshot : set->snapshots) ids.push_back(snapshot.id);
-    return RunForget(context.job, *repository, *set, ids, {});
-  }
-
-  uint64_t Damages() {
-    CheckOptions options;
-    options.data = CheckOptions::Data::kAll;
-    auto report = RunCheck(context.job, *repository, options,
-                           [](const Finding& f) { ADD_FAILURE() << f.object << ": " << f.detail; });
-    EXPECT_TRUE(report) << report.error().message();
-    return report ? report->damages : 1;
-  }
-
-  // The files of a snapshot, read back.
-  MemoryFiles Read(const SnapshotId& id) {
-    auto set = LoadSnapshots(*repository, context.job, {});
-    auto index = repository->LoadIndex(context.job);
-    EXPECT_TRUE(set && index);
-    BlobReader reader(*repository, **index, context.job, 1 << 20);
-    MemoryFiles files;
-    for (const LoadedSnapshot& snapshot : set->snapshots) {
-      if (snapshot.id != id) continue;
-      auto walked = ForEachNode(reader, snapshot.inner.items[0].root, [&](const Node& node) -> Result<void> {
-        std::string& bytes = files[ToString(node.name)];
-        return ForEachEntry(reader, *node.content, 0, UINT64_MAX,
-                            [&](uint64_t, const ListEntry& entry) -> Result<void> {
-                              ASSIGN_OR_RETURN(const auto blob, reader.ReadBlob(BlobKind::kData, entry.id));
-                              for (uint64_t i = 0; i < entry.count; ++i) bytes += ToString(*blob);
-                              return {};
-                            });
-      });
-      EXPECT_TRUE(walked) << walked.error().message();
-    }
-    return files;
-  }
-
-  TempFolder folder;
-  TestContext context;
-  std::unique_ptr<Repository> repository;
-};
-
 class Interleaving : public testing::Test {
  protected:
   Interleaving() {
-    TestContext context;
-    InitOptions options;
-    options.cost = PasswordCost::ForTests();
-    auto made = Repository::Init(memory_, AsBytes("password"), options, context.random, context.clock);
-    EXPECT_TRUE(made) << made.error().message();
+    InitForTests(memory_);
     for (uint32_t i = 0; i < 6; ++i) files_["file" + std::to_string(i)] = RandomText(i, 3'000);
   }
 
@@ -173,10 +81,7 @@ TEST_F(Interleaving, PruneWaitsForASessionThatMayStillNeedThePacks) {
 TEST_F(Interleaving, PruneInsideEveryCallOfABackupLosesNothing) {
   for (uint64_t n = 1;; n += 3) {
     MemoryStore memory;
-    TestContext context;
-    InitOptions options;
-    options.cost = PasswordCost::ForTests();
-    ASSERT_TRUE(Repository::Init(memory, AsBytes("password"), options, context.random, context.clock));
+    InitForTests(memory);
     Machine other(memory, 2);
     ASSERT_TRUE(other.Backup(files_));
     FaultStore store(memory);
@@ -206,10 +111,7 @@ TEST_F(Interleaving, PruneInsideEveryCallOfABackupLosesNothing) {
 TEST_F(Interleaving, BackupInsideEveryCallOfAPruneLosesNothing) {
   for (uint64_t n = 1;; n += 3) {
     MemoryStore memory;
-    TestContext context;
-    InitOptions options;
-    options.cost = PasswordCost::ForTests();
-    ASSERT_TRUE(Repository::Init(memory, AsBytes("password"), options, context.random, context.clock));
+    InitForTests(memory);
     Machine writer(memory, 1);
     ASSERT_TRUE(writer.Backup(files_));
     FaultStore store(memory);
@@ -238,10 +140,7 @@ TEST_F(Interleaving, BackupInsideEveryCallOfAPruneLosesNothing) {
 void SweepCrashes(const MemoryFiles& files, const std::function<void(Machine&)>& job) {
   for (uint64_t n = 1;; n += 2) {
     MemoryStore memory;
-    TestContext context;
-    InitOptions options;
-    options.cost = PasswordCost::ForTests();
-    ASSERT_TRUE(Repository::Init(memory, AsBytes("password"), options, context.random, context.clock));
+    InitForTests(memory);
     std::optional<SnapshotId> id;
     {
       Machine first(memory, 7);
@@ -252,9 +151,7 @@ void SweepCrashes(const MemoryFiles& files, const std::function<void(Machine&)>&
       const auto report = first.Backup(files);
       ASSERT_TRUE(report);
       id = report->id;
-      auto set = LoadSnapshots(*first.repository, first.context.job, {});
-      ASSERT_TRUE(set);
-      ASSERT_TRUE(RunForget(first.context.job, *first.repository, *set, {*before->id}, {}));
+      ASSERT_TRUE(first.Forget({*before->id}));
     }
     CrashStore store(memory);
     bool crashed = false;

@@ -32,6 +32,7 @@ class InterceptedStore : public ObjectStore {
   Result<void> List(std::string_view prefix, const Each& each, const Stranger& stranger = {}) final;
   Result<void> Remove(const ObjectName& name) final;
   Result<ObjectInfo> Stat(const ObjectName& name) final;
+  Result<void> CleanTemporary() final { return base_.CleanTemporary(); }
   std::string description() const final { return base_.description(); }
 
   uint64_t calls() const { return calls_; }  // so far

@@ -9,6 +9,8 @@ namespace cairn {
 class TempFolder {
  public:
   TempFolder();
+  // In a file system that lives in memory, where there is one: for what is not under test, and synced often.
+  static TempFolder InMemory();
   ~TempFolder();
   TempFolder(const TempFolder&) = delete;
   TempFolder& operator=(const TempFolder&) = delete;
@@ -18,6 +20,7 @@ class TempFolder {
   std::string operator/(std::string_view name) const;
 
  private:
+  explicit TempFolder(std::string_view parent);
   std::string path_;
 };
 

@@ -1,0 +1,210 @@
+// Each job, with each of its store calls failing in each way: what was there before is there afterwards, what a job
+// says that it did is done, and the next one goes on without a hand.
+#include <gtest/gtest.h>
+
+#include "engine/jobs/check.h"
+#include "engine/jobs/copy.h"
+#include "engine/jobs/repair.h"
+#include "engine/jobs/rewrite.h"
+#include "tests/support/fault_store.h"
+#include "tests/support/machine.h"
+#include "tests/support/memory_store.h"
+
+namespace cairn {
+namespace {
+
+enum class Fault { kNoEffect, kAnswerLost, kFromThenOn, kCancelled };
+
+// A repository with a snapshot to keep, one to forget, and garbage.
+class World {
+ public:
+  World() {
+    InitForTests(store);
+    Machine machine(store, 3);
+    for (uint32_t i = 0; i < 4; ++i) files["file" + std::to_string(i)] = RandomText(i, 3'000);
+    MemoryFiles old = files;
+    old["garbage"] = RandomText(50, 9'000);
+    const auto garbage = machine.Backup(old);
+    old["old"] = RandomText(51, 9'000);
+    const auto going = machine.Backup(old);
+    const auto stays = machine.Backup(files);
+    EXPECT_TRUE(garbage && going && stays);
+    EXPECT_TRUE(machine.Forget({*garbage->id}));
+    forget = *going->id;
+    keep = *stays->id;
+  }
+
+  MemoryStore store;
+  MemoryFiles files;
+  SnapshotId keep, forget;
+};
+
+// A job's own success is checked by itself, with `after`, a machine that looks at what is there.
+struct Job {
+  const char* name;
+  std::function<Result<void>(Machine& machine, const World& world)> run;
+  std::function<void(Machine& after, const World& world)> succeeded;
+};
+
+template <class T>
+Result<void> Done(Result<T> result) {
+  if (!result) return std::move(result).error();
+  return {};
+}
+
+MemoryFiles Changed(const World& world) {
+  MemoryFiles changed = world.files;
+  changed["new"] = RandomText(99, 5'000);
+  return changed;
+}
+
+std::vector<SnapshotId> Ids(Machine& machine) {
+  std::vector<SnapshotId> ids;
+  const auto set = LoadSnapshots(*machine.repository, machine.context.job, {});
+  EXPECT_TRUE(set);
+  for (const LoadedSnapshot& snapshot : set->snapshots) ids.push_back(snapshot.id);
+  return ids;
+}
+
+bool Has(Machine& machine, const SnapshotId& id) {
+  const auto ids = Ids(machine);
+  return std::ranges::find(ids, id) != ids.end();
+}
+
+Result<void> Rewrite(Machine& machine, const World& world) {
+  ASSIGN_OR_RETURN(const SnapshotSet set, LoadSnapshots(*machine.repository, machine.context.job, {}));
+  ASSIGN_OR_RETURN(const LoadedSnapshot* one, ResolveSnapshot(set, world.keep.ToHex(), {}));
+  RewriteOptions options;
+  options.leave_out = [](const TreePath&, const Node& node) { return ToString(node.name) == "file0"; };
+  return Done(RunRewrite(machine.context.job, *machine.repository, *one, options, {}));
+}
+
+const Job kJobs[] = {
+    {"Backup", [](Machine& machine, const World& world) { return Done(machine.Backup(Changed(world))); },
+     [](Machine& after, const World& world) {
+       for (const SnapshotId& id : Ids(after)) {
+         if (id != world.keep && id != world.forget) {
+           EXPECT_TRUE(after.Read(id) == Changed(world));
+         }
+       }
+       EXPECT_EQ(Ids(after).size(), 3u);
+     }},
+    {"Forget", [](Machine& machine, const World& world) { return Done(machine.Forget({world.forget})); },
+     [](Machine& after, const World& world) { EXPECT_FALSE(Has(after, world.forget)); }},
+    {"Prune", [](Machine& machine, const World&) { return Done(machine.Prune(0)); },
+     [](Machine& after, const World& world) { EXPECT_TRUE(Has(after, world.forget)); }},
+    {"ForgetAndPrune",
+     [](Machine& machine, const World& world) -> Result<void> {
+       RETURN_IF_ERROR(machine.Forget({world.forget}));
+       return Done(machine.Prune(0));
+     },
+     [](Machine& after, const World& world) { EXPECT_FALSE(Has(after, world.forget)); }},
+    {"Check",
+     [](Machine& machine, const World&) -> Result<void> {
+       CheckOptions options;
+       options.data = CheckOptions::Data::kAll;
+       ASSIGN_OR_RETURN(const auto report, RunCheck(machine.context.job, *machine.repository, options, {}));
+       if (report.damages > 0) return Error(ErrorCode::kCorrupt, "damage was found");
+       return {};
+     },
+     [](Machine&, const World&) {}},
+    {"RepairIndex",
+     [](Machine& machine, const World&) {
+       return Done(RepairIndex(machine.context.job, *machine.repository, false, {}));
+     },
+     [](Machine&, const World&) {}},
+    {"RepairPacks",
+     [](Machine& machine, const World&) {
+       return Done(RepairPacks(machine.context.job, *machine.repository, {}, false, {}));
+     },
+     [](Machine&, const World&) {}},
+    {"RepairSnapshots",
+     [](Machine& machine, const World&) {
+       return Done(RepairSnapshots(machine.context.job, *machine.repository, {}, {}));
+     },
+     [](Machine& after, const World&) { EXPECT_EQ(Ids(after).size(), 2u); }},
+    {"Rewrite", Rewrite,
+     [](Machine& after, const World& world) {
+       EXPECT_EQ(Ids(after).size(), 3u);
+       for (const SnapshotId& id : Ids(after)) {
+         if (id != world.keep && id != world.forget) {
+           EXPECT_EQ(after.Read(id).size(), world.files.size() - 1);
+         }
+       }
+     }},
+};
+
+class FaultSweep : public testing::TestWithParam<std::tuple<size_t, Fault>> {};
+
+// Returns whether the fault was reached.
+bool RunWithFault(const Job& job, Fault fault, uint64_t n, const World& world) {
+  MemoryStore memory;
+  memory.SetContents(world.store.Contents());
+  FaultStore store(memory);
+  bool succeeded = false, reached = false;
+  {
+    Machine machine(store, 100 + n);
+    const uint64_t at = store.InterceptedStore::calls() + n;
+    if (fault == Fault::kCancelled) {
+      store.SetHook([&](const StoreCall& call) {
+        if (call.number != at) return;
+        reached = true;
+        machine.context.stop.request_stop();
+      });
+    } else {
+      const auto when = fault == Fault::kAnswerLost ? FaultStore::When::kAfter : FaultStore::When::kBefore;
+      const bool forever = fault == Fault::kFromThenOn;
+      store.FailWhere([=](const StoreCall& call) { return forever ? call.number >= at : call.number == at; },
+                      FaultStore::Broken(), when);
+    }
+    const Result<void> result = job.run(machine, world);
+    succeeded = result.has_value();
+    reached = reached || store.faults() > 0;
+    if (fault == Fault::kCancelled && !succeeded) {
+      EXPECT_EQ(result.error().code(), ErrorCode::kInterrupted) << result.error().message();
+    }
+    if (!succeeded) {
+      EXPECT_TRUE(reached) << result.error().message();
+    }
+  }
+  // Who looks at everything must not say that it is well when it could not look.
+  const bool is_check = std::string_view(job.name) == "Check";
+  if (is_check && reached && fault != Fault::kCancelled) {
+    EXPECT_FALSE(succeeded);
+  }
+  Machine after(memory, 9);
+  EXPECT_TRUE(after.Read(world.keep) == world.files);
+  EXPECT_EQ(after.Damages(), 0u);
+  if (succeeded) job.succeeded(after, world);
+  const auto pruned = after.Prune(0);
+  EXPECT_TRUE(pruned) << pruned.error().message();
+  EXPECT_TRUE(after.Read(world.keep) == world.files) << "after a prune";
+  EXPECT_EQ(after.Damages(), 0u) << "after a prune";
+  if (succeeded) job.succeeded(after, world);
+  return reached;
+}
+
+TEST_P(FaultSweep, LosesNothingAndSaysWhatIsTrue) {
+  const World world;
+  const Job& job = kJobs[std::get<0>(GetParam())];
+  for (uint64_t n = 1; n < 2'000; ++n) {
+    SCOPED_TRACE(fmt::format("{}, fault at its store call {}", job.name, n));
+    const bool reached = RunWithFault(job, std::get<1>(GetParam()), n, world);
+    if (!reached || HasFailure()) return;
+  }
+  FAIL() << "the job makes more calls than expected";
+}
+
+std::string CaseName(const testing::TestParamInfo<FaultSweep::ParamType>& one) {
+  constexpr const char* kFaults[] = {"NoEffect", "AnswerLost", "FromThenOn", "Cancelled"};
+  return std::string(kJobs[std::get<0>(one.param)].name) + kFaults[static_cast<int>(std::get<1>(one.param))];
+}
+
+INSTANTIATE_TEST_SUITE_P(Jobs, FaultSweep,
+                         testing::Combine(testing::Range<size_t>(0, std::size(kJobs)),
+                                          testing::Values(Fault::kNoEffect, Fault::kAnswerLost, Fault::kFromThenOn,
+                                                          Fault::kCancelled)),
+                         CaseName);
+
+}  // namespace
+}  // namespace cairn

@@ -1,0 +1,207 @@
+#include "engine/jobs/retention.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/seeded_random.h"
+
+namespace cairn {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+struct Made {
+  std::string time;  // "2026-11-20 10:00", civil time at `offset_minutes`
+  std::string host = "db1";
+  std::vector<std::string> tags = {};
+  int32_t offset_minutes = 0;
+};
+
+// Snapshots by the letters of the order in which they were made: "a", "b" ...
+class Timeline {
+ public:
+  Timeline(std::initializer_list<Made> made) {
+    for (const Made& one : made) Add(one);
+  }
+
+  LoadedSnapshot& Add(const Made& made) {
+    int year = 0, month = 0, day = 0, hour = 0, minute = 0;
+    const int fields = std::sscanf(made.time.c_str(), "%d-%d-%d %d:%d", &year, &month, &day, &hour, &minute);
+    CHECK(fields == 5);
+    const std::chrono::sys_days date(std::chrono::year(year) / month / day);
+    LoadedSnapshot snapshot;
+    snapshot.id = random_.NewId<SnapshotId>();
+    snapshot.inner.host = ToBytes(AsBytes(made.host));
+    snapshot.inner.start.seconds =
+        date.time_since_epoch().count() * 86'400LL + hour * 3600 + minute * 60 - made.offset_minutes * 60LL;
+    snapshot.inner.offset_minutes = made.offset_minutes;
+    snapshot.inner.items.push_back({.name = "/home", .root = {}, .paths = {ToBytes(AsBytes("/home"))}});
+    snapshot.tags = made.tags;
+    snapshot.opened = true;
+    snapshots_.push_back(std::move(snapshot));
+    return snapshots_.back();
+  }
+
+  LoadedSnapshot& operator[](size_t index) { return snapshots_[index]; }
+
+  Result<std::vector<RetentionGroup>> Apply(const RetentionPolicy& policy, const GroupBy& group_by = {},
+                                            bool may_empty = false) const {
+    return ApplyRetention(snapshots_, policy, group_by, {}, may_empty);
+  }
+
+  // The letters of those that are kept, in the order in which they were made.
+  std::string Kept(const RetentionPolicy& policy, const GroupBy& group_by = {}, bool may_empty = false) const {
+    const auto groups = Apply(policy, group_by, may_empty);
+    if (!groups) return "error: " + groups.error().message();
+    std::string letters;
+    for (const RetentionGroup& group : *groups) {
+      for (const RetentionDecision& decision : group.decisions) {
+        EXPECT_EQ(decision.keep, !decision.reasons.empty());
+        if (decision.keep) letters += static_cast<char>('a' + (decision.snapshot - snapshots_.data()));
+      }
+    }
+    std::ranges::sort(letters);
+    return letters;
+  }
+
+ private:
+  SeededRandom random_{7};
+  std::vector<LoadedSnapshot> snapshots_;
+};
+
+CivilSpan Span(std::string_view text) { return *CivilSpan::Parse(text); }
+
+TEST(Retention, KeepsTheNewestN) {
+  const Timeline line{{"2026-11-18 10:00"}, {"2026-11-20 10:00"}, {"2026-11-19 10:00"}};
+  EXPECT_EQ(line.Kept({.last = 1}), "b");
+  EXPECT_EQ(line.Kept({.last = 2}), "bc");
+  EXPECT_EQ(line.Kept({.last = RetentionPolicy::kUnlimited}), "abc");
+}
+
+TEST(Retention, KeepsTheNewestOfEachBucketAndTheOldestWhereOneIsLeft) {
+  const Timeline line{{"2026-11-18 08:00"}, {"2026-11-18 09:00"}, {"2026-11-18 10:00"},
+                      {"2026-11-19 10:05"}, {"2026-11-19 10:55"}, {"2026-11-20 10:00"}};
+  EXPECT_EQ(line.Kept({.hourly = 3}), "cef");
+  EXPECT_EQ(line.Kept({.daily = 2}), "ef");
+  EXPECT_EQ(line.Kept({.daily = 3}), "cef");
+  EXPECT_EQ(line.Kept({.daily = 4}), "acef") << "the oldest stands for a day that is not there yet";
+}
+
+TEST(Retention, CountsWeeksAsIso8601Does) {
+  // 2026-12-31 is a Thursday: 2026-W53 goes from Monday, 28 December, to Sunday, 3 January.
+  const Timeline line{{"2026-12-27 10:00"}, {"2026-12-28 10:00"}, {"2027-01-03 10:00"}, {"2027-01-04 10:00"}};
+  EXPECT_EQ(line.Kept({.weekly = 2}), "cd");
+  EXPECT_EQ(line.Kept({.weekly = 3}), "acd");
+  const auto groups = line.Apply({.weekly = 3});
+  ASSERT_TRUE(groups.has_value());
+  EXPECT_THAT(groups->front().decisions[1].reasons, ElementsAre("weekly 2026-W53"));
+}
+
+TEST(Retention, MonthsAndYears) {
+  const Timeline line{
+      {"2024-02-29 10:00"}, {"2024-12-31 23:59"}, {"2025-01-01 00:00"}, {"2025-01-31 10:00"}, {"2025-02-01 10:00"}};
+  EXPECT_EQ(line.Kept({.monthly = 2}), "de");
+  EXPECT_EQ(line.Kept({.monthly = 3}), "bde");
+  EXPECT_EQ(line.Kept({.yearly = 2}), "be");
+}
+
+TEST(Retention, ADayIsOneOfTheSnapshotsOwnOffset) {
+  // 23:30 and 00:30 of two civil days at +02:00, the same day in UTC.
+  const Timeline line{{.time = "2026-07-01 23:30", .offset_minutes = 120},
+                      {.time = "2026-07-02 00:30", .offset_minutes = 120},
+                      {.time = "2026-07-02 20:00", .offset_minutes = 120}};
+  EXPECT_EQ(line.Kept({.daily = 2}), "ac");
+}
+
+TEST(Retention, WithinIsMeasuredFromTheNewestAndNotFromNow) {
+  const Timeline line{{"2020-01-01 10:00"}, {"2020-01-29 10:00"}, {"2020-02-29 09:59"}, {"2020-02-29 10:00"}};
+  EXPECT_EQ(line.Kept({.within = Span("1d")}), "cd");
+  EXPECT_EQ(line.Kept({.within = Span("1m")}), "bcd") << "a month before 29 February is 29 January, same hour";
+  EXPECT_EQ(line.Kept({.within = Span("1m27d")}), "bcd");
+  EXPECT_EQ(line.Kept({.within = Span("2m")}), "abcd");
+}
+
+TEST(Retention, AMonthBeforeThe31stIsTheLastDayOfAShorterMonth) {
+  const Timeline line{{"2026-02-28 11:00"}, {"2026-02-28 13:00"}, {"2026-03-31 12:00"}};
+  EXPECT_EQ(line.Kept({.within = Span("1m")}), "bc");
+}
+
+TEST(Retention, WithinOfABucketKeepsOneOfEachInTheSpan) {
+  const Timeline line{{"2026-11-10 08:00"}, {"2026-11-19 08:00"}, {"2026-11-19 09:00"}, {"2026-11-20 09:00"}};
+  EXPECT_EQ(line.Kept({.within_daily = Span("3d")}), "cd");
+}
+
+TEST(Retention, TagsKeepThoseThatHaveAllOfAList) {
+  const Timeline line{
+      {"2026-11-18 10:00", "db1", {"gold"}}, {"2026-11-19 10:00", "db1", {"gold", "yearly"}}, {"2026-11-20 10:00"}};
+  EXPECT_EQ(line.Kept({.keep_tags = {{"gold"}}}), "ab");
+  EXPECT_EQ(line.Kept({.keep_tags = {{"gold", "yearly"}}}), "b");
+  EXPECT_EQ(line.Kept({.last = 1, .keep_tags = {{"yearly"}}}), "bc");
+}
+
+TEST(Retention, EachGroupHasItsOwnPolicy) {
+  const Timeline line{{"2026-11-18 10:00", "db1"}, {"2026-11-19 10:00", "db2"}, {"2026-11-20 10:00", "db2"}};
+  EXPECT_EQ(line.Kept({.last = 1}), "ac");
+  EXPECT_EQ(line.Kept({.last = 1}, *GroupBy::Parse("")), "c");
+  EXPECT_EQ(line.Kept({.last = 1}, *GroupBy::Parse("paths")), "c");
+}
+
+TEST(Retention, ProtectedAndSafetySnapshotsStayAndDisplaceNoneOfAnotherClass) {
+  Timeline line{{"2026-11-18 10:00"}, {"2026-11-19 10:00"}, {"2026-11-20 10:00"}};
+  line[0].is_protected = true;
+  line[2].inner.snapshot_class = SnapshotClass::kSafety;
+  EXPECT_EQ(line.Kept({.last = 1}), "abc");
+}
+
+TEST(Retention, WhatAKeptOneNeedsStaysAcrossGroupsAndLevels) {
+  Timeline line{{"2026-11-17 10:00", "db2"}, {"2026-11-18 10:00"}, {"2026-11-19 10:00"}, {"2026-11-20 10:00", "db2"}};
+  line[2].inner.needs = {line[1].id};
+  line[1].inner.needs = {line[0].id};
+  EXPECT_EQ(line.Kept({.last = 1}), "abcd");
+  const auto groups = line.Apply({.last = 1});
+  ASSERT_TRUE(groups.has_value());
+  EXPECT_THAT((*groups)[0].decisions[1].reasons, ElementsAre("needed by " + line[2].id.Short()));
+}
+
+// Who has a writer's key dates a snapshot into the future: `keep-last 1` would forget the good ones.
+TEST(Retention, ADoubtfulTimeIsKeptAndDisplacesNone) {
+  Timeline line{{"2026-11-18 10:00"}, {"2026-11-19 10:00"}, {"2046-11-20 10:00"}};
+  line[2].time_doubtful = true;
+  EXPECT_EQ(line.Kept({.last = 1}), "bc");
+  EXPECT_EQ(line.Kept({.within = Span("1y")}), "abc");
+}
+
+TEST(Retention, RefusesToKeepNothing) {
+  Timeline line{{"2026-11-18 10:00"}};
+  EXPECT_THAT(line.Kept({}), HasSubstr("give at least one --keep option"));
+  EXPECT_THAT(line.Kept({.keep_tags = {{"absent"}}}), HasSubstr("would forget all 1 snapshots of host \"db1\""));
+  EXPECT_EQ(line.Kept({.keep_tags = {{"absent"}}}, {}, true), "");
+}
+
+TEST(Retention, AbsurdTimesAreDefined) {
+  Timeline line{{"2026-11-18 10:00"}, {"2026-11-19 10:00"}};
+  line[0].inner.start.seconds = INT64_MIN;
+  line[1].inner.start.seconds = INT64_MAX;
+  EXPECT_EQ(line.Kept({.last = 1, .yearly = 2, .within_weekly = Span("9y")}), "ab");
+}
+
+TEST(CivilSpan, Parses) {
+  EXPECT_EQ(Span("1y5m7d3h"), (CivilSpan{1, 5, 7, 3}));
+  EXPECT_EQ(Span("36h"), (CivilSpan{0, 0, 0, 36}));
+  for (const char* wrong : {"", "7", "d", "-1d", "1w", "1d ", "99999999999d", "100001d"}) {
+    EXPECT_FALSE(CivilSpan::Parse(wrong).has_value()) << wrong;
+  }
+}
+
+TEST(GroupBy, Parses) {
+  const GroupBy none = *GroupBy::Parse("");
+  EXPECT_FALSE(none.host || none.paths || none.tags);
+  const GroupBy two = *GroupBy::Parse("tags,host");
+  EXPECT_TRUE(two.host && two.tags && !two.paths);
+  EXPECT_FALSE(GroupBy::Parse("hosts").has_value());
+}
+
+}  // namespace
+}  // namespace cairn
