@@ -115,6 +115,7 @@ class BackupRun {
       ASSIGN_OR_RETURN(known.cache_is_trusted, Trusts(cache->snapshot()));
     } else if (parent_ != nullptr && reader != nullptr) {
       known.parent_root = ParentRoot(source);
+      known.parent_start = parent_->inner.start;
       ASSIGN_OR_RETURN(known.parent_is_trusted, Trusts(parent_->id));
     }
     std::unique_ptr<FileCacheWriter> next;

@@ -98,6 +98,7 @@ struct ItemBackup::Job {
   SourceEntry entry;
   uint64_t number = 0;
   bool was_known = false;
+  ChangeMark next_mark;  // what the next backup compares with
 };
 
 ItemBackup::ItemBackup(const JobContext& context, BlobTarget& target, Source& source, const ChunkerSettings& chunker,
@@ -225,7 +226,8 @@ Result<void> ItemBackup::VisitEntry(const std::shared_ptr<Folder>& folder, Sourc
   }
   const uint64_t cost = kEntryCost + std::min<uint64_t>(entry.size, limits::kBlobBytesMax);
   batch_bytes_ += cost;
-  batch_.push_back({folder, folder->source, std::move(entry), number, was_known});
+  const ChangeMark mark = entry.mark;
+  batch_.push_back({folder, folder->source, std::move(entry), number, was_known, mark});
   if (batch_.size() >= kBatchFiles || batch_bytes_ >= kBatchBytes) RETURN_IF_ERROR(SubmitBatch());
   return {};
 }
@@ -297,7 +299,7 @@ std::optional<CachedEntry> ItemBackup::FindKnown(Folder& folder, const SourceEnt
   known.node = *folder.parent_next;
   // The tree keeps no inode: size, modification and status change must do.
   known.mark = {known.node.size, known.node.modified, known.node.changed.value_or(WireTime{}), entry.mark.inode};
-  if (!known.node.changed) known.mark.inode = ~entry.mark.inode;
+  if (!known.node.changed || known.mark.MayMissChange(known_.parent_start)) known.mark = ChangeMark::Never();
   return known;
 }
 
@@ -359,6 +361,7 @@ Result<void> ItemBackup::SubmitBatch() {
     for (Job& job : *batch) {
       if (context_.stop.stop_requested()) Fail(Error(ErrorCode::kInterrupted, "interrupted"));
       if (!FirstError()) break;
+      if (job.entry.mark.MayMissChange(ToWireTime(context_.clock.Now()))) job.next_mark = ChangeMark::Never();
       auto worker = TakeWorker();
       auto node = ReadNode(*worker, job);
       ReturnWorker(std::move(worker));
@@ -367,7 +370,7 @@ Result<void> ItemBackup::SubmitBatch() {
         Fail(node.error());
         break;
       }
-      Complete(job.folder, job.number, *std::move(node), job.entry.mark);
+      Complete(job.folder, job.number, *std::move(node), job.next_mark);
     }
     queue_.Release(cost);
     const std::lock_guard lock(mutex_);

@@ -27,6 +27,7 @@ struct KnownEntries {
   BlobSource* blobs = nullptr;       // for the parent's tree, where this role can read it and there is no cache
   std::optional<BlobId> parent_root;
   bool parent_is_trusted = false;
+  WireTime parent_start;
 };
 
 struct ItemResult {

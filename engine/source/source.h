@@ -18,6 +18,18 @@ struct ChangeMark {
   WireTime modified, changed;
   uint64_t inode = 0;
   friend bool operator==(const ChangeMark&, const ChangeMark&) = default;
+
+  // Whether a write after `read`, when the reading began, might leave the mark as it is: the status change that it
+  // brings would have the same time. File systems stamp with a clock that ticks, every 10 ms at most, and those
+  // without fractions every 2 s.
+  bool MayMissChange(const WireTime& read) const {
+    const double window = changed.nanoseconds == 0 ? 2.0 : 0.05;
+    const double passed = static_cast<double>(read.seconds - changed.seconds) +
+                          (static_cast<double>(read.nanoseconds) - changed.nanoseconds) / 1e9;
+    return passed > -window && passed < window;
+  }
+  // One that equals no mark of an entry.
+  static ChangeMark Never() { return {UINT64_MAX, {}, {}, 0}; }
 };
 
 // An entry of a folder, by one stat: what is cheap.

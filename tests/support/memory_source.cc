@@ -48,7 +48,11 @@ class Folder : public SourceFolder {
   Result<std::unique_ptr<SourceFile>> OpenFile(const SourceEntry& entry) override {
     return std::unique_ptr<SourceFile>(std::make_unique<File>(files_.at(ToString(entry.name)), entry.mark));
   }
-  Result<SourceMetadata> ReadMetadata(const SourceEntry&) override { return SourceMetadata{}; }
+  Result<SourceMetadata> ReadMetadata(const SourceEntry& entry) override {
+    SourceMetadata metadata;
+    metadata.changed = entry.mark.changed;
+    return metadata;
+  }
 
  private:
   const MemoryFiles& files_;

@@ -1,0 +1,79 @@
+#include "engine/jobs/backup.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/machine.h"
+#include "tests/support/memory_store.h"
+
+namespace cairn {
+namespace {
+
+class BackupTest : public testing::Test {
+ protected:
+  BackupTest() { InitForTests(store_); }
+
+  // The time that the source's one file was changed.
+  UnixNs Changed(const MemoryFiles& files) {
+    MemorySource source(files);
+    auto root = source.OpenRoot({});
+    auto entries = (*root)->List();
+    return entries->front().mark.changed.seconds * 1'000'000'000;
+  }
+
+  uint64_t BytesRead(Machine& machine, const MemoryFiles& files) {
+    const auto report = machine.Backup(files);
+    EXPECT_TRUE(report) << report.error().message();
+    return report ? report->bytes_read : 0;
+  }
+
+  MemoryStore store_;
+  const MemoryFiles files_{{"file", RandomText(1, 3'000)}};
+};
+
+TEST_F(BackupTest, ReadsAnUnchangedFileOnce) {
+  Machine machine(store_, 1);
+  EXPECT_EQ(BytesRead(machine, files_), 3'000u);
+  EXPECT_EQ(BytesRead(machine, files_), 0u);
+}
+
+// A write in the same tick of the file system's clock leaves the mark as it is: the file must be read once more.
+TEST_F(BackupTest, ReadsAFileAgainThatWasReadInTheTickOfItsChange) {
+  Machine machine(store_, 1);
+  machine.context.clock.SetNow(Changed(files_) + 1'000'000);
+  EXPECT_EQ(BytesRead(machine, files_), 3'000u);
+  machine.context.clock.SetNow(Changed(files_) + 60'000'000'000);
+  EXPECT_EQ(BytesRead(machine, files_), 3'000u);
+  EXPECT_EQ(BytesRead(machine, files_), 0u);
+}
+
+TEST_F(BackupTest, ComparesWithTheParentsTreeWhereThereIsNoCache) {
+  Machine first(store_, 1);
+  EXPECT_EQ(BytesRead(first, files_), 3'000u);
+  Machine other(store_, 2);
+  EXPECT_EQ(BytesRead(other, files_), 0u);
+}
+
+TEST_F(BackupTest, DoubtsAParentThatWasMadeInTheTickOfAChange) {
+  {
+    Machine first(store_, 1);
+    first.context.clock.SetNow(Changed(files_) + 1'000'000);
+    EXPECT_EQ(BytesRead(first, files_), 3'000u);
+  }
+  Machine other(store_, 2);  // without the first one's cache: it compares with the parent's tree
+  other.context.clock.SetNow(Changed(files_) + 60'000'000'000);
+  EXPECT_EQ(BytesRead(other, files_), 3'000u);
+}
+
+TEST(ChangeMark, MayMissAChangeNearItsOwnTime) {
+  const auto at = [](int64_t seconds, uint32_t nanoseconds) {
+    return ChangeMark{.size = 1, .modified = {1, 0}, .changed = {seconds, nanoseconds}, .inode = 1};
+  };
+  EXPECT_TRUE(at(100, 0).MayMissChange({101, 900'000'000})) << "no fractions: a coarse file system";
+  EXPECT_FALSE(at(100, 0).MayMissChange({102, 0}));
+  EXPECT_TRUE(at(100, 980'000'000).MayMissChange({101, 20'000'000}));
+  EXPECT_FALSE(at(100, 980'000'000).MayMissChange({101, 40'000'000}));
+  EXPECT_FALSE(at(4'000'000'000, 5).MayMissChange({100, 0})) << "of the future: a write would change it";
+}
+
+}  // namespace
+}  // namespace cairn
