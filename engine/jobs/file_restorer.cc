@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <map>
 
+#include "engine/repo/time_text.h"
 #include "engine/tree/list_reader.h"
 
 namespace cairn {
@@ -21,6 +22,7 @@ struct FileRestorer::OpenFile {
   std::unique_ptr<SinkFile> file;
   std::mutex mutex;      // one thread at a time writes a file
   bool failed = false;   // guarded by mutex
+  uint64_t wanted = 0;   // bytes that are to be written, by the thread that plans
   uint64_t written = 0;  // guarded by mutex
 };
 
@@ -77,6 +79,7 @@ Result<void> FileRestorer::PlanFile(FilePlan plan) {
           ASSIGN_OR_RETURN(const bool there, IsThereAlready(file, offset, entry));
           if (there) return {};
         }
+        file.wanted += entry.TotalBytes();
         wants_.push_back({number, offset, entry.count, entry.id, static_cast<uint32_t>(entry.length)});
         return {};
       });
@@ -129,6 +132,8 @@ Result<void> FileRestorer::RunWindow() {
     });
   }
   wait();
+  // Ranges that were not begun left their files as they are: nothing may be said of those.
+  if (context_.stop.stop_requested()) stopped = Error(ErrorCode::kInterrupted, "interrupted while restoring");
   if (stopped) {
     for (auto& file : files_) submit([this, &file = *file] { FinishFile(file); });
     wait();
@@ -203,7 +208,12 @@ void FileRestorer::WriteWants(const std::vector<Want>& wants, const Fetch& fetch
   }
   for (const Want& want : wants) {
     const auto found = blobs.find(want.id);
-    if (found != blobs.end()) WriteBlob(want, found->second);
+    if (found != blobs.end()) {
+      WriteBlob(want, found->second);
+    } else {
+      FailFile(*files_[want.file], want.offset, want.length * want.count,
+               Corrupt("the index says of data blob {} that it is in a frame which does not hold it", want.id.ToHex()));
+    }
   }
 }
 
@@ -268,6 +278,9 @@ void FileRestorer::FinishFile(OpenFile& file) {
   // A file with a hole where bytes were lost is still better than none: it stays, and was named.
   done = file.file->Finish(node.size);
   file.file.reset();
+  if (done && !file.failed && file.written != file.wanted) {
+    done = MakeError(ErrorCode::kIo, "{} of its {} bytes that were due have been written", file.written, file.wanted);
+  }
   if (done && options_.verify && !file.failed) done = VerifyFile(file);
   if (done) {
     auto attributes = ReadAttributes(blobs_, node);
@@ -275,7 +288,10 @@ void FileRestorer::FinishFile(OpenFile& file) {
       FailFile(file, 0, 0, attributes.error());
       attributes = std::vector<std::pair<Bytes, Bytes>>();
     }
-    done = sink_.SetMetadata(file.plan.path, node, *attributes);
+    Node shown = node;
+    // With its own time a later restore would take what is incomplete for unchanged.
+    if (file.failed) shown.modified = ToWireTime(context_.clock.Now());
+    done = sink_.SetMetadata(file.plan.path, shown, *attributes);
   }
   if (!done) FailFile(file, 0, node.size, done.error());
   ++context_.progress.items_done;

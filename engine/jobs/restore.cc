@@ -43,6 +43,14 @@ class RestoreRun {
     if (!start) return {};
     found_ = true;
     item_ = &item;
+    if (options_.remove_others && item.unread_nodes > 0) {
+      Tell(Finding::Severity::kWarning,
+           MakeError(ErrorCode::kUnsupported,
+                     "nothing is deleted: when it was backed up {} files or folders could not be read, and are missing "
+                     "in the snapshot",
+                     item.unread_nodes),
+           prefix);
+    }
     if (!start->subtree) {  // a single file, by its own name
       return Visit(JoinPath(prefix, start->name), *start, options_.path).While(PathForPeople(options_.path));
     }
@@ -100,7 +108,7 @@ class RestoreRun {
   Result<void> LeaveFolder(const TreePath& target, const TreePath& source, const Node* node) {
     const std::set<Bytes> names = std::move(names_.back());
     names_.pop_back();
-    if (options_.remove_others && IsWhole(source) && !names.contains(Bytes())) {
+    if (options_.remove_others && item_->unread_nodes == 0 && IsWhole(source) && !names.contains(Bytes())) {
       RETURN_IF_ERROR(RemoveOthers(target, names));
     }
     if (node == nullptr) return {};

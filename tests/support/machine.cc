@@ -24,8 +24,8 @@ void InitForTests(ObjectStore& store, uint64_t seed) {
   ASSERT_TRUE(made) << made.error().message();
 }
 
-Machine::Machine(ObjectStore& store, uint64_t seed)
-    : context({.seed = seed, .workers = 0, .limits = Limits::ForTests()}) {
+Machine::Machine(ObjectStore& store, uint64_t seed, unsigned workers)
+    : context({.seed = seed, .workers = workers, .limits = Limits::ForTests()}) {
   auto opened = Repository::Open(store, AsBytes("password"), {.files = &PosixFileSystem(), .cache_root = folder.path()},
                                  context.job);
   EXPECT_TRUE(opened) << opened.error().message();

@@ -24,7 +24,8 @@ void InitForTests(ObjectStore& store, uint64_t seed = 1);
 
 // Looks at the common store through its own eyes; borrows it. One thread at a time.
 struct Machine {
-  Machine(ObjectStore& store, uint64_t seed);
+  // workers: threads of its jobs; 0: everything runs in the caller's, and repeats from run to run.
+  Machine(ObjectStore& store, uint64_t seed, unsigned workers = 0);
   Result<BackupReport> Backup(const MemoryFiles& files);
   // quiet_ns: how long a session may be silent before it is taken for dead; 0: at once.
   Result<PruneReport> Prune(int64_t quiet_ns);

@@ -1,0 +1,123 @@
+#include "engine/jobs/restore.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "frontends/files/file_sink.h"
+#include "tests/support/fault_store.h"
+#include "tests/support/machine.h"
+#include "tests/support/memory_store.h"
+
+namespace cairn {
+namespace {
+
+namespace fs = std::filesystem;
+
+class RestoreTest : public testing::Test {
+ protected:
+  RestoreTest() {
+    InitForTests(memory_);
+    Machine machine(memory_, 1);
+    for (uint32_t i = 0; i < 4; ++i) {  // each in a pack of its own
+      files_["file" + std::to_string(i)] = RandomText(i, 3'000);
+      const auto report = machine.Backup(files_);
+      EXPECT_TRUE(report);
+      id_ = *report->id;
+    }
+  }
+
+  Result<RestoreReport> Restore(Machine& machine, const std::string& target, const RestoreOptions& options = {}) {
+    ASSIGN_OR_RETURN(const SnapshotSet set, LoadSnapshots(*machine.repository, machine.context.job, {}));
+    ASSIGN_OR_RETURN(const LoadedSnapshot* snapshot, ResolveSnapshot(set, id_.ToHex(), {}));
+    ASSIGN_OR_RETURN(const auto index, machine.repository->LoadIndex(machine.context.job));
+    ASSIGN_OR_RETURN(const auto sink, FileSink::Make({.target = target}));
+    return RunRestore(machine.context.job, *machine.repository, *index, *snapshot, *sink, options, {});
+  }
+
+  static MemoryFiles Read(const std::string& target) {
+    MemoryFiles files;
+    for (const auto& entry : fs::directory_iterator(target)) {
+      std::ifstream in(entry.path(), std::ios::binary);
+      files[entry.path().filename().string()] = std::string(std::istreambuf_iterator<char>(in), {});
+    }
+    return files;
+  }
+
+  MemoryStore memory_;
+  MemoryFiles files_;
+  SnapshotId id_;
+};
+
+TEST_F(RestoreTest, GivesTheFilesBack) {
+  Machine machine(memory_, 2);
+  TempFolder target;
+  const auto report = Restore(machine, target.path(), {.verify = true});
+  ASSERT_TRUE(report) << report.error().message();
+  EXPECT_EQ(report->failed, 0u);
+  EXPECT_EQ(report->verified, 4u);
+  EXPECT_TRUE(Read(target.path()) == files_);
+}
+
+// A stop after the last range was handed out left files without their bytes, and was told as a success.
+TEST_F(RestoreTest, AStopWhileTheLastRangesWaitIsTold) {
+  FaultStore store(memory_);
+  Machine machine(store, 2, 1);
+  TempFolder target;
+  store.SetHook([&](const StoreCall& call) {
+    if (!call.name.starts_with("data/") || machine.context.stop.stop_requested()) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));  // meanwhile the other ranges are handed out
+    machine.context.stop.request_stop();
+  });
+  const auto report = Restore(machine, target.path());
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().code(), ErrorCode::kInterrupted) << report.error().message();
+  for (const auto& [name, bytes] : Read(target.path())) EXPECT_TRUE(files_.at(name) == bytes) << name;
+}
+
+TEST_F(RestoreTest, AStopAtAnyCallIsToldOrComesTooLate) {
+  for (uint64_t n = 1; n < 200; ++n) {
+    SCOPED_TRACE(n);
+    FaultStore store(memory_);
+    Machine machine(store, 2);
+    TempFolder target;
+    const uint64_t at = store.InterceptedStore::calls() + n;
+    bool stopped = false;
+    store.SetHook([&](const StoreCall& call) {
+      if (call.number != at) return;
+      stopped = true;
+      machine.context.stop.request_stop();
+    });
+    const auto report = Restore(machine, target.path());
+    if (report) {
+      EXPECT_TRUE(Read(target.path()) == files_);
+    } else {
+      EXPECT_EQ(report.error().code(), ErrorCode::kInterrupted) << report.error().message();
+      for (const auto& [name, bytes] : Read(target.path())) EXPECT_TRUE(files_.at(name) == bytes) << name;
+    }
+    if (!stopped) return;
+  }
+  FAIL() << "a restore makes more calls than expected";
+}
+
+// With its own time a later `--overwrite if-changed` would take the incomplete file for unchanged.
+TEST_F(RestoreTest, AFileThatMissesBytesDoesNotLookUnchanged) {
+  FaultStore store(memory_);
+  Machine machine(store, 2);
+  TempFolder target;
+  store.FailWhere([](const StoreCall& call) { return call.name.starts_with("data/"); }, FaultStore::Broken());
+  const auto broken = Restore(machine, target.path());
+  ASSERT_TRUE(broken) << broken.error().message();
+  EXPECT_EQ(broken->failed, 4u);
+  store.ClearFaults();
+  const auto again = Restore(machine, target.path(), {.overwrite = Overwrite::kIfChanged});
+  ASSERT_TRUE(again) << again.error().message();
+  EXPECT_EQ(again->failed, 0u);
+  EXPECT_EQ(again->files_skipped, 0u);
+  EXPECT_TRUE(Read(target.path()) == files_);
+}
+
+}  // namespace
+}  // namespace cairn
