@@ -211,6 +211,8 @@ class CheckRun {
     }
     std::unique_lock lock(mutex_);
     done.wait(lock, [&] { return running == 0; });
+    // Packs that were handed out and not begun are not checked.
+    if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while reading packs");
     return result;
   }
 

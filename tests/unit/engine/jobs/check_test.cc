@@ -1,0 +1,89 @@
+#include "engine/jobs/check.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "tests/support/fault_store.h"
+#include "tests/support/machine.h"
+#include "tests/support/memory_store.h"
+
+namespace cairn {
+namespace {
+
+class CheckTest : public testing::Test {
+ protected:
+  CheckTest() {
+    InitForTests(memory_);
+    Machine machine(memory_, 1);
+    for (uint32_t i = 0; i < 4; ++i) {  // each in a pack of its own
+      files_["file" + std::to_string(i)] = RandomText(i, 3'000);
+      EXPECT_TRUE(machine.Backup(files_));
+    }
+  }
+
+  Result<CheckReport> Check(Machine& machine) {
+    return RunCheck(machine.context.job, *machine.repository, {.data = CheckOptions::Data::kAll},
+                    [this](const Finding& finding) { findings_.push_back(finding); });
+  }
+
+  std::vector<ObjectName> DataPacks() {
+    std::vector<ObjectName> names;
+    for (const auto& [name, bytes] : memory_.Contents()) {
+      if (name.starts_with("data/")) names.push_back(*ObjectName::Parse(name));
+    }
+    return names;
+  }
+
+  MemoryStore memory_;
+  MemoryFiles files_;
+  std::vector<Finding> findings_;
+};
+
+TEST_F(CheckTest, FindsNothingInAGoodRepository) {
+  Machine machine(memory_, 2);
+  const auto report = Check(machine);
+  ASSERT_TRUE(report) << report.error().message();
+  EXPECT_EQ(report->damages, 0u);
+  EXPECT_EQ(report->snapshots, 4u);
+  EXPECT_EQ(report->packs_read, report->packs);
+  EXPECT_TRUE(report->ids_checked);
+  EXPECT_TRUE(findings_.empty());
+}
+
+// A stop after the last pack was handed out left packs unread, and was told as a repository without damage.
+TEST_F(CheckTest, AStopWhileTheLastPacksWaitIsTold) {
+  FaultStore store(memory_);
+  Machine machine(store, 2, 1);
+  store.SetHook([&](const StoreCall& call) {
+    if (!call.name.starts_with("data/") || call.operation != StoreOperation::kGet) return;
+    if (machine.context.stop.stop_requested()) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));  // meanwhile the other packs are handed out
+    machine.context.stop.request_stop();
+  });
+  const auto report = Check(machine);
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().code(), ErrorCode::kInterrupted) << report.error().message();
+}
+
+TEST_F(CheckTest, FindingsEqualTheDamage) {
+  const auto packs = DataPacks();
+  ASSERT_EQ(packs.size(), 4u);
+  ASSERT_TRUE(memory_.Remove(packs[0]));
+  ASSERT_TRUE(memory_.Damage(packs[1], [](Bytes& bytes) { bytes[100] ^= 1; }));
+  ASSERT_TRUE(memory_.Damage(packs[2], [](Bytes& bytes) { bytes.resize(bytes.size() / 2); }));
+  Machine machine(memory_, 2);
+  const auto report = Check(machine);
+  ASSERT_TRUE(report) << report.error().message();
+  std::set<std::string> damaged, files;
+  for (const Finding& finding : findings_) {
+    if (finding.severity == Finding::Severity::kDamage) damaged.insert(finding.object);
+    if (finding.severity == Finding::Severity::kWarning) files.insert(finding.object.substr(finding.object.find(":/")));
+  }
+  EXPECT_EQ(damaged, (std::set<std::string>{packs[0].text(), packs[1].text(), packs[2].text()}));
+  EXPECT_EQ(report->damages, 3u) << "one for each, and no more";
+  EXPECT_EQ(files.size(), 3u) << "each damaged pack holds one file's bytes";
+}
+
+}  // namespace
+}  // namespace cairn
