@@ -107,6 +107,61 @@ class BadInput(CairnTest):
         self.run_cairn("prune")
         self.backup()
 
+    def test_read_only_store(self):
+        import subprocess
+        self.init()
+        self.make_source(files=2)
+        kept = self.backup()["id"]
+        done = subprocess.run(["mount", "--bind", "-o", "ro", self.repo, self.repo], capture_output=True)
+        if done.returncode != 0:
+            self.skipTest("a folder cannot be mounted read-only here")
+        self.addCleanup(subprocess.run, ["umount", self.repo], capture_output=True)
+        self.write("new", b"new")
+        for args in (("backup", self.source), ("prune",), ("forget", kept), ("key", "add", "--role", "reader")):
+            done = self.run_cairn(*args, code=1, CAIRN_NEW_PASSWORD="n")
+            self.assertIn("ead-only file system", done.stderr.decode(), args)
+            self.assertIn(self.repo, done.stderr.decode(), args)
+        self.assertEqual(self.json("check", "--read-data")["damages"], 0)
+        os.remove(self.path("source", "new"))
+        self.restore_equals_source()
+        subprocess.run(["umount", self.repo], check=True)
+        self.backup()
+
+    def test_source_that_changes_and_vanishes_while_it_is_read(self):
+        import threading
+        self.init()
+        self.make_source(files=40)
+        still = self.write("still", b"as it was")
+        stop = threading.Event()
+
+        def disturb():
+            number = 0
+            while not stop.is_set():
+                number += 1
+                self.write(f"d{number % 7}/f{number % 40}", os.urandom(1 + number % 60_000))
+                with open(self.path("source", "big"), "ab") as file:
+                    file.write(b"more")
+                try:
+                    os.remove(self.path("source", f"d{(number + 3) % 7}", f"f{(number + 3) % 40}"))
+                except FileNotFoundError:
+                    pass
+
+        thread = threading.Thread(target=disturb)
+        thread.start()
+        try:
+            for _ in range(4):
+                done = self.run_cairn("backup", self.source, code=None)
+                self.assertIn(done.returncode, (0, 3), done.stderr.decode())
+                if done.returncode == 3:
+                    self.assertIn(self.source[1:], done.stderr.decode())
+        finally:
+            stop.set()
+            thread.join()
+        self.assertEqual(self.json("check", "--read-data")["damages"], 0)
+        self.assertEqual(self.run_cairn("dump", "latest:" + still).stdout, b"as it was")
+        self.assertEqual(self.run_cairn("backup", self.source).returncode, 0)
+        self.restore_equals_source()
+
     def test_odd_snapshot_names(self):
         self.init()
         self.make_source(files=1)

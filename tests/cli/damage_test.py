@@ -211,6 +211,23 @@ class Damage(CairnTest):
         self.run_cairn("backup", self.source)
         self.restore_equals_source()
 
+    def test_unreadable_snapshot_stops_what_removes_until_it_is_set_aside(self):
+        self.fresh()
+        name = "snapshots/" + self.good.oldest
+        self.damage("snapshot", "flipped")
+        for args in (("prune",), ("forget", "--keep-last", "1"), ("forget", "latest")):
+            done = self.run_cairn(*args, code=1)
+            self.assertIn(name, done.stderr.decode(), args)
+            self.assertIn("repair snapshots --forget", done.stderr.decode(), args)
+        self.run_cairn("repair", "snapshots")
+        self.assertTrue(os.path.exists(os.path.join(self.repo, name)), "only --forget may move it")
+        done = self.run_cairn("repair", "snapshots", "--forget")
+        self.assertIn("1 unreadable set aside", done.stdout.decode())
+        self.assertEqual([os.path.basename(p) for p in self.objects("trash")], [name.replace("/", "-")])
+        self.run_cairn("prune")
+        self.assertEqual(self.json("check", "--read-data")["damages"], 0)
+        self.restore_equals_source()
+
     def test_lost_snapshot_stops_prune_until_it_is_on_record(self):
         self.fresh()
         os.remove(os.path.join(self.repo, "snapshots", self.good.oldest))

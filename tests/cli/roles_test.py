@@ -47,6 +47,16 @@ class Roles(CairnTest):
             self.cannot("writer", *args)
         self.restore_equals_source()
 
+    def test_dates_of_a_writer_displace_nothing(self):
+        good = self.backup()["id"]
+        done = self.can("writer", "backup", self.source, "--time", "2046-01-01T00:00:00Z", "--host", "this")
+        self.assertIn("saved", done.stdout.decode())
+        done = self.run_cairn("forget", "--group-by", "", "--keep-last", "1")
+        self.assertIn("2046-01-01", done.stderr.decode())
+        left = self.json("snapshots")["snapshots"]
+        self.assertEqual(len(left), 2)
+        self.assertIn(good, [one["id"] for one in left])
+
     def test_lister_sees_names_but_no_data(self):
         self.can("lister", "ls", "-R", "latest")
         self.can("lister", "find", "big")
