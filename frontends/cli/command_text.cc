@@ -1,5 +1,8 @@
 #include "frontends/cli/command_text.h"
 
+#include <filesystem>
+#include <fstream>
+
 #include "engine/env/version.h"
 
 namespace cairn {
@@ -50,7 +53,9 @@ std::string Roff(const std::string& text) {
 std::string OptionsSection(const CLI::App& app) {
   std::string text;
   for (const CLI::Option* option : app.get_options()) {
-    text += ".TP\n.B " + Roff(option->get_name(false, true)) + "\n" + Roff(option->get_description()) + "\n";
+    const bool takes_value = !option->get_positional() && option->get_items_expected_max() > 0;
+    const std::string value = takes_value ? " \\fI" + Roff(option->get_type_name()) + "\\fR" : "";
+    text += ".TP\n.B " + Roff(option->get_name(false, true)) + value + "\n" + Roff(option->get_description()) + "\n";
   }
   return text;
 }
@@ -63,10 +68,11 @@ std::string Header(const std::string& name, const std::string& description) {
 }  // namespace
 
 std::string BashCompletion(const CLI::App& app) {
-  std::string commands;
+  std::string commands, any_command;
   std::string cases;
   for (const CLI::App* command : Commands(app)) {
     commands += (commands.empty() ? "" : " ") + command->get_name();
+    any_command += (any_command.empty() ? "" : "|") + command->get_name();
     std::vector<std::string> words = OptionNames(*command);
     for (const CLI::App* inner : Commands(*command)) words.push_back(inner->get_name());
     cases += "    " + command->get_name() + ") words=\"" + Joined(words) + "\" ;;\n";
@@ -74,7 +80,9 @@ std::string BashCompletion(const CLI::App& app) {
   return "_cairn() {\n"
          "  local current=\"${COMP_WORDS[COMP_CWORD]}\" command=\"\" word words=\"\"\n"
          "  for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
-         "    case \"$word\" in -*) ;; *) command=\"$word\"; break ;; esac\n"
+         "    case \"$word\" in " +
+         any_command +
+         ") command=\"$word\"; break ;; esac\n"
          "  done\n"
          "  case \"$command\" in\n" +
          cases + "    *) words=\"" + commands +
@@ -126,6 +134,25 @@ Result<std::string> ManPage(const CLI::App& app, const std::string& name) {
     return text + ".SH OPTIONS\n" + OptionsSection(*command) + ".SH SEE ALSO\n.BR cairn (1)\n";
   }
   return MakeError(ErrorCode::kNotFound, "there is no command \"{}\"", name);
+}
+
+Result<void> WriteManPages(const CLI::App& app, const std::string& folder) {
+  std::vector<std::string> names{"cairn"};
+  for (const CLI::App* command : Commands(app)) names.push_back(command->get_name());
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  for (const std::string& name : names) {
+    ASSIGN_OR_RETURN(const std::string page, ManPage(app, name));
+    const std::string path = folder + (name == "cairn" ? "/cairn.1" : "/cairn-" + name + ".1");
+    std::ofstream file(path, std::ios::binary | std::ios::trunc);
+    file << page;
+    file.close();
+    if (!file) return MakeError(ErrorCode::kIo, "{}: it cannot be written", path);
+    using std::filesystem::perms;
+    std::filesystem::permissions(path, perms::owner_read | perms::owner_write | perms::group_read | perms::others_read,
+                                 error);
+  }
+  return {};
 }
 
 }  // namespace cairn
