@@ -1,5 +1,7 @@
 #include "repo-format/config_object.h"
 
+#include <set>
+
 #include "repo-format/limits.h"
 
 namespace cairn {
@@ -61,6 +63,16 @@ Certificate ReadCertificate(WireReader& reader) {
   certificate.counter_max = reader.U64();
   certificate.issued = reader.Time();
   return certificate;
+}
+
+// A key that two slots share would let one sign for the other.
+Result<void> CheckKeysDiffer(const std::vector<Certificate>& certificates) {
+  std::set<PublicKey> signing, sealing;
+  for (const Certificate& certificate : certificates) {
+    if (signing.insert(certificate.ed25519).second && sealing.insert(certificate.x25519).second) continue;
+    return Corrupt("{}: slot {} has a key of another slot", kSealedWhat, certificate.slot.ToHex());
+  }
+  return {};
 }
 
 }  // namespace
@@ -204,6 +216,7 @@ Result<ConfigSealedPart> ConfigSealedPart::Parse(ByteSpan bytes) {
         }
       }));
   if (!has_suite) return Corrupt("{}: it names no suite", kSealedWhat);
+  RETURN_IF_ERROR(CheckKeysDiffer(part.certificates));
   if (part.certificates.empty() || part.certificates.size() > limits::kSlotsMax) {
     return Corrupt("{}: {} certificates, expected 1 to {}", kSealedWhat, part.certificates.size(), limits::kSlotsMax);
   }
