@@ -7,9 +7,7 @@
 #include "repo-format/limits.h"
 
 namespace cairn {
-namespace {
 
-// The index says of a pack what its directory says: a wrong entry would hide blobs (SPEC section 9).
 Result<void> CompareEntry(const PackDirectory& directory, const std::vector<IndexedFrame>& frames) {
   if (directory.frames.size() != frames.size()) {
     return Corrupt("its directory has {} frames, the index says {}", directory.frames.size(), frames.size());
@@ -18,13 +16,12 @@ Result<void> CompareEntry(const PackDirectory& directory, const std::vector<Inde
     const FrameEntry& there = directory.frames[i];
     const FrameEntry& said = *frames[i].entry;
     const bool same = there.sealed_length == said.sealed_length && there.plain_length == said.plain_length &&
-                      there.codec == said.codec && there.check == said.check && there.blobs == said.blobs;
+                      there.codec == said.codec && there.check == said.check && there.blobs == said.blobs &&
+                      (there.codec == Codec::kPadding || directory.sessions.at(there.session) == frames[i].session);
     if (!same) return Corrupt("the index describes its frame {} otherwise than its directory does", i);
   }
   return {};
 }
-
-}  // namespace
 
 PackVerdict CheckPack(Repository& repository, const IndexedPack& pack, const std::vector<IndexedFrame>& frames,
                       BlobReader& reader, bool* ids_checked) {
@@ -44,6 +41,7 @@ PackVerdict CheckPack(Repository& repository, const IndexedPack& pack, const std
   auto verified = VerifyPack(repository.sealer(), pack.kind, pack.name, *object);
   if (verified) {
     auto compared = CompareEntry(verified->directory, frames);
+    verdict.entry_is_wrong = !compared;
     if (!compared) fail(std::move(compared).error());
   } else {
     fail(verified.error());

@@ -31,10 +31,15 @@ class BadBlobs {
   std::unordered_set<BlobId> ids_;  // guarded by mutex_
 };
 
+// What the index says of a pack must be what its directory says: a wrong entry, which who holds a writer's key can
+// publish, hides blobs (SPEC section 9). kCorrupt tells the first difference.
+Result<void> CompareEntry(const PackDirectory& directory, const std::vector<IndexedFrame>& frames);
+
 // A damaged pack: what is wrong with it, and the numbers of the frames that cannot be read.
 struct PackVerdict {
   std::optional<Error> error;  // nothing: it is good
   std::vector<uint32_t> bad_frames;
+  bool entry_is_wrong = false;  // the pack is good, and the index describes it otherwise
 };
 
 // The whole pack, verified: SHA-256 against its name, header, directory and its signature, every frame's check, the

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "engine/codec/frame_codec.h"
+#include "engine/jobs/pack_check.h"
 #include "engine/jobs/pack_usage.h"
 #include "engine/jobs/segment_merge.h"
 #include "engine/jobs/session_watch.h"
@@ -328,8 +329,8 @@ class PruneRun {
     }
     if (ready.empty()) return {};
     RETURN_IF_ERROR(Rescue());
-    RETURN_IF_ERROR(Remove(ready));
-    return watch.RemoveFinishedSeenLists();
+    ASSIGN_OR_RETURN(const bool all, Remove(ready));
+    return all ? watch.RemoveFinishedSeenLists() : Result<void>();  // those that stay still need theirs
   }
 
   uint64_t SizeOf(const PackName& name) const {
@@ -380,8 +381,32 @@ class PruneRun {
 
   // --- step 5 ---
 
-  Result<void> Remove(const std::vector<TombstoneSeen>& ready) {
+  // What was decided about a pack was decided by its entry in the index; a wrong one could have hidden blobs that are
+  // nowhere else, or only under their ids as somebody's garbage.
+  Result<bool> EntryIsRight(const TombstoneSeen& tombstone) {
+    const auto pack = index_->FindPack(tombstone.pack);
+    if (!pack) return true;  // in no segment: decided by its directory
+    ASSIGN_OR_RETURN(const std::vector<IndexedFrame> frames, index_->Frames(pack->number));
+    auto opened = ReadDirectory(repository_.store(), repository_.sealer(), pack->kind, pack->name, pack->size);
+    auto compared = opened ? CompareEntry(opened->directory, frames) : Result<void>(opened.error());
+    if (compared || compared.error().code() == ErrorCode::kNotFound) return true;
+    if (!IsLoss(compared.error().code())) return std::move(compared).error();
+    if (findings_) {
+      findings_({Finding::Severity::kDamage, compared.error().code(), PackObjectName(pack->kind, pack->name).text(),
+                 compared.error().message() + "; it is not removed (cairn repair index, then cairn repair packs)"});
+    }
+    return false;
+  }
+
+  // False: some stay, and are told.
+  Result<bool> Remove(const std::vector<TombstoneSeen>& candidates) {
     context_.progress.SetPhase("removing packs");
+    std::vector<TombstoneSeen> ready;
+    for (const TombstoneSeen& tombstone : candidates) {
+      ASSIGN_OR_RETURN(const bool right, EntryIsRight(tombstone));
+      if (right) ready.push_back(tombstone);
+    }
+    if (ready.empty()) return false;
     IndexSegment removal;
     std::map<PackName, uint64_t> sizes;
     for (const TombstoneSeen& tombstone : ready) {
@@ -399,7 +424,8 @@ class PruneRun {
       ++context_.progress.items_done;
     }
     RETURN_IF_ERROR(SetTombstones());
-    return repository_.SyncIndex(*index_, context_);
+    RETURN_IF_ERROR(repository_.SyncIndex(*index_, context_));
+    return ready.size() == candidates.size();
   }
 
   const JobContext& context_;

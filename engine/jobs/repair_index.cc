@@ -4,6 +4,7 @@
 #include <set>
 
 #include "engine/env/version.h"
+#include "engine/jobs/pack_check.h"
 #include "engine/jobs/repair.h"
 #include "engine/pack/pack_reader.h"
 #include "engine/pack/pack_writer.h"
@@ -41,65 +42,137 @@ class IndexRepair {
 
  private:
   Result<void> Repair() {
-    ASSIGN_OR_RETURN(const auto tombstones, protocol_.ListTombstones());
-    for (const TombstoneSeen& tombstone : tombstones) leave_.insert(tombstone.pack);
-    ASSIGN_OR_RETURN(const auto index, repository_.LoadIndex(context_, [&](const SegmentId& id, const Error& error) {
-      Tell(Finding::Severity::kDamage, error, SegmentName(id).text());
-      if (error.code() == ErrorCode::kCorrupt) damaged_.push_back(id);  // what is not understood is left alone
-    }));
-    for (const auto& [name, segment] : index->Removed()) leave_.insert(name);
-    std::set<PackName> there;
-    for (const BlobKind kind : {BlobKind::kData, BlobKind::kMetadata})
-      RETURN_IF_ERROR(AddUnindexed(*index, kind, there));
+    RETURN_IF_ERROR(ListPacks());
+    RETURN_IF_ERROR(JudgeSegments());
+    RETURN_IF_ERROR(ListPacks());  // again: a pack is put before the segment that names it
     IndexSegment removal;
-    for (const IndexedPack& pack : index->Packs()) {
-      if (there.contains(pack.name)) continue;
-      removal.removed.push_back(pack.name);
+    for (const auto& [name, kind] : named_) {
+      if (there_.contains(name) || gone_.contains(name)) continue;
+      removal.removed.push_back(name);
       Tell(Finding::Severity::kDamage,
            MakeError(ErrorCode::kNotFound,
                      "the index names it, and it is not there; it is "
                      "taken out of the index"),
-           PackObjectName(pack.kind, pack.name).text());
+           PackObjectName(kind, name).text());
     }
-    std::ranges::sort(removal.removed);
     report_.packs_removed_from_index = removal.removed.size();
+    // What a wrong segment says of packs that are gone stays said.
+    removal.removed.insert(removal.removed.end(), carried_.begin(), carried_.end());
+    std::ranges::sort(removal.removed);
+    const auto [first, last] = std::ranges::unique(removal.removed);
+    removal.removed.erase(first, last);
+    for (const auto& [name, pack] : there_) {
+      if (!named_.contains(name) && !gone_.contains(name)) RETURN_IF_ERROR(AddUnindexed(name, pack));
+    }
     RETURN_IF_ERROR(PutOpenSegment());
     if (dry_run_) return {};
     if (!removal.removed.empty()) {
       RETURN_IF_ERROR(protocol_.PutSegment(removal));
       ++report_.segments_written;
     }
-    // All that the damaged ones said of packs that are there stands in new segments now.
-    for (const SegmentId& id : damaged_) RETURN_IF_ERROR(protocol_.SetAside(SegmentName(id)));
+    // All that the bad ones said of packs that are there stands in new segments now.
+    for (const SegmentId& id : bad_) RETURN_IF_ERROR(protocol_.SetAside(SegmentName(id)));
     return {};
   }
 
-  Result<void> AddUnindexed(Index& index, BlobKind kind, std::set<PackName>& there) {
-    std::vector<std::pair<PackName, uint64_t>> unknown;
-    RETURN_IF_ERROR(repository_.store().List(kind == BlobKind::kData ? kDataPrefix : kMetaPrefix,
-                                             [&](const ObjectInfo& info) -> Result<void> {
-                                               const ParsedName parsed = ParseObjectName(info.name.text());
-                                               if (parsed.kind != ParsedName::Kind::kPack) return {};
-                                               there.insert(parsed.pack);
-                                               const bool known = index.FindPack(parsed.pack).has_value();
-                                               if (!known && !leave_.contains(parsed.pack)) {
-                                                 unknown.emplace_back(parsed.pack, info.size);
-                                               }
-                                               return {};
-                                             }));
-    for (const auto& [name, size] : unknown) {
-      if (context_.stop.stop_requested())
-        return Error(ErrorCode::kInterrupted, "interrupted while repairing the index");
-      auto opened = ReadDirectory(repository_.store(), repository_.sealer(), kind, name, size);
-      if (opened) {
-        RETURN_IF_ERROR(AddPack(kind, name, size, *std::move(opened)));
-      } else if (!IsLoss(opened.error().code())) {
-        return std::move(opened).error().While(PackObjectName(kind, name).text());
-      } else if (opened.error().code() != ErrorCode::kNotFound) {
-        Tell(Finding::Severity::kDamage, opened.error(), PackObjectName(kind, name).text());
+  struct StoredPack {
+    BlobKind kind = BlobKind::kData;
+    uint64_t size = 0;
+  };
+
+  Result<void> ListPacks() {
+    there_.clear();
+    for (const BlobKind kind : {BlobKind::kData, BlobKind::kMetadata}) {
+      RETURN_IF_ERROR(repository_.store().List(kind == BlobKind::kData ? kDataPrefix : kMetaPrefix,
+                                               [&](const ObjectInfo& info) -> Result<void> {
+                                                 const ParsedName parsed = ParseObjectName(info.name.text());
+                                                 if (parsed.kind != ParsedName::Kind::kPack) return {};
+                                                 there_[parsed.pack] = {kind, info.size};
+                                                 return {};
+                                               }));
+    }
+    return {};
+  }
+
+  // Each segment against the directories of the packs that it names: a wrong entry hides blobs, and in an index that
+  // is put together from segments the first entry of a pack counts.
+  Result<void> JudgeSegments() {
+    ASSIGN_OR_RETURN(const std::vector<SegmentId> ids, protocol_.ListSegments());
+    for (const SegmentId& id : ids) {
+      RETURN_IF_ERROR(CheckStop());
+      auto segment = repository_.LoadSegment(id);
+      if (!segment) {
+        const ErrorCode code = segment.error().code();
+        if (code == ErrorCode::kNotFound) continue;  // merged meanwhile
+        if (code != ErrorCode::kUnsupported && !IsLoss(code)) return std::move(segment).error();
+        Tell(Finding::Severity::kDamage, segment.error(), SegmentName(id).text());
+        if (IsLoss(code)) bad_.push_back(id);  // what is not understood is left alone
+        continue;
+      }
+      gone_.insert(segment->removed.begin(), segment->removed.end());
+      ASSIGN_OR_RETURN(const bool right, IsRight(id, *segment));
+      if (right) {
+        for (const SegmentPack& pack : segment->packs) named_.emplace(pack.name, pack.kind);
+      } else {
+        bad_.push_back(id);
+        carried_.insert(carried_.end(), segment->removed.begin(), segment->removed.end());
       }
     }
     return {};
+  }
+
+  Result<bool> IsRight(const SegmentId& id, const IndexSegment& segment) {
+    for (const SegmentPack& pack : segment.packs) {
+      RETURN_IF_ERROR(CheckStop());
+      const auto stored = there_.find(pack.name);
+      if (stored == there_.end()) continue;
+      auto opened =
+          ReadDirectory(repository_.store(), repository_.sealer(), stored->second.kind, pack.name, stored->second.size);
+      if (!opened && !IsLoss(opened.error().code())) {
+        return std::move(opened).error().While(PackObjectName(pack.kind, pack.name).text());
+      }
+      if (!opened) continue;  // damaged: check and repair packs have the say
+      auto compared = CompareEntry(opened->directory, FramesOf(segment, pack));
+      if (compared && pack.kind == stored->second.kind && pack.size == stored->second.size) continue;
+      Tell(Finding::Severity::kDamage,
+           compared ? Corrupt("it says that pack {} has {} bytes and kind {}, it has {} and {}", pack.name.ToString(),
+                              pack.size, Name(pack.kind), stored->second.size, Name(stored->second.kind))
+                    : std::move(compared).error().While("pack " + pack.name.ToString()),
+           SegmentName(id).text());
+      return false;
+    }
+    return true;
+  }
+
+  static std::vector<IndexedFrame> FramesOf(const IndexSegment& segment, const SegmentPack& pack) {
+    std::vector<IndexedFrame> frames;
+    for (const FrameEntry& entry : pack.frames) {
+      IndexedFrame frame;
+      frame.entry = std::make_shared<const FrameEntry>(entry);
+      if (entry.codec != Codec::kPadding) {
+        const SegmentSession& session = segment.sessions.at(entry.session);
+        const auto& envelope = pack.kind == BlobKind::kData ? session.content : session.metadata;
+        frame.session = {session.session, session.epoch, session.suite, envelope.value_or(Envelope())};
+      }
+      frames.push_back(std::move(frame));
+    }
+    return frames;
+  }
+
+  Result<void> AddUnindexed(const PackName& name, const StoredPack& pack) {
+    RETURN_IF_ERROR(CheckStop());
+    auto opened = ReadDirectory(repository_.store(), repository_.sealer(), pack.kind, name, pack.size);
+    if (opened) return AddPack(pack.kind, name, pack.size, *std::move(opened));
+    if (!IsLoss(opened.error().code())) return std::move(opened).error().While(PackObjectName(pack.kind, name).text());
+    if (opened.error().code() != ErrorCode::kNotFound) {
+      Tell(Finding::Severity::kDamage, opened.error(), PackObjectName(pack.kind, name).text());
+    }
+    return {};
+  }
+
+  Result<void> CheckStop() const {
+    if (!context_.stop.stop_requested()) return {};
+    return Error(ErrorCode::kInterrupted, "interrupted while repairing the index");
   }
 
   Result<void> AddPack(BlobKind kind, const PackName& name, uint64_t size, OpenedDirectory opened) {
@@ -145,8 +218,11 @@ class IndexRepair {
   const FindingSink findings_;
   Protocol protocol_;
   RepairReport report_;
-  std::set<PackName> leave_;
-  std::vector<SegmentId> damaged_;
+  std::map<PackName, StoredPack> there_;
+  std::map<PackName, BlobKind> named_;  // by segments that are right
+  std::set<PackName> gone_;             // by the `removed` lists of all
+  std::vector<PackName> carried_;       // by those of wrong segments
+  std::vector<SegmentId> bad_;
   IndexSegment segment_;
   std::map<SessionId, uint32_t> sessions_;
   uint64_t blobs_ = 0;

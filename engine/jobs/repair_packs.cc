@@ -45,6 +45,10 @@ class PackRepair {
       bool ids_checked = false;
       const PackVerdict verdict = CheckPack(repository_, pack, frames, reader, &ids_checked);
       if (!verdict.error) continue;
+      if (verdict.entry_is_wrong) {
+        return Error(*verdict.error)
+            .While(PackObjectName(pack.kind, pack.name).text() + " (cairn repair index mends it)");
+      }
       if (!IsLoss(verdict.error->code())) return *verdict.error;  // it may be good: nothing is decided about it
       Tell(*verdict.error, PackObjectName(pack.kind, pack.name).text());
       RETURN_IF_ERROR(Salvage(pack, frames, verdict));

@@ -4,6 +4,9 @@
 #include <map>
 #include <set>
 
+#include "engine/crypto/hash.h"
+#include "repo-format/wire_writer.h"
+
 namespace cairn {
 namespace {
 
@@ -32,13 +35,19 @@ Result<std::vector<Listed>> ListWithSizes(Repository& repository, Protocol& prot
 // Adds what a segment says to the merged one.
 class Merger {
  public:
-  void Add(const SegmentId& id, const IndexSegment& segment) {
+  // False, and nothing is added: it says other things of a pack than a segment before it. One of them is wrong, and a
+  // merge would carry that one on, perhaps, in place of the right one.
+  bool Add(const SegmentId& id, const IndexSegment& segment) {
+    for (const SegmentPack& pack : segment.packs) {
+      const auto known = packs_.find(pack.name);
+      if (known != packs_.end() && known->second != DigestOf(segment, pack)) return false;
+    }
     merged_.level = static_cast<uint8_t>(std::min(255, std::max<int>(merged_.level, segment.level + 1)));
     merged_.covers.push_back(id);
     std::vector<uint32_t> numbers;
     for (const SegmentSession& session : segment.sessions) numbers.push_back(SessionNumber(session));
     for (SegmentPack pack : segment.packs) {
-      if (!packs_.insert(pack.name).second) continue;
+      if (!packs_.emplace(pack.name, DigestOf(segment, pack)).second) continue;
       for (FrameEntry& frame : pack.frames) {
         if (frame.codec != Codec::kPadding) frame.session = numbers.at(frame.session);
       }
@@ -46,6 +55,7 @@ class Merger {
     }
     removed_.insert(segment.removed.begin(), segment.removed.end());
     retired_.insert(segment.retired.begin(), segment.retired.end());
+    return true;
   }
 
   // `gone` are all removed names of the listing: entries for them are left out. `dropped` of them are not carried on.
@@ -63,6 +73,26 @@ class Merger {
   }
 
  private:
+  // Of all that a segment says of a pack, whatever numbers it gives to sessions.
+  static Digest DigestOf(const IndexSegment& segment, const SegmentPack& pack) {
+    WireWriter writer;
+    writer.U8(static_cast<uint8_t>(pack.kind));
+    writer.V(pack.size);
+    for (FrameEntry frame : pack.frames) {
+      if (frame.codec != Codec::kPadding) {
+        const SegmentSession& session = segment.sessions.at(frame.session);
+        const auto& envelope = pack.kind == BlobKind::kData ? session.content : session.metadata;
+        writer.Put(session.session);
+        writer.U32(session.epoch);
+        writer.U8(static_cast<uint8_t>(session.suite));
+        if (envelope) envelope->Write(writer);
+      }
+      frame.session = 0;
+      frame.Write(writer);
+    }
+    return Sha256(writer.bytes());
+  }
+
   uint32_t SessionNumber(const SegmentSession& session) {
     const auto [place, is_new] = sessions_.emplace(session.session, static_cast<uint32_t>(merged_.sessions.size()));
     if (is_new) {
@@ -91,7 +121,8 @@ class Merger {
 
   IndexSegment merged_;
   std::map<SessionId, uint32_t> sessions_;
-  std::set<PackName> packs_, removed_;
+  std::map<PackName, Digest> packs_;
+  std::set<PackName> removed_;
   std::set<RetiredFrame> retired_;
 };
 
@@ -123,7 +154,13 @@ Result<MergeReport> MergeSegments(const JobContext& context, Repository& reposit
     auto segment = repository.LoadSegment(one.id);
     if (!segment && segment.error().code() == ErrorCode::kNotFound) return report;  // another merger is at work
     RETURN_IF_ERROR(segment);
-    merger.Add(one.id, *segment);
+    if (!merger.Add(one.id, *segment)) {
+      context.log.Warning(
+          "segment {} says other things of a pack than another segment does: it is not merged (cairn check --read-data "
+          "names the pack, cairn repair index mends it)",
+          one.id.ToHex());
+      continue;
+    }
     gone.insert(segment->removed.begin(), segment->removed.end());
     if (!segment->removed.empty()) carriers.insert(one.id);
     covered.insert(one.id);

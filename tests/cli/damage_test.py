@@ -3,6 +3,7 @@ error or a finding, never a crash, never silent; and check's findings name what 
 import json
 import os
 import shutil
+import subprocess
 import sys
 import unittest
 
@@ -55,6 +56,14 @@ class Damage(CairnTest):
         self.run_cairn("forget", third)
         self.write("and more", os.urandom(100_000))
         self.backup()
+        # Another repository with the same password, of which nothing may be taken for this one's.
+        own, self.repo = self.repo, self.path("foreign")
+        self.init()
+        gone = self.backup()["id"]
+        self.run_cairn("forget", gone)
+        self.backup()
+        self.run_cairn("tag", "latest", "--add", "t")
+        self.foreign, self.repo = self.repo, own
 
     def fresh(self):
         """A copy of the good repository, with a cache that knows nothing."""
@@ -88,6 +97,12 @@ class Damage(CairnTest):
                 return None
             other = objects[0] if victim != objects[0] else objects[1]
             overwrite(victim, read(other))
+        elif how == "of another repository":
+            foreign = sorted(os.listdir(os.path.join(self.good.foreign, PREFIXES[kind])))
+            path = os.path.join(self.good.foreign, PREFIXES[kind], foreign[0])
+            while os.path.isdir(path):
+                path = os.path.join(path, sorted(os.listdir(path))[0])
+            overwrite(victim, read(path))
         elif how == "of another kind":
             overwrite(victim, read(self.objects("keys" if kind != "key" else "snapshots")[0]))
         return os.path.relpath(victim, self.repo)
@@ -100,7 +115,7 @@ class Damage(CairnTest):
 
     def test_nothing_is_silent_and_nothing_crashes(self):
         for kind in PREFIXES:
-            for how in ("missing", "truncated", "empty", "flipped", "swapped", "of another kind"):
+            for how in ("missing", "truncated", "empty", "flipped", "swapped", "of another repository", "of another kind"):
                 with self.subTest(kind=kind, how=how):
                     self.one_case(kind, how)
 
@@ -125,6 +140,10 @@ class Damage(CairnTest):
             untold = how == "missing" and kind in ("key", "note", "config", "forgotten record")
             if name == "check" and not untold:
                 self.assertIn(done.returncode, TOLD, f"check said nothing of {kind} {how}: {text[-800:]}")
+            if name == "restore" and done.returncode == 0:
+                restored = args[-1] + os.path.abspath(self.source)
+                same = subprocess.run(["diff", "-r", "--no-dereference", self.source, restored], capture_output=True)
+                self.assertEqual(same.returncode, 0, f"restore was silent beside {kind} {how}: {same.stdout[:500]}")
             if name == "prune" and done.returncode == 0 and kind not in ("key", "note", "config", "forgotten record"):
                 self.nothing_needed_was_removed(pristine, kind, how)
 

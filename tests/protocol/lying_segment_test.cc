@@ -1,0 +1,134 @@
+// Who holds a writer's key publishes a segment that says of a good pack what is not so. What it hides is told, nothing
+// is removed on its word, and a repair brings everything back.
+#include <gtest/gtest.h>
+
+#include "engine/jobs/check.h"
+#include "engine/jobs/repair.h"
+#include "engine/jobs/segment_merge.h"
+#include "engine/repo/protocol.h"
+#include "tests/support/machine.h"
+#include "tests/support/memory_store.h"
+
+namespace cairn {
+namespace {
+
+class LyingSegment : public testing::Test {
+ protected:
+  LyingSegment() {
+    InitForTests(memory_);
+    files_["file"] = RandomText(1, 3'000);
+    Machine machine(memory_, 1);
+    const auto report = machine.Backup(files_);
+    EXPECT_TRUE(report);
+    id_ = *report->id;
+  }
+
+  // Replaces each segment by one that leaves out the first blob of each data pack.
+  void Lie() {
+    Machine liar(memory_, 2);
+    Protocol protocol(*liar.repository, liar.context.job, {});
+    const auto ids = protocol.ListSegments();
+    ASSERT_TRUE(ids);
+    for (const SegmentId& id : *ids) {
+      auto segment = liar.repository->LoadSegment(id);
+      ASSERT_TRUE(segment);
+      for (SegmentPack& pack : segment->packs) {
+        if (pack.kind != BlobKind::kData) continue;
+        FrameEntry& frame = pack.frames.front();
+        frame.blobs.front().id = BlobId::FromBytes(Bytes(BlobId::kSize, 7));
+      }
+      ASSERT_TRUE(protocol.PutSegment(*segment));
+      if (!keep_the_right_ones_) {
+        ASSERT_TRUE(protocol.RemoveSegment(id));
+      }
+    }
+  }
+
+  std::vector<Finding> Check() {
+    std::vector<Finding> findings;
+    Machine machine(memory_, 3);
+    EXPECT_TRUE(RunCheck(machine.context.job, *machine.repository, {.data = CheckOptions::Data::kAll},
+                         [&](const Finding& finding) { findings.push_back(finding); }));
+    return findings;
+  }
+
+  uint64_t CountOf(std::string_view prefix) const {
+    uint64_t count = 0;
+    for (const auto& [name, bytes] : memory_.Contents()) count += name.starts_with(prefix);
+    return count;
+  }
+
+  MemoryStore memory_;
+  MemoryFiles files_;
+  SnapshotId id_;
+  bool keep_the_right_ones_ = false;
+};
+
+TEST_F(LyingSegment, IsToldAndRepaired) {
+  Lie();
+  const auto findings = Check();
+  EXPECT_TRUE(std::ranges::any_of(findings, [](const Finding& f) { return f.object.starts_with("blob "); }));
+  EXPECT_TRUE(std::ranges::any_of(findings, [](const Finding& f) { return f.object.starts_with("data/"); }));
+  Machine machine(memory_, 4);
+  const auto repaired = RepairIndex(machine.context.job, *machine.repository, false, {});
+  ASSERT_TRUE(repaired) << repaired.error().message();
+  EXPECT_EQ(CountOf("trash/index-"), 1u);
+  EXPECT_TRUE(Check().empty());
+  Machine after(memory_, 5);
+  EXPECT_TRUE(after.Read(id_) == files_);
+}
+
+TEST_F(LyingSegment, NothingIsRemovedOnItsWord) {
+  Machine writer(memory_, 6);
+  MemoryFiles more = files_;
+  more["more"] = RandomText(2, 3'000);
+  const auto second = writer.Backup(more);
+  ASSERT_TRUE(second);
+  Lie();
+  const uint64_t packs = CountOf("data/");
+  Machine pruner(memory_, 4);
+  ASSERT_TRUE(pruner.ForgetAll());  // by the index's word every pack is dead now
+  const auto pruned = pruner.Prune(0);
+  ASSERT_TRUE(pruned) << pruned.error().message();
+  EXPECT_EQ(CountOf("data/"), packs) << "its entry and its directory differ";
+  Machine repairer(memory_, 5);
+  ASSERT_TRUE(RepairIndex(repairer.context.job, *repairer.repository, false, {}));
+  ASSERT_TRUE(repairer.Prune(0));
+  EXPECT_EQ(CountOf("data/"), 0u) << "dead, and now known to be";
+}
+
+TEST_F(LyingSegment, RepairOfPacksDoesNotSalvageByAWrongEntry) {
+  Lie();
+  Machine machine(memory_, 4);
+  const auto repaired = RepairPacks(machine.context.job, *machine.repository, {}, false, {});
+  ASSERT_FALSE(repaired);
+  EXPECT_NE(repaired.error().message().find("repair index"), std::string::npos) << repaired.error().message();
+}
+
+TEST_F(LyingSegment, IsNotMergedWithTheRightOnes) {
+  keep_the_right_ones_ = true;
+  Lie();
+  Machine writer(memory_, 6);
+  for (uint32_t i = 0; i < 20; ++i) {
+    files_["more"] = RandomText(100 + i, 2'000);
+    const auto report = writer.Backup(files_);
+    ASSERT_TRUE(report);
+    id_ = *report->id;
+  }
+  Protocol protocol(*writer.repository, writer.context.job, {});
+  const uint64_t before = CountOf("index/");
+  const auto merged =
+      MergeSegments(writer.context.job, *writer.repository, protocol, writer.context.random.NewId<SessionId>(), {}, {});
+  ASSERT_TRUE(merged) << merged.error().message();
+  EXPECT_EQ(merged->covered, before - 1) << "all but one of the two that contradict each other";
+  EXPECT_EQ(CountOf("index/"), 2u);
+  Machine repairer(memory_, 7);
+  ASSERT_TRUE(RepairIndex(repairer.context.job, *repairer.repository, false, {}));
+  EXPECT_GE(CountOf("trash/index-"), 1u);
+  EXPECT_TRUE(Check().empty());
+  Machine after(memory_, 8);
+  EXPECT_TRUE(after.Read(id_) == files_);
+}
+
+}  // namespace
+}  // namespace cairn
