@@ -7,6 +7,7 @@
 #include "engine/codec/frame_codec.h"
 #include "engine/jobs/pack_check.h"
 #include "engine/jobs/pack_usage.h"
+#include "engine/jobs/repacker.h"
 #include "engine/jobs/segment_merge.h"
 #include "engine/jobs/session_watch.h"
 #include "engine/pack/pack_reader.h"
@@ -223,67 +224,16 @@ class PruneRun {
     std::vector<PackName> absent(tombstoned_.begin(), tombstoned_.end());
     for (const Victim& victim : victims) absent.push_back(victim.name);
     index_->SetTombstones(absent);
+    Repacker repacker(context_, repository_, *index_, *session_, usage_, can_rewrite_data_, findings_);
     std::vector<Victim> moved;
-    BlobReader reader(repository_, *index_, context_, 0, findings_);
-    auto writer = session_->NewBlobWriter(context_.limits.frame_bytes_files);
     for (const Victim& victim : victims) {
-      if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while repacking");
-      auto one = RepackOne(victim, reader, *writer);
-      if (one) {
-        moved.push_back(victim);
-      } else if (one.error().code() == ErrorCode::kCorrupt || one.error().code() == ErrorCode::kNotFound) {
-        // A pack that cannot be read stays as it is: check and repair have the say.
-        if (findings_) {
-          findings_({Finding::Severity::kDamage, one.error().code(), PackObjectName(victim.kind, victim.name).text(),
-                     one.error().message() + "; it is not repacked"});
-        }
-      } else {
-        return std::move(one).error();
-      }
+      ASSIGN_OR_RETURN(const bool whole, repacker.Move(victim.kind, victim.name));
+      if (whole) moved.push_back(victim);
     }
-    RETURN_IF_ERROR(writer->Finish());
-    RETURN_IF_ERROR(session_->Flush());
+    RETURN_IF_ERROR(repacker.Finish());
     report_.packs_written = session_->totals().packs;
     report_.bytes_written = session_->totals().bytes_stored;
     return moved;
-  }
-
-  Result<void> RepackOne(const Victim& victim, BlobReader& reader, BlobWriter& writer) {
-    const auto pack = index_->FindPack(victim.name);
-    if (!pack) return MakeError(ErrorCode::kNotFound, "pack {} left the index meanwhile", victim.name.ToString());
-    ASSIGN_OR_RETURN(const std::vector<IndexedFrame> frames, index_->Frames(pack->number));
-    const auto& live = usage_.live.at(pack->number);
-    // Everything is read and verified before anything of it is added: a damaged pack is left as it is.
-    std::vector<std::pair<size_t, Bytes>> sealed;
-    for (size_t i = 0; i < frames.size(); ++i) {
-      if (std::ranges::find(live[i], true) == live[i].end()) continue;
-      ASSIGN_OR_RETURN(Bytes bytes,
-                       ReadFrame(repository_.store(), victim.kind, victim.name, frames[i].offset, *frames[i].entry));
-      sealed.emplace_back(i, std::move(bytes));
-    }
-    for (const auto& [i, bytes] : sealed) {
-      const IndexedFrame& frame = frames[i];
-      const bool all_live = std::ranges::find(live[i], false) == live[i].end();
-      const bool rewrite = !all_live && (victim.kind == BlobKind::kMetadata || can_rewrite_data_);
-      if (!rewrite) {
-        RETURN_IF_ERROR(session_->AddSealedFrame(victim.kind, frame.session, *frame.entry, bytes));
-        continue;
-      }
-      BlobLocation location;
-      location.pack = *pack;
-      location.frame_number = static_cast<uint32_t>(i);
-      location.frame_offset = frame.offset;
-      location.frame = frame.entry;
-      location.session = frame.session;
-      ASSIGN_OR_RETURN(const Bytes plain, reader.OpenSealed(location, bytes));
-      uint64_t offset = 0;
-      for (size_t b = 0; b < frame.entry->blobs.size(); ++b) {
-        const uint32_t length = frame.entry->blobs[b].length;
-        if (live[i][b]) RETURN_IF_ERROR(writer.AddAnew(victim.kind, ByteSpan(plain).subspan(offset, length)));
-        offset += length;
-      }
-    }
-    return {};
   }
 
   // --- steps 2 and 3 ---
