@@ -62,6 +62,12 @@ Certificate ReadCertificate(WireReader& reader) {
   certificate.revoked = state == 2;
   certificate.counter_max = reader.U64();
   certificate.issued = reader.Time();
+  if (!reader.failed() && certificate.domain != 0) {
+    reader.Unsupported(fmt::format("a certificate is of domain {}, this cairn knows domain 0", certificate.domain));
+  }
+  if (!certificate.revoked && certificate.counter_max != 0) {
+    reader.Fail(fmt::format("a valid certificate has last counter {}, expected 0", certificate.counter_max));
+  }
   return certificate;
 }
 
@@ -150,8 +156,9 @@ Result<ConfigPublicPart> ConfigPublicPart::Parse(ByteSpan bytes) {
         }
       }));
   if (seen != (1u << 1 | 1u << 3 | 1u << 5)) return Corrupt("{}: a needed record is missing", kPublicWhat);
-  if (part.epochs.empty() || part.epochs.size() > limits::kEpochsMax || part.envelopes.size() > limits::kSlotsMax) {
-    return Corrupt("{}: {} epochs and {} slots, expected 1 to {} and at most {}", kPublicWhat, part.epochs.size(),
+  if (part.epochs.empty() || part.epochs.size() > limits::kEpochsMax || part.envelopes.empty() ||
+      part.envelopes.size() > limits::kSlotsMax) {
+    return Corrupt("{}: {} epochs and {} slots, expected 1 to {} and 1 to {}", kPublicWhat, part.epochs.size(),
                    part.envelopes.size(), limits::kEpochsMax, limits::kSlotsMax);
   }
   return part;

@@ -54,6 +54,9 @@ Result<DirectoryBlob> DirectoryBlob::Parse(ByteSpan blob) {
   if (directory.depth > limits::kBlobTreeDepthMax) {
     return Corrupt("{}: depth is {}, at most {} is allowed", kWhat, directory.depth, limits::kBlobTreeDepthMax);
   }
+  if (blob.size() > limits::kDirectoryBlobBytesMax) {
+    return Corrupt("{}: it has {} bytes, at most {} are allowed", kWhat, blob.size(), limits::kDirectoryBlobBytesMax);
+  }
   const uint64_t count = reader.Count(directory.depth == 0 ? 15 : 36, limits::kDirectoryEntriesMax);
   if (!reader.failed() && count == 0 && directory.depth > 0) reader.Fail("an inner blob has no entries");
   for (uint64_t i = 0; i < count && !reader.failed(); ++i) {

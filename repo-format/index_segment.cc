@@ -1,6 +1,7 @@
 #include "repo-format/index_segment.h"
 
 #include <set>
+#include <unordered_set>
 
 #include "repo-format/limits.h"
 
@@ -55,6 +56,7 @@ SegmentPack ReadPack(WireReader& reader, const std::vector<SegmentSession>& sess
   pack.size = reader.V();
   const uint64_t count = reader.Count(21, UINT32_MAX);
   uint64_t frame_bytes = 0;
+  std::unordered_set<BlobId> ids;
   for (uint64_t i = 0; i < count && !reader.failed(); ++i) {
     FrameEntry frame = FrameEntry::Read(reader, sessions.size());
     if (reader.failed()) break;
@@ -64,6 +66,9 @@ SegmentPack ReadPack(WireReader& reader, const std::vector<SegmentSession>& sess
       const SegmentSession& session = sessions[frame.session];
       const bool has_key = kind == 1 ? session.content.has_value() : session.metadata.has_value();
       if (!has_key) reader.Fail("a frame's session has no envelope of the pack's kind");
+    }
+    for (const BlobEntry& blob : frame.blobs) {
+      if (!ids.insert(blob.id).second) reader.Fail(fmt::format("blob {} stands twice in a pack", blob.id.ToHex()));
     }
     frame_bytes += frame.sealed_length;
     pack.frames.push_back(std::move(frame));

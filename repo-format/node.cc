@@ -31,6 +31,10 @@ Content ReadContent(WireReader& value) {
   if (content.depth > limits::kBlobTreeDepthMax + 1) value.Fail(fmt::format("content has depth {}", content.depth));
   if (content.depth > 0) {
     content.root = ListChild::Read(value);
+    if (!value.failed() && content.root.leaf_entries <= limits::kContentInlineEntriesMax) {
+      value.Fail(fmt::format("a list has {} entries, up to {} stand in the node", content.root.leaf_entries,
+                             limits::kContentInlineEntriesMax));
+    }
     return content;
   }
   const uint64_t count = value.Count(2, limits::kContentInlineEntriesMax);
@@ -67,7 +71,7 @@ std::vector<Attribute> ReadAttributes(WireReader& value) {
       attribute.value = ToBytes(value.String(limits::kAclInlineBytesMax));
     } else if (form == 1) {
       const uint64_t length = value.V();
-      if (!value.failed() && (length == 0 || length > limits::kBlobBytesReadMax)) {
+      if (!value.failed() && (length == 0 || length > limits::kAttributeBytesMax)) {
         value.Fail(fmt::format("an attribute's blob has {} bytes", length));
       }
       attribute.blob = BlobReference{value.Get<BlobId>(), static_cast<uint32_t>(length)};

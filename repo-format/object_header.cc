@@ -9,7 +9,7 @@ namespace cairn {
 namespace {
 
 constexpr std::array<uint8_t, 6> kMagic = {'c', 'a', 'i', 'r', 'n', 0};
-constexpr uint8_t kKindMax = 19;
+constexpr uint8_t kKindMax = 14;  // those above are reserved: no reader of version 1 knows them
 
 }  // namespace
 

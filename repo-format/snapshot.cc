@@ -12,6 +12,15 @@ constexpr std::string_view kItemWhat = "snapshot item";
 Bytes RestOf(WireReader& value) { return ToBytes(value.Raw(value.remaining())); }
 std::string TextOf(WireReader& value) { return ToString(value.Raw(value.remaining())); }
 
+// What is wrong with records inside a value is wrong with the value.
+void Pass(WireReader& value, const Error& error) {
+  if (error.code() == ErrorCode::kUnsupported) {
+    value.Unsupported(error.message());
+  } else {
+    value.Fail(error.message());
+  }
+}
+
 Bytes EncodeReference(const BlobReference& reference) {
   WireWriter writer;
   writer.V(reference.length);
@@ -81,9 +90,15 @@ bool ReadItemRecord(SnapshotItem& item, uint64_t tag, WireReader& value) {
     case 8:
       item.command_line = ReadReference(value);
       return true;
-    case 10:
+    case 10: {
       item.source_parameters = RestOf(value);
+      std::vector<UnknownRecord> kept;  // version 1 knows none of them
+      const auto read = ReadRecords(
+          *item.source_parameters, "source parameters", kept, [](uint64_t) { return false; },
+          [](uint64_t, WireReader&) { return false; });
+      if (!read) Pass(value, read.error());
       return true;
+    }
     default:
       return false;
   }
@@ -170,6 +185,7 @@ Result<SnapshotOuter> SnapshotOuter::Parse(ByteSpan plain) {
         switch (tag) {
           case 1:
             outer.counter = value.U64();
+            if (outer.counter == 0) value.Fail("the counter is 0, expected 1 or more");
             return true;
           case 3: {
             const auto head = value.Get<Digest>();
@@ -260,12 +276,10 @@ bool ReadInnerRecord(SnapshotInner& inner, uint64_t tag, WireReader& value) {
       return true;
     case 9: {
       auto item = ParseItem(value.Raw(value.remaining()));
-      if (item) {
-        inner.items.push_back(*std::move(item));
-      } else if (item.error().code() == ErrorCode::kUnsupported) {
-        value.Unsupported(item.error().message());
+      if (!item) {
+        Pass(value, item.error());
       } else {
-        value.Fail(item.error().message());
+        inner.items.push_back(*std::move(item));
       }
       return true;
     }

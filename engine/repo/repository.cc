@@ -53,8 +53,10 @@ Result<OpenedKey> TryKeys(ObjectStore& store, ByteSpan password, const std::opti
   }
   if (broken && keys.size() == 1) return *std::move(broken);
   if (keys.empty()) return Corrupt("{} holds a config, but no key object under keys/", store.description());
-  return MakeError(ErrorCode::kWrongKey, "none of the {} keys of {} opens with this password{}", keys.size(),
-                   store.description(), broken ? "; at least one of them is damaged" : "");
+  const std::string which = keys.size() == 1 ? "the key" : fmt::format("none of the {} keys", keys.size());
+  return MakeError(ErrorCode::kWrongKey, "{} of {} {}{}", which, store.description(),
+                   keys.size() == 1 ? "does not open with this password" : "opens with this password",
+                   broken ? "; at least one of them is damaged" : "");
 }
 
 }  // namespace

@@ -68,6 +68,11 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
+    const std::vector<std::string> rest = app.remaining();
+    if (error.get_name() == "RequiredError" && app.get_subcommands().empty() && !rest.empty()) {
+      std::fprintf(stderr, "cairn: there is no command \"%s\"; cairn --help lists them\n", rest.front().c_str());
+      return cairn::kExitUsage;
+    }
     const int code = app.exit(error);
     return code == 0 ? cairn::kExitOk : cairn::kExitUsage;
   }
