@@ -51,6 +51,7 @@ class BackupRun {
 
   Result<BackupReport> Run() {
     const WireTime start = ToWireTime(context_.clock.Now());
+    RETURN_IF_ERROR(repository_.NeedHost(options_.host));  // before anything is read
     context_.progress.SetPhase("loading the index");
     ASSIGN_OR_RETURN(index_, repository_.LoadIndex(context_));
     ASSIGN_OR_RETURN(set_, LoadSnapshots(repository_, context_, findings_));

@@ -1,6 +1,7 @@
 #include "engine/jobs/file_restorer.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <condition_variable>
 #include <map>
 
@@ -65,15 +66,16 @@ Result<void> FileRestorer::PlanFile(FilePlan plan) {
   files_.push_back(std::move(open));
   auto made = sink_.OpenFile(file.plan.path, node.size, file.plan.in_place);
   if (!made) {
-    if (made.error().code() == ErrorCode::kNoSpace) return std::move(made).error();
-    FailFile(file, 0, node.size, made.error());
-    return {};
+    FailTarget(file, 0, node.size, made.error());
+    return target_end_;
   }
   file.file = *std::move(made);
+  Result<void> hole;
   auto walked =
       ForEachEntry(blobs_, *node.content, 0, UINT64_MAX, [&](uint64_t offset, const ListEntry& entry) -> Result<void> {
         if (entry.type == ListEntry::Type::kHole) {
-          return file.file->MakeHole(offset, entry.length);
+          hole = file.file->MakeHole(offset, entry.length);
+          return hole;
         }
         if (file.plan.in_place) {
           ASSIGN_OR_RETURN(const bool there, IsThereAlready(file, offset, entry));
@@ -84,9 +86,9 @@ Result<void> FileRestorer::PlanFile(FilePlan plan) {
         return {};
       });
   if (walked || walked.error().code() == ErrorCode::kInterrupted) return walked;
-  FailFile(file, 0, node.size, walked.error());
+  hole ? FailFile(file, 0, node.size, walked.error()) : FailTarget(file, 0, node.size, walked.error());
   std::erase_if(wants_, [&](const Want& want) { return want.file == number; });
-  return {};
+  return target_end_;
 }
 
 // Do the right bytes stand there already? Then nothing is fetched, and nothing written.
@@ -125,18 +127,20 @@ Result<void> FileRestorer::RunWindow() {
   };
   for (const Range& range : ranges) {
     stopped = fetch_budget_.Acquire(range.size, context_.stop);
-    if (!stopped) break;
+    if (!stopped || is_ended_) break;
     submit([this, &range] {
       RunRange(range);
       fetch_budget_.Release(range.size);
     });
   }
   wait();
+  if (stopped) stopped = target_end_;
   // Ranges that were not begun left their files as they are: nothing may be said of those.
   if (context_.stop.stop_requested()) stopped = Error(ErrorCode::kInterrupted, "interrupted while restoring");
   if (stopped) {
     for (auto& file : files_) submit([this, &file = *file] { FinishFile(file); });
     wait();
+    stopped = target_end_;
   }
   files_.clear();
   wants_.clear();
@@ -176,7 +180,7 @@ Result<std::vector<FileRestorer::Range>> FileRestorer::PlanFetches() {
 }
 
 void FileRestorer::RunRange(const Range& range) {
-  if (context_.stop.stop_requested()) return;
+  if (context_.stop.stop_requested() || is_ended_) return;
   const IndexedPack& pack = range.fetches.front().location.pack;
   auto bytes = repository_.store().GetRange(PackObjectName(pack.kind, pack.name), range.offset, range.size);
   if (bytes) {
@@ -251,10 +255,22 @@ void FileRestorer::WriteBlob(const Want& want, ByteSpan blob) {
       context_.progress.bytes_done += blob.size();
     }
   }
-  if (!written) FailFile(file, want.offset, want.length * want.count, written.error());
+  if (!written) FailTarget(file, want.offset, want.length * want.count, written.error());
 }
 
 void FileRestorer::FailFile(OpenFile& file, uint64_t offset, uint64_t length, const Error& error) {
+  TellFailure(Finding::Severity::kDamage, file, offset, length, error);
+}
+
+void FileRestorer::FailTarget(OpenFile& file, uint64_t offset, uint64_t length, const Error& error) {
+  if (!EndsTarget(error)) return TellFailure(Finding::Severity::kWarning, file, offset, length, error);
+  const std::lock_guard lock(report_mutex_);
+  if (target_end_) target_end_ = Error(error).While(PathForPeople(file.plan.path));
+  is_ended_ = true;
+}
+
+void FileRestorer::TellFailure(Finding::Severity severity, OpenFile& file, uint64_t offset, uint64_t length,
+                               const Error& error) {
   {
     const std::lock_guard lock(file.mutex);
     file.failed = true;
@@ -262,12 +278,15 @@ void FileRestorer::FailFile(OpenFile& file, uint64_t offset, uint64_t length, co
   ++context_.progress.errors;
   const std::lock_guard lock(report_mutex_);
   if (findings_) {
-    findings_({Finding::Severity::kDamage, error.code(), PathForPeople(file.plan.path),
+    const bool is_source = severity == Finding::Severity::kDamage;
+    findings_({severity, error.code(),
+               is_source ? "/" + PathForPeople(file.plan.source) : PathForPeople(file.plan.path),
                fmt::format("bytes {} to {} could not be restored: {}", offset, offset + length, error.message())});
   }
 }
 
 void FileRestorer::FinishFile(OpenFile& file) {
+  if (is_ended_) return;
   const Node& node = file.plan.node;
   Result<void> done;
   if (file.file == nullptr) {
@@ -278,6 +297,7 @@ void FileRestorer::FinishFile(OpenFile& file) {
   // A file with a hole where bytes were lost is still better than none: it stays, and was named.
   done = file.file->Finish(node.size);
   file.file.reset();
+  if (!done && EndsTarget(done.error())) return FailTarget(file, 0, node.size, done.error());
   if (done && !file.failed && file.written != file.wanted) {
     done = MakeError(ErrorCode::kIo, "{} of its {} bytes that were due have been written", file.written, file.wanted);
   }
@@ -293,7 +313,7 @@ void FileRestorer::FinishFile(OpenFile& file) {
     if (file.failed) shown.modified = ToWireTime(context_.clock.Now());
     done = sink_.SetMetadata(file.plan.path, shown, *attributes);
   }
-  if (!done) FailFile(file, 0, node.size, done.error());
+  if (!done) TellFailure(Finding::Severity::kWarning, file, 0, node.size, done.error());
   ++context_.progress.items_done;
   const std::lock_guard lock(report_mutex_);
   ++report_.files;
@@ -327,6 +347,8 @@ Result<void> FileRestorer::VerifyFile(OpenFile& file) {
   file.file.reset();
   return closed;
 }
+
+bool EndsTarget(const Error& error) { return error.code() == ErrorCode::kNoSpace || error.system_errno() == EROFS; }
 
 Result<std::vector<std::pair<Bytes, Bytes>>> ReadAttributes(BlobSource& blobs, const Node& node) {
   std::vector<std::pair<Bytes, Bytes>> attributes;

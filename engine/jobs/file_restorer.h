@@ -13,7 +13,8 @@ namespace cairn {
 
 // A file of a window: added in order of the tree, done when Run returns.
 struct FilePlan {
-  TreePath path;
+  TreePath path;    // in the target
+  TreePath source;  // in the snapshot
   Node node;
   bool in_place = false;
 };
@@ -51,7 +52,11 @@ class FileRestorer {
   void WriteWants(const std::vector<Want>& wants, const Fetch& fetch, ByteSpan plain);
   void FallBack(const Fetch& fetch, const Error& why);
   void WriteBlob(const Want& want, ByteSpan blob);
+  // The repository cannot give the bytes.
   void FailFile(OpenFile& file, uint64_t offset, uint64_t length, const Error& error);
+  // The target does not take them; ends the restore where it will take no other file's either.
+  void FailTarget(OpenFile& file, uint64_t offset, uint64_t length, const Error& error);
+  void TellFailure(Finding::Severity severity, OpenFile& file, uint64_t offset, uint64_t length, const Error& error);
   void FinishFile(OpenFile& file);
   Result<void> VerifyFile(OpenFile& file);
 
@@ -63,12 +68,17 @@ class FileRestorer {
   const RestoreOptions& options_;
   RestoreReport& report_;
   const FindingSink findings_;
-  std::mutex report_mutex_;  // guards report_ and findings_ while a window runs
+  std::mutex report_mutex_;  // guards report_, findings_ and target_end_ while a window runs
+  Result<void> target_end_;  // what ended the restore
+  std::atomic<bool> is_ended_ = false;
   ByteBudget fetch_budget_;
 
   std::vector<std::unique_ptr<OpenFile>> files_;
   std::vector<Want> wants_;
 };
+
+// Whether a target that said so will take nothing more: it is full, or mounted for reading only.
+bool EndsTarget(const Error& error);
 
 // The values of a node's attributes: those in line, and data blobs.
 Result<std::vector<std::pair<Bytes, Bytes>>> ReadAttributes(BlobSource& blobs, const Node& node);

@@ -407,7 +407,7 @@ Result<std::optional<Node>> ItemBackup::ReadNode(Worker& worker, const Job& job)
     if (node.changed_while_read) {
       const std::lock_guard lock(findings_mutex_);
       if (findings_) {
-        findings_({Finding::Severity::kNote, ErrorCode::kBusy, PathForPeople(path),
+        findings_({Finding::Severity::kNote, ErrorCode::kBusy, "/" + PathForPeople(path),
                    "it changed while it was read; what is kept may mix two states"});
       }
     }
@@ -621,7 +621,7 @@ void ItemBackup::Unread(const TreePath& path, const Error& error) {
   ++unread_;
   ++context_.progress.errors;
   const std::lock_guard lock(findings_mutex_);
-  if (findings_) findings_({Finding::Severity::kWarning, error.code(), PathForPeople(path), error.message()});
+  if (findings_) findings_({Finding::Severity::kWarning, error.code(), "/" + PathForPeople(path), error.message()});
 }
 
 void ItemBackup::Fail(const Error& error) {

@@ -34,10 +34,25 @@ class RestoreRun {
                        PathForPeople(options_.path));
     }
     RETURN_IF_ERROR(CloseWindow());
+    if (options_.take && !any_taken_) {
+      return MakeError(ErrorCode::kNotFound, "nothing in snapshot {} is what was asked for", snapshot_.id.Short());
+    }
     return std::move(report_);
   }
 
  private:
+  struct OpenFolder {
+    TreePath target;
+    bool taken = false;          // itself; else only what is below it may be
+    bool made = false;           // on the target, or found there
+    bool was_there = false;      // before; asked of those that are not taken themselves
+    std::set<Bytes> names = {};  // in the snapshot; an empty one: they are not all known
+  };
+  struct Removal {
+    TreePath target, source;
+    std::set<Bytes> names;
+  };
+
   Result<void> RestoreItem(const SnapshotItem& item, const TreePath& prefix) {
     ASSIGN_OR_RETURN(const auto start, FindPath(blobs_, item.root, options_.path));
     if (!start) return {};
@@ -52,12 +67,14 @@ class RestoreRun {
            prefix);
     }
     if (!start->subtree) {  // a single file, by its own name
-      return Visit(JoinPath(prefix, start->name), *start, options_.path).While(PathForPeople(options_.path));
+      if (options_.take && !options_.take(options_.path, *start)) return {};
+      any_taken_ = true;
+      return Visit(JoinPath(prefix, start->name), *start, options_.path);
     }
     source_prefix_ = options_.path;
     target_prefix_ = prefix;
-    names_.emplace_back();
-    if (!prefix.empty() && !options_.dry_run) RETURN_IF_ERROR(sink_.MakeFolder(prefix));
+    open_.push_back({.target = prefix, .taken = true, .made = true});
+    if (!prefix.empty() && !options_.dry_run) RETURN_IF_ERROR(sink_.MakeFolder(prefix).While(PathForPeople(prefix)));
     RETURN_IF_ERROR(WalkFolder(start->subtree->root, {}));
     return LeaveFolder(prefix, options_.path, nullptr);
   }
@@ -66,16 +83,17 @@ class RestoreRun {
     TreeVisitor visitor;
     visitor.each = [&](const TreePath& path, const Node& node) -> Result<bool> {
       if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while restoring");
-      names_.back().insert(node.name);
+      open_.back().names.insert(node.name);
       const TreePath source = Below(source_prefix_, path);
       const bool taken = !options_.take || options_.take(source, node);
       if (node.type == NodeType::kFolder) {
         if (!taken && options_.descend && !options_.descend(source)) return false;
         if (!taken && !options_.descend) return false;
-        names_.emplace_back();
-        RETURN_IF_ERROR(EnterFolder(Below(target_prefix_, path)));
+        open_.push_back({.target = Below(target_prefix_, path), .taken = taken});
+        if (taken) RETURN_IF_ERROR(MakeOpenFolders());
         return true;
       }
+      if (taken) RETURN_IF_ERROR(MakeOpenFolders());
       if (taken) RETURN_IF_ERROR(Visit(Below(target_prefix_, path), node, source));
       return true;
     };
@@ -84,8 +102,8 @@ class RestoreRun {
     };
     visitor.failed = [&](const TreePath& path, const Error& error) -> Result<void> {
       ++report_.failed;
-      names_.back().insert(Bytes());  // its names are not all known: nothing in it may be removed
-      Tell(Finding::Severity::kDamage, error, Below(source_prefix_, path));
+      open_.back().names.insert(Bytes());  // its names are not all known: nothing in it may be removed
+      TellDamage(error, Below(source_prefix_, path));
       return {};
     };
     return WalkTree(blobs_, root, relative, visitor);
@@ -95,23 +113,35 @@ class RestoreRun {
     return prefix.empty() ? path : path.empty() ? prefix : JoinPath(prefix, path);
   }
 
-  Result<void> EnterFolder(const TreePath& target) {
-    if (options_.dry_run) return {};
-    auto made = sink_.MakeFolder(target);
-    if (made || made.error().code() == ErrorCode::kNoSpace) return made;
-    ++report_.failed;
-    Tell(Finding::Severity::kWarning, made.error(), target);
+  // A folder that is only on the way to what is taken is made when something in it is.
+  Result<void> MakeOpenFolders() {
+    any_taken_ = true;
+    for (OpenFolder& folder : open_) {
+      if (folder.made) continue;
+      folder.made = true;
+      if (!folder.taken) {
+        auto existing = sink_.Existing(folder.target);
+        folder.was_there = existing && existing->has_value();
+      }
+      if (options_.dry_run) continue;
+      auto made = sink_.MakeFolder(folder.target);
+      if (made) continue;
+      if (EndsTarget(made.error())) return std::move(made).While(PathForPeople(folder.target));
+      ++report_.failed;
+      Tell(Finding::Severity::kWarning, made.error(), folder.target);
+    }
     return {};
   }
 
   // All in it was planned: what does not belong goes, and its metadata waits for the window's end.
   Result<void> LeaveFolder(const TreePath& target, const TreePath& source, const Node* node) {
-    const std::set<Bytes> names = std::move(names_.back());
-    names_.pop_back();
-    if (options_.remove_others && item_->unread_nodes == 0 && IsWhole(source) && !names.contains(Bytes())) {
-      RETURN_IF_ERROR(RemoveOthers(target, names));
+    OpenFolder folder = std::move(open_.back());
+    open_.pop_back();
+    if (options_.remove_others && item_->unread_nodes == 0 && IsWhole(source) && !folder.names.contains(Bytes())) {
+      removals_.push_back({target, source, std::move(folder.names)});
     }
-    if (node == nullptr) return {};
+    // One that is only on the way, and was there, keeps what it has.
+    if (node == nullptr || !folder.made || (!folder.taken && folder.was_there)) return {};
     ++report_.folders;
     if (!options_.dry_run) folders_.emplace_back(target, *node);
     return {};
@@ -132,17 +162,31 @@ class RestoreRun {
     return false;
   }
 
-  Result<void> RemoveOthers(const TreePath& target, const std::set<Bytes>& names) {
-    auto there = sink_.List(target);
-    if (!there) return {};  // a dry run into nothing
+  // What is not in the snapshot, and would have been taken if it were. Files that are being written have names of their
+  // own until they are finished: so this waits for the window's end.
+  void RemoveOthers(const Removal& removal) {
+    auto there = sink_.List(removal.target);
+    if (!there) return;  // a dry run into nothing, or a folder that nothing was taken of
     for (const Bytes& name : *there) {
-      if (names.contains(name)) continue;
+      if (removal.names.contains(name)) continue;
+      const TreePath path = JoinPath(removal.target, name);
+      if (options_.take) {
+        auto existing = sink_.Existing(path);
+        if (!existing || !existing->has_value()) continue;
+        Node node;
+        node.name = name;
+        node.type = (*existing)->type;
+        if (!options_.take(JoinPath(removal.source, name), node)) continue;
+      }
       ++report_.removed;
-      if (options_.dry_run) continue;
-      auto removed = sink_.Remove(JoinPath(target, name));
-      if (!removed) Tell(Finding::Severity::kWarning, removed.error(), JoinPath(target, name));
+      if (options_.dry_run) {
+        Tell(Finding::Severity::kNote, Error(ErrorCode::kNotFound, "it is not in the snapshot, and would be deleted"),
+             path);
+        continue;
+      }
+      auto removed = sink_.Remove(path);
+      if (!removed) Tell(Finding::Severity::kWarning, removed.error(), path);
     }
-    return {};
   }
 
   // Anything but a folder.
@@ -150,7 +194,7 @@ class RestoreRun {
     auto existing = sink_.Existing(target);
     if (!existing) {
       ++report_.failed;
-      Tell(Finding::Severity::kWarning, existing.error(), source);
+      Tell(Finding::Severity::kWarning, existing.error(), target);
       return {};
     }
     if (*existing && Skips(**existing, node)) {
@@ -172,7 +216,7 @@ class RestoreRun {
     }
     if (node.type == NodeType::kFile) {
       const bool in_place = *existing && (*existing)->type == NodeType::kFile;
-      RETURN_IF_ERROR(files_.Add({target, node, in_place}));
+      RETURN_IF_ERROR(files_.Add({target, source, node, in_place}));
       return files_.empty() ? CloseWindow() : Result<void>();
     }
     auto made = MakeSpecial(target, node);
@@ -181,9 +225,9 @@ class RestoreRun {
       ++context_.progress.items_done;
       return {};
     }
-    if (made.error().code() == ErrorCode::kNoSpace) return made;
+    if (EndsTarget(made.error())) return std::move(made).While(PathForPeople(target));
     ++report_.failed;
-    Tell(Finding::Severity::kWarning, made.error(), source);
+    Tell(Finding::Severity::kWarning, made.error(), target);
     return {};
   }
 
@@ -221,9 +265,11 @@ class RestoreRun {
       Tell(Finding::Severity::kWarning, made.error(), path);
     }
     links_.clear();
+    for (const Removal& removal : removals_) RemoveOthers(removal);
+    removals_.clear();
     for (const auto& [path, node] : folders_) {
       auto attributes = ReadAttributes(blobs_, node);
-      if (!attributes) Tell(Finding::Severity::kDamage, attributes.error(), path);
+      if (!attributes) TellDamage(attributes.error(), path);
       auto set = sink_.SetMetadata(path, node, attributes ? *attributes : std::vector<std::pair<Bytes, Bytes>>());
       if (!set || !attributes) ++report_.failed;
       if (!set) Tell(Finding::Severity::kWarning, set.error(), path);
@@ -232,8 +278,14 @@ class RestoreRun {
     return {};
   }
 
-  void Tell(Finding::Severity severity, const Error& error, const TreePath& path) {
+  void TellDamage(const Error& error, const TreePath& source) {
     ++context_.progress.errors;
+    if (findings_) findings_({Finding::Severity::kDamage, error.code(), "/" + PathForPeople(source), error.message()});
+  }
+
+  // Of the target.
+  void Tell(Finding::Severity severity, const Error& error, const TreePath& path) {
+    if (severity != Finding::Severity::kNote) ++context_.progress.errors;
     if (findings_) findings_({severity, error.code(), PathForPeople(path), error.message()});
   }
 
@@ -248,7 +300,9 @@ class RestoreRun {
   bool found_ = false;
   const SnapshotItem* item_ = nullptr;
   TreePath source_prefix_, target_prefix_;
-  std::vector<std::set<Bytes>> names_;  // of the folders that are open, for --delete
+  std::vector<OpenFolder> open_;   // from the target's top down to where the walk is
+  std::vector<Removal> removals_;  // of folders that were left, waiting for the window's end
+  bool any_taken_ = false;
   std::map<std::array<uint8_t, 8>, TreePath> first_of_group_;
   std::vector<std::pair<TreePath, TreePath>> links_;
   std::vector<std::pair<TreePath, Node>> folders_;  // left, and waiting for the window's end

@@ -1,5 +1,7 @@
 #include "engine/repo/repository.h"
 
+#include <fnmatch.h>
+
 #include <algorithm>
 #include <optional>
 #include <set>
@@ -159,6 +161,16 @@ Result<void> Repository::NeedWrite(uint32_t right, std::string_view to_do_what) 
                      "the repository has a feature that this version of cairn may only read: refusing {}", to_do_what);
   }
   return {};
+}
+
+Result<void> Repository::NeedHost(ByteSpan host) const {
+  const Certificate* own = keyring_.FindCertificate(keyring_.slot());
+  CHECK(own != nullptr);
+  if (fnmatch(own->host_pattern.c_str(), ToString(host).c_str(), 0) == 0) return {};
+  return MakeError(ErrorCode::kInvalidArgument,
+                   "this key may back up hosts \"{}\", and this is host \"{}\": use another key, or name the host "
+                   "(--host) that it is for",
+                   own->host_pattern, ToString(host));
 }
 
 Result<std::unique_ptr<Index>> Repository::LoadIndex(const JobContext& context, const BadSegment& bad_segment) const {

@@ -54,6 +54,9 @@ class Repository {
   bool stale_config() const { return stale_config_; }
   // kNoRight, kForged (stale config) or kUnsupported (unknown ro_compat feature) where this must not write.
   Result<void> NeedWrite(uint32_t right, std::string_view to_do_what) const;
+  // Whether this slot may put snapshots of a host; kInvalidArgument names both, for others would refuse them
+  // (SPEC 11.1).
+  Result<void> NeedHost(ByteSpan host) const;
 
   // A segment that cannot be used, and why. Jobs that only read go on without it; who writes or removes must not: the
   // `removed` list that it may hold is what tells a pack that is gone from one that is there.

@@ -313,6 +313,7 @@ Result<Bytes> WriteSession::MakeSnapshotObject(const SnapshotInner& snapshot, co
 
 Result<SnapshotId> WriteSession::Commit(const SnapshotInner& snapshot, const std::vector<Digest>& heads,
                                         uint64_t counter) {
+  RETURN_IF_ERROR(repository_.NeedHost(snapshot.host));
   RETURN_IF_ERROR(Flush());
   ASSIGN_OR_RETURN(const Bytes object, MakeSnapshotObject(snapshot, heads, counter));
   ASSIGN_OR_RETURN(const CommitOutcome outcome, protocol_.Commit(id_, object));

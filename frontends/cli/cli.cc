@@ -176,6 +176,7 @@ Result<std::unique_ptr<Repository>> Cli::OpenAt(ObjectStore& store, const Passwo
     return {};
   }));
   if (!there) {
+    repository_missing_ = true;
     return MakeError(ErrorCode::kNotFound, "there is no repository at {}: it holds no config (cairn init makes one)",
                      store.description());
   }
@@ -188,7 +189,6 @@ Result<Repository*> Cli::Open() {
   if (repository_ == nullptr) {
     ASSIGN_OR_RETURN(ObjectStore * store, OpenStore());
     auto repository = OpenAt(*store, MainPassword(), "password of " + global.repository);
-    repository_missing_ = !repository && repository.error().code() == ErrorCode::kNotFound;
     RETURN_IF_ERROR(repository);
     repository_ = *std::move(repository);
   }

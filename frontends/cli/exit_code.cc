@@ -22,7 +22,7 @@ std::string WayOut(const Error& error) {
     case ErrorCode::kUnsupported:
       return "a newer cairn made this; nothing was changed";
     case ErrorCode::kNoSpace:
-      return "free space there and run it again; what was stored is kept";
+      return "free space there and run it again; what was done is kept";
     case ErrorCode::kForged:
       return "somebody, or a damaged disk, has changed the repository; run cairn check";
     case ErrorCode::kCorrupt:

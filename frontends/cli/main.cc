@@ -53,6 +53,14 @@ void AddCommands(CLI::App& app, cairn::Cli& cli, cairn::Action& action) {
   cairn::AddVersion(app, cli, action);
 }
 
+// One value behind each `--tag` or `--exclude`, however often it stands: else it would take the paths behind it too.
+void TakeOneValueEach(CLI::App& app) {
+  for (CLI::Option* option : app.get_options()) {
+    if (!option->get_positional() && option->get_items_expected_max() > 1) option->allow_extra_args(false);
+  }
+  for (CLI::App* inner : app.get_subcommands([](const CLI::App*) { return true; })) TakeOneValueEach(*inner);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -65,6 +73,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", std::string(cairn::kProgram));
   AddGlobalOptions(app, cli.global);
   AddCommands(app, cli, action);
+  TakeOneValueEach(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -233,7 +233,7 @@ Result<std::optional<SinkExisting>> FileSink::Existing(const TreePath& path) {
   struct stat status{};
   if (::fstatat(place->folder.get(), place->name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
     if (errno == ENOENT) return std::optional<SinkExisting>();
-    return ErrnoError(errno, PathForPeople(path));
+    return ErrnoError(errno, "looking at what is there");
   }
   // What is of no known type is replaced, as a socket is.
   return std::optional(SinkExisting{TypeOf(status.st_mode).value_or(NodeType::kSocket),
@@ -241,11 +241,10 @@ Result<std::optional<SinkExisting>> FileSink::Existing(const TreePath& path) {
 }
 
 Result<std::vector<Bytes>> FileSink::List(const TreePath& folder) {
-  const std::string context = PathForPeople(folder);
-  ASSIGN_OR_RETURN(const auto place, shared_->root.Find(folder).While(context));
+  ASSIGN_OR_RETURN(const auto place, shared_->root.Find(folder));
   const Descriptor opened = files::OpenAt(place.folder.get(), place.name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW);
-  if (!opened.is_open()) return ErrnoError(errno, context);
-  ASSIGN_OR_RETURN(auto listed, files::ReadFolderNames(opened.get()).While(context));
+  if (!opened.is_open()) return ErrnoError(errno, "listing the folder");
+  ASSIGN_OR_RETURN(auto listed, files::ReadFolderNames(opened.get()));
   std::vector<Bytes> names;
   for (files::FolderName& name : listed) names.push_back(std::move(name.name));
   std::ranges::sort(names);
@@ -254,22 +253,21 @@ Result<std::vector<Bytes>> FileSink::List(const TreePath& folder) {
 
 Result<void> FileSink::MakeFolder(const TreePath& path) {
   if (path.empty()) return {};
-  const std::string context = PathForPeople(path);
-  ASSIGN_OR_RETURN(const auto place, shared_->root.Find(path).While(context));
+  ASSIGN_OR_RETURN(const auto place, shared_->root.Find(path));
   const int folder = place.folder.get();
   if (::mkdirat(folder, place.name.c_str(), 0700) == 0) return {};
   if (errno == EPERM || errno == EACCES) {
     files::MakeChangeable(folder, ".");
     if (::mkdirat(folder, place.name.c_str(), 0700) == 0) return {};
   }
-  if (errno != EEXIST) return ErrnoError(errno, context);
+  if (errno != EEXIST) return ErrnoError(errno, "making the folder");
   struct stat status{};
   if (::fstatat(folder, place.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode)) {
     files::MakeChangeable(folder, place.name);  // what comes into it must not fail
     return {};
   }
-  RETURN_IF_ERROR(files::RemoveAll(folder, place.name, shared_->TemporaryName()).While(context));
-  if (::mkdirat(folder, place.name.c_str(), 0700) != 0) return ErrnoError(errno, context);
+  RETURN_IF_ERROR(files::RemoveAll(folder, place.name, shared_->TemporaryName()));
+  if (::mkdirat(folder, place.name.c_str(), 0700) != 0) return ErrnoError(errno, "making the folder");
   return {};
 }
 
@@ -301,15 +299,14 @@ void Reserve(int fd, uint64_t size) {
 }  // namespace
 
 Result<std::unique_ptr<SinkFile>> FileSink::OpenFile(const TreePath& path, uint64_t size, bool in_place) {
-  const std::string context = PathForPeople(path);
   if (path.empty()) return Error(ErrorCode::kInvalidArgument, "the target itself cannot become a file");
-  ASSIGN_OR_RETURN(const auto place, shared_->root.Find(path).While(context));
+  ASSIGN_OR_RETURN(const auto place, shared_->root.Find(path));
   const int folder = place.folder.get();
   if (in_place) {
     Descriptor opened = OpenExisting(folder, place.name);
     if (opened.is_open()) {
       auto file = std::make_unique<File>(shared_, path, place.name, false);
-      RETURN_IF_ERROR(file->Take(std::move(opened)).While(context));
+      RETURN_IF_ERROR(file->Take(std::move(opened)));
       return file;
     }
   }
@@ -319,10 +316,10 @@ Result<std::unique_ptr<SinkFile>> FileSink::OpenFile(const TreePath& path, uint6
     files::MakeChangeable(folder, ".");
     opened = files::OpenAt(folder, name.c_str(), kFileFlags | O_CREAT | O_EXCL, 0600);
   }
-  if (!opened.is_open()) return ErrnoError(errno, context);
+  if (!opened.is_open()) return ErrnoError(errno, "making the file");
   Reserve(opened.get(), size);
   auto file = std::make_unique<File>(shared_, path, name, true);
-  RETURN_IF_ERROR(file->Take(std::move(opened)).While(context));
+  RETURN_IF_ERROR(file->Take(std::move(opened)));
   return file;
 }
 
@@ -349,24 +346,21 @@ int MakeNode(int folder, const std::string& name, const Node& node) {
 }  // namespace
 
 Result<void> FileSink::MakeSpecial(const TreePath& path, const Node& node) {
-  const std::string context = PathForPeople(path);
   if (path.empty()) return MakeError(ErrorCode::kInvalidArgument, "the target cannot become a {}", Name(node.type));
-  ASSIGN_OR_RETURN(const auto place, shared_->root.Find(path).While(context));
+  ASSIGN_OR_RETURN(const auto place, shared_->root.Find(path));
   const std::string name = shared_->TemporaryName();
   if (MakeNode(place.folder.get(), name, node) != 0) {
-    if (errno != EPERM && errno != EACCES) return ErrnoError(errno, context);
-    files::MakeChangeable(place.folder.get(), ".");
+    if (errno == EPERM || errno == EACCES) files::MakeChangeable(place.folder.get(), ".");
     if (MakeNode(place.folder.get(), name, node) != 0) {
-      return ErrnoError(errno, fmt::format("{}: making a {}", context, Name(node.type)));
+      return ErrnoError(errno, fmt::format("making a {}", Name(node.type)));
     }
   }
-  return files::Replace(place.folder.get(), name, place.name, shared_->TemporaryName()).While(context);
+  return files::Replace(place.folder.get(), name, place.name, shared_->TemporaryName());
 }
 
 Result<void> FileSink::MakeLink(const TreePath& path, const TreePath& first) {
-  const std::string context = PathForPeople(path);
-  ASSIGN_OR_RETURN(const auto source, shared_->root.Find(first).While(context));
-  ASSIGN_OR_RETURN(const auto place, shared_->root.Find(path).While(context));
+  ASSIGN_OR_RETURN(const auto source, shared_->root.Find(first));
+  ASSIGN_OR_RETURN(const auto place, shared_->root.Find(path));
   const std::string name = shared_->TemporaryName();
   const auto link = [&] {
     return ::linkat(source.folder.get(), source.name.c_str(), place.folder.get(), name.c_str(), 0) == 0;
@@ -378,8 +372,8 @@ Result<void> FileSink::MakeLink(const TreePath& path, const TreePath& first) {
     aside.emplace(source.folder.get(), source.name);
     is_linked = link();
   }
-  if (!is_linked) return ErrnoError(errno, fmt::format("{}: linking to {}", context, PathForPeople(first)));
-  RETURN_IF_ERROR(files::Replace(place.folder.get(), name, place.name, shared_->TemporaryName()).While(context));
+  if (!is_linked) return ErrnoError(errno, "linking to " + PathForPeople(first));
+  RETURN_IF_ERROR(files::Replace(place.folder.get(), name, place.name, shared_->TemporaryName()));
   // Where `path` was a name of this file already, the system has left both.
   ::unlinkat(place.folder.get(), name.c_str(), 0);
   return {};
@@ -387,21 +381,19 @@ Result<void> FileSink::MakeLink(const TreePath& path, const TreePath& first) {
 
 Result<void> FileSink::SetMetadata(const TreePath& path, const Node& node,
                                    const std::vector<std::pair<Bytes, Bytes>>& attributes) {
-  const std::string context = PathForPeople(path);
-  ASSIGN_OR_RETURN(const auto place, shared_->root.Find(path).While(context));
+  ASSIGN_OR_RETURN(const auto place, shared_->root.Find(path));
   const files::MetadataWriter writer{
       shared_->names, shared_->options.numeric_ids,
       [&](std::string_view kind, const Error& error) { shared_->TellOnce(kind, path, error); }};
-  return writer.Write(place.folder.get(), place.name, node, attributes).While(context);
+  return writer.Write(place.folder.get(), place.name, node, attributes);
 }
 
 Result<void> FileSink::Remove(const TreePath& path) {
   if (path.empty()) return Error(ErrorCode::kInvalidArgument, "the target itself is not removed");
-  const std::string context = PathForPeople(path);
   const auto place = shared_->root.Find(path);
   if (!place && IsMissingWay(place.error())) return {};
   RETURN_IF_ERROR(place);
-  return files::RemoveAll(place->folder.get(), place->name, shared_->TemporaryName()).While(context);
+  return files::RemoveAll(place->folder.get(), place->name, shared_->TemporaryName());
 }
 
 void FileSink::SetFindingSink(FindingSink findings) {

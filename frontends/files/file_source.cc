@@ -67,7 +67,7 @@ struct FileSource::Shared {
   explicit Shared(FileSourceOptions options_in) : options(std::move(options_in)), pool(options.open_folders_max) {}
 
   void Tell(Finding::Severity severity, ErrorCode code, const TreePath& path, std::string detail) const {
-    if (findings) findings({severity, code, PathForPeople(path), std::move(detail)});
+    if (findings) findings({severity, code, "/" + PathForPeople(path), std::move(detail)});
   }
 
   const FileSourceOptions options;

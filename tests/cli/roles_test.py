@@ -57,6 +57,16 @@ class Roles(CairnTest):
         self.assertEqual(len(left), 2)
         self.assertIn(good, [one["id"] for one in left])
 
+    def test_a_key_for_one_host_puts_no_snapshot_of_another(self):
+        self.run_cairn("key", "add", "--role", "writer", "--host", "web*", CAIRN_NEW_PASSWORD="web")
+        for host, code in (("web1", 0), ("db1", 1)):
+            done = self.run_cairn("backup", self.source, "--host", host, password="web", code=code)
+        self.assertIn('"web*"', done.stderr.decode())
+        self.assertIn('"db1"', done.stderr.decode())
+        self.assertEqual({one["host"] for one in self.json("snapshots")["snapshots"]} & {"web1", "db1"}, {"web1"})
+        self.run_cairn("forget", "--keep-last", "1", "--prune")  # nothing stands in its way
+        self.assertEqual(self.json("check")["damages"], 0)
+
     def test_lister_sees_names_but_no_data(self):
         self.can("lister", "ls", "-R", "latest")
         self.can("lister", "find", "big")

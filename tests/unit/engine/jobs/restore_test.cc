@@ -119,5 +119,16 @@ TEST_F(RestoreTest, AFileThatMissesBytesDoesNotLookUnchanged) {
   EXPECT_TRUE(Read(target.path()) == files_);
 }
 
+TEST_F(RestoreTest, AChoiceThatTakesNothingIsTold) {
+  Machine machine(memory_, 2);
+  TempFolder target;
+  RestoreOptions options;
+  options.take = [](const TreePath&, const Node&) { return false; };
+  const auto report = Restore(machine, target.path(), options);
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().code(), ErrorCode::kNotFound) << report.error().message();
+  EXPECT_TRUE(fs::is_empty(target.path()));
+}
+
 }  // namespace
 }  // namespace cairn

@@ -1,0 +1,113 @@
+"""restore's options: what is taken, what is deleted, and a target that takes nothing more."""
+import os
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from cairn_testing import CairnTest
+
+
+class RestoreOptions(CairnTest):
+    def setUp(self):
+        super().setUp()
+        self.init()
+        self.make_source(files=40)
+        self.backup()
+        self.target = self.path("out")
+        self.restored = self.target + os.path.abspath(self.source)
+
+    def restore(self, *args, **kwargs):
+        return self.json("restore", "latest", "--target", self.target, *args, **kwargs)
+
+    def names(self):
+        found = set()
+        for root, _, names in os.walk(self.restored):
+            found.update(os.path.relpath(os.path.join(root, name), self.restored) for name in names)
+        return found
+
+    def put(self, name, data=b"not in the snapshot"):
+        path = os.path.join(self.restored, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(data)
+
+    def same(self, expect=None):
+        done = subprocess.run(["diff", "-r", expect or self.source, self.restored], capture_output=True)
+        self.assertEqual(done.returncode, 0, done.stdout.decode())
+
+    def test_delete_into_a_target_with_older_files(self):
+        for i in range(40):
+            self.put(f"d{i % 7}/f{i}", b"older")
+        for name in ("extra", "d1/extra", "new folder/below/x"):
+            self.put(name)
+        report = self.restore("--delete")
+        self.assertEqual((report["removed"], report["failed"]), (3, 0))
+        self.same()
+
+    def test_delete_takes_only_what_the_choice_takes(self):
+        self.put("d1/extra")
+        self.put("d2/extra")
+        self.put("mine")
+        report = self.restore("--delete", "--include", "d1", "--exclude", "f8")
+        self.assertEqual(report["removed"], 1)
+        names = self.names()
+        self.assertNotIn("d1/extra", names)
+        self.assertIn("d2/extra", names)
+        self.assertIn("mine", names)
+        self.assertIn("d1/f1", names)
+        self.assertNotIn("d1/f8", names)
+
+    def test_dry_run_names_what_would_be_deleted_and_touches_nothing(self):
+        self.put("d1/extra")
+        done = self.run_cairn("restore", "latest", "--target", self.target, "--delete", "-n")
+        self.assertIn("d1/extra", done.stderr.decode())
+        self.assertEqual(self.names(), {"d1/extra"})
+
+    def test_folders_come_only_for_what_is_in_them(self):
+        before = os.path.join(self.target, os.path.dirname(os.path.abspath(self.source)).lstrip("/"))
+        os.makedirs(before, mode=0o755)
+        os.chmod(before, 0o711)
+        os.utime(before, ns=(10**9, 10**9))
+        self.restore("--include", "f8")
+        self.assertEqual(self.names(), {"d1/f8"})
+        self.assertEqual(sorted(os.listdir(self.restored)), ["d1"])
+        self.assertEqual(os.stat(before).st_mode & 0o7777, 0o711)  # it was there: it keeps what it had
+        # One on the way that was not there comes as it was backed up.
+        self.assertEqual(os.stat(self.restored).st_mtime_ns, os.stat(self.source).st_mtime_ns)
+
+    def test_a_choice_that_takes_nothing_is_told(self):
+        done = self.run_cairn("restore", "latest", "--target", self.target, "--include", "no such name", code=1)
+        self.assertIn("nothing in snapshot", done.stderr.decode())
+
+    def test_a_target_that_is_full_or_read_only_ends_it_with_one_word(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs to mount")
+        os.mkdir(self.target)
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", self.target], capture_output=True)
+        if done.returncode != 0:
+            self.skipTest("tmpfs cannot be mounted here")
+        self.addCleanup(subprocess.run, ["umount", self.target])
+        done = self.run_cairn("restore", "latest", "--target", self.target, code=1)
+        text = done.stderr.decode()
+        self.assertIn("No space left", text)
+        self.assertIn("free space", text)
+        self.assertNotIn("damage", text)
+        self.assertLess(len(text.splitlines()), 4, text)
+        for name in self.names():  # whole, or not there
+            self.assertFalse(os.path.basename(name).startswith(".cairn-"), name)
+            with open(os.path.join(self.restored, name), "rb") as out, open(os.path.join(self.source, name), "rb") as own:
+                self.assertEqual(out.read(), own.read(), name)
+
+        subprocess.run(["mount", "-o", "remount,ro", self.target], check=True)
+        done = self.run_cairn("restore", "latest", "--target", self.target, code=1)
+        self.assertIn("Read-only file system", done.stderr.decode())
+        self.assertLess(len(done.stderr.decode().splitlines()), 4, done.stderr.decode())
+
+        subprocess.run(["mount", "-o", "remount,rw,size=64m", self.target], check=True)
+        self.restore()
+        self.same()
+
+
+if __name__ == "__main__":
+    unittest.main()
