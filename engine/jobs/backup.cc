@@ -56,7 +56,9 @@ class BackupRun {
     ASSIGN_OR_RETURN(index_, repository_.LoadIndex(context_));
     ASSIGN_OR_RETURN(set_, LoadSnapshots(repository_, context_, findings_));
     parent_ = FindParent(set_, options_, sources_);
-    if (parent_ != nullptr) context_.progress.bytes_total = parent_->inner.totals.bytes;  // about
+    if (parent_ != nullptr && context_.progress.bytes_total == 0) {
+      context_.progress.bytes_total = parent_->inner.totals.bytes;  // about
+    }
     if (options_.parent && parent_ == nullptr) {
       return MakeError(ErrorCode::kNotFound, "there is no parent snapshot {}", options_.parent->ToHex());
     }

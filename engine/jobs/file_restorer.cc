@@ -315,6 +315,9 @@ void FileRestorer::FinishFile(OpenFile& file) {
   }
   if (!done) TellFailure(Finding::Severity::kWarning, file, 0, node.size, done.error());
   ++context_.progress.items_done;
+  if (!file.failed && context_.progress.on_item) {
+    context_.progress.on_item("restored", PathForPeople(file.plan.path));
+  }
   const std::lock_guard lock(report_mutex_);
   ++report_.files;
   report_.bytes += node.size;

@@ -415,6 +415,9 @@ Result<std::optional<Node>> ItemBackup::ReadNode(Worker& worker, const Job& job)
     ++others_;
   }
   ++context_.progress.items_done;
+  if (context_.progress.on_item) {
+    context_.progress.on_item(job.was_known ? "changed" : "new", "/" + PathForPeople(path));
+  }
   return std::optional<Node>(std::move(node));
 }
 

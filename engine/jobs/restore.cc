@@ -184,6 +184,7 @@ class RestoreRun {
              path);
         continue;
       }
+      TellItem("deleted", path);
       auto removed = sink_.Remove(path);
       if (!removed) Tell(Finding::Severity::kWarning, removed.error(), path);
     }
@@ -199,6 +200,7 @@ class RestoreRun {
     }
     if (*existing && Skips(**existing, node)) {
       ++report_.files_skipped;
+      TellItem("left", target);
       if (node.link_group) first_of_group_.emplace(*node.link_group, target);
       return {};
     }
@@ -211,6 +213,7 @@ class RestoreRun {
     }
     if (options_.dry_run) {
       ++(node.type == NodeType::kFile ? report_.files : report_.others);
+      TellItem("restored", target);
       report_.bytes += node.size;
       return {};
     }
@@ -222,6 +225,7 @@ class RestoreRun {
     auto made = MakeSpecial(target, node);
     if (made) {
       ++report_.others;
+      TellItem("restored", target);
       ++context_.progress.items_done;
       return {};
     }
@@ -259,6 +263,7 @@ class RestoreRun {
       auto made = options_.dry_run ? Result<void>() : sink_.MakeLink(path, first);
       if (made) {
         ++report_.files;
+        TellItem("restored", path);
         continue;
       }
       ++report_.failed;
@@ -281,6 +286,10 @@ class RestoreRun {
   void TellDamage(const Error& error, const TreePath& source) {
     ++context_.progress.errors;
     if (findings_) findings_({Finding::Severity::kDamage, error.code(), "/" + PathForPeople(source), error.message()});
+  }
+
+  void TellItem(std::string_view action, const TreePath& path) {
+    if (context_.progress.on_item) context_.progress.on_item(action, PathForPeople(path));
   }
 
   // Of the target.

@@ -55,6 +55,9 @@ std::optional<LocalCache::Remembered> DecodeRemembered(ByteSpan bytes) {
   return value;
 }
 
+constexpr std::string_view kCacheTag =
+    "Signature: 8a477f597d28d172789f06886806bc55\n# What cairn keeps here can be made anew.\n";
+
 // The machine's id is made once; of two processes that make it at the same time one wins, and both read it.
 Result<ObjectId> MachineId(FileSystem& files, const Random& random, const std::string& root) {
   const std::string path = root + "/machine-id";
@@ -80,6 +83,8 @@ Result<std::unique_ptr<LocalCache>> LocalCache::Open(FileSystem& files, const Ra
   const std::string folder = root + "/" + repository.ToHex();
   RETURN_IF_ERROR(MakeFolders(files, folder + "/running").While("making the local cache"));
   ASSIGN_OR_RETURN(const ObjectId machine, MachineId(files, random, root));
+  // Other programs that make backups leave folders with it out (bford.info/cachedir).
+  IgnoreError(files.WriteNewFile(root + "/CACHEDIR.TAG", AsBytes(kCacheTag)), "there already, or for lack of room");
   return std::unique_ptr<LocalCache>(new LocalCache(files, random, folder, machine));
 }
 

@@ -13,6 +13,7 @@
 namespace cairn {
 
 // A folder for each repository below the cache's root (0700, files 0600):
+//   CACHEDIR.TAG               so that backups leave it out
 //   machine-id                 16 random bytes of this machine and user (in the root itself)
 //   <repository id>/index      the derived index
 //   <repository id>/remembered newest config, key that opened last, snapshots that were there

@@ -13,7 +13,7 @@ Result<void> LimitStore::Wait(Lane& lane, uint64_t bytes_per_second, uint64_t by
     const auto start = std::max(now, lane.free_at);
     const std::chrono::duration<double> takes(static_cast<double>(bytes) / static_cast<double>(bytes_per_second));
     lane.free_at = start + std::chrono::duration_cast<std::chrono::nanoseconds>(takes);
-    wait = start - now;
+    wait = lane.free_at - now;  // its own time too: else the last transfer of a job would have no limit
   }
   if (wait.count() <= 0 || clock_.Sleep(wait, stop_)) return {};
   return Error(ErrorCode::kInterrupted, "interrupted while waiting for bandwidth");

@@ -7,10 +7,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <climits>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "engine/store/limit_store.h"
@@ -38,6 +40,16 @@ std::string_view SeverityName(Finding::Severity severity) {
   return "finding";
 }
 
+// A small file, made and removed.
+Result<void> TryToWrite(const std::string& folder) {
+  std::array<uint8_t, 8> id{};
+  SystemRandom().Fill(id);
+  const std::string path = folder + "/tmp-" + ToHex(id);
+  auto written = PosixFileSystem().WriteNewFile(path, Bytes(64 * kKiB, 0));
+  auto removed = PosixFileSystem().Remove(path);
+  return written ? std::move(removed) : std::move(written);
+}
+
 sigset_t EndingSignals() {
   sigset_t set;
   sigemptyset(&set);
@@ -57,8 +69,7 @@ class Cli::CliLog : public Log {
     if (level == LogLevel::kInfo && cli_.global.quiet) return;
     const std::lock_guard lock(cli_.output_mutex_);
     cli_.ProgressLine("");
-    std::fprintf(stderr, "cairn: %s%.*s\n", level == LogLevel::kWarning ? "warning: " : "",
-                 static_cast<int>(line.size()), line.data());
+    std::fprintf(stderr, "cairn: %s%s\n", level == LogLevel::kWarning ? "warning: " : "", Printable(line).c_str());
   }
 
  private:
@@ -74,6 +85,11 @@ Cli::Cli() {
 }
 
 Cli::~Cli() {
+  repository_.reset();
+  if (!temporary_cache_.empty()) {
+    std::error_code ignored;
+    std::filesystem::remove_all(temporary_cache_, ignored);
+  }
   if (signals_.joinable()) {
     signals_.request_stop();
     signals_.join();
@@ -82,10 +98,6 @@ Cli::~Cli() {
 
 Result<void> Cli::Start() {
   ASSIGN_OR_RETURN(const uint64_t memory, ParseBytes(global.memory));
-  constexpr uint64_t kMemoryMin = 64 * kMiB;
-  if (memory < kMemoryMin) {
-    return MakeError(ErrorCode::kInvalidArgument, "--memory is {}, at least 64M is needed", global.memory);
-  }
   if (global.repository.empty()) global.repository = Environment("CAIRN_REPOSITORY");
   if (global.password_file.empty()) global.password_file = Environment("CAIRN_PASSWORD_FILE");
   if (global.password_command.empty()) global.password_command = Environment("CAIRN_PASSWORD_COMMAND");
@@ -96,6 +108,15 @@ Result<void> Cli::Start() {
   limits.memory_bytes = memory;
   context_ = std::make_unique<JobContext>(
       JobContext{*executor_, SystemClock(), SystemRandom(), progress_, *log_, stop_.get_token(), limits});
+  if (global.verbose) {
+    progress_.on_item = [this](std::string_view action, const std::string& path) {
+      if (global.json) {
+        PrintJson({{"message_type", "item"}, {"action", action}, {"path", path}});
+      } else {
+        Print(fmt::format("{:<9} {}\n", action, path));
+      }
+    };
+  }
   signals_ = std::jthread([this](const std::stop_token& ending) {
     const sigset_t set = EndingSignals();
     int count = 0;
@@ -117,6 +138,26 @@ std::string Cli::CacheRoot() const {
   return (home.empty() ? "/var/tmp" : home + "/.cache") + "/cairn";
 }
 
+// The cache may be lost at any time, and so may its folder: without one that can be written a run has one of its own.
+Result<std::string> Cli::UsableCache() {
+  if (!temporary_cache_.empty()) return temporary_cache_;
+  if (!global.no_cache) {
+    const std::string root = CacheRoot();
+    auto usable = MakeFolders(PosixFileSystem(), root);
+    if (usable) usable = TryToWrite(root);
+    if (usable) return root;
+    context_->log.Warning(
+        "the cache folder cannot be used, and this run makes a temporary one, which takes longer (--cache-dir names "
+        "another): {}",
+        usable.error().message());
+  }
+  const std::string temporary = Environment("TMPDIR");
+  std::string folder = (temporary.empty() ? "/tmp" : temporary) + "/cairn-cache-XXXXXX";
+  if (mkdtemp(folder.data()) == nullptr) return ErrnoError(errno, "making a temporary cache folder " + folder);
+  temporary_cache_ = folder;
+  return folder;
+}
+
 std::string Cli::RepositoryFolder() const {
   char resolved[PATH_MAX];
   return realpath(global.repository.c_str(), resolved) == nullptr ? global.repository : resolved;
@@ -128,10 +169,9 @@ Result<std::unique_ptr<ObjectStore>> Cli::OpenStoreAt(const std::string& url, bo
   }
   const size_t colon = url.find(':');
   if (colon != std::string::npos && url.find('/') > colon && !url.starts_with("local:")) {
-    return MakeError(ErrorCode::kUnsupported,
-                     "\"{}\": stores of kind \"{}\" are not known to this version of cairn; give "
-                     "a folder",
-                     url, url.substr(0, colon));
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "\"{}\": stores of kind \"{}\" are not known to this version of cairn; give a folder", url,
+                     url.substr(0, colon));
   }
   std::string path = url.starts_with("local:") ? url.substr(6) : url;
   while (path.size() > 1 && path.back() == '/') path.pop_back();
@@ -164,7 +204,8 @@ Result<ObjectStore*> Cli::OpenStore() {
 }
 
 PasswordSources Cli::MainPassword() const {
-  return {global.password_file, global.password_command, "CAIRN_PASSWORD", RepositoryFolder()};
+  return {global.password_file, global.password_command, "CAIRN_PASSWORD",
+          RepositoryFolder(),   "--password-file",       "--password-command"};
 }
 
 Result<std::unique_ptr<Repository>> Cli::OpenAt(ObjectStore& store, const PasswordSources& sources,
@@ -180,9 +221,11 @@ Result<std::unique_ptr<Repository>> Cli::OpenAt(ObjectStore& store, const Passwo
     return MakeError(ErrorCode::kNotFound, "there is no repository at {}: it holds no config (cairn init makes one)",
                      store.description());
   }
-  ASSIGN_OR_RETURN(Bytes password, ReadPassword(sources, prompt, false));
+  ASSIGN_OR_RETURN(Bytes password, ReadPassword(sources, prompt, false, stop()));
   const WipeGuard wipe(password);
-  return Repository::Open(store, password, {&PosixFileSystem(), CacheRoot()}, *context_);
+  password_hint_ = sources.Names();
+  ASSIGN_OR_RETURN(const std::string cache, UsableCache());
+  return Repository::Open(store, password, {&PosixFileSystem(), cache}, *context_);
 }
 
 Result<Repository*> Cli::Open() {
@@ -215,7 +258,7 @@ FindingSink Cli::Findings() {
     const std::lock_guard lock(output_mutex_);
     ProgressLine("");
     std::fprintf(stderr, "cairn: %s: %s: %s\n", std::string(SeverityName(finding.severity)).c_str(),
-                 finding.object.c_str(), finding.detail.c_str());
+                 Printable(finding.object).c_str(), Printable(finding.detail).c_str());
   };
 }
 
@@ -252,12 +295,31 @@ std::string ProgressText(const Progress& progress, double seconds, size_t width)
   return text.size() < width ? text : text.substr(0, width - 1);
 }
 
+nlohmann::json ProgressJson(const Progress& progress, double seconds) {
+  return {{"message_type", "status"},
+          {"phase", progress.phase()},
+          {"seconds", seconds},
+          {"items_done", progress.items_done.load()},
+          {"items_total", progress.items_total.load()},
+          {"bytes_done", progress.bytes_done.load()},
+          {"bytes_total", progress.bytes_total.load()},
+          {"errors", progress.errors.load()},
+          {"current", progress.current()}};
+}
+
 }  // namespace
 
 std::unique_ptr<std::jthread> Cli::ShowProgress() {
   const std::string term = Environment("TERM");
-  if (global.json || global.quiet || isatty(STDERR_FILENO) == 0 || term == "dumb") return nullptr;
   const auto start = SystemClock().Steady();
+  if (global.json && !global.quiet) {
+    return std::make_unique<std::jthread>([this, start](const std::stop_token& ending) {
+      while (SystemClock().Sleep(std::chrono::seconds(1), ending)) {
+        PrintJson(ProgressJson(progress_, std::chrono::duration<double>(SystemClock().Steady() - start).count()));
+      }
+    });
+  }
+  if (global.json || global.quiet || isatty(STDERR_FILENO) == 0 || term == "dumb") return nullptr;
   return std::make_unique<std::jthread>([this, start](const std::stop_token& ending) {
     while (SystemClock().Sleep(std::chrono::milliseconds(100), ending)) {
       winsize size{};
@@ -278,6 +340,10 @@ void Cli::Print(const std::string& text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() && errno == EPIPE) output_closed_ = true;
 }
 
+void Cli::Say(const std::string& text) {
+  if (!global.quiet) Print(text);
+}
+
 void Cli::PrintJson(const nlohmann::json& object) {
   // Bytes that are no UTF-8 become replacement characters: JSON has no other way to say them.
   Print(object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
@@ -289,10 +355,13 @@ int Cli::Fail(const Error& error) {
     PrintJson(
         {{"message_type", "error"}, {"code", Name(error.code())}, {"message", error.message()}, {"exit_code", code}});
   }
-  const std::string way_out = WayOut(error);
+  const std::string way_out = error.code() == ErrorCode::kWrongKey && !password_hint_.empty()
+                                  ? "give the right password (" + password_hint_ + ")"
+                                  : WayOut(error);
   const std::lock_guard lock(output_mutex_);
   ProgressLine("");
-  std::fprintf(stderr, "cairn: %s%s%s\n", error.message().c_str(), way_out.empty() ? "" : "\n       ", way_out.c_str());
+  std::fprintf(stderr, "cairn: %s%s%s\n", Printable(error.message()).c_str(), way_out.empty() ? "" : "\n       ",
+               way_out.c_str());
   return code;
 }
 

@@ -24,7 +24,7 @@ struct GlobalOptions {
   std::string cache_folder;
   std::string memory = "256M";
   std::string limit_upload, limit_download;
-  bool json = false, quiet = false, verbose = false;
+  bool json = false, quiet = false, verbose = false, no_cache = false;
 };
 
 // One run of the program. The main thread's, but for Tell and the log, which any thread may call.
@@ -56,11 +56,13 @@ class Cli {
   FindingSink Findings();
   uint64_t findings_told() const { return findings_told_; }
 
-  // Shows progress until the result is dropped: a line on a terminal, nothing otherwise.
+  // Shows progress until the result is dropped: a line on a terminal, with --json an object a second, else nothing.
   std::unique_ptr<std::jthread> ShowProgress();
 
   // Output: text for people, or one JSON object on a line.
   void Print(const std::string& text);
+  // What was done, for who did not ask for quiet.
+  void Say(const std::string& text);
   void PrintJson(const nlohmann::json& object);
   // Who read the output has gone (`cairn ls | head`): what only lists may end.
   bool output_closed() const { return output_closed_; }
@@ -71,6 +73,7 @@ class Cli {
  private:
   class CliLog;
   void ProgressLine(const std::string& line);
+  Result<std::string> UsableCache();
 
   std::stop_source stop_;
   std::unique_ptr<Log> log_;
@@ -84,6 +87,8 @@ class Cli {
   bool progress_shown_ = false;  // guarded by output_mutex_
   std::atomic<uint64_t> findings_told_{0};
   bool repository_missing_ = false;
+  std::string password_hint_;    // where the last password may come from
+  std::string temporary_cache_;  // its folder, removed at the end
   std::atomic<bool> output_closed_{false};
 };
 

@@ -11,8 +11,10 @@
 #include "frontends/cli/command.h"
 #include "frontends/cli/compression_option.h"
 #include "frontends/cli/exit_code.h"
+#include "frontends/cli/option_values.h"
 #include "frontends/cli/text.h"
 #include "frontends/files/file_source.h"
+#include "frontends/files/source_scan.h"
 #include "frontends/stream/stream_source.h"
 
 namespace cairn {
@@ -36,6 +38,12 @@ struct BackupCommand {
 
   Result<std::unique_ptr<Source>> MakeSource(Cli& cli) const {
     if (from_stdin || from_command) return MakeStream(cli);
+    ASSIGN_OR_RETURN(auto options, FileOptions(cli));
+    ASSIGN_OR_RETURN(auto source, FileSource::Make(std::move(options)));
+    return std::unique_ptr<Source>(std::move(source));
+  }
+
+  Result<FileSourceOptions> FileOptions(Cli& cli) const {
     if (paths.empty()) {
       return Error(ErrorCode::kInvalidArgument,
                    "nothing to back up: give paths, --stdin, or --from-command -- COMMAND");
@@ -56,9 +64,8 @@ struct BackupCommand {
     if (!exclude_larger_than.empty()) {
       ASSIGN_OR_RETURN(options.exclude_larger_than, ParseBytes(exclude_larger_than));
     }
-    options.leave_out = {cli.RepositoryFolder()};
-    ASSIGN_OR_RETURN(auto source, FileSource::Make(std::move(options)));
-    return std::unique_ptr<Source>(std::move(source));
+    options.leave_out = {{cli.RepositoryFolder(), true}, {cli.CacheRoot(), false}};
+    return options;
   }
 
   Result<std::unique_ptr<Source>> MakeStream(Cli& cli) const {
@@ -82,9 +89,7 @@ struct BackupCommand {
     options.host = host.empty() ? HostName() : ToBytes(AsBytes(host));
     options.user = UserName();
     options.program = std::string(kProgram);
-    for (const std::string& list : tags) {
-      for (const std::string& tag : CLI::detail::split(list, ',')) options.tags.push_back(tag);
-    }
+    options.tags = AllTags(tags);
     options.description = description;
     if (!time.empty()) {
       ASSIGN_OR_RETURN(options.time, ParseTime(time, SystemClock()));
@@ -108,7 +113,13 @@ struct BackupCommand {
     sources.push_back(std::move(source));
     const auto start = SystemClock().Steady();
     auto progress = cli.ShowProgress();
+    std::unique_ptr<std::jthread> scan;
+    if (progress != nullptr && !from_stdin && !from_command) {
+      ASSIGN_OR_RETURN(auto scanned, FileOptions(cli));
+      scan = StartScan(std::move(scanned), cli.context().progress);
+    }
     auto report = RunBackup(cli.context(), *repository, std::move(sources), options, cli.Findings());
+    scan.reset();
     progress.reset();
     RETURN_IF_ERROR(report);
     Show(cli, *report, std::chrono::duration<double>(SystemClock().Steady() - start).count());
@@ -143,26 +154,23 @@ struct BackupCommand {
                      {"seconds", seconds}});
       return;
     }
-    if (!cli.global.quiet) {
-      cli.Print(fmt::format("files: {} new, {} changed, {} unchanged; {} folders, {} others; {} in all\n",
-                            HumanCount(report.files_new), HumanCount(report.files_changed),
-                            HumanCount(report.files_unchanged), HumanCount(totals.folders), HumanCount(totals.others),
-                            HumanBytes(totals.bytes)));
-      if (report.resumed_bytes > 0) {
-        cli.Print(
-            fmt::format("went on from an interrupted run: {} were stored already\n", HumanBytes(report.resumed_bytes)));
-      }
-      cli.Print(report.data_blobs_new == 0
-                    ? fmt::format("read {}; no new data\n", HumanBytes(report.bytes_read))
-                    : fmt::format("read {}; new: {} in {} blobs, stored as {}\n", HumanBytes(report.bytes_read),
-                                  HumanBytes(totals.bytes_new), HumanCount(report.blobs_new),
-                                  HumanBytes(totals.bytes_stored)));
+    cli.Say(fmt::format("files: {} new, {} changed, {} unchanged; {} folders, {} others; {} in all\n",
+                        HumanCount(report.files_new), HumanCount(report.files_changed),
+                        HumanCount(report.files_unchanged), HumanCount(totals.folders), HumanCount(totals.others),
+                        HumanBytes(totals.bytes)));
+    if (report.resumed_bytes > 0) {
+      cli.Say(
+          fmt::format("went on from an interrupted run: {} were stored already\n", HumanBytes(report.resumed_bytes)));
     }
-    cli.Print(report.id ? fmt::format("snapshot {} saved in {:.1f} s{}\n", report.id->Short(), seconds,
-                                      report.items_unread > 0
-                                          ? fmt::format(", without {} that could not be read", report.items_unread)
-                                          : "")
-                        : std::string("dry run: nothing was stored\n"));
+    cli.Say(report.data_blobs_new == 0 ? fmt::format("read {}; no new data\n", HumanBytes(report.bytes_read))
+                                       : fmt::format("read {}; new: {} in {} blobs, stored as {}\n",
+                                                     HumanBytes(report.bytes_read), HumanBytes(totals.bytes_new),
+                                                     HumanCount(report.blobs_new), HumanBytes(totals.bytes_stored)));
+    cli.Say(report.id ? fmt::format("snapshot {} saved in {:.1f} s{}\n", report.id->Short(), seconds,
+                                    report.items_unread > 0
+                                        ? fmt::format(", without {} that could not be read", report.items_unread)
+                                        : "")
+                      : std::string("dry run: nothing was stored\n"));
   }
 };
 
@@ -172,9 +180,13 @@ void AddBackup(CLI::App& app, Cli& cli, Action& action) {
   auto options = std::make_shared<BackupCommand>();
   CLI::App* command = app.add_subcommand("backup", "Back up folders, files, a stream, or what a command writes");
   command->add_option("PATH", options->paths, "Paths; or, behind --, the command of --from-command");
-  command->add_option("--tag", options->tags, "Tags, joined by commas (repeatable)")->type_name("TAG[,TAG]");
+  command->add_option("--tag", options->tags, "Tags, joined by commas (repeatable)")
+      ->type_name("TAG[,TAG]")
+      ->check(TagsValue());
   command->add_option("--host", options->host, "Host (default: this one)")->type_name("HOST");
-  command->add_option("--time", options->time, "Time of the snapshot (default: now)")->type_name("TIME");
+  command->add_option("--time", options->time, "Time of the snapshot (default: now)")
+      ->type_name("TIME")
+      ->check(TimeValue());
   command->add_option("--description", options->description, "Description");
   command->add_option("--parent", options->parent, "Compare with this snapshot")->type_name("SNAPSHOT");
   command->add_flag("-f,--force", options->force, "Read everything again");
@@ -186,14 +198,16 @@ void AddBackup(CLI::App& app, Cli& cli, Action& action) {
       ->type_name("NAME");
   command->add_flag("--exclude-caches", options->exclude_caches, "Leave out folders with a CACHEDIR.TAG");
   command->add_option("--exclude-larger-than", options->exclude_larger_than, "Leave out larger files")
-      ->type_name("SIZE");
+      ->type_name("SIZE")
+      ->check(SizeValue());
   command->add_flag("-x,--one-file-system", options->one_file_system, "Stay on the file systems of the paths");
   command->add_flag("--stdin", options->from_stdin, "Back up standard input");
   command->add_option("--stdin-filename", options->stdin_filename, "Name of the stream's file")->type_name("NAME");
   command->add_flag("--from-command", options->from_command,
                     "Back up what a command writes; it must end with status 0");
   command->add_option("--compression", options->compression, "0 to 19, off, fast, default, better, max")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(ValueOf(ParseCompression));
   command->add_flag("-n,--dry-run", options->dry_run, "Only say what would be done");
   command->callback([&cli, &action, options] { action = [&cli, options] { return options->Run(cli); }; });
 }

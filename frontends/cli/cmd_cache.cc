@@ -60,13 +60,17 @@ Result<int> Clear(Cli& cli) {
   if (cli.json()) {
     cli.PrintJson({{"message_type", "summary"}, {"bytes", bytes}});
   } else {
-    cli.Print("cleared " + HumanBytes(bytes) + "; it is made anew from the repositories\n");
+    cli.Say("cleared " + HumanBytes(bytes) + "; it is made anew from the repositories\n");
   }
   return 0;
 }
 
 Result<int> Path(Cli& cli) {
-  cli.Print(cli.CacheRoot() + "\n");
+  if (cli.json()) {
+    cli.PrintJson({{"folder", cli.CacheRoot()}});
+  } else {
+    cli.Print(cli.CacheRoot() + "\n");
+  }
   return 0;
 }
 

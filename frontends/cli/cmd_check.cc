@@ -2,6 +2,7 @@
 
 #include "engine/jobs/check.h"
 #include "frontends/cli/command.h"
+#include "frontends/cli/option_values.h"
 #include "frontends/cli/text.h"
 
 #include <nlohmann/json.hpp>
@@ -80,23 +81,33 @@ struct CheckCommand {
   }
 
   static void Show(Cli& cli, const CheckReport& report, const CheckOptions& options) {
-    cli.Print(fmt::format("checked {} snapshots, {} blobs that they need, {} packs, {} index segments, {} keys\n",
-                          HumanCount(report.snapshots), HumanCount(report.blobs_needed), HumanCount(report.packs),
-                          HumanCount(report.segments), HumanCount(report.keys)));
+    cli.Say(fmt::format("checked {} snapshots, {} blobs that they need, {} packs, {} index segments, {} keys\n",
+                        HumanCount(report.snapshots), HumanCount(report.blobs_needed), HumanCount(report.packs),
+                        HumanCount(report.segments), HumanCount(report.keys)));
     if (options.data == CheckOptions::Data::kNone) {
-      cli.Print("packs were compared by name and size; --read-data reads them\n");
+      cli.Say("packs were compared by name and size; --read-data reads them\n");
     } else {
-      cli.Print(fmt::format("read {} packs, {}{}\n", HumanCount(report.packs_read), HumanBytes(report.bytes_read),
-                            report.ids_checked ? ", every blob opened and its id computed"
-                                               : "; this key cannot open data: seals and sums were checked"));
+      cli.Say(fmt::format("read {} packs, {}{}\n", HumanCount(report.packs_read), HumanBytes(report.bytes_read),
+                          report.ids_checked ? ", every blob opened and its id computed"
+                                             : "; this key cannot open data: seals and sums were checked"));
     }
     if (report.unused_packs > 0) {
-      cli.Print(
-          fmt::format("{} packs are in no index segment: a backup is running, or was interrupted; cairn prune "
-                      "clears them away\n",
-                      report.unused_packs));
+      cli.Say(fmt::format("{} packs are in no index segment: {}\n", report.unused_packs,
+                          report.damages > 0
+                              ? "they may hold what is missed above; cairn repair index takes them in again"
+                              : "a backup is running, or was interrupted; cairn prune clears them away"));
     }
-    cli.Print(report.damages > 0 ? fmt::format("DAMAGE: {} findings\n", report.damages) : "no damage found\n");
+    if (report.damages == 0) {
+      cli.Say("no damage found\n");
+      return;
+    }
+    cli.Print(
+        fmt::format("DAMAGE: {} findings\n"
+                    "  cairn repair index      where index segments are damaged or missing: nothing is lost by it\n"
+                    "  cairn repair packs      saves what can be read of damaged packs\n"
+                    "  cairn repair snapshots  then: new snapshots without the files that are lost\n"
+                    "each with -n first; another cairn backup of the same data brings back blobs that are lost\n",
+                    report.damages));
   }
 };
 
@@ -108,7 +119,11 @@ void AddCheck(CLI::App& app, Cli& cli, Action& action) {
   command->add_option("SNAPSHOT", options->snapshot, "Only what this snapshot needs");
   command->add_flag("--read-data", options->read_data, "Read every pack");
   command->add_option("--read-data-subset", options->subset, "Read a part n/t, a share p%, or some bytes")
-      ->type_name("SUBSET");
+      ->type_name("SUBSET")
+      ->check(ValueOf([](const std::string& text) {
+        CheckOptions parsed;
+        return ParseSubset(text, &parsed);
+      }));
   options->filter.AddTo(*command);
   command->callback([&cli, &action, options] { action = [&cli, options] { return options->Run(cli); }; });
 }

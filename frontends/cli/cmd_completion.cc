@@ -9,7 +9,7 @@ void AddCompletion(CLI::App& app, Cli& cli, Action& action) {
   };
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("completion", "Print a completion script for bash, zsh or fish, or man pages");
-  command->add_option("SHELL", options->shell, "bash, zsh, fish; or man:COMMAND, man:cairn for a man page");
+  command->add_option("SHELL", options->shell, "bash, zsh or fish; or man:COMMAND, man:cairn for a man page");
   command->add_option("--man", options->man_folder, "Write all man pages into this folder")->type_name("DIR");
   command->callback([&app, &cli, &action, options] {
     action = [&app, &cli, options]() -> Result<int> {

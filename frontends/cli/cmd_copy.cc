@@ -3,6 +3,7 @@
 #include "engine/jobs/copy.h"
 #include "frontends/cli/command.h"
 #include "frontends/cli/compression_option.h"
+#include "frontends/cli/option_values.h"
 #include "frontends/cli/text.h"
 
 namespace cairn {
@@ -17,7 +18,7 @@ struct CopyCommand {
   Result<int> Run(Cli& cli) {
     ASSIGN_OR_RETURN(Repository * source, cli.Open());
     ASSIGN_OR_RETURN(const auto store, cli.OpenStoreAt(to, false));
-    const PasswordSources sources{to_password_file, "", "CAIRN_TO_PASSWORD", to};
+    const PasswordSources sources{to_password_file, "", "CAIRN_TO_PASSWORD", to, "--to-password-file", ""};
     ASSIGN_OR_RETURN(const auto target, cli.OpenAt(*store, sources, "password of " + to));
     ASSIGN_OR_RETURN(const SnapshotSet set, cli.Snapshots());
     CopyOptions options;
@@ -44,21 +45,22 @@ struct CopyCommand {
                        {"id", one.target.ToHex()},
                        {"was_there", one.was_there}});
       } else {
-        cli.Print(one.was_there ? fmt::format("snapshot {} was there as {}\n", one.source.Short(), one.target.Short())
-                  : dry_run     ? fmt::format("snapshot {} would be copied\n", one.source.Short())
-                                : fmt::format("snapshot {} is now {}\n", one.source.Short(), one.target.Short()));
+        cli.Say(one.was_there ? fmt::format("snapshot {} was there as {}\n", one.source.Short(), one.target.Short())
+                : dry_run     ? fmt::format("snapshot {} would be copied\n", one.source.Short())
+                              : fmt::format("snapshot {} is now {}\n", one.source.Short(), one.target.Short()));
       }
     }
     if (cli.json()) {
       cli.PrintJson({{"message_type", "summary"},
+                     {"dry_run", dry_run},
                      {"snapshots_copied", copied},
                      {"blobs_copied", report->blobs_copied},
                      {"bytes_copied", report->bytes_copied},
                      {"frames_verbatim", report->frames_verbatim}});
     } else {
-      cli.Print(fmt::format("{} snapshots copied, {} blobs, {}{}\n", copied, HumanCount(report->blobs_copied),
-                            HumanBytes(report->bytes_copied),
-                            report->frames_verbatim > 0 ? ", as they were sealed" : ""));
+      cli.Say(fmt::format("{} snapshots {}copied, {} blobs, {}{}\n", copied, dry_run ? "would be " : "",
+                          HumanCount(report->blobs_copied), HumanBytes(report->bytes_copied),
+                          report->frames_verbatim > 0 ? ", as they were sealed" : ""));
     }
     return 0;
   }
@@ -74,7 +76,8 @@ void AddCopy(CLI::App& app, Cli& cli, Action& action) {
   command->add_option("--to-password-file", options->to_password_file, "Its password (or CAIRN_TO_PASSWORD)")
       ->type_name("FILE");
   command->add_option("--compression", options->compression, "0 to 19, off, fast, default, better, max")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(ValueOf(ParseCompression));
   command->add_flag("-n,--dry-run", options->dry_run, "Only say what would be done");
   options->filter.AddTo(*command);
   command->callback([&cli, &action, options] { action = [&cli, options] { return options->Run(cli); }; });

@@ -5,6 +5,7 @@
 #include "engine/repo/blob_reader.h"
 #include "engine/tree/tree_walker.h"
 #include "frontends/cli/command.h"
+#include "frontends/cli/option_values.h"
 #include "frontends/cli/snapshot_json.h"
 
 namespace cairn {
@@ -137,10 +138,10 @@ void AddFind(CLI::App& app, Cli& cli, Action& action) {
   command->add_flag("-i,--ignore-case", options->ignore_case, "Upper and lower case are the same");
   command->add_flag("--regex", options->regex, "Patterns are regular expressions, of whole paths");
   command->add_flag("-l,--long", options->long_form, "Mode, owner, size, time");
-  command->add_option("--newer", options->newer, "Modified after this time")->type_name("TIME");
-  command->add_option("--older", options->older, "Modified before this time")->type_name("TIME");
-  command->add_option("--larger", options->larger, "More bytes than this")->type_name("SIZE");
-  command->add_option("--smaller", options->smaller, "Fewer bytes than this")->type_name("SIZE");
+  command->add_option("--newer", options->newer, "Modified after this time")->type_name("TIME")->check(TimeValue());
+  command->add_option("--older", options->older, "Modified before this time")->type_name("TIME")->check(TimeValue());
+  command->add_option("--larger", options->larger, "More bytes than this")->type_name("SIZE")->check(SizeValue());
+  command->add_option("--smaller", options->smaller, "Fewer bytes than this")->type_name("SIZE")->check(SizeValue());
   command->add_option("--type", options->type, "f file, d folder, l link, p fifo, c b devices; letters may be joined");
   options->filter.AddTo(*command);
   command->callback([&cli, &action, options] { action = [&cli, options] { return options->Run(cli); }; });

@@ -4,8 +4,10 @@
 #include "engine/jobs/forget.h"
 #include "engine/jobs/retention.h"
 #include "frontends/cli/command.h"
+#include "frontends/cli/option_values.h"
 #include "frontends/cli/prune_command.h"
 #include "frontends/cli/snapshot_json.h"
+#include "frontends/cli/text.h"
 
 namespace cairn {
 namespace {
@@ -41,16 +43,18 @@ struct ForgetCommand {
     if (!dry_run) RETURN_IF_ERROR(RunForget(cli.context(), *repository, set, going, cli.Findings()));
     nlohmann::json ids = nlohmann::json::array();
     for (const SnapshotId& id : going) ids.push_back(id.ToHex());
-    if (cli.json()) {
-      cli.PrintJson({{"message_type", "summary"}, {"forgotten", ids}, {"dry_run", dry_run}});
-    } else {
-      cli.Print(fmt::format("{} {} snapshot{}{}\n", dry_run ? "would forget" : "forgot", going.size(),
-                            going.size() == 1 ? "" : "s",
-                            prune || dry_run || going.empty() ? "" : "; cairn prune frees what only they needed"));
+    if (!cli.json()) {
+      cli.Say(fmt::format("{} {} snapshot{}{}\n", dry_run ? "would forget" : "forgot", going.size(),
+                          going.size() == 1 ? "" : "s",
+                          prune || dry_run || going.empty() ? "" : "; cairn prune frees what only they needed"));
     }
-    if (!prune) return 0;
-    prune_options.dry_run = dry_run;
-    return prune_options.Run(cli);
+    nlohmann::json summary = {{"message_type", "summary"}, {"forgotten", ids}, {"dry_run", dry_run}};
+    if (prune) {
+      prune_options.dry_run = dry_run;
+      ASSIGN_OR_RETURN(summary["prune"], prune_options.Run(cli));
+    }
+    if (cli.json()) cli.PrintJson(summary);
+    return 0;
   }
 
   void Show(Cli& cli, const RetentionGroup& group, std::vector<SnapshotId>* going) const {
@@ -69,30 +73,30 @@ struct ForgetCommand {
       }
     }
     if (cli.json() || cli.global.quiet) return;
-    cli.Print(fmt::format("host {}, paths {}:\n", group.host.empty() ? "(any)" : group.host,
-                          group.paths.empty() ? "(any)" : group.paths));
+    cli.Print(Printable(fmt::format("host {}, paths {}:\n", group.host.empty() ? "(any)" : group.host,
+                                    group.paths.empty() ? "(any)" : group.paths)));
     cli.Print(table.Text());
   }
 
-  static Result<uint32_t> Count(const std::string& text, const char* option) {
+  static Result<uint32_t> Count(const std::string& text) {
     if (text.empty()) return uint32_t{0};
     if (text == "unlimited" || text == "-1") return RetentionPolicy::kUnlimited;
     char* end = nullptr;
     const unsigned long value = std::strtoul(text.c_str(), &end, 10);
     if (*end != 0 || value > 1'000'000 || text.front() == '-') {
-      return MakeError(ErrorCode::kInvalidArgument, "{} is \"{}\", expected a number or \"unlimited\"", option, text);
+      return MakeError(ErrorCode::kInvalidArgument, "\"{}\" is neither a number nor \"unlimited\"", text);
     }
     return static_cast<uint32_t>(value);
   }
 
   Result<RetentionPolicy> Policy() const {
     RetentionPolicy policy;
-    ASSIGN_OR_RETURN(policy.last, Count(last, "--keep-last"));
-    ASSIGN_OR_RETURN(policy.hourly, Count(hourly, "--keep-hourly"));
-    ASSIGN_OR_RETURN(policy.daily, Count(daily, "--keep-daily"));
-    ASSIGN_OR_RETURN(policy.weekly, Count(weekly, "--keep-weekly"));
-    ASSIGN_OR_RETURN(policy.monthly, Count(monthly, "--keep-monthly"));
-    ASSIGN_OR_RETURN(policy.yearly, Count(yearly, "--keep-yearly"));
+    ASSIGN_OR_RETURN(policy.last, Count(last));
+    ASSIGN_OR_RETURN(policy.hourly, Count(hourly));
+    ASSIGN_OR_RETURN(policy.daily, Count(daily));
+    ASSIGN_OR_RETURN(policy.weekly, Count(weekly));
+    ASSIGN_OR_RETURN(policy.monthly, Count(monthly));
+    ASSIGN_OR_RETURN(policy.yearly, Count(yearly));
     for (const auto& [text, target] :
          {std::pair(&within, &policy.within), std::pair(&within_hourly, &policy.within_hourly),
           std::pair(&within_daily, &policy.within_daily), std::pair(&within_weekly, &policy.within_weekly),
@@ -111,23 +115,47 @@ void AddForget(CLI::App& app, Cli& cli, Action& action) {
   auto options = std::make_shared<ForgetCommand>();
   CLI::App* command = app.add_subcommand("forget", "Let snapshots go, by name or by a policy");
   command->add_option("SNAPSHOT", options->names, "These, whatever the policy");
-  command->add_option("-l,--keep-last", options->last, "Keep the newest N")->type_name("N");
-  command->add_option("-H,--keep-hourly", options->hourly, "Keep the newest of N hours")->type_name("N");
-  command->add_option("-d,--keep-daily", options->daily, "Keep the newest of N days")->type_name("N");
-  command->add_option("-w,--keep-weekly", options->weekly, "Keep the newest of N weeks")->type_name("N");
-  command->add_option("-m,--keep-monthly", options->monthly, "Keep the newest of N months")->type_name("N");
-  command->add_option("-y,--keep-yearly", options->yearly, "Keep the newest of N years")->type_name("N");
+  command->add_option("-l,--keep-last", options->last, "Keep the newest N")
+      ->type_name("N")
+      ->check(ValueOf(ForgetCommand::Count));
+  command->add_option("-H,--keep-hourly", options->hourly, "Keep the newest of N hours")
+      ->type_name("N")
+      ->check(ValueOf(ForgetCommand::Count));
+  command->add_option("-d,--keep-daily", options->daily, "Keep the newest of N days")
+      ->type_name("N")
+      ->check(ValueOf(ForgetCommand::Count));
+  command->add_option("-w,--keep-weekly", options->weekly, "Keep the newest of N weeks")
+      ->type_name("N")
+      ->check(ValueOf(ForgetCommand::Count));
+  command->add_option("-m,--keep-monthly", options->monthly, "Keep the newest of N months")
+      ->type_name("N")
+      ->check(ValueOf(ForgetCommand::Count));
+  command->add_option("-y,--keep-yearly", options->yearly, "Keep the newest of N years")
+      ->type_name("N")
+      ->check(ValueOf(ForgetCommand::Count));
   command->add_option("--keep-within", options->within, "Keep all not older than this before the newest: 1y5m7d2h")
-      ->type_name("SPAN");
-  command->add_option("--keep-within-hourly", options->within_hourly, "Hourly ones within it")->type_name("SPAN");
-  command->add_option("--keep-within-daily", options->within_daily, "Daily ones within it")->type_name("SPAN");
-  command->add_option("--keep-within-weekly", options->within_weekly, "Weekly ones within it")->type_name("SPAN");
-  command->add_option("--keep-within-monthly", options->within_monthly, "Monthly ones within it")->type_name("SPAN");
-  command->add_option("--keep-within-yearly", options->within_yearly, "Yearly ones within it")->type_name("SPAN");
+      ->type_name("SPAN")
+      ->check(ValueOf(CivilSpan::Parse));
+  command->add_option("--keep-within-hourly", options->within_hourly, "Hourly ones within it")
+      ->type_name("SPAN")
+      ->check(ValueOf(CivilSpan::Parse));
+  command->add_option("--keep-within-daily", options->within_daily, "Daily ones within it")
+      ->type_name("SPAN")
+      ->check(ValueOf(CivilSpan::Parse));
+  command->add_option("--keep-within-weekly", options->within_weekly, "Weekly ones within it")
+      ->type_name("SPAN")
+      ->check(ValueOf(CivilSpan::Parse));
+  command->add_option("--keep-within-monthly", options->within_monthly, "Monthly ones within it")
+      ->type_name("SPAN")
+      ->check(ValueOf(CivilSpan::Parse));
+  command->add_option("--keep-within-yearly", options->within_yearly, "Yearly ones within it")
+      ->type_name("SPAN")
+      ->check(ValueOf(CivilSpan::Parse));
   command->add_option("--keep-tag", options->keep_tags, "Keep those with all of these tags (repeatable)")
       ->type_name("TAG[,TAG]");
   command->add_option("--group-by", options->group_by, "Apply the policy to each group: host,paths,tags")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(ValueOf(GroupBy::Parse));
   command->add_flag("--prune", options->prune, "Then prune");
   command->add_flag("-n,--dry-run", options->dry_run, "Only say what would be done");
   options->filter.AddTo(*command);

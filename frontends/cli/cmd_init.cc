@@ -24,19 +24,19 @@ struct InitCommand {
     std::unique_ptr<Repository> other;
     if (!same_keys_as.empty()) {
       ASSIGN_OR_RETURN(other_store, cli.OpenStoreAt(same_keys_as, false));
-      PasswordSources sources{from_password_file, "", "CAIRN_FROM_PASSWORD", ""};
+      PasswordSources sources{from_password_file, "", "CAIRN_FROM_PASSWORD", "", "--from-password-file", ""};
       ASSIGN_OR_RETURN(other, cli.OpenAt(*other_store, sources, "password of " + same_keys_as));
       options.repository.same_keys_as = &other->keyring();
       options.repository.chunkers = other->keyring().sealed_part().chunkers;
     }
     ASSIGN_OR_RETURN(Bytes password,
-                     ReadPassword(cli.MainPassword(), "new password of " + cli.global.repository, true));
+                     ReadPassword(cli.MainPassword(), "new password of " + cli.global.repository, true, cli.stop()));
     const WipeGuard wipe(password);
     ASSIGN_OR_RETURN(const RepositoryId id, Repository::Init(*store, password, options, SystemRandom(), SystemClock()));
     if (cli.json()) {
       cli.PrintJson({{"message_type", "initialized"}, {"id", id.ToHex()}, {"repository", cli.global.repository}});
     } else {
-      cli.Print(
+      cli.Say(
           fmt::format("made repository {} at {} ({})\n"
                       "Whoever loses the password loses what is in it: keep it where the backup is not.\n",
                       id.ToHex(), cli.global.repository, Name(options.repository.suite)));

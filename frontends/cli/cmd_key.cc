@@ -33,15 +33,17 @@ struct KeyCommand {
     return 0;
   }
 
-  Result<Bytes> NewPassword() const {
-    return ReadPassword({new_password_file, new_password_command, "CAIRN_NEW_PASSWORD", ""}, "new password", true);
+  Result<Bytes> NewPassword(const Cli& cli) const {
+    return ReadPassword({new_password_file, new_password_command, "CAIRN_NEW_PASSWORD", "", "--new-password-file",
+                         "--new-password-command"},
+                        "new password", true, cli.stop());
   }
 
   Result<int> Add(Cli& cli) const {
     ASSIGN_OR_RETURN(const Rights rights, ParseRole(role));
     ASSIGN_OR_RETURN(Repository * repository, cli.Open());
     RETURN_IF_ERROR(repository->NeedWrite(Rights::kOwn, "adding a key"));
-    ASSIGN_OR_RETURN(Bytes password, NewPassword());
+    ASSIGN_OR_RETURN(Bytes password, NewPassword(cli));
     const WipeGuard wipe(password);
     ASSIGN_OR_RETURN(const SlotId slot, AddKey(*repository, {rights, label, host}, password, {}, cli.context()));
     Tell(cli, "added", slot.ToHex());
@@ -59,13 +61,16 @@ struct KeyCommand {
                        found.size());
     }
     RETURN_IF_ERROR(RemoveKey(*repository, found.front(), cli.context()));
+    if (found.front() == repository->keyring().slot()) {
+      cli.context().log.Warning("this was the key that opened the repository: its password opens it no more");
+    }
     Tell(cli, "removed", found.front().ToHex());
     return 0;
   }
 
   Result<int> ChangePassword(Cli& cli) const {
     ASSIGN_OR_RETURN(Repository * repository, cli.Open());
-    ASSIGN_OR_RETURN(Bytes password, NewPassword());
+    ASSIGN_OR_RETURN(Bytes password, NewPassword(cli));
     const WipeGuard wipe(password);
     RETURN_IF_ERROR(cairn::ChangePassword(*repository, password, {}, cli.context()));
     Tell(cli, "changed the password of", repository->keyring().slot().ToHex());
@@ -76,7 +81,7 @@ struct KeyCommand {
     if (cli.json()) {
       cli.PrintJson({{"message_type", "summary"}, {"done", what}, {"id", key}});
     } else {
-      cli.Print(what + " key " + key + "\n");
+      cli.Say(what + " key " + key + "\n");
     }
   }
 };

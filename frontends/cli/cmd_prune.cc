@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/jobs/prune.h"
+#include "frontends/cli/option_values.h"
 #include "frontends/cli/prune_command.h"
 #include "frontends/cli/text.h"
 
@@ -62,24 +63,24 @@ void Show(Cli& cli, const PruneReport& report, bool dry_run) {
     dead += pack.fate == PackFate::kRemove ? 1 : 0;
     repack += pack.fate == PackFate::kRepack ? 1 : 0;
   }
-  cli.Print(fmt::format("{} packs, {}: {} dead, {} to be repacked ({} moved), {} in no index segment\n",
-                        HumanCount(plan.packs.size()), HumanBytes(plan.bytes_before), dead, repack,
-                        HumanBytes(plan.bytes_repacked), plan.unindexed.size()));
+  cli.Say(fmt::format("{} packs, {}: {} dead, {} to be repacked ({} moved), {} in no index segment\n",
+                      HumanCount(plan.packs.size()), HumanBytes(plan.bytes_before), dead, repack,
+                      HumanBytes(plan.bytes_repacked), plan.unindexed.size()));
   if (dry_run) {
-    cli.Print(fmt::format("would free {}; {} unused would stay\n", HumanBytes(plan.bytes_removed),
-                          HumanBytes(plan.bytes_unused_after)));
+    cli.Say(fmt::format("would free {}; {} unused would stay\n", HumanBytes(plan.bytes_removed),
+                        HumanBytes(plan.bytes_unused_after)));
   } else {
-    cli.Print(fmt::format("removed {} packs, {}; wrote {} packs, {}\n", report.packs_removed,
-                          HumanBytes(report.bytes_removed), report.packs_written, HumanBytes(report.bytes_written)));
+    cli.Say(fmt::format("removed {} packs, {}; wrote {} packs, {}\n", report.packs_removed,
+                        HumanBytes(report.bytes_removed), report.packs_written, HumanBytes(report.bytes_written)));
   }
   if (report.packs_waiting > 0) {
-    cli.Print(fmt::format("{} packs, {}, wait until these have ended, and go with a later prune:\n",
-                          report.packs_waiting, HumanBytes(report.bytes_waiting)));
-    for (const std::string& session : report.waiting_for) cli.Print("  " + session + "\n");
+    cli.Say(fmt::format("{} packs, {}, wait until these have ended, and go with a later prune:\n", report.packs_waiting,
+                        HumanBytes(report.bytes_waiting)));
+    for (const std::string& session : report.waiting_for) cli.Say("  " + session + "\n");
   }
   if (plan.bytes_only_with_content_key > 0) {
-    cli.Print(fmt::format("{} are dead beside live data in one frame: a prune with an owner's key frees them\n",
-                          HumanBytes(plan.bytes_only_with_content_key)));
+    cli.Say(fmt::format("{} are dead beside live data in one frame: a prune with an owner's key frees them\n",
+                        HumanBytes(plan.bytes_only_with_content_key)));
   }
 }
 
@@ -87,31 +88,37 @@ void Show(Cli& cli, const PruneReport& report, bool dry_run) {
 
 void PruneCommand::AddTo(CLI::App& command) {
   command.add_option("--max-unused", max_unused, "Unused bytes that may stay: a share, bytes, or unlimited")
-      ->capture_default_str();
-  command.add_option("--max-repack-size", max_repack_size, "Move at most so many bytes")->type_name("SIZE");
+      ->capture_default_str()
+      ->type_name("LIMIT")
+      ->check(ValueOf([](const std::string& text) { return Parse({.max_unused = text, .max_repack_size = ""}); }));
+  command.add_option("--max-repack-size", max_repack_size, "Move at most so many bytes")
+      ->type_name("SIZE")
+      ->check(SizeValue());
   command.add_flag("-n,--dry-run", dry_run, "Only say what would be done");
 }
 
-Result<int> PruneCommand::Run(Cli& cli) const {
+Result<nlohmann::json> PruneCommand::Run(Cli& cli) const {
   ASSIGN_OR_RETURN(const PruneOptions options, Parse(*this));
   ASSIGN_OR_RETURN(Repository * repository, cli.Open());
   auto progress = cli.ShowProgress();
   auto report = RunPrune(cli.context(), *repository, options, cli.Findings());
   progress.reset();
   RETURN_IF_ERROR(report);
-  if (cli.json()) {
-    cli.PrintJson(ToJson(*report, dry_run));
-  } else {
-    Show(cli, *report, dry_run);
-  }
-  return 0;
+  if (!cli.json()) Show(cli, *report, dry_run);
+  return ToJson(*report, dry_run);
 }
 
 void AddPrune(CLI::App& app, Cli& cli, Action& action) {
   auto options = std::make_shared<PruneCommand>();
   CLI::App* command = app.add_subcommand("prune", "Free what no snapshot needs, beside running backups");
   options->AddTo(*command);
-  command->callback([&cli, &action, options] { action = [&cli, options] { return options->Run(cli); }; });
+  command->callback([&cli, &action, options] {
+    action = [&cli, options]() -> Result<int> {
+      ASSIGN_OR_RETURN(const nlohmann::json summary, options->Run(cli));
+      if (cli.json()) cli.PrintJson(summary);
+      return 0;
+    };
+  });
 }
 
 }  // namespace cairn

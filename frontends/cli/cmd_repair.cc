@@ -32,11 +32,11 @@ struct RepairCommand {
       return 0;
     }
     const std::string would = dry_run ? "would be " : "";
-    cli.Print(fmt::format("index: {} segments {}written, {} packs {}added, {} {}taken out\n", report->segments_written,
-                          would, report->packs_added, would, report->packs_removed_from_index, would));
-    cli.Print(fmt::format("packs: {} damaged, {} blobs {}saved, {} lost\n", report->packs_salvaged,
-                          report->blobs_salvaged, would, report->blobs_lost));
-    cli.Print(fmt::format(
+    cli.Say(fmt::format("index: {} segments {}written, {} packs {}added, {} {}taken out\n", report->segments_written,
+                        would, report->packs_added, would, report->packs_removed_from_index, would));
+    cli.Say(fmt::format("packs: {} damaged, {} blobs {}saved, {} lost\n", report->packs_salvaged,
+                        report->blobs_salvaged, would, report->blobs_lost));
+    cli.Say(fmt::format(
         "snapshots: {} {}rewritten without what is lost, {} unreadable {}set aside, {} losses {}put on record\n",
         report->snapshots_rewritten.size(), would, report->set_aside.size(), would, report->losses_recorded.size(),
         would));

@@ -43,6 +43,7 @@ struct RestoreCommand {
   std::vector<std::string> includes, excludes;
   bool remove_others = false, verify = false, dry_run = false, numeric_ids = false, no_sparse = false;
   ExcludeRules include_rules, exclude_rules;
+  size_t base_length = 0;  // of PATH: what patterns with a slash inside are below
 
   Result<RestoreOptions> Options() {
     for (const std::string& pattern : includes) RETURN_IF_ERROR(include_rules.Add(pattern));
@@ -62,7 +63,15 @@ struct RestoreCommand {
   }
 
   bool Excluded(const TreePath& path, bool is_folder) const {
-    return !exclude_rules.empty() && exclude_rules.Excludes(path, 0, is_folder);
+    return !exclude_rules.empty() && exclude_rules.Excludes(path, BaseOf(path), is_folder);
+  }
+
+  // A PATH that is a file has its folder as base.
+  size_t BaseOf(const TreePath& path) const {
+    if (path.size() > base_length) return base_length;
+    size_t end = path.size();
+    while (end > 0 && path[end - 1] != '/') --end;
+    return end > 0 ? end - 1 : 0;
   }
 
   // An include takes a path, and all that is below a folder that it matches.
@@ -70,9 +79,9 @@ struct RestoreCommand {
     const bool is_folder = node.type == NodeType::kFolder;
     if (Excluded(path, is_folder)) return false;
     if (include_rules.empty()) return true;
-    if (include_rules.Excludes(path, 0, is_folder)) return true;
-    for (size_t end = 0; end < path.size(); ++end) {
-      if (path[end] == '/' && include_rules.Excludes(ByteSpan(path).first(end), 0, true)) return true;
+    if (include_rules.Excludes(path, BaseOf(path), is_folder)) return true;
+    for (size_t end = base_length + 1; end < path.size(); ++end) {
+      if (path[end] == '/' && include_rules.Excludes(ByteSpan(path).first(end), base_length, true)) return true;
     }
     return false;
   }
@@ -81,6 +90,7 @@ struct RestoreCommand {
     const SnapshotPath wanted = SnapshotPath::Parse(snapshot);
     ASSIGN_OR_RETURN(RestoreOptions options, Options());
     options.path = ToBytes(AsBytes(wanted.path));
+    base_length = wanted.path.size();
     ASSIGN_OR_RETURN(Repository * repository, cli.Open());
     const std::string folder = Absolute(target);
     if (IsInside(folder, cli.RepositoryFolder())) {
@@ -126,15 +136,15 @@ struct RestoreCommand {
                      {"verified", report.verified}});
       return;
     }
-    cli.Print(fmt::format("{} snapshot {}: {} files, {} folders, {} others, {}; {} written{}{}{}\n",
-                          dry_run ? "would restore" : "restored", one.id.Short(), HumanCount(report.files),
-                          HumanCount(report.folders), HumanCount(report.others), HumanBytes(report.bytes),
-                          HumanBytes(report.bytes_written),
-                          report.files_skipped > 0 ? fmt::format("; {} left as they were", report.files_skipped) : "",
-                          report.removed > 0 ? fmt::format("; {} removed", report.removed) : "",
-                          report.verified > 0 ? fmt::format("; {} read back and right", report.verified) : ""));
+    cli.Say(fmt::format("{} snapshot {}: {} files, {} folders, {} others, {}; {} written{}{}{}\n",
+                        dry_run ? "would restore" : "restored", one.id.Short(), HumanCount(report.files),
+                        HumanCount(report.folders), HumanCount(report.others), HumanBytes(report.bytes),
+                        HumanBytes(report.bytes_written),
+                        report.files_skipped > 0 ? fmt::format("; {} left as they were", report.files_skipped) : "",
+                        report.removed > 0 ? fmt::format("; {} removed", report.removed) : "",
+                        report.verified > 0 ? fmt::format("; {} read back and right", report.verified) : ""));
     if (report.failed > 0)
-      cli.Print(fmt::format("{} could not be restored whole; they are named above\n", report.failed));
+      cli.Say(fmt::format("{} could not be restored whole; they are named above\n", report.failed));
   }
 };
 

@@ -3,6 +3,7 @@
 #include "engine/jobs/forget.h"
 #include "engine/jobs/rewrite.h"
 #include "frontends/cli/command.h"
+#include "frontends/cli/option_values.h"
 #include "frontends/files/exclude_rules.h"
 
 namespace cairn {
@@ -31,15 +32,21 @@ struct RewriteCommand {
     }
     if (set_description) options.description = description;
     ASSIGN_OR_RETURN(const SnapshotSet set, cli.Snapshots());
+    uint64_t rewritten = 0;
     for (const std::string& name : names) {
       ASSIGN_OR_RETURN(const LoadedSnapshot* snapshot, ResolveSnapshot(set, name, filter.Filter()));
       ASSIGN_OR_RETURN(const RewriteReport report,
                        RunRewrite(cli.context(), *repository, *snapshot, options, cli.Findings()));
+      rewritten += report.id ? 1 : 0;
       if (forget && report.id) {
         ASSIGN_OR_RETURN(const SnapshotSet now, cli.Snapshots());
         RETURN_IF_ERROR(RunForget(cli.context(), *repository, now, {snapshot->id}, cli.Findings()));
       }
       Tell(cli, *snapshot, report);
+    }
+    if (cli.json()) {
+      cli.PrintJson(
+          {{"message_type", "summary"}, {"snapshots", names.size()}, {"rewritten", rewritten}, {"dry_run", dry_run}});
     }
     return 0;
   }
@@ -51,10 +58,10 @@ struct RewriteCommand {
                      {"id", report.id ? nlohmann::json(report.id->ToHex()) : nlohmann::json()},
                      {"left_out", report.left_out}});
     } else if (report.id) {
-      cli.Print(fmt::format("snapshot {} is now {}: {} entries left out{}\n", snapshot.id.Short(), report.id->Short(),
-                            report.left_out, forget ? "; the old one is forgotten" : "; the old one stays"));
+      cli.Say(fmt::format("snapshot {} is now {}: {} entries left out{}\n", snapshot.id.Short(), report.id->Short(),
+                          report.left_out, forget ? "; the old one is forgotten" : "; the old one stays"));
     } else {
-      cli.Print(
+      cli.Say(
           fmt::format("snapshot {}: {}\n", snapshot.id.Short(),
                       dry_run ? fmt::format("{} entries would be left out", report.left_out) : "nothing to change"));
     }
@@ -70,7 +77,7 @@ void AddRewrite(CLI::App& app, Cli& cli, Action& action) {
   command->add_option("-e,--exclude", options->excludes, "Leave out what matches (gitignore syntax; repeatable)")
       ->type_name("PATTERN");
   command->add_option("--new-host", options->new_host, "Set the host")->type_name("HOST");
-  command->add_option("--new-time", options->new_time, "Set the time")->type_name("TIME");
+  command->add_option("--new-time", options->new_time, "Set the time")->type_name("TIME")->check(TimeValue());
   CLI::Option* description = command->add_option("--description", options->description, "Set the description");
   command->add_flag("--forget", options->forget, "Forget the old ones");
   command->add_flag("-n,--dry-run", options->dry_run, "Only say what would be done");

@@ -29,10 +29,10 @@ struct SnapshotsCommand {
       for (const LoadedSnapshot* snapshot : chosen) list.push_back(SnapshotJson(*snapshot));
       cli.PrintJson({{"snapshots", list}});
     } else if (chosen.empty()) {
-      cli.Print("no snapshots\n");
+      cli.Say("no snapshots\n");
     } else {
       cli.Print(SnapshotTable(chosen).Text());
-      cli.Print(fmt::format("{} snapshot{}\n", chosen.size(), chosen.size() == 1 ? "" : "s"));
+      cli.Say(fmt::format("{} snapshot{}\n", chosen.size(), chosen.size() == 1 ? "" : "s"));
     }
     return !set.unreadable.empty() ? 1 : 0;
   }

@@ -1,9 +1,13 @@
 #include "frontends/cli/command_text.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <set>
+#include <sstream>
 
 #include "engine/env/version.h"
+#include "frontends/cli/command_help.h"
 
 namespace cairn {
 namespace {
@@ -41,7 +45,7 @@ std::string Roff(const std::string& text) {
       out += "\\e";
     } else if (c == '-') {
       out += "\\-";
-    } else if (out.empty() && (c == '.' || c == '\'')) {
+    } else if ((out.empty() || out.back() == '\n') && (c == '.' || c == '\'')) {
       out += std::string("\\&") + c;
     } else {
       out += c;
@@ -50,14 +54,49 @@ std::string Roff(const std::string& text) {
   return out;
 }
 
+// With the arguments that have no name, in their order.
+std::string Synopsis(const CLI::App& app, const std::string& name) {
+  std::string text = ".B " + Roff(name) + "\n[OPTIONS]";
+  for (const CLI::Option* option : app.get_options()) {
+    if (!option->get_positional()) continue;
+    const std::string more = option->get_items_expected_max() > 1 ? " ..." : "";
+    const std::string word = Roff(option->get_name(true)) + more;
+    text += option->get_required() ? " \\fI" + word + "\\fR" : " [\\fI" + word + "\\fR]";
+  }
+  return text + "\n.br\n";
+}
+
 std::string OptionsSection(const CLI::App& app) {
   std::string text;
   for (const CLI::Option* option : app.get_options()) {
     const bool takes_value = !option->get_positional() && option->get_items_expected_max() > 0;
     const std::string value = takes_value ? " \\fI" + Roff(option->get_type_name()) + "\\fR" : "";
-    text += ".TP\n.B " + Roff(option->get_name(false, true)) + value + "\n" + Roff(option->get_description()) + "\n";
+    text += ".TP\n.B " + Roff(option->get_name(true, true)) + value + "\n" + Roff(option->get_description()) + "\n";
   }
   return text;
+}
+
+std::string Section(const std::string& name, const std::string& lines) {
+  return lines.empty() ? "" : ".SH " + name + "\n" + Roff(lines) + "\n";
+}
+
+// As they stand.
+std::string ExamplesSection(const std::string& lines) {
+  return lines.empty() ? "" : ".SH EXAMPLES\n.nf\n" + Roff(lines) + ".fi\n";
+}
+
+// Each as a paragraph: "WORD: text".
+std::string ValuesSection(const CLI::App& command) {
+  std::string text;
+  std::istringstream lines(ValueSyntax(command));
+  for (std::string line; std::getline(lines, line);) {
+    const size_t colon = line.find(": ");
+    const bool begins = colon != std::string::npos &&
+                        line.substr(0, colon).find_first_of(" abcdefghijklmnopqrstuvwxyz") == std::string::npos;
+    text += begins ? ".TP\n.I " + Roff(line.substr(0, colon)) + "\n" + Roff(line.substr(colon + 2)) + "\n"
+                   : Roff(line) + "\n";
+  }
+  return text.empty() ? "" : ".SH VALUES\n" + text;
 }
 
 std::string Header(const std::string& name, const std::string& description) {
@@ -67,46 +106,132 @@ std::string Header(const std::string& name, const std::string& description) {
 
 }  // namespace
 
+namespace {
+
+// The words of "{a,b,c}" in what CLI11 shows of an option's value; empty where any value will do.
+std::string Choices(const CLI::Option& option) {
+  const std::string type = option.get_type_name();
+  const size_t open = type.find('{');
+  const size_t close = type.find('}', open == std::string::npos ? 0 : open);
+  if (open == std::string::npos || close == std::string::npos) return "";
+  std::string words = type.substr(open + 1, close - open - 1);
+  std::ranges::replace(words, ',', ' ');
+  return words;
+}
+
+std::vector<std::string> NamesOf(const CLI::Option& option) {
+  std::vector<std::string> names;
+  for (const std::string& name : option.get_lnames()) names.push_back("--" + name);
+  for (const std::string& name : option.get_snames()) names.push_back("-" + name);
+  return names;
+}
+
+// Cases of `$previous`: what may stand behind an option, of any command.
+std::string BashValueCases(const CLI::App& app, std::set<std::string>& done) {
+  std::string text;
+  for (const CLI::Option* option : app.get_options()) {
+    const std::string words = option->get_positional() ? "" : Choices(*option);
+    if (words.empty() || !done.insert(option->get_name(false, true)).second) continue;
+    std::string names;
+    for (const std::string& name : NamesOf(*option)) names += (names.empty() ? "" : "|") + name;
+    text += "    " + names + ") COMPREPLY=($(compgen -W \"" + words + "\" -- \"$current\")); return ;;\n";
+  }
+  for (const CLI::App* inner : Commands(app)) text += BashValueCases(*inner, done);
+  return text;
+}
+
+}  // namespace
+
 std::string BashCompletion(const CLI::App& app) {
-  std::string commands, any_command;
-  std::string cases;
+  std::string commands, any_command, cases, inner_cases;
   for (const CLI::App* command : Commands(app)) {
     commands += (commands.empty() ? "" : " ") + command->get_name();
     any_command += (any_command.empty() ? "" : "|") + command->get_name();
-    std::vector<std::string> words = OptionNames(*command);
-    for (const CLI::App* inner : Commands(*command)) words.push_back(inner->get_name());
-    cases += "    " + command->get_name() + ") words=\"" + Joined(words) + "\" ;;\n";
+    std::string below;
+    for (const CLI::App* inner : Commands(*command)) {
+      below += (below.empty() ? "" : " ") + inner->get_name();
+      inner_cases += "    " + command->get_name() + "/" + inner->get_name() + ") options=\"" +
+                     Joined(OptionNames(*inner)) + "\" ;;\n";
+    }
+    cases += "    " + command->get_name() + ") options=\"" + Joined(OptionNames(*command)) + "\"; words=\"" + below +
+             "\" ;;\n";
   }
+  std::set<std::string> done;
   return "_cairn() {\n"
-         "  local current=\"${COMP_WORDS[COMP_CWORD]}\" command=\"\" word words=\"\"\n"
+         "  local current=\"${COMP_WORDS[COMP_CWORD]}\" previous=\"${COMP_WORDS[COMP_CWORD-1]}\"\n"
+         "  local command=\"\" inner=\"\" word words=\"\" options=\"\"\n"
+         "  case \"$previous\" in\n" +
+         BashValueCases(app, done) +
+         "  esac\n"
          "  for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
+         "    if [ -n \"$command\" ]; then\n"
+         "      case \" $words \" in *\" $word \"*) inner=\"$word\"; break ;; esac\n"
+         "      continue\n"
+         "    fi\n"
          "    case \"$word\" in " +
          any_command +
-         ") command=\"$word\"; break ;; esac\n"
+         ") command=\"$word\" ;; esac\n"
+         "    case \"$command\" in\n" +
+         cases +
+         "    esac\n"
          "  done\n"
-         "  case \"$command\" in\n" +
-         cases + "    *) words=\"" + commands +
-         "\" ;;\n"
+         "  case \"$command/$inner\" in\n" +
+         inner_cases +
          "  esac\n"
-         "  words=\"$words " +
-         Joined(OptionNames(app)) +
+         "  [ -n \"$command\" ] || words=\"" +
+         commands +
          "\"\n"
-         "  COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"
-         "  [ ${#COMPREPLY[@]} -gt 0 ] || COMPREPLY=($(compgen -f -- \"$current\"))\n"
+         "  [ \"$command\" = help ] && words=\"" +
+         commands +
+         "\"\n"
+         "  [ -z \"$inner\" ] || words=\"\"\n"
+         "  case \"$current\" in\n"
+         "    -*) COMPREPLY=($(compgen -W \"$options " +
+         Joined(OptionNames(app)) +
+         "\" -- \"$current\")) ;;\n"
+         "    *) [ -n \"$words\" ] && COMPREPLY=($(compgen -W \"$words\" -- \"$current\")) ||\n"
+         "         COMPREPLY=($(compgen -f -- \"$current\")) ;;\n"
+         "  esac\n"
          "}\n"
          "complete -o filenames -F _cairn cairn\n";
 }
 
-std::string FishCompletion(const CLI::App& app) {
+namespace {
+
+std::string FishOptions(const CLI::App& app, const std::string& condition) {
   std::string text;
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->get_positional()) continue;
+    std::string names;
+    for (const std::string& name : option->get_lnames()) names += " -l " + name;
+    for (const std::string& name : option->get_snames()) names += " -s " + name;
+    const std::string words = Choices(*option);
+    const bool takes_value = option->get_items_expected_max() > 0;
+    text += "complete -c cairn" + condition + names +
+            (!words.empty() ? " -x -a " + Quoted(words)
+             : takes_value  ? " -r"
+                            : "") +
+            " -d " + Quoted(option->get_description()) + "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string FishCompletion(const CLI::App& app) {
+  std::string text = FishOptions(app, "");
   for (const CLI::App* command : Commands(app)) {
-    text += "complete -c cairn -n __fish_use_subcommand -f -a " + command->get_name() + " -d " +
-            Quoted(command->get_description()) + "\n";
-    for (const CLI::Option* option : command->get_options()) {
-      for (const std::string& name : option->get_lnames()) {
-        text += "complete -c cairn -n '__fish_seen_subcommand_from " + command->get_name() + "' -l " + name + " -d " +
-                Quoted(option->get_description()) + "\n";
-      }
+    const std::string& name = command->get_name();
+    text +=
+        "complete -c cairn -n __fish_use_subcommand -f -a " + name + " -d " + Quoted(command->get_description()) + "\n";
+    text += FishOptions(*command, " -n '__fish_seen_subcommand_from " + name + "'");
+    std::string below;
+    for (const CLI::App* inner : Commands(*command)) below += (below.empty() ? "" : " ") + inner->get_name();
+    for (const CLI::App* inner : Commands(*command)) {
+      text += "complete -c cairn -n '__fish_seen_subcommand_from " + name + "; and not __fish_seen_subcommand_from " +
+              below + "' -f -a " + inner->get_name() + " -d " + Quoted(inner->get_description()) + "\n";
+      text += FishOptions(*inner, " -n '__fish_seen_subcommand_from " + name + "; and __fish_seen_subcommand_from " +
+                                      inner->get_name() + "'");
     }
   }
   return text;
@@ -120,18 +245,23 @@ Result<std::string> ManPage(const CLI::App& app, const std::string& name) {
     for (const CLI::App* command : Commands(app)) {
       text += ".TP\n.BR cairn\\-" + command->get_name() + " (1)\n" + Roff(command->get_description()) + "\n";
     }
-    return text + ".SH OPTIONS\n" + OptionsSection(app) + ".SH NOTES\n" + Roff(app.get_footer()) + "\n";
+    text += ".SH OPTIONS\n" + OptionsSection(app) + ValuesSection(app);
+    return text + Section("EXIT STATUS", kExitCodes) + Section("ENVIRONMENT", kEnvironment);
   }
   for (const CLI::App* command : Commands(app)) {
     if (command->get_name() != name) continue;
-    std::string text = Header("cairn-" + name, command->get_description());
-    text +=
-        ".SH SYNOPSIS\n.B cairn " + name + "\n[OPTIONS]\n.SH DESCRIPTION\n" + Roff(command->get_description()) + "\n";
+    std::string text = Header("cairn-" + name, command->get_description()) + ".SH SYNOPSIS\n";
+    if (Commands(*command).empty()) text += Synopsis(*command, "cairn " + name);
+    for (const CLI::App* inner : Commands(*command))
+      text += Synopsis(*inner, "cairn " + name + " " + inner->get_name());
+    text += ".SH DESCRIPTION\n" + Roff(command->get_description()) + "\n";
     for (const CLI::App* inner : Commands(*command)) {
       text += ".SS cairn " + name + " " + inner->get_name() + "\n" + Roff(inner->get_description()) + "\n";
       text += OptionsSection(*inner);
     }
-    return text + ".SH OPTIONS\n" + OptionsSection(*command) + ".SH SEE ALSO\n.BR cairn (1)\n";
+    text += ".SH OPTIONS\n" + OptionsSection(*command) + ".PP\nThose of every command are in\n.BR cairn (1).\n";
+    text += ValuesSection(*command) + ExamplesSection(Examples(name));
+    return text + Section("EXIT STATUS", kExitCodes) + ".SH SEE ALSO\n.BR cairn (1)\n";
   }
   return MakeError(ErrorCode::kNotFound, "there is no command \"{}\"", name);
 }

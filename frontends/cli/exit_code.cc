@@ -30,7 +30,7 @@ std::string WayOut(const Error& error) {
     case ErrorCode::kBusy:
       return "run it again";
     case ErrorCode::kInterrupted:
-      return "what was stored is kept; run it again to go on";
+      return "what was done is kept; run it again to go on";
     default:
       return "";
   }

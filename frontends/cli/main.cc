@@ -3,15 +3,12 @@
 
 #include "engine/env/version.h"
 #include "frontends/cli/command.h"
+#include "frontends/cli/command_help.h"
 #include "frontends/cli/exit_code.h"
+#include "frontends/cli/option_values.h"
+#include "repo-format/base/units.h"
 
 namespace {
-
-constexpr const char* kFooter =
-    "Exit codes: 0 done; 1 failed, or check found damage; 2 wrong usage; 3 done, but some files could not be read or\n"
-    "restored; 10 no repository; 12 wrong password; 130 interrupted.\n"
-    "Environment: CAIRN_REPOSITORY, CAIRN_PASSWORD, CAIRN_PASSWORD_FILE, CAIRN_PASSWORD_COMMAND, CAIRN_CACHE_DIR,\n"
-    "XDG_CACHE_HOME.";
 
 void AddGlobalOptions(CLI::App& app, cairn::GlobalOptions& global) {
   app.add_option("-r,--repo", global.repository, "The repository: a folder")->type_name("FOLDER");
@@ -20,12 +17,20 @@ void AddGlobalOptions(CLI::App& app, cairn::GlobalOptions& global) {
   app.add_option("--password-command", global.password_command, "Read it from the first line that a command prints")
       ->type_name("COMMAND");
   app.add_option("--cache-dir", global.cache_folder, "Folder of caches")->type_name("FOLDER");
-  app.add_option("--memory", global.memory, "Memory to keep to")->capture_default_str()->type_name("SIZE");
-  app.add_option("--limit-upload", global.limit_upload, "Bytes a second to the store")->type_name("SIZE");
-  app.add_option("--limit-download", global.limit_download, "Bytes a second from the store")->type_name("SIZE");
+  app.add_flag("--no-cache", global.no_cache, "Keep nothing on this machine: a cache for this run alone");
+  app.add_option("--memory", global.memory, "Memory to keep to: 128M or more")
+      ->capture_default_str()
+      ->type_name("SIZE")
+      ->check(cairn::SizeValue(128 * cairn::kMiB));
+  app.add_option("--limit-upload", global.limit_upload, "Bytes a second to the store")
+      ->type_name("SIZE")
+      ->check(cairn::SizeValue());
+  app.add_option("--limit-download", global.limit_download, "Bytes a second from the store")
+      ->type_name("SIZE")
+      ->check(cairn::SizeValue());
   app.add_flag("--json", global.json, "Print JSON: one object, or one a line while running");
-  app.add_flag("-q,--quiet", global.quiet, "Say only what is wrong");
-  app.add_flag("-v,--verbose", global.verbose, "Say more");
+  app.add_flag("-q,--quiet", global.quiet, "Say only what was asked for, and what is wrong");
+  app.add_flag("-v,--verbose", global.verbose, "Name each file that is new, changed, restored or deleted");
 }
 
 void AddCommands(CLI::App& app, cairn::Cli& cli, cairn::Action& action) {
@@ -51,6 +56,7 @@ void AddCommands(CLI::App& app, cairn::Cli& cli, cairn::Action& action) {
   cairn::AddConfig(app, cli, action);
   cairn::AddCompletion(app, cli, action);
   cairn::AddVersion(app, cli, action);
+  cairn::AddHelp(app, cli, action);
 }
 
 // One value behind each `--tag` or `--exclude`, however often it stands: else it would take the paths behind it too.
@@ -67,13 +73,18 @@ int main(int argc, char** argv) {
   cairn::Cli cli;
   cairn::Action action;
   CLI::App app("cairn keeps backups: deduplicated, compressed, encrypted, and given back whole.", "cairn");
-  app.footer(kFooter);
+  cairn::AddFooter(app);
   app.require_subcommand(1);
   app.fallthrough();
   app.set_version_flag("--version", std::string(cairn::kProgram));
   AddGlobalOptions(app, cli.global);
   AddCommands(app, cli, action);
   TakeOneValueEach(app);
+  cairn::AddCommandFooters(app);
+  if (argc == 1) {
+    std::fputs(app.help().c_str(), stderr);
+    return cairn::kExitUsage;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -9,7 +9,8 @@ struct PruneCommand {
   std::string max_unused = "5%", max_repack_size;
   bool dry_run = false;
   void AddTo(CLI::App& command);
-  Result<int> Run(Cli& cli) const;
+  // What is told of it: to people at once, as JSON by the caller.
+  Result<nlohmann::json> Run(Cli& cli) const;
 };
 
 }  // namespace cairn

@@ -57,6 +57,24 @@ Result<uint64_t> ParseBytes(std::string_view text) {
   return static_cast<uint64_t>(value * factor);
 }
 
+std::string Printable(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<uint8_t>(text[i]);
+    // U+0080 to U+009F, in UTF-8 with C2 before them, are control characters too.
+    const bool is_c1 = byte >= 0x80 && byte < 0xa0 && i > 0 && static_cast<uint8_t>(text[i - 1]) == 0xc2;
+    if (is_c1) out.replace(out.size() - 1, 1, "\\xc2");
+    out += (byte < 0x20 && byte != '\n') || byte == 0x7f || is_c1 ? fmt::format("\\x{:02x}", byte)
+                                                                  : std::string(1, text[i]);
+  }
+  return out;
+}
+
+void Table::Add(std::vector<std::string> cells) {
+  for (std::string& cell : cells) cell = Printable(cell);
+  rows_.push_back(std::move(cells));
+}
+
 std::string Table::Text() const {
   std::vector<size_t> widths;
   std::vector<bool> right;

@@ -15,11 +15,14 @@ std::string HumanSeconds(uint64_t seconds);  // "1:02:03", "0:07"
 // "256M", "1.5G", "4096", "100KiB"; kInvalidArgument names what is wrong.
 Result<uint64_t> ParseBytes(std::string_view text);
 
+// Control characters as \xNN, so that no name or tag speaks to the terminal; the rest, and newlines, as it is.
+std::string Printable(std::string_view text);
+
 // Columns as wide as their widest cell; a column of numbers is aligned to the right where its header begins with ">".
 class Table {
  public:
   explicit Table(std::vector<std::string> headers) : headers_(std::move(headers)) {}
-  void Add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  void Add(std::vector<std::string> cells);
   std::string Text() const;
   bool empty() const { return rows_.empty(); }
 

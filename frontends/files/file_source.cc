@@ -73,8 +73,8 @@ struct FileSource::Shared {
   const FileSourceOptions options;
   std::vector<std::string> paths;  // resolved, ascending
   PathPlan plan;
-  std::vector<FileId> leave_out;
-  FindingSink findings;  // set when the root is opened
+  std::vector<std::pair<FileId, bool>> leave_out;  // and whether it is told
+  FindingSink findings;                            // set when the root is opened
   files::OwnerNames names;
   files::DescriptorPool pool;
 };
@@ -104,7 +104,6 @@ class FileSource::Folder : public SourceFolder {
   bool IsMarked(int folder, const std::vector<FolderName>& names, const Bytes& name) const;
   std::optional<SourceEntry> Look(int folder, const TreePath& path, const FolderName& name) const;
   bool IsExcluded(const TreePath& path, bool is_folder) const;
-  bool IsLeftOut(const struct stat& status) const;
   const PathPlan* PlanOf(const Bytes& name) const;
 
   const std::shared_ptr<Shared> shared_;
@@ -197,9 +196,13 @@ std::optional<SourceEntry> FileSource::Folder::Look(int folder, const TreePath& 
     shared_->Tell(Finding::Severity::kNote, ErrorCode::kUnsupported, full, "sockets are not kept");
     return std::nullopt;
   }
-  if (*type == NodeType::kFolder && IsLeftOut(status)) {
-    shared_->Tell(Finding::Severity::kNote, ErrorCode::kUnsupported, full, "it is the repository itself, and left out");
-    return std::nullopt;
+  if (*type == NodeType::kFolder) {
+    const auto out = std::ranges::find(shared_->leave_out, files::IdOf(status), &std::pair<FileId, bool>::first);
+    if (out != shared_->leave_out.end() && out->second) {
+      shared_->Tell(Finding::Severity::kNote, ErrorCode::kUnsupported, full,
+                    "it is the repository itself, and left out");
+    }
+    if (out != shared_->leave_out.end()) return std::nullopt;
   }
   if (entry.linked) entry.mount_path = status.st_dev == place_->id().device ? *scope_.mount_path : full;
   return entry;
@@ -207,10 +210,6 @@ std::optional<SourceEntry> FileSource::Folder::Look(int folder, const TreePath& 
 
 bool FileSource::Folder::IsExcluded(const TreePath& path, bool is_folder) const {
   return shared_->options.excludes.Excludes(path, scope_.base_length, is_folder);
-}
-
-bool FileSource::Folder::IsLeftOut(const struct stat& status) const {
-  return std::ranges::find(shared_->leave_out, files::IdOf(status)) != shared_->leave_out.end();
 }
 
 Result<std::shared_ptr<SourceFolder>> FileSource::Folder::OpenFolder(const SourceEntry& entry) {
@@ -281,10 +280,6 @@ Result<std::unique_ptr<FileSource>> FileSource::Make(FileSourceOptions options) 
   const auto repeated = std::ranges::unique(shared->paths);
   shared->paths.erase(repeated.begin(), repeated.end());
   shared->plan = files::MakePlan(shared->paths);
-  for (const std::string& folder : shared->options.leave_out) {
-    struct stat status{};
-    if (::stat(folder.c_str(), &status) == 0) shared->leave_out.push_back(files::IdOf(status));
-  }
   return std::unique_ptr<FileSource>(new FileSource(std::move(shared)));
 }
 
@@ -304,6 +299,11 @@ Result<std::shared_ptr<SourceFolder>> FileSource::OpenRoot(FindingSink findings)
     return MakeError(ErrorCode::kNotFound, "{}: there is no such file or folder{}",
                      PathForPeople(AsBytes(shared_->paths.front())),
                      shared_->paths.size() > 1 ? ", nor any other of the given paths" : "");
+  }
+  // Only now: a cache may have been made since.
+  for (const auto& [folder, told] : shared_->options.leave_out) {
+    struct stat status{};
+    if (::stat(folder.c_str(), &status) == 0) shared_->leave_out.emplace_back(files::IdOf(status), told);
   }
   ASSIGN_OR_RETURN(auto place, FolderPlace::OpenRoot(shared_->pool));
   Folder::Scope scope;

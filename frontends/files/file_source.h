@@ -19,9 +19,14 @@ struct FileSourceOptions {
   std::vector<std::string> exclude_if_present;
   bool exclude_caches = false;  // the same for a CACHEDIR.TAG that begins with the signature of its standard
   std::optional<uint64_t> exclude_larger_than;  // files with more bytes
-  bool one_file_system = false;        // that of each given path; folders on which others are mounted stay, empty
-  std::vector<std::string> leave_out;  // folders that are left out, known by device and inode: the repository
-  size_t open_folders_max = 128;       // descriptors that may be kept at once; more are opened when needed
+  bool one_file_system = false;  // that of each given path; folders on which others are mounted stay, empty
+  // Folders that are left out, known by device and inode: the repository. `told`: a note says so.
+  struct LeftOut {
+    std::string folder;
+    bool told = true;
+  };
+  std::vector<LeftOut> leave_out;
+  size_t open_folders_max = 128;  // descriptors that may be kept at once; more are opened when needed
 };
 
 // One item with one tree from "/" down: the given paths whole, and the folders above them with their own metadata.

@@ -10,7 +10,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from cairn_testing import BIN, CairnTest
 
 COMMANDS = ("init backup snapshots ls find cat diff dump restore check repair forget prune copy tag rewrite key stats cache "
-            "config completion version").split()
+            "config completion version help").split()
 
 
 class Help(CairnTest):
@@ -38,7 +38,8 @@ class Help(CairnTest):
         self.run_cairn("completion", "--man", folder)
         self.assertEqual(sorted(os.listdir(folder)), sorted(["cairn.1"] + [f"cairn-{name}.1" for name in COMMANDS]))
         for command in COMMANDS:
-            page = open(os.path.join(folder, f"cairn-{command}.1")).read().replace("\\-", "-")
+            with open(os.path.join(folder, f"cairn-{command}.1")) as file:
+                page = file.read().replace("\\-", "-")
             for option in re.findall(r"(?m)^\s+(?:-\w,)?(--[a-z-]+)", self.text(command, "--help")):
                 self.assertIn(option, page, command)
         if shutil.which("groff"):
@@ -51,6 +52,18 @@ class Help(CairnTest):
         self.assertIn("--exclude-caches", self.complete("cairn", "backup", "--exclude"))
         self.assertIn("--max-unused", self.complete("cairn", "-r", "/some/where", "prune", "--max"))
         self.assertNotIn("--max-unused", self.complete("cairn", "backup", "--max"))
+        self.assertEqual(self.complete("cairn", "key", "re"), ["remove"])
+        self.assertIn("--label", self.complete("cairn", "key", "add", "--l"))
+        self.assertEqual(self.complete("cairn", "restore", "--overwrite", "if-c"), ["if-changed"])
+        self.write("a file", b"")
+        self.assertEqual(" ".join(self.complete("cairn", "backup", self.source + "/a")), self.source + "/a file")
+
+    def test_help_of_a_command(self):
+        self.assertEqual(self.text("help", "backup"), self.text("backup", "--help"))
+        self.assertIn("--role", self.text("help", "key", "add"))
+        self.assertIn("backup", self.text("help"))
+        self.run_cairn("help", "bakcup", code=1)
+        self.assertIn(b"backup", self.run_cairn(code=2).stderr)
 
     @unittest.skipUnless(shutil.which("fish"), "no fish here")
     def test_fish_reads_its_script(self):

@@ -76,6 +76,13 @@ class RestoreOptions(CairnTest):
         # One on the way that was not there comes as it was backed up.
         self.assertEqual(os.stat(self.restored).st_mtime_ns, os.stat(self.source).st_mtime_ns)
 
+    def test_patterns_with_a_slash_count_from_the_path_that_is_given(self):
+        self.json("restore", "latest:" + self.source, "--target", self.target, "--include", "d1/f8", "--include", "/big")
+        self.assertEqual(sorted(os.listdir(self.target)), ["d1"])
+        self.assertEqual(os.listdir(os.path.join(self.target, "d1")), ["f8"])
+        self.json("restore", f"latest:{self.source}/big", "--target", self.path("one"), "--include", "big")
+        self.assertEqual(os.listdir(self.path("one")), ["big"])
+
     def test_a_choice_that_takes_nothing_is_told(self):
         done = self.run_cairn("restore", "latest", "--target", self.target, "--include", "no such name", code=1)
         self.assertIn("nothing in snapshot", done.stderr.decode())

@@ -72,7 +72,8 @@ TEST_F(FileSourceTest, TheRepositoryIsLeftOutAndTold) {
   for (const char* folder : {"repo", "repo/data", "work"}) MakeFolder(At(folder));
   WriteFile(At("repo/config"), "");
   MakeLink("../repo", At("work/link"));
-  const SeenTree tree = Read({.leave_out = {At("work/link"), At("gone")}});  // by what it is, not by its name
+  const SeenTree tree =
+      Read({.leave_out = {{At("work/link"), true}, {At("gone"), true}}});  // by what it is, not by its name
   EXPECT_THAT(tree.paths(), ElementsAre("", "work", "work/link"));
   EXPECT_THAT(tree.FindingLines(), ElementsAre("note repo: it is the repository itself, and left out"));
 }

@@ -108,7 +108,7 @@ std::vector<std::string> SeenTree::FindingLines() const {
   for (const Finding& finding : findings) {
     const std::string_view severity = finding.severity == Finding::Severity::kNote ? "note" : "warning";
     std::string object = finding.object;
-    const std::string prefix = base.substr(1) + "/";
+    const std::string prefix = base + "/";
     if (object.starts_with(prefix)) object.erase(0, prefix.size());
     lines.push_back(fmt::format("{} {}: {}", severity, object, finding.detail));
   }

@@ -1,0 +1,156 @@
+#include "frontends/cli/command_help.h"
+
+#include <map>
+
+namespace cairn {
+
+const char* const kExitCodes =
+    "0 done; 1 failed, or check found damage; 2 wrong usage; 3 done, but some files could not be read or restored;\n"
+    "10 no repository; 12 wrong password; 130 interrupted.";
+const char* const kEnvironment =
+    "CAIRN_REPOSITORY, CAIRN_PASSWORD, CAIRN_PASSWORD_FILE, CAIRN_PASSWORD_COMMAND; CAIRN_TO_PASSWORD (copy),\n"
+    "CAIRN_FROM_PASSWORD (init --same-keys-as), CAIRN_NEW_PASSWORD (key add, key passwd); CAIRN_CACHE_DIR,\n"
+    "XDG_CACHE_HOME; TMPDIR.";
+
+namespace {
+
+const std::map<std::string, std::string>& AllExamples() {
+  static const std::map<std::string, std::string> examples = {
+      {"init", "cairn -r /srv/backup init\n"},
+      {"backup",
+       "cairn backup /home /etc --exclude '*.tmp' --exclude /home/ann/cache --tag daily\n"
+       "cairn backup --stdin-filename all.sql --from-command -- pg_dumpall\n"
+       "tar c . | cairn backup --stdin --stdin-filename all.tar\n"},
+      {"snapshots", "cairn snapshots --host web1 --tag daily\n"},
+      {"ls",
+       "cairn ls latest:/etc\n"
+       "cairn ls -lR 3fa2b1c0\n"},
+      {"find",
+       "cairn find '*.odt' --newer 2026-01-01\n"
+       "cairn find --regex '/mail/.*\\.db$' --larger 1G\n"},
+      {"diff", "cairn diff latest@2026-01-31 latest\n"},
+      {"dump",
+       "cairn dump latest:/etc/fstab\n"
+       "cairn dump latest:/home/ann | tar xf - -C /tmp/ann\n"},
+      {"restore",
+       "cairn restore latest --target /tmp/out               /tmp/out/home/..., /tmp/out/etc/...\n"
+       "cairn restore latest:/home/ann --target /tmp/ann     what is below /home/ann\n"
+       "cairn restore latest --target / --include /etc/fstab\n"
+       "cairn restore latest --target / --delete --dry-run   what would be deleted\n"},
+      {"check",
+       "cairn check\n"
+       "cairn check --read-data-subset 1/7                   every byte once a week\n"},
+      {"repair",
+       "cairn repair index\n"
+       "cairn repair packs\n"
+       "cairn repair snapshots --dry-run\n"},
+      {"forget",
+       "cairn forget --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --dry-run\n"
+       "cairn forget --keep-within 30d --keep-monthly 12 --prune\n"
+       "cairn forget 3fa2b1c0\n"},
+      {"prune", "cairn prune --max-unused 10% --max-repack-size 20G\n"},
+      {"copy", "CAIRN_TO_PASSWORD=... cairn copy --to /mnt/usb/backup --tag weekly\n"},
+      {"tag", "cairn tag latest --add release,v2 --protect\n"},
+      {"rewrite", "cairn rewrite latest --exclude /home/ann/secret --forget\n"},
+      {"key",
+       "cairn key add --role writer --label web1 --host 'web1'\n"
+       "cairn key list\n"},
+      {"completion",
+       "source <(cairn completion bash)\n"
+       "cairn completion --man ~/.local/share/man/man1\n"},
+  };
+  return examples;
+}
+
+// Whether this command, or one below it, has a value of this name.
+bool Uses(const CLI::App& command, const std::string& word) {
+  for (const CLI::Option* option : command.get_options()) {
+    const std::string shown = option->get_positional() ? option->get_name(true) : option->get_type_name();
+    if (shown.find(word) != std::string::npos) return true;
+  }
+  for (const CLI::App* inner : command.get_subcommands([](const CLI::App*) { return true; })) {
+    if (Uses(*inner, word)) return true;
+  }
+  return false;
+}
+
+std::string Indented(const std::string& lines) {
+  std::string out = "  ";
+  for (size_t i = 0; i < lines.size(); ++i) {
+    out += lines[i];
+    if (lines[i] == '\n' && i + 1 < lines.size()) out += "  ";
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string Examples(const std::string& command) {
+  const auto found = AllExamples().find(command);
+  return found == AllExamples().end() ? "" : found->second;
+}
+
+std::string ValueSyntax(const CLI::App& command) {
+  std::string text;
+  const auto add = [&](const char* word, const char* syntax) {
+    if (Uses(command, word)) text += std::string(word) + ": " + syntax + "\n";
+  };
+  add("SNAPSHOT",
+      "latest, latest@TIME (the newest not after it), or the first digits of an id. --host, --tag and --path narrow\n"
+      "what latest may be.");
+  add("TIME",
+      "2026-11-20, 2026-11-20T22:25:16, \"2026-11-20 22:25\": local time, or with Z or +01:00 behind it. A date alone\n"
+      "is its first moment.");
+  add("SIZE", "bytes, or with K, M, G, T behind it, which count in 1024: 4096, 256M, 1.5G.");
+  add("SPAN", "years, months, days, hours: 1y5m7d2h.");
+  add("PATTERN",
+      "as in .gitignore. *.tmp matches a name wherever it is; /home/ann/cache a whole path; cache/*.db, with a slash\n"
+      "inside, the path below the folder that is backed up (restore: below PATH); a slash at the end: folders only;\n"
+      "** any number of folders; ! before it takes in again.");
+  return text;
+}
+
+void AddFooter(CLI::App& app) {
+  app.footer(std::string("Exit codes: ") + kExitCodes + "\nEnvironment: " + kEnvironment);
+}
+
+void AddCommandFooters(CLI::App& app) {
+  for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    std::string text;
+    if (const std::string examples = Examples(command->get_name()); !examples.empty()) {
+      text += "Examples:\n" + Indented(examples) + "\n";
+    }
+    text += ValueSyntax(*command);
+    text += "Options of every command (-r, --password-file, --json, -q, -v ...), exit codes: cairn --help";
+    command->footer(text);
+    for (CLI::App* inner : command->get_subcommands([](const CLI::App*) { return true; })) {
+      inner->footer(ValueSyntax(*inner) + "Options of every command, exit codes: cairn --help");
+    }
+  }
+}
+
+void AddHelp(CLI::App& app, Cli& cli, Action& action) {
+  auto words = std::make_shared<std::vector<std::string>>();
+  CLI::App* command = app.add_subcommand("help", "Show the help of a command");
+  command->add_option("COMMAND", *words, "The command");
+  command->callback([&app, &cli, &action, words] {
+    action = [&app, &cli, words]() -> Result<int> {
+      const CLI::App* found = &app;
+      std::string name = "cairn";
+      for (const std::string& word : *words) {
+        const auto inner = found->get_subcommands([&](const CLI::App* one) { return one->get_name() == word; });
+        if (inner.empty()) {
+          return MakeError(ErrorCode::kInvalidArgument, "there is no command \"{} {}\"; cairn --help lists them", name,
+                           word);
+        }
+        found = inner.front();
+        name += " " + word;
+      }
+      // Not found->help(): of the app that would be the help of this command.
+      cli.Print(found->get_formatter()->make_help(found, name, CLI::AppFormatMode::Normal));
+      return 0;
+    };
+  });
+}
+
+}  // namespace cairn

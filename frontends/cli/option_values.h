@@ -1,0 +1,34 @@
+// What may stand behind an option: a value that cannot be read is a mistake of usage, told before anything is opened.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "repo-format/base/result.h"
+
+namespace cairn {
+
+// Takes what `parse` takes without an Error.
+template <class Parse>
+CLI::Validator ValueOf(Parse parse) {
+  return CLI::Validator(
+      [parse](std::string& text) {
+        auto value = parse(text);
+        return value ? std::string() : value.error().message();
+      },
+      "");
+}
+
+CLI::Validator SizeValue(uint64_t least = 0);  // "256M"; bytes
+CLI::Validator TimeValue();                    // see ParseTime
+
+// Tags, joined by commas: none empty, no control characters, and short enough for a table.
+Result<std::vector<std::string>> ParseTags(const std::string& list);
+CLI::Validator TagsValue();
+// Of several lists; each was checked by TagsValue.
+std::vector<std::string> AllTags(const std::vector<std::string>& lists);
+
+}  // namespace cairn
