@@ -260,6 +260,12 @@ bool IsNodeName(ByteSpan name) {
 }
 
 void Node::Write(WireWriter& writer) const {
+  if (opaque) {
+    writer.String(name);
+    writer.U8(opaque->type);
+    writer.String(opaque->fields);
+    return;
+  }
   RecordWriter fields;
   fields.AddV(1, mode);
   if (!user.empty()) fields.Add(2, user);
@@ -305,7 +311,7 @@ Node Node::Read(WireReader& reader) {
     return node;
   }
   if (type < 1 || type > 6) {
-    reader.Unsupported(fmt::format("node type {} is not known to this version of cairn", type));
+    node.opaque = {type, ToBytes(fields), fmt::format("node type {} is not known to this version of cairn", type)};
     return node;
   }
   node.type = static_cast<NodeType>(type);
@@ -318,12 +324,14 @@ Node Node::Read(WireReader& reader) {
       });
   if (parsed) parsed = CheckWhole(node, seen);
   if (parsed) return node;
-  if (parsed.error().code() == ErrorCode::kUnsupported) {
-    reader.Unsupported(parsed.error().message());
-  } else {
+  if (parsed.error().code() != ErrorCode::kUnsupported) {
     reader.Fail(parsed.error().message());
+    return node;
   }
-  return node;
+  Node unread;
+  unread.name = std::move(node.name);
+  unread.opaque = {type, ToBytes(fields), parsed.error().message()};
+  return unread;
 }
 
 }  // namespace cairn

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -54,6 +55,14 @@ struct Subtree {
   friend bool operator==(const Subtree&, const Subtree&) = default;
 };
 
+// A node that this version of cairn cannot read, as it stands: a type, or a needed field, of a later version.
+struct OpaqueNode {
+  uint8_t type = 0;
+  Bytes fields;
+  std::string why;
+  friend bool operator==(const OpaqueNode&, const OpaqueNode&) = default;
+};
+
 struct Node {
   Bytes name;
   NodeType type = NodeType::kFile;
@@ -72,6 +81,9 @@ struct Node {
   bool changed_while_read = false;
   Bytes target;  // symbolic links
   std::vector<UnknownRecord> unknown;
+  // Where it is set, only the name is known beside it. The readers of engine/tree give such a node to nobody: they
+  // tell, and go on without it.
+  std::optional<OpaqueNode> opaque;
 
   // A leaf entry of a directory blob.
   void Write(WireWriter& writer) const;

@@ -16,6 +16,11 @@ struct Finding {
   std::string detail;  // lower case, no full stop
 };
 
+// Of something that could not be read: what a later version wrote is not damaged.
+inline Finding::Severity SeverityOf(const Error& error) {
+  return error.code() == ErrorCode::kUnsupported ? Finding::Severity::kWarning : Finding::Severity::kDamage;
+}
+
 // Called from any thread, one call at a time.
 using FindingSink = std::function<void(const Finding&)>;
 

@@ -131,7 +131,7 @@ class CheckRun {
     RETURN_IF_ERROR(MarkReachable(
         context_, reader, chosen_, *needed_,
         [this](const LoadedSnapshot& snapshot, const std::string& path, const Error& error) -> Result<void> {
-          Tell({Finding::Severity::kDamage, error.code(), fmt::format("snapshot {}:/{}", snapshot.id.Short(), path),
+          Tell({SeverityOf(error), error.code(), fmt::format("snapshot {}:/{}", snapshot.id.Short(), path),
                 error.message()});
           return {};
         }));

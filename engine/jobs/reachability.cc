@@ -152,11 +152,9 @@ class Marker {
           if (node.content) RETURN_IF_ERROR(MarkContent(path, node));
           if (node.subtree) folders.emplace_back(node.name, node.subtree->root);
           return {};
-        });
-    if (!walked) {
-      if (walked.error().code() == ErrorCode::kInterrupted) return walked;
-      RETURN_IF_ERROR(failed_(*snapshot_, PathForPeople(path), walked.error()));
-    }
+        },
+        [&](const BlobId&, const Error& error) { return failed_(*snapshot_, PathForPeople(path), error); });
+    RETURN_IF_ERROR(walked);
     for (const auto& [name, id] : folders) RETURN_IF_ERROR(MarkFolder(JoinPath(path, name), id, depth + 1));
     return {};
   }

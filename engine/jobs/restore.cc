@@ -285,7 +285,7 @@ class RestoreRun {
 
   void TellDamage(const Error& error, const TreePath& source) {
     ++context_.progress.errors;
-    if (findings_) findings_({Finding::Severity::kDamage, error.code(), "/" + PathForPeople(source), error.message()});
+    if (findings_) findings_({SeverityOf(error), error.code(), "/" + PathForPeople(source), error.message()});
   }
 
   void TellItem(std::string_view action, const TreePath& path) {

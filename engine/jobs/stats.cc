@@ -52,7 +52,7 @@ Result<StatsReport> RunStats(const JobContext& context, Repository& repository,
   RETURN_IF_ERROR(MarkReachable(context, reader, snapshots, needed,
                                 [&](const LoadedSnapshot& snapshot, const std::string& path, const Error& error) {
                                   if (findings) {
-                                    findings({Finding::Severity::kDamage, error.code(),
+                                    findings({SeverityOf(error), error.code(),
                                               fmt::format("snapshot {}:/{}", snapshot.id.Short(), path),
                                               error.message()});
                                   }

@@ -15,7 +15,7 @@ Result<Subtree> RewriteFolder(BlobSource& source, BlobSink& sink, const BlobId& 
     auto next = cursor.Next();
     if (!next) {
       RETURN_IF_ERROR(failed(path, next.error()));
-      break;
+      continue;  // what else the folder holds is not lost
     }
     if (*next == nullptr) break;
     Node node = **next;

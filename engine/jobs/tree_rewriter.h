@@ -11,7 +11,7 @@ namespace cairn {
 
 // What becomes of a node: kept as `node` may have been changed, or left out. An Error ends the rewriting.
 using RewriteNode = std::function<Result<bool>(const TreePath& path, Node& node)>;
-// A folder that could not be read: what is known of it was kept, the rest is left out.
+// A part of a folder that could not be read: it is left out, and the rest is kept. Several may come for one folder.
 using RewriteFailed = std::function<Result<void>(const TreePath& path, const Error& error)>;
 
 // The root of the new tree. Folders that do not change keep their ids (the same bytes give the same blob). One thread.

@@ -6,6 +6,7 @@
 
 #include "repo-format/base/checked_math.h"
 #include "repo-format/limits.h"
+#include "repo-format/tree_path.h"
 
 namespace cairn {
 namespace {
@@ -24,11 +25,19 @@ const Bytes* LastName(const DirectoryBlob& blob) {
 // What is below a blob, as it says itself; nothing where the count does not fit.
 struct Below {
   uint64_t leaf_entries = 0;
-  uint64_t bytes = 0;  // modulo 2^64
+  uint64_t bytes = 0;           // modulo 2^64
+  bool are_bytes_known = true;  // not where a node cannot be read
 };
+
+Error Unsupported(const Node& node) {
+  return MakeError(ErrorCode::kUnsupported, "\"{}\" is left out: {}", PathForPeople(node.name), node.opaque->why);
+}
 std::optional<Below> SumOf(const DirectoryBlob& blob) {
-  Below below{blob.nodes.size(), 0};
-  for (const Node& node : blob.nodes) below.bytes += node.size;
+  Below below{blob.nodes.size()};
+  for (const Node& node : blob.nodes) {
+    below.bytes += node.size;
+    if (node.opaque) below.are_bytes_known = false;
+  }
   for (const DirectoryChild& child : blob.children) {
     const auto sum = CheckedAdd(below.leaf_entries, child.leaf_entries);
     if (!sum) return std::nullopt;
@@ -51,7 +60,7 @@ Result<DirectoryBlob> ReadChild(BlobSource& blobs, const DirectoryChild& child, 
   ASSIGN_OR_RETURN(DirectoryBlob blob, ReadRoot(blobs, child.id));
   if (blob.depth != depth) return Corrupt("{} has depth {}, expected {}", NameOf(child.id), blob.depth, depth);
   const auto below = SumOf(blob);
-  if (!below || below->leaf_entries != child.leaf_entries || below->bytes != child.bytes) {
+  if (!below || below->leaf_entries != child.leaf_entries || (below->are_bytes_known && below->bytes != child.bytes)) {
     return Corrupt("{} has {} entries of {} bytes, expected {} of {}", NameOf(child.id),
                    below ? below->leaf_entries : UINT64_MAX, below ? below->bytes : UINT64_MAX, child.leaf_entries,
                    child.bytes);
@@ -94,6 +103,7 @@ struct DirectoryCursor::State {
         if (frame.next < frame.blob.nodes.size()) {
           const Node& node = frame.blob.nodes[frame.next++];
           previous = node.name;
+          if (node.opaque) return Unsupported(node);
           return &node;
         }
         stack.pop_back();
@@ -142,6 +152,7 @@ Result<std::optional<Node>> FindNode(BlobSource& blobs, const BlobId& root, Byte
   const auto found =
       std::ranges::partition_point(blob.nodes, [&](const Node& node) { return IsBefore(node.name, name); });
   if (found == blob.nodes.end() || !Equal(found->name, name)) return std::optional<Node>();
+  if (found->opaque) return Unsupported(*found);
   return std::optional<Node>(std::move(*found));
 }
 
@@ -193,8 +204,13 @@ Result<void> ForEachDirectoryBlob(BlobSource& blobs, const BlobId& root, const E
       RETURN_IF_ERROR(failed(waiting.id, blob.error()));
       continue;
     }
-    if (each_node) {
-      for (const Node& node : blob->nodes) RETURN_IF_ERROR(each_node(node));
+    for (const Node& node : blob->nodes) {
+      if (node.opaque && !failed) return Unsupported(node);
+      if (node.opaque) {
+        RETURN_IF_ERROR(failed(waiting.id, Unsupported(node)));
+      } else if (each_node) {
+        RETURN_IF_ERROR(each_node(node));
+      }
     }
     for (size_t i = blob->children.size(); i-- > 0;) {
       const DirectoryChild& child = blob->children[i];

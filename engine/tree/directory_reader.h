@@ -10,6 +10,8 @@
 
 namespace cairn {
 
+// A node that this version of cairn cannot read is kUnsupported, in these as in what follows: the error names it.
+//
 // Every node in ascending order. Order, counts and last names are verified across blobs. Memory: one blob a level.
 using EachNode = std::function<Result<void>(const Node& node)>;
 Result<void> ForEachNode(BlobSource& blobs, const BlobId& root, const EachNode& each);
@@ -27,7 +29,7 @@ class DirectoryCursor {
   DirectoryCursor(BlobSource& blobs, const BlobId& root);
   ~DirectoryCursor();
   // The next node, or nullptr at the end. The pointer is valid until the next call. After an Error the next call goes
-  // on beside the blob that could not be read.
+  // on beside the blob, or the node, that could not be read.
   Result<const Node*> Next();
 
  private:
@@ -36,8 +38,8 @@ class DirectoryCursor {
 };
 
 // Every metadata blob of one directory (not of folders in it), parents first, for marking and checking; where `each`
-// returns false, the blob is not read and what is below is left out. An Error of reading one goes to `failed`, which
-// may swallow it (the walk goes on beside it) or return it; without `failed` it is returned.
+// returns false, the blob is not read and what is below is left out. An Error of reading one, or a node in it,
+// goes to `failed`, which may swallow it (the walk goes on beside it) or return it; without `failed` it is returned.
 using EachDirectoryBlob = std::function<Result<bool>(const BlobId& id)>;
 using DirectoryBlobFailed = std::function<Result<void>(const BlobId& id, const Error& error)>;
 Result<void> ForEachDirectoryBlob(BlobSource& blobs, const BlobId& root, const EachDirectoryBlob& each,

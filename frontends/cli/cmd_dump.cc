@@ -7,6 +7,7 @@
 #include "engine/tree/directory_reader.h"
 #include "engine/tree/list_reader.h"
 #include "engine/tree/tree_walker.h"
+#include "frontends/cli/exit_code.h"
 #include "frontends/cli/opened_snapshot.h"
 #include "frontends/cli/tar_writer.h"
 
@@ -42,13 +43,14 @@ struct DumpCommand {
     } else if (isatty(STDOUT_FILENO) != 0 && node->subtree) {
       return Error(ErrorCode::kInvalidArgument, "an archive is not for a terminal: redirect it, or give --target FILE");
     }
+    bool is_whole = true;
     if (node->subtree) {
-      RETURN_IF_ERROR(Archive(cli, opened, *node, ToBytes(AsBytes(wanted.path)), output.get()));
+      ASSIGN_OR_RETURN(is_whole, Archive(cli, opened, *node, ToBytes(AsBytes(wanted.path)), output.get()));
     } else {
       RETURN_IF_ERROR(WriteFile(cli, *opened.reader, *node, output.get()));
     }
     if (std::fflush(output.get()) != 0) return ErrnoError(errno, "writing the dump");
-    return 0;
+    return is_whole ? kExitOk : kExitIncomplete;
   }
 
   static Result<void> WriteFile(Cli& cli, BlobReader& reader, const Node& node, std::FILE* output) {
@@ -67,7 +69,8 @@ struct DumpCommand {
     });
   }
 
-  static Result<void> Archive(Cli& cli, OpenedSnapshot& opened, const Node& root, const TreePath& base,
+  // Whether all of it could be read.
+  static Result<bool> Archive(Cli& cli, OpenedSnapshot& opened, const Node& root, const TreePath& base,
                               std::FILE* output) {
     TarWriter tar(output);
     std::map<std::array<uint8_t, 8>, TreePath> first_names;
@@ -86,11 +89,16 @@ struct DumpCommand {
       }
       return true;
     };
-    visitor.failed = [](const TreePath& path, const Error& error) -> Result<void> {
-      return Error(error).While("/" + PathForPeople(path));
+    bool is_whole = true;
+    visitor.failed = [&](const TreePath& path, const Error& error) -> Result<void> {
+      if (error.code() != ErrorCode::kUnsupported) return Error(error).While("/" + PathForPeople(path));
+      is_whole = false;
+      cli.Findings()({SeverityOf(error), error.code(), "/" + PathForPeople(path), error.message()});
+      return {};
     };
     RETURN_IF_ERROR(WalkTree(*opened.reader, root.subtree->root, base, visitor));
-    return tar.Finish();
+    RETURN_IF_ERROR(tar.Finish());
+    return is_whole;
   }
 };
 

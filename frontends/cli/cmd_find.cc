@@ -119,7 +119,7 @@ struct FindCommand {
     };
     visitor.failed = [&](const TreePath& path, const Error& error) -> Result<void> {
       *failed = true;
-      cli.Findings()({Finding::Severity::kDamage, error.code(), "/" + PathForPeople(path), error.message()});
+      cli.Findings()({SeverityOf(error), error.code(), "/" + PathForPeople(path), error.message()});
       return {};
     };
     for (const SnapshotItem& item : snapshot.inner.items) RETURN_IF_ERROR(WalkTree(reader, item.root, {}, visitor));

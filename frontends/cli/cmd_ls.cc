@@ -35,7 +35,7 @@ struct LsCommand {
     };
     visitor.failed = [&](const TreePath& path, const Error& error) -> Result<void> {
       failed = true;
-      cli.Findings()({Finding::Severity::kDamage, error.code(), "/" + PathForPeople(path), error.message()});
+      cli.Findings()({SeverityOf(error), error.code(), "/" + PathForPeople(path), error.message()});
       return {};
     };
     RETURN_IF_ERROR(WalkTree(*opened.reader, node->subtree->root, base, visitor));

@@ -122,9 +122,27 @@ TEST(DirectoryBlob, RejectsAttributesThatCannotBe) {
               kCorrupt);
 }
 
+// SPEC 10.3: the folder is read without the node, which is kept as it stands.
+TEST(DirectoryBlob, ReadsBesideANodeThatANewerProgramWrote) {
+  const std::vector<std::function<void(DirectoryBlob&)>> changes = {
+      [](DirectoryBlob& b) { b.nodes[0].type = NodeType::kDatabase; },
+      [](DirectoryBlob& b) { b.nodes[0].unknown = {{19, {}}}; },
+  };
+  for (const auto& change : changes) {
+    DirectoryBlob leaf = Leaf();
+    change(leaf);
+    const Bytes bytes = leaf.Encode();
+    const auto parsed = DirectoryBlob::Parse(bytes);
+    ASSERT_THAT(parsed, IsOk());
+    EXPECT_TRUE(parsed->nodes[0].opaque);
+    EXPECT_EQ(parsed->nodes[0].name, leaf.nodes[0].name);
+    EXPECT_FALSE(parsed->nodes[0].content);
+    EXPECT_EQ(parsed->nodes[1], leaf.nodes[1]);
+    EXPECT_EQ(parsed->Encode(), bytes);
+  }
+}
+
 TEST(DirectoryBlob, RefusesWhatANewerProgramWrote) {
-  EXPECT_THAT(WithLeaf([](auto& b) { b.nodes[0].type = NodeType::kDatabase; }), kUnsupported);
-  EXPECT_THAT(WithLeaf([](auto& b) { b.nodes[0].unknown = {{19, {}}}; }), kUnsupported);
   EXPECT_THAT(WithLeaf([](auto& b) { b.nodes[0].unknown = {{18, Text("later")}}; }), IsOk());
   Bytes version = Leaf().Encode();
   version[1] = 2;

@@ -278,5 +278,56 @@ TEST(DirectoryReader, GoesOnBesideADamagedBlobWhereItIsAllowedTo) {
   EXPECT_EQ(failed, std::vector{bad.id});
 }
 
+// What a later version wrote: SPEC 10.3.
+Node Later(const std::string& name) {
+  Node node;
+  node.name = Text(name);
+  node.opaque = {16, Text("fields of a later version"), "node type 16 is not known"};
+  return node;
+}
+
+TEST(DirectoryReader, GoesOnBesideANodeThatItCannotRead) {
+  MemoryBlobs blobs;
+  const DirectoryChild first = ChildOf(blobs, Leaf({File("a"), Later("b"), File("c")}));
+  DirectoryChild second = ChildOf(blobs, Leaf({File("d"), Later("e")}));
+  second.bytes += 123;  // of what a later version counts, this one knows nothing
+  const BlobId root = StoreBlob(blobs, Inner(1, {first, second}));
+
+  std::string seen;
+  DirectoryCursor cursor(blobs, root);
+  for (int calls = 0; calls < 10; ++calls) {
+    const auto next = cursor.Next();
+    if (next && *next == nullptr) break;
+    if (next) {
+      seen += ToString((*next)->name);
+    } else {
+      EXPECT_THAT(next, ErrorIs(ErrorCode::kUnsupported, HasSubstr("node type 16")));
+      seen += "!";
+    }
+  }
+  EXPECT_EQ(seen, "a!cd!");
+
+  ASSERT_OK_AND_ASSIGN(const auto found, FindNode(blobs, root, Text("d")));
+  EXPECT_TRUE(found);
+  EXPECT_THAT(FindNode(blobs, root, Text("b")), ErrorCodeIs(ErrorCode::kUnsupported));
+
+  const auto all = [](const BlobId&) -> Result<bool> { return true; };
+  std::string named;
+  const EachNode name = [&](const Node& node) -> Result<void> {
+    named += ToString(node.name);
+    return {};
+  };
+  EXPECT_THAT(ForEachDirectoryBlob(blobs, root, all, name), ErrorCodeIs(ErrorCode::kUnsupported));
+  named.clear();
+  int failed = 0;
+  EXPECT_OK(ForEachDirectoryBlob(blobs, root, all, name, [&](const BlobId&, const Error& error) -> Result<void> {
+    EXPECT_EQ(error.code(), ErrorCode::kUnsupported);
+    ++failed;
+    return {};
+  }));
+  EXPECT_EQ(named, "acd");
+  EXPECT_EQ(failed, 2);
+}
+
 }  // namespace
 }  // namespace cairn::tree_test
