@@ -209,8 +209,11 @@ Result<std::vector<SessionSeen>> Protocol::ListSessions() {
                            : Result<OpenedObject>(object.error());
       auto sign = opened ? MomentRecord::Parse(opened->body) : Result<MomentRecord>(opened.error());
       // A copied sign under another number is no sign: it would keep a dead session alive.
-      if (sign && sign->number == parsed.number) {
+      if (sign && sign->number != parsed.number) sign = Corrupt("it is sign {}", sign->number);
+      if (sign) {
         found->second.signs_of_life = std::max(found->second.signs_of_life, sign->number);
+      } else if (sign.error().code() != ErrorCode::kNotFound) {
+        Tell(Finding::Severity::kDamage, sign.error(), info.name.text());
       }
     }
   }
