@@ -292,6 +292,10 @@ Result<const LoadedSnapshot*> ResolveSnapshot(const SnapshotSet& set, std::strin
     if (latest) found.clear();  // ascending by time: the last one stays
     found.push_back(&snapshot);
   }
+  if (found.empty() && latest) {
+    return MakeError(ErrorCode::kNotFound, "none of the {} snapshots of this repository is \"{}\"{}",
+                     set.snapshots.size(), name, filter ? ", with what --host, --tag and --path ask for" : "");
+  }
   if (found.empty()) {
     return MakeError(ErrorCode::kNotFound, "there is no snapshot \"{}\" among the {} of this repository", name,
                      set.snapshots.size());

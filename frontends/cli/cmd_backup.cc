@@ -44,6 +44,9 @@ struct BackupCommand {
   }
 
   Result<FileSourceOptions> FileOptions(Cli& cli) const {
+    if (!stdin_filename.empty()) {
+      return Error(ErrorCode::kInvalidArgument, "--stdin-filename names a stream: give --stdin or --from-command too");
+    }
     if (paths.empty()) {
       return Error(ErrorCode::kInvalidArgument,
                    "nothing to back up: give paths, --stdin, or --from-command -- COMMAND");
@@ -203,8 +206,8 @@ void AddBackup(CLI::App& app, Cli& cli, Action& action) {
   command->add_flag("-x,--one-file-system", options->one_file_system, "Stay on the file systems of the paths");
   command->add_flag("--stdin", options->from_stdin, "Back up standard input");
   command->add_option("--stdin-filename", options->stdin_filename, "Name of the stream's file")->type_name("NAME");
-  command->add_flag("--from-command", options->from_command,
-                    "Back up what a command writes; it must end with status 0");
+  command->add_flag("--from-command", options->from_command, "Back up what a command writes; it must end with status 0")
+      ->excludes("--stdin");
   command->add_option("--compression", options->compression, "0 to 19, off, fast, default, better, max")
       ->capture_default_str()
       ->check(ValueOf(ParseCompression));

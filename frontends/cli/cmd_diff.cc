@@ -64,7 +64,9 @@ struct DiffCommand {
 
   static void Show(Cli& cli, size_t kind, const TreePath& path) {
     if (cli.json()) {
-      cli.PrintJson({{"message_type", "change"}, {"path", "/" + JsonText(path)}, {"change", kNames[kind]}});
+      nlohmann::json change = {{"message_type", "change"}, {"change", kNames[kind]}};
+      PutPath(change, "path", "/", path);
+      cli.PrintJson(change);
     } else {
       cli.Print(fmt::format("{} /{}\n", kLetters[kind], PathForPeople(path)));
     }

@@ -35,21 +35,29 @@ struct DumpCommand {
       return MakeError(ErrorCode::kNotFound, "snapshot {} has no path \"/{}\"", opened.snapshot->id.Short(),
                        wanted.path);
     }
-    std::unique_ptr<std::FILE, CloseFile> output(stdout);
-    if (!target.empty()) {
-      const int descriptor = open(target.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-      if (descriptor < 0) return ErrnoError(errno, "creating " + target);
-      output.reset(fdopen(descriptor, "wb"));
-    } else if (isatty(STDOUT_FILENO) != 0 && node->subtree) {
+    if (target.empty() && isatty(STDOUT_FILENO) != 0 && node->subtree) {
       return Error(ErrorCode::kInvalidArgument, "an archive is not for a terminal: redirect it, or give --target FILE");
     }
+    const TreePath path = ToBytes(AsBytes(wanted.path));
+    if (target.empty()) return Write(cli, opened, *node, path, stdout);
+    RETURN_IF_ERROR(RefuseInsideRepository(cli, target));
+    const int descriptor = open(target.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (descriptor < 0) return ErrnoError(errno, "creating " + target);
+    const std::unique_ptr<std::FILE, CloseFile> output(fdopen(descriptor, "wb"));
+    auto written = Write(cli, opened, *node, path, output.get());
+    if (!written) unlink(target.c_str());  // a part of a file looks like a file
+    return written;
+  }
+
+  static Result<int> Write(Cli& cli, OpenedSnapshot& opened, const Node& node, const TreePath& path,
+                           std::FILE* output) {
     bool is_whole = true;
-    if (node->subtree) {
-      ASSIGN_OR_RETURN(is_whole, Archive(cli, opened, *node, ToBytes(AsBytes(wanted.path)), output.get()));
+    if (node.subtree) {
+      ASSIGN_OR_RETURN(is_whole, Archive(cli, opened, node, path, output));
     } else {
-      RETURN_IF_ERROR(WriteFile(cli, *opened.reader, *node, output.get()));
+      RETURN_IF_ERROR(WriteFile(cli, *opened.reader, node, output));
     }
-    if (std::fflush(output.get()) != 0) return ErrnoError(errno, "writing the dump");
+    if (std::fflush(output) != 0) return ErrnoError(errno, "writing the dump");
     return is_whole ? kExitOk : kExitIncomplete;
   }
 

@@ -103,7 +103,7 @@ struct FindCommand {
       if (!Matches(ToString(path), node)) return true;
       if (cli.json()) {
         nlohmann::json json = NodeJson(node);
-        json["path"] = "/" + JsonText(path);
+        PutPath(json, "path", "/", path);
         json["snapshot"] = snapshot.id.ToHex();
         cli.PrintJson(json);
         return true;

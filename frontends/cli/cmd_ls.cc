@@ -45,7 +45,7 @@ struct LsCommand {
   void Show(Cli& cli, const TreePath& path, const Node& node) const {
     if (cli.json()) {
       nlohmann::json json = NodeJson(node);
-      json["path"] = "/" + JsonText(path);
+      PutPath(json, "path", "/", path);
       cli.PrintJson(json);
     } else {
       const std::string text = "/" + PathForPeople(path);

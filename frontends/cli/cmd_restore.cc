@@ -1,7 +1,3 @@
-#include <sys/stat.h>
-
-#include <climits>
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "engine/jobs/restore.h"
@@ -13,29 +9,6 @@
 
 namespace cairn {
 namespace {
-
-// Is `inner` the folder `outer`, or below it? By device and inode of every folder on the way up.
-bool IsInside(const std::string& inner, const std::string& outer) {
-  struct stat outer_info{};
-  if (stat(outer.c_str(), &outer_info) != 0) return false;
-  std::string path = inner;
-  for (;;) {
-    struct stat info{};
-    if (stat(path.c_str(), &info) == 0 && info.st_dev == outer_info.st_dev && info.st_ino == outer_info.st_ino) {
-      return true;
-    }
-    const size_t slash = path.find_last_of('/');
-    if (slash == std::string::npos || path == "/") return false;
-    path = slash == 0 ? "/" : path.substr(0, slash);
-  }
-}
-
-std::string Absolute(const std::string& path) {
-  char resolved[PATH_MAX];
-  if (realpath(path.c_str(), resolved) != nullptr) return resolved;
-  if (path.starts_with("/")) return path;
-  return realpath(".", resolved) == nullptr ? path : std::string(resolved) + "/" + path;
-}
 
 struct RestoreCommand {
   FilterOptions filter;
@@ -92,11 +65,7 @@ struct RestoreCommand {
     options.path = ToBytes(AsBytes(wanted.path));
     base_length = wanted.path.size();
     ASSIGN_OR_RETURN(Repository * repository, cli.Open());
-    const std::string folder = Absolute(target);
-    if (IsInside(folder, cli.RepositoryFolder())) {
-      return MakeError(ErrorCode::kInvalidArgument, "the target {} is inside the repository {}: give another folder",
-                       folder, cli.RepositoryFolder());
-    }
+    RETURN_IF_ERROR(RefuseInsideRepository(cli, target));
     ASSIGN_OR_RETURN(const SnapshotSet set, cli.Snapshots());
     ASSIGN_OR_RETURN(const LoadedSnapshot* one, ResolveSnapshot(set, wanted.snapshot, filter.Filter()));
     const FindingSink findings = cli.Findings();

@@ -1,8 +1,38 @@
 #include "frontends/cli/command.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <climits>
+#include <cstdlib>
 
 namespace cairn {
+namespace {
+
+// Is `inner` the folder `outer`, or below it? By device and inode of every folder on the way up.
+bool IsInside(const std::string& inner, const std::string& outer) {
+  struct stat outer_info{};
+  if (stat(outer.c_str(), &outer_info) != 0) return false;
+  std::string path = inner;
+  for (;;) {
+    struct stat info{};
+    if (stat(path.c_str(), &info) == 0 && info.st_dev == outer_info.st_dev && info.st_ino == outer_info.st_ino) {
+      return true;
+    }
+    const size_t slash = path.find_last_of('/');
+    if (slash == std::string::npos || path == "/") return false;
+    path = slash == 0 ? "/" : path.substr(0, slash);
+  }
+}
+
+std::string Absolute(const std::string& path) {
+  char resolved[PATH_MAX];
+  if (realpath(path.c_str(), resolved) != nullptr) return resolved;
+  if (path.starts_with("/")) return path;
+  return realpath(".", resolved) == nullptr ? path : std::string(resolved) + "/" + path;
+}
+
+}  // namespace
 
 void FilterOptions::AddTo(CLI::App& command) {
   command.add_option("--host", hosts, "Only snapshots of this host (repeatable)")->type_name("HOST");
@@ -31,6 +61,13 @@ SnapshotFilter FilterOptions::Filter() const {
     const bool path_ok = paths.empty() || std::ranges::any_of(paths, has_path);
     return host_ok && tag_ok && path_ok;
   };
+}
+
+Result<void> RefuseInsideRepository(const Cli& cli, const std::string& target) {
+  const std::string path = Absolute(target);
+  if (!IsInside(path, cli.RepositoryFolder())) return {};
+  return MakeError(ErrorCode::kInvalidArgument, "the target {} is inside the repository {}: give another place", path,
+                   cli.RepositoryFolder());
 }
 
 SnapshotPath SnapshotPath::Parse(const std::string& text) {

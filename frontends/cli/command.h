@@ -51,4 +51,7 @@ struct SnapshotPath {
   static SnapshotPath Parse(const std::string& text);
 };
 
+// Nothing is restored into the repository that it comes from: kInvalidArgument names both.
+Result<void> RefuseInsideRepository(const Cli& cli, const std::string& target);
+
 }  // namespace cairn

@@ -1,10 +1,17 @@
 #include "frontends/cli/snapshot_json.h"
 
+#include <algorithm>
+
 #include "repo-format/tree_path.h"
 
 namespace cairn {
 
 std::string JsonText(ByteSpan bytes) { return ToString(bytes); }
+
+void PutPath(nlohmann::json& json, const std::string& key, const std::string& prefix, ByteSpan bytes) {
+  json[key] = prefix + ToString(bytes);
+  if (PathForPeople(bytes) != ToString(bytes)) json[key + "_hex"] = ToHex(bytes);
+}
 
 std::string JsonTime(const WireTime& time) {
   std::string text = FormatTime(time, 0);
@@ -57,8 +64,7 @@ nlohmann::json SnapshotJson(const LoadedSnapshot& snapshot) {
 }
 
 nlohmann::json NodeJson(const Node& node) {
-  nlohmann::json json = {{"name", JsonText(node.name)},
-                         {"type", Name(node.type)},
+  nlohmann::json json = {{"type", Name(node.type)},
                          {"mode", node.mode},
                          {"uid", node.uid},
                          {"gid", node.gid},
@@ -66,7 +72,8 @@ nlohmann::json NodeJson(const Node& node) {
                          {"group", JsonText(node.group)},
                          {"mtime", JsonTime(node.modified)}};
   if (node.type == NodeType::kFile) json["size"] = node.size;
-  if (!node.target.empty()) json["target"] = JsonText(node.target);
+  PutPath(json, "name", "", node.name);
+  if (!node.target.empty()) PutPath(json, "target", "", node.target);
   if (node.device) json["device"] = {{"major", node.device->major}, {"minor", node.device->minor}};
   if (node.link_group) json["link_group"] = ToHex(*node.link_group);
   if (!node.attributes.empty()) {
@@ -77,11 +84,17 @@ nlohmann::json NodeJson(const Node& node) {
 }
 
 Table SnapshotTable(const std::vector<const LoadedSnapshot*>& snapshots) {
-  Table table({"ID", "Time", "Host", "Tags", ">Files", ">Size", "Paths"});
+  const bool any_described =
+      std::ranges::any_of(snapshots, [](const LoadedSnapshot* one) { return !one->description.empty(); });
+  std::vector<std::string> headers{"ID", "Time", "Host", "Tags", ">Files", ">Size", "Paths"};
+  if (any_described) headers.emplace_back("Description");
+  Table table(std::move(headers));
   for (const LoadedSnapshot* snapshot : snapshots) {
     const SnapshotInner& inner = snapshot->inner;
     if (!snapshot->opened) {
-      table.Add({snapshot->id.Short(), "(this role cannot open it)", "", "", "", "", ""});
+      std::vector<std::string> cells{snapshot->id.Short(), "(this role cannot open it)", "", "", "", "", ""};
+      if (any_described) cells.emplace_back();
+      table.Add(std::move(cells));
       continue;
     }
     std::string paths;
@@ -94,8 +107,15 @@ Table SnapshotTable(const std::vector<const LoadedSnapshot*>& snapshots) {
     for (const std::string& tag : snapshot->tags) tags += (tags.empty() ? "" : ",") + tag;
     if (snapshot->is_protected) tags += tags.empty() ? "(protected)" : " (protected)";
     if (!complete) paths += "  (incomplete)";
-    table.Add({snapshot->id.Short(), FormatTime(inner.start, SystemClock().OffsetMinutes(SystemClock().Now())),
-               PathForPeople(inner.host), tags, HumanCount(inner.totals.files), HumanBytes(inner.totals.bytes), paths});
+    std::vector<std::string> cells{snapshot->id.Short(),
+                                   FormatTime(inner.start, SystemClock().OffsetMinutes(SystemClock().Now())),
+                                   PathForPeople(inner.host),
+                                   tags,
+                                   HumanCount(inner.totals.files),
+                                   HumanBytes(inner.totals.bytes),
+                                   paths};
+    if (any_described) cells.push_back(snapshot->description);
+    table.Add(std::move(cells));
   }
   return table;
 }

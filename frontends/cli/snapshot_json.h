@@ -11,6 +11,8 @@ namespace cairn {
 
 // Bytes as JSON text: what is no UTF-8 becomes replacement characters.
 std::string JsonText(ByteSpan bytes);
+// A name or path under `key`; where it is not plain text (no UTF-8, control characters), its bytes under `key`_hex too.
+void PutPath(nlohmann::json& json, const std::string& key, const std::string& prefix, ByteSpan bytes);
 // RFC 3339 in UTC, with nanoseconds.
 std::string JsonTime(const WireTime& time);
 nlohmann::json SnapshotJson(const LoadedSnapshot& snapshot);

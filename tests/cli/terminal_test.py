@@ -170,6 +170,38 @@ class Terminal(CairnTest):
             for out in (done.stdout, done.stderr):
                 self.assertNotRegex(out.decode(), "[\x00-\x09\x0b-\x1f\x7f-\x9f]", args)
 
+    def test_json_gives_the_bytes_of_names_that_are_no_text(self):
+        self.init()
+        os.makedirs(self.source)
+        with open(os.fsencode(self.source) + b"/a\xffb", "wb"):
+            pass
+        self.backup("--description", "a try")
+        line = self.json("ls", "latest:" + self.source)
+        self.assertEqual(bytes.fromhex(line["name_hex"]), b"a\xffb")
+        self.assertTrue(bytes.fromhex(line["path_hex"]).endswith(b"/a\xffb"))
+        self.assertIn("a try", self.run_cairn("snapshots").stdout.decode())
+
+    def test_dump_into_a_file(self):
+        self.init()
+        self.write("a", b"content")
+        self.backup()
+        target = self.path("dumped")
+        self.run_cairn("dump", f"latest:{self.source}/a", "--target", target)
+        with open(target, "rb") as file:
+            self.assertEqual(file.read(), b"content")
+        self.run_cairn("dump", f"latest:{self.source}/a", "--target", target, code=1)  # it is there
+        self.run_cairn("dump", "latest", "--target", self.repo + "/x", code=1)
+        for root, _, names in os.walk(os.path.join(self.repo, "data")):
+            for name in names:
+                os.remove(os.path.join(root, name))
+        self.run_cairn("dump", f"latest:{self.source}/a", "--target", target + "2", code=1)
+        self.assertFalse(os.path.exists(target + "2"))
+
+    def test_options_that_contradict_each_other(self):
+        self.init()
+        self.run_cairn("backup", "--stdin", "--from-command", "--", "true", code=2)
+        self.run_cairn("backup", "--stdin-filename", "x", self.dir, code=1)
+
     def test_tags_are_a_list(self):
         self.init()
         self.write("a", b"a")
