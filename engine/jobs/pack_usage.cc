@@ -97,7 +97,7 @@ Result<PackUsage> MeasureUsage(const JobContext& context, Index& index, IdSorter
   return usage;
 }
 
-Result<RescueNeed> FindRescue(Index& index, IdSorter& needed) {
+Result<RescueNeed> FindRescue(Index& index, IdSorter& needed, const std::set<SessionId>& own) {
   RescueNeed rescue;
   std::set<uint32_t> tombstoned;
   for (const IndexedPack& pack : index.Packs()) {
@@ -106,10 +106,23 @@ Result<RescueNeed> FindRescue(Index& index, IdSorter& needed) {
   ASSIGN_OR_RETURN(rescue.missing,
                    Merge(index, needed, [&](bool is_needed, std::span<const BlobPlace> places) -> Result<void> {
                      if (!is_needed) return {};
+                     const auto goes = [&](const BlobPlace& place) { return tombstoned.contains(place.pack); };
+                     if (std::ranges::none_of(places, goes)) return {};
+                     // As in PlacesToKeep: another location proves nothing, but for the same frame.
+                     std::set<FrameCheck> checks;
                      for (const BlobPlace& place : places) {
-                       if (!tombstoned.contains(place.pack)) return {};
+                       if (goes(place)) continue;
+                       ASSIGN_OR_RETURN(const std::vector<IndexedFrame> frames, index.Frames(place.pack));
+                       const IndexedFrame& frame = frames.at(place.frame);
+                       if (own.contains(frame.session.session)) return {};
+                       checks.insert(frame.entry->check);
                      }
-                     rescue.frames.insert({places[0].pack, places[0].frame});
+                     for (const BlobPlace& place : places) {
+                       if (!goes(place)) continue;
+                       ASSIGN_OR_RETURN(const std::vector<IndexedFrame> frames, index.Frames(place.pack));
+                       if (!checks.insert(frames.at(place.frame).entry->check).second) continue;
+                       rescue.frames.insert({place.pack, place.frame});
+                     }
                      return {};
                    }));
   return rescue;

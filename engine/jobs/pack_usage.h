@@ -27,11 +27,13 @@ struct PackUsage {
 // Memory: a bit a blob of packs that are partly live, and some bytes a frame.
 Result<PackUsage> MeasureUsage(const JobContext& context, Index& index, IdSorter& needed);
 
-// The frames that hold needed blobs of which no pack without a tombstone has a copy; `missing` as above.
+// The frames of packs with tombstones that hold needed blobs, each frame once, without those of which a pack without a
+// tombstone has a copy, and without those whose blobs `own` sessions have sealed anew: a pruner opened them before.
+// `missing` as above.
 struct RescueNeed {
   std::set<FrameKey> frames;
   std::vector<BlobId> missing;
 };
-Result<RescueNeed> FindRescue(Index& index, IdSorter& needed);
+Result<RescueNeed> FindRescue(Index& index, IdSorter& needed, const std::set<SessionId>& own);
 
 }  // namespace cairn

@@ -304,7 +304,9 @@ class PruneRun {
       const bool all_marked = std::ranges::all_of(
           set_.snapshots, [&](const LoadedSnapshot& snapshot) { return marked_.contains(snapshot.id); });
       if (!all_marked || marked_.size() != set_.snapshots.size()) RETURN_IF_ERROR(MarkSet());
-      ASSIGN_OR_RETURN(const RescueNeed need, FindRescue(*index_, *needed_));
+      std::set<SessionId> own{session_->id()};
+      for (const TombstoneSeen& tombstone : tombstones_) own.insert(tombstone.run);
+      ASSIGN_OR_RETURN(const RescueNeed need, FindRescue(*index_, *needed_, own));
       RETURN_IF_ERROR(RefuseMissing(need.missing));
       if (need.frames.empty()) return {};
       auto rescued = RescueFrames(need);

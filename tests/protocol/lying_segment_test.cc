@@ -5,7 +5,10 @@
 #include "engine/jobs/check.h"
 #include "engine/jobs/repair.h"
 #include "engine/jobs/segment_merge.h"
+#include "engine/pack/pack_reader.h"
 #include "engine/repo/protocol.h"
+#include "engine/repo/write_session.h"
+#include "tests/support/fault_store.h"
 #include "tests/support/machine.h"
 #include "tests/support/memory_store.h"
 
@@ -128,6 +131,70 @@ TEST_F(LyingSegment, IsNotMergedWithTheRightOnes) {
   EXPECT_TRUE(Check().empty());
   Machine after(memory_, 8);
   EXPECT_TRUE(after.Read(id_) == files_);
+}
+
+// A pack whose directory and segment agree, and name a blob that is not what they say.
+TEST(LyingPack, IsNotRescuedInPlaceOfTheRightOne) {
+  for (uint64_t seed = 1, tries = 0; tries < 4; ++seed) {
+    ASSERT_LT(seed, 60u);
+    MemoryStore memory;
+    InitForTests(memory);
+    const MemoryFiles files{{"file", RandomText(1, 3'000)}};
+    Machine other(memory, 100 + seed);
+    const auto first = other.Backup(files);
+    ASSERT_TRUE(first);
+
+    // The liar stores something of the same length, and puts its frame once more under the id of the file's blob.
+    Machine liar(memory, 200 + seed);
+    const auto own = liar.Backup({{"own", RandomText(2, 3'000)}});
+    ASSERT_TRUE(own);
+    const auto index = liar.repository->LoadIndex(liar.context.job);
+    ASSERT_TRUE(index);
+    std::vector<IndexedPack> data;
+    for (const IndexedPack& pack : (*index)->Packs()) {
+      if (pack.kind == BlobKind::kData) data.push_back(pack);
+    }
+    ASSERT_EQ(data.size(), 2u);
+    const auto number_of = [&](const IndexedPack& pack) { return (*index)->Frames(pack.number)->front(); };
+    const bool swapped = number_of(data[0]).session.session == SessionId::FromBytes(own->id->bytes());
+    const IndexedPack& right = data[swapped ? 1 : 0];
+    const IndexedPack& lie = data[swapped ? 0 : 1];
+    const IndexedFrame frame = number_of(lie);
+    const auto sealed = ReadFrame(memory, BlobKind::kData, lie.name, frame.offset, *frame.entry);
+    ASSERT_TRUE(sealed);
+    FrameEntry entry = *frame.entry;
+    entry.blobs.front().id = number_of(right).entry->blobs.front().id;
+    const auto session = WriteSession::Begin(*liar.repository, **index, liar.context.job,
+                                             {.purpose = SessionPurpose::kMaintenance, .compression = {}});
+    ASSERT_TRUE(session);
+    ASSERT_TRUE((*session)->AddSealedFrame(BlobKind::kData, frame.session, entry, *sealed));
+    ASSERT_TRUE((*session)->End());
+    ASSERT_TRUE(other.Forget({*own->id}));
+    PackName garbage;
+    for (const IndexedPack& pack : (*index)->Packs()) {
+      if (pack.kind == BlobKind::kData && pack.name != right.name && pack.name != lie.name) garbage = pack.name;
+    }
+    if (!(garbage < right.name)) continue;  // else the right one would be preferred anyway
+    ++tries;
+
+    FaultStore store(memory);
+    Machine writer(store, 300 + seed);
+    bool pruned = false;
+    store.SetHook([&](const StoreCall& call) {
+      if (pruned || call.operation != StoreOperation::kPutIfAbsent || !call.name.starts_with("snapshots/")) return;
+      pruned = true;
+      ASSERT_TRUE(other.ForgetAll());
+      ASSERT_TRUE(other.Prune(INT64_MAX));  // both have tombstones now, and the writer reuses one of them
+    });
+    const auto report = writer.Backup(files);
+    ASSERT_TRUE(report) << report.error().message();
+    ASSERT_TRUE(pruned);
+    const auto after = other.Prune(INT64_MAX);
+    ASSERT_TRUE(after) << after.error().message();
+    EXPECT_EQ(after->packs_waiting, 0u);
+    Machine reader(memory, 400 + seed);
+    EXPECT_TRUE(reader.Read(*report->id) == files) << "seed " << seed;
+  }
 }
 
 }  // namespace
