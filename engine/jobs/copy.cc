@@ -109,11 +109,29 @@ class CopyRun {
         return MakeError(ErrorCode::kNotFound, "blob {} is in no pack of {}", id->ToHex(),
                          source_.store().description());
       }
-      const BlobLocation& location = locations.front();
-      if (!frames.emplace(location.pack.name, location.frame_number).second) continue;
-      RETURN_IF_ERROR(CopyFrame(session, location));
+      RETURN_IF_ERROR(CopyLocations(session, locations, frames));
     }
     return {};
+  }
+
+  // Each frame once: which of several that differ is the right one, nobody has looked (SPEC 9).
+  Result<void> CopyLocations(WriteSession& session, const std::vector<BlobLocation>& locations,
+                             std::set<std::pair<PackName, uint32_t>>& frames) {
+    std::set<FrameCheck> checks;
+    Result<void> failure;
+    bool any = false;
+    for (const BlobLocation& location : locations) {
+      if (!checks.insert(location.frame->check).second) continue;
+      const auto [place, is_new] = frames.emplace(location.pack.name, location.frame_number);
+      auto copied = is_new ? CopyFrame(session, location) : Result<void>();
+      any = any || copied;
+      if (copied) continue;
+      if (!IsLoss(copied.error().code())) return copied;
+      frames.erase(place);
+      checks.erase(location.frame->check);  // the same frame may be whole elsewhere
+      failure = std::move(copied);
+    }
+    return any ? Result<void>() : failure;
   }
 
   Result<void> CopyFrame(WriteSession& session, const BlobLocation& location) {

@@ -1,5 +1,6 @@
 // Repair of packs: what can be read of damaged ones goes to new ones. Declared in repair.h.
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "engine/jobs/pack_check.h"
@@ -55,6 +56,7 @@ class PackRepair {
       damaged.push_back(pack);
       removal.removed.push_back(pack.name);
     }
+    for (const auto& [id, kind] : suspects_) RETURN_IF_ERROR(CountLost(id, kind));
     if (removal.removed.empty() || dry_run_) return {};
     RETURN_IF_ERROR(session_->Flush());
     std::ranges::sort(removal.removed);
@@ -70,7 +72,8 @@ class PackRepair {
       const FrameEntry& entry = *frames[i].entry;
       if (entry.codec == Codec::kPadding) continue;
       if (bad.contains(i)) {
-        for (const BlobEntry& blob : entry.blobs) RETURN_IF_ERROR(CountLost(pack, blob.id));
+        bad_frames_.emplace(pack.name, i);
+        for (const BlobEntry& blob : entry.blobs) suspects_.emplace(blob.id, pack.kind);
         continue;
       }
       report_.blobs_salvaged += entry.blobs.size();
@@ -82,14 +85,16 @@ class PackRepair {
     return {};
   }
 
-  Result<void> CountLost(const IndexedPack& pack, const BlobId& id) {
+  // After all packs were read: two damaged ones are no refuge for each other.
+  Result<void> CountLost(const BlobId& id, BlobKind kind) {
     ASSIGN_OR_RETURN(const auto locations, index_->Find(id));
-    const bool elsewhere =
-        std::ranges::any_of(locations, [&](const BlobLocation& location) { return location.pack.name != pack.name; });
+    const bool elsewhere = std::ranges::any_of(locations, [&](const BlobLocation& location) {
+      return !bad_frames_.contains({location.pack.name, location.frame_number});
+    });
     if (elsewhere) return {};
     ++report_.blobs_lost;
     Tell(MakeError(ErrorCode::kCorrupt, "it was in a damaged part of a pack, and is in no other"),
-         fmt::format("{} blob {}", Name(pack.kind), id.ToHex()));
+         fmt::format("{} blob {}", Name(kind), id.ToHex()));
     return {};
   }
 
@@ -104,6 +109,8 @@ class PackRepair {
   RepairReport report_;
   std::unique_ptr<Index> index_;
   std::unique_ptr<WriteSession> session_;
+  std::set<std::pair<PackName, uint32_t>> bad_frames_;
+  std::map<BlobId, BlobKind> suspects_;  // blobs of bad frames
 };
 
 }  // namespace
