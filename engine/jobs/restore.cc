@@ -45,7 +45,9 @@ class RestoreRun {
     TreePath target;
     bool taken = false;          // itself; else only what is below it may be
     bool made = false;           // on the target, or found there
-    bool was_there = false;      // before; asked of those that are not taken themselves
+    bool was_there = false;      // before
+    bool blocked = false;        // something else stands there, and stays
+    WireTime modified = {};      // of its node
     std::set<Bytes> names = {};  // in the snapshot; an empty one: they are not all known
   };
   struct Removal {
@@ -89,12 +91,15 @@ class RestoreRun {
       if (node.type == NodeType::kFolder) {
         if (!taken && options_.descend && !options_.descend(source)) return false;
         if (!taken && !options_.descend) return false;
-        open_.push_back({.target = Below(target_prefix_, path), .taken = taken});
-        if (taken) RETURN_IF_ERROR(MakeOpenFolders());
-        return true;
+        open_.push_back({.target = Below(target_prefix_, path), .taken = taken, .modified = node.modified});
+        if (!taken) return true;
+        ASSIGN_OR_RETURN(const bool made, MakeOpenFolders());
+        if (!made) open_.pop_back();
+        return made;
       }
-      if (taken) RETURN_IF_ERROR(MakeOpenFolders());
-      if (taken) RETURN_IF_ERROR(Visit(Below(target_prefix_, path), node, source));
+      if (!taken) return true;
+      ASSIGN_OR_RETURN(const bool made, MakeOpenFolders());
+      if (made) RETURN_IF_ERROR(Visit(Below(target_prefix_, path), node, source));
       return true;
     };
     visitor.after = [&](const TreePath& path, const Node& node) {
@@ -113,24 +118,47 @@ class RestoreRun {
     return prefix.empty() ? path : path.empty() ? prefix : JoinPath(prefix, path);
   }
 
-  // A folder that is only on the way to what is taken is made when something in it is.
-  Result<void> MakeOpenFolders() {
+  // A folder that is only on the way to what is taken is made when something in it is. False: what is in it cannot be
+  // restored, which was told.
+  Result<bool> MakeOpenFolders() {
     any_taken_ = true;
     for (OpenFolder& folder : open_) {
+      if (folder.blocked) return false;
       if (folder.made) continue;
       folder.made = true;
-      if (!folder.taken) {
-        auto existing = sink_.Existing(folder.target);
-        folder.was_there = existing && existing->has_value();
-      }
+      const auto existing = sink_.Existing(folder.target);
+      folder.was_there = existing && existing->has_value();
+      if (folder.was_there && (*existing)->type != NodeType::kFolder) folder.blocked = Blocks(folder, **existing);
+      if (folder.blocked) return false;
       if (options_.dry_run) continue;
       auto made = sink_.MakeFolder(folder.target);
       if (made) continue;
-      if (EndsTarget(made.error())) return std::move(made).While(PathForPeople(folder.target));
+      if (EndsTarget(made.error())) return std::move(made).error().While(PathForPeople(folder.target));
       ++report_.failed;
       Tell(Finding::Severity::kWarning, made.error(), folder.target);
     }
-    return {};
+    return true;
+  }
+
+  // What is no folder, and stands where one belongs: a link on the way to what was asked for is not for us to replace.
+  bool Blocks(const OpenFolder& folder, const SinkExisting& existing) {
+    Node node;
+    node.type = NodeType::kFolder;
+    node.modified = folder.modified;
+    if (folder.taken && !Skips(existing, node)) return false;
+    ++(folder.taken ? report_.files_skipped : report_.failed);
+    Tell(folder.taken ? Finding::Severity::kNote : Finding::Severity::kWarning,
+         MakeError(ErrorCode::kAlreadyExists, "a {} stands there and is left: nothing is restored below it",
+                   Name(existing.type)),
+         folder.target);
+    return true;
+  }
+
+  // A folder with something in it is somebody's; only --delete may take it away for a file.
+  Result<bool> IsInUse(const TreePath& target, const SinkExisting& existing, const Node& node) {
+    if (existing.type != NodeType::kFolder || node.type == NodeType::kFolder || options_.remove_others) return false;
+    ASSIGN_OR_RETURN(const std::vector<Bytes> names, sink_.List(target));
+    return !names.empty();
   }
 
   // All in it was planned: what does not belong goes, and its metadata waits for the window's end.
@@ -203,6 +231,19 @@ class RestoreRun {
       TellItem("left", target);
       if (node.link_group) first_of_group_.emplace(*node.link_group, target);
       return {};
+    }
+    if (*existing) {
+      ASSIGN_OR_RETURN(const bool in_use, IsInUse(target, **existing, node));
+      if (in_use) {
+        ++report_.failed;
+        Tell(Finding::Severity::kWarning,
+             MakeError(ErrorCode::kAlreadyExists,
+                       "a folder with something in it stands there, and is left (--delete "
+                       "replaces it by the {})",
+                       Name(node.type)),
+             target);
+        return {};
+      }
     }
     if (node.link_group) {
       const auto [first, is_new] = first_of_group_.emplace(*node.link_group, target);

@@ -83,6 +83,30 @@ class RestoreOptions(CairnTest):
         self.json("restore", f"latest:{self.source}/big", "--target", self.path("one"), "--include", "big")
         self.assertEqual(os.listdir(self.path("one")), ["big"])
 
+    def test_what_stands_in_the_way(self):
+        # A link on the way to what was asked for stays, and nothing is written through it.
+        elsewhere = self.path("elsewhere")
+        os.mkdir(elsewhere)
+        os.makedirs(self.restored)
+        os.symlink(elsewhere, os.path.join(self.restored, "d1"))
+        done = self.run_cairn("restore", "latest", "--target", self.target, "--include", "f8", code=3)
+        self.assertIn("symbolic link stands there", done.stderr.decode())
+        self.assertTrue(os.path.islink(os.path.join(self.restored, "d1")))
+        self.assertEqual(os.listdir(elsewhere), [])
+        # A file where a folder belongs, and a folder where a file belongs.
+        self.put("d2", b"a file")
+        self.put("big/mine", b"mine")
+        done = self.run_cairn("restore", "latest", "--target", self.target, "--overwrite", "never", code=0)
+        self.assertTrue(os.path.isfile(os.path.join(self.restored, "d2")))
+        done = self.run_cairn("restore", "latest", "--target", self.target, code=3)
+        self.assertTrue(os.path.isdir(os.path.join(self.restored, "d2")))
+        self.assertIn("big: a folder with something in it", done.stderr.decode())
+        with open(os.path.join(self.restored, "big", "mine"), "rb") as file:
+            self.assertEqual(file.read(), b"mine")
+        self.restore("--delete")
+        self.same()
+        self.assertEqual(os.listdir(elsewhere), [])
+
     def test_a_choice_that_takes_nothing_is_told(self):
         done = self.run_cairn("restore", "latest", "--target", self.target, "--include", "no such name", code=1)
         self.assertIn("nothing in snapshot", done.stderr.decode())
