@@ -229,7 +229,8 @@ class RestoreRun {
     if (*existing && Skips(**existing, node)) {
       ++report_.files_skipped;
       TellItem("left", target);
-      if (node.link_group) first_of_group_.emplace(*node.link_group, target);
+      // What stays may be another state: the other names of the group are no links to that.
+      if (node.link_group && LooksTheSame(**existing, node)) first_of_group_.emplace(*node.link_group, target);
       return {};
     }
     if (*existing) {
@@ -285,10 +286,14 @@ class RestoreRun {
       case Overwrite::kIfNewer:
         return existing.modified >= node.modified;
       case Overwrite::kIfChanged:
-        return existing.type == node.type && existing.modified == node.modified &&
-               (node.type != NodeType::kFile || existing.size == node.size);
+        return LooksTheSame(existing, node);
     }
     return false;
+  }
+
+  static bool LooksTheSame(const SinkExisting& existing, const Node& node) {
+    return existing.type == node.type && existing.modified == node.modified &&
+           (node.type != NodeType::kFile || existing.size == node.size);
   }
 
   Result<void> MakeSpecial(const TreePath& target, const Node& node) {

@@ -83,6 +83,20 @@ class RestoreOptions(CairnTest):
         self.json("restore", f"latest:{self.source}/big", "--target", self.path("one"), "--include", "big")
         self.assertEqual(os.listdir(self.path("one")), ["big"])
 
+    def test_a_name_that_is_kept_makes_no_links_to_another_state(self):
+        self.write("first", b"as it was")
+        os.link(os.path.join(self.source, "first"), os.path.join(self.source, "second"))
+        self.backup()
+        self.put("first", b"kept, and something else")
+        self.restore("--overwrite", "never")
+        with open(os.path.join(self.restored, "first"), "rb") as file:
+            self.assertEqual(file.read(), b"kept, and something else")
+        with open(os.path.join(self.restored, "second"), "rb") as file:
+            self.assertEqual(file.read(), b"as it was")
+        self.restore()
+        self.assertEqual(os.stat(self.restored + "/first").st_ino, os.stat(self.restored + "/second").st_ino)
+        self.same()
+
     def test_what_stands_in_the_way(self):
         # A link on the way to what was asked for stays, and nothing is written through it.
         elsewhere = self.path("elsewhere")
