@@ -35,13 +35,14 @@ Result<std::vector<Listed>> ListWithSizes(Repository& repository, Protocol& prot
 // Adds what a segment says to the merged one.
 class Merger {
  public:
-  // False, and nothing is added: it says other things of a pack than a segment before it. One of them is wrong, and a
-  // merge would carry that one on, perhaps, in place of the right one.
+  // False, and nothing is added: it says other things of a pack, or a session, than a segment before it. One of them is
+  // wrong, and a merge would carry that one on, perhaps, in place of the right one.
   bool Add(const SegmentId& id, const IndexSegment& segment) {
     for (const SegmentPack& pack : segment.packs) {
       const auto known = packs_.find(pack.name);
       if (known != packs_.end() && known->second != DigestOf(segment, pack)) return false;
     }
+    if (!std::ranges::all_of(segment.sessions, [&](const SegmentSession& one) { return Agrees(one); })) return false;
     merged_.level = static_cast<uint8_t>(std::min(255, std::max<int>(merged_.level, segment.level + 1)));
     merged_.covers.push_back(id);
     std::vector<uint32_t> numbers;
@@ -91,6 +92,18 @@ class Merger {
       frame.Write(writer);
     }
     return Sha256(writer.bytes());
+  }
+
+  // The merged segment has one entry for a session: with another's envelope its packs could not be opened.
+  bool Agrees(const SegmentSession& session) const {
+    const auto place = sessions_.find(session.session);
+    if (place == sessions_.end()) return true;
+    const SegmentSession& known = merged_.sessions[place->second];
+    const auto same = [](const std::optional<Envelope>& a, const std::optional<Envelope>& b) {
+      return !a || !b || *a == *b;
+    };
+    return known.epoch == session.epoch && known.suite == session.suite && same(known.content, session.content) &&
+           same(known.metadata, session.metadata);
   }
 
   uint32_t SessionNumber(const SegmentSession& session) {

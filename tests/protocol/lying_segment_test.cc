@@ -197,5 +197,40 @@ TEST(LyingPack, IsNotRescuedInPlaceOfTheRightOne) {
   }
 }
 
+// A segment of a pack of its own that gives another machine's session another envelope.
+TEST(LyingSession, DoesNotGetItsEnvelopeIntoAMerge) {
+  MemoryStore memory;
+  InitForTests(memory);
+  Machine writer(memory, 1);
+  MemoryFiles files;
+  SnapshotId id;
+  for (uint32_t i = 0; i < 12; ++i) {
+    files["file" + std::to_string(i)] = RandomText(i, 2'000);
+    const auto report = writer.Backup(files);
+    ASSERT_TRUE(report);
+    id = *report->id;
+  }
+  Machine liar(memory, 2);
+  Protocol protocol(*liar.repository, liar.context.job);
+  const auto ids = protocol.ListSegments();
+  ASSERT_TRUE(ids && ids->size() > 10);
+  for (const SegmentId& one : *ids) {
+    auto segment = liar.repository->LoadSegment(one);
+    ASSERT_TRUE(segment);
+    if (segment->packs.empty()) continue;
+    IndexSegment lie = *segment;
+    for (SegmentPack& pack : lie.packs) pack.name.digest = liar.context.random.NewId<Digest>();
+    for (SegmentSession& session : lie.sessions) {
+      if (session.content) session.content->sealed.back() ^= 1;
+      if (session.metadata) session.metadata->sealed.back() ^= 1;
+    }
+    ASSERT_TRUE(protocol.PutSegment(lie));
+  }
+  ASSERT_TRUE(MergeSegments(writer.context.job, *writer.repository, protocol, writer.context.random.NewId<SessionId>(),
+                            {}, {}));
+  Machine reader(memory, 3);
+  EXPECT_TRUE(reader.Read(id) == files);
+}
+
 }  // namespace
 }  // namespace cairn
