@@ -29,7 +29,7 @@ struct BackupReport {
   std::optional<SnapshotId> id;  // nothing: a dry run
   std::optional<SnapshotId> parent;
   SnapshotTotals totals;
-  uint64_t files_new = 0, files_changed = 0, files_unchanged = 0;  // unchanged ones were not read
+  uint64_t files_new = 0, files_changed = 0, files_unchanged = 0;  // unchanged ones were read only by force
   uint64_t bytes_read = 0;
   uint64_t blobs_new = 0, data_blobs_new = 0;
   uint64_t items_unread = 0;   // findings: exit status 3 where above 0

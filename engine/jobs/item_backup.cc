@@ -98,7 +98,8 @@ struct ItemBackup::Job {
   SourceEntry entry;
   uint64_t number = 0;
   bool was_known = false;
-  ChangeMark next_mark;  // what the next backup compares with
+  std::optional<Content> known_content;  // of an entry that looks unchanged, and is read all the same
+  ChangeMark next_mark;                  // what the next backup compares with
 };
 
 ItemBackup::ItemBackup(const JobContext& context, BlobTarget& target, Source& source, const ChunkerSettings& chunker,
@@ -227,7 +228,9 @@ Result<void> ItemBackup::VisitEntry(const std::shared_ptr<Folder>& folder, Sourc
   const uint64_t cost = kEntryCost + std::min<uint64_t>(entry.size, limits::kBlobBytesMax);
   batch_bytes_ += cost;
   const ChangeMark mark = entry.mark;
-  batch_.push_back({folder, folder->source, std::move(entry), number, was_known, mark});
+  std::optional<Content> known_content;
+  if (known && force_ && known->mark == mark) known_content = std::move(known->node.content);
+  batch_.push_back({folder, folder->source, std::move(entry), number, was_known, std::move(known_content), mark});
   if (batch_.size() >= kBatchFiles || batch_bytes_ >= kBatchBytes) RETURN_IF_ERROR(SubmitBatch());
   return {};
 }
@@ -380,6 +383,11 @@ Result<void> ItemBackup::SubmitBatch() {
   return {};
 }
 
+// Read again because that was asked for, and found as it was.
+bool ItemBackup::IsUnchanged(const Job& job, const Node& node) {
+  return job.known_content && node.content && *job.known_content == *node.content;
+}
+
 // The node; nothing where the entry could not be read (told); an Error where the repository failed.
 Result<std::optional<Node>> ItemBackup::ReadNode(Worker& worker, const Job& job) {
   const TreePath path = JoinPath(job.folder->path, job.entry.name);
@@ -402,7 +410,7 @@ Result<std::optional<Node>> ItemBackup::ReadNode(Worker& worker, const Job& job)
     RETURN_IF_ERROR(ReadContent(worker, *file, job.entry, node, unreadable));
     if (unreadable) return skip(*unreadable);
     ++files_;
-    ++(job.was_known ? files_changed_ : files_new_);
+    ++(!job.was_known ? files_new_ : IsUnchanged(job, node) ? files_unchanged_ : files_changed_);
     bytes_ += node.size;
     if (node.changed_while_read) {
       const std::lock_guard lock(findings_mutex_);
@@ -415,7 +423,7 @@ Result<std::optional<Node>> ItemBackup::ReadNode(Worker& worker, const Job& job)
     ++others_;
   }
   ++context_.progress.items_done;
-  if (context_.progress.on_item) {
+  if (context_.progress.on_item && !IsUnchanged(job, node)) {
     context_.progress.on_item(job.was_known ? "changed" : "new", "/" + PathForPeople(path));
   }
   return std::optional<Node>(std::move(node));

@@ -62,6 +62,7 @@ class ItemBackup {
   Result<bool> KnowsContent(const Content& content);
   Result<void> SubmitBatch();
   Result<std::optional<Node>> ReadNode(Worker& worker, const Job& job);
+  static bool IsUnchanged(const Job& job, const Node& node);
   Result<void> ReadContent(Worker& worker, SourceFile& file, const SourceEntry& entry, Node& node,
                            std::optional<Error>& unreadable);
   Result<void> ReadExtent(Worker& worker, SourceFile& file, ListBuilder& list, std::optional<Error>& unreadable);

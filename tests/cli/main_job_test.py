@@ -21,6 +21,23 @@ class MainJob(CairnTest):
         self.assertEqual(again["files_unchanged"], first["files"])
         self.assertEqual(again["parent"], first["id"])
 
+    def test_force_reads_everything_and_says_what_differs(self):
+        self.init()
+        self.make_source(files=10)
+        first = self.backup()
+        again = self.backup("--force")
+        self.assertEqual(again["bytes_read"], first["bytes_read"])
+        self.assertEqual((again["files_unchanged"], again["files_changed"]), (first["files"], 0))
+        # What the system hides from who looks at size and times alone: only the reading finds it.
+        path = os.path.join(self.source, "big")
+        status = os.stat(path)
+        with open(path, "r+b") as file:
+            file.write(b"rotten")
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        again = self.backup("--force")
+        self.assertEqual(again["files_changed"], 1)
+        self.restore_equals_source()
+
     def test_lost_cache_costs_no_reading_for_who_can_read_trees(self):
         self.init()
         self.make_source(files=20)
