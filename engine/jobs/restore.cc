@@ -227,10 +227,19 @@ class RestoreRun {
       return {};
     }
     if (*existing && Skips(**existing, node)) {
+      // What looks the same may be another file than the name that it shall share one with.
+      const auto first = node.link_group ? first_of_group_.find(*node.link_group) : first_of_group_.end();
+      if (first != first_of_group_.end() && options_.overwrite == Overwrite::kIfChanged &&
+          first->second.file != (*existing)->file) {
+        links_.emplace_back(target, first->second.path);
+        return {};
+      }
       ++report_.files_skipped;
       TellItem("left", target);
       // What stays may be another state: the other names of the group are no links to that.
-      if (node.link_group && LooksTheSame(**existing, node)) first_of_group_.emplace(*node.link_group, target);
+      if (node.link_group && LooksTheSame(**existing, node)) {
+        first_of_group_.emplace(*node.link_group, FirstName{target, (*existing)->file});
+      }
       return {};
     }
     if (*existing) {
@@ -247,9 +256,9 @@ class RestoreRun {
       }
     }
     if (node.link_group) {
-      const auto [first, is_new] = first_of_group_.emplace(*node.link_group, target);
+      const auto [first, is_new] = first_of_group_.emplace(*node.link_group, FirstName{target, {}});
       if (!is_new) {
-        links_.emplace_back(target, first->second);
+        links_.emplace_back(target, first->second.path);
         return {};
       }
     }
@@ -358,7 +367,11 @@ class RestoreRun {
   std::vector<OpenFolder> open_;   // from the target's top down to where the walk is
   std::vector<Removal> removals_;  // of folders that were left, waiting for the window's end
   bool any_taken_ = false;
-  std::map<std::array<uint8_t, 8>, TreePath> first_of_group_;
+  struct FirstName {  // of a link group
+    TreePath path;
+    std::pair<uint64_t, uint64_t> file;  // as SinkExisting's; zeros: it is restored
+  };
+  std::map<std::array<uint8_t, 8>, FirstName> first_of_group_;
   std::vector<std::pair<TreePath, TreePath>> links_;
   std::vector<std::pair<TreePath, Node>> folders_;  // left, and waiting for the window's end
 };

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "engine/env/finding.h"
@@ -17,6 +18,7 @@ struct SinkExisting {
   NodeType type = NodeType::kFile;
   uint64_t size = 0;
   WireTime modified;
+  std::pair<uint64_t, uint64_t> file = {};  // device and inode: equal for two names of one file
 };
 
 // A file that is being written. One thread at a time for one file; several files at once. Many thousands may be open:

@@ -237,7 +237,9 @@ Result<std::optional<SinkExisting>> FileSink::Existing(const TreePath& path) {
   }
   // What is of no known type is replaced, as a socket is.
   return std::optional(SinkExisting{TypeOf(status.st_mode).value_or(NodeType::kSocket),
-                                    static_cast<uint64_t>(status.st_size), files::TimeOf(status.st_mtim)});
+                                    static_cast<uint64_t>(status.st_size),
+                                    files::TimeOf(status.st_mtim),
+                                    {status.st_dev, status.st_ino}});
 }
 
 Result<std::vector<Bytes>> FileSink::List(const TreePath& folder) {

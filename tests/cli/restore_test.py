@@ -1,5 +1,6 @@
 """restore's options: what is taken, what is deleted, and a target that takes nothing more."""
 import os
+import shutil
 import subprocess
 import sys
 import unittest
@@ -93,8 +94,21 @@ class RestoreOptions(CairnTest):
             self.assertEqual(file.read(), b"kept, and something else")
         with open(os.path.join(self.restored, "second"), "rb") as file:
             self.assertEqual(file.read(), b"as it was")
-        self.restore()
+        self.restore("--overwrite", "if-changed")
         self.assertEqual(os.stat(self.restored + "/first").st_ino, os.stat(self.restored + "/second").st_ino)
+        self.same()
+
+    def test_names_of_one_file_are_joined_again(self):
+        self.write("first", b"as it was")
+        os.link(os.path.join(self.source, "first"), os.path.join(self.source, "second"))
+        self.backup()
+        self.restore()
+        second = os.path.join(self.restored, "second")
+        shutil.copy2(second, second + ".new")
+        os.rename(second + ".new", second)
+        report = self.restore("--overwrite", "if-changed")
+        self.assertEqual(os.stat(self.restored + "/first").st_ino, os.stat(second).st_ino)
+        self.assertEqual(report["bytes_written"], 0)
         self.same()
 
     def test_what_stands_in_the_way(self):
