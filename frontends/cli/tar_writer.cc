@@ -14,7 +14,7 @@ constexpr size_t kBlockSize = 512;
 std::string PaxRecord(const std::string& key, const std::string& value) {
   const size_t rest = key.size() + value.size() + 3;
   size_t length = rest + 1;
-  while (fmt::formatted_size("{}", length) + rest != length) length = fmt::formatted_size("{}", length) + rest;
+  while (std::to_string(length).size() + rest != length) length = std::to_string(length).size() + rest;
   return fmt::format("{} {}={}\n", length, key, value);
 }
 
