@@ -60,6 +60,7 @@ std::vector<KeyInfo> ListKeys(const Repository& repository) {
 Result<SlotId> AddKey(Repository& repository, const NewSlot& slot, ByteSpan password, const PasswordCost& cost,
                       const JobContext& context) {
   RETURN_IF_ERROR(repository.NeedWrite(Rights::kOwn, "adding a key"));
+  RETURN_IF_ERROR(repository.NeedFreshPassword(password, std::nullopt));
   ASSIGN_OR_RETURN(const ConfigWithSlot made,
                    MakeConfigWithSlot(repository.keyring(), slot, context.random, context.clock));
   // The key object first: it opens nothing until the config names its slot, and a config that names a slot nobody can
@@ -77,6 +78,7 @@ Result<SlotId> AddKey(Repository& repository, const NewSlot& slot, ByteSpan pass
 Result<KeyId> ChangePassword(Repository& repository, ByteSpan password, const PasswordCost& cost,
                              const JobContext& context) {
   const SlotKeys& slot = repository.keyring().slot_keys();
+  RETURN_IF_ERROR(repository.NeedFreshPassword(password, slot.slot));
   ASSIGN_OR_RETURN(const KeyId key, PutKey(repository, slot, slot.config_min, slot.label, password, cost, context));
   RETURN_IF_ERROR(Protocol(repository, context)
                       .RemoveKeyObject(repository.opened_with())

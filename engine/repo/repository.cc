@@ -25,13 +25,7 @@ Result<uint64_t> NewestConfig(ObjectStore& store) {
   return newest;
 }
 
-struct OpenedKey {
-  KeyId id;
-  SlotKeys slot;
-};
-
-// Tries the key object that opened last time first: each try costs an Argon2id.
-Result<OpenedKey> TryKeys(ObjectStore& store, ByteSpan password, const std::optional<KeyId>& hint, Log& log) {
+Result<std::vector<KeyId>> ListKeyObjects(ObjectStore& store) {
   std::vector<KeyId> keys;
   RETURN_IF_ERROR(store.List(kKeyPrefix, [&](const ObjectInfo& info) -> Result<void> {
     const ParsedName parsed = ParseObjectName(info.name.text());
@@ -39,26 +33,58 @@ Result<OpenedKey> TryKeys(ObjectStore& store, ByteSpan password, const std::opti
     return {};
   }));
   std::ranges::sort(keys);
+  return keys;
+}
+
+Result<SlotKeys> OpenKey(ObjectStore& store, const KeyId& id, ByteSpan password) {
+  ASSIGN_OR_RETURN(const Bytes object, store.Get(KeyName(id), limits::kKeyObjectBytesMax));
+  ASSIGN_OR_RETURN(KeyObjectSecrets secrets, OpenKeyObject(object, id, password));
+  return SlotKeys::From(std::move(secrets));
+}
+
+struct NewestConfigObject {
+  uint64_t number = 0;
+  Bytes object;
+};
+
+struct OpenedKey {
+  KeyId id;
+  uint64_t config_min = 0;
+  Keyring keyring;
+};
+
+Error NoKeyOpens(const ObjectStore& store, size_t keys, bool broken) {
+  if (keys == 0) return Corrupt("{} holds a config, but no key object under keys/", store.description());
+  const std::string which = keys == 1 ? "the key" : fmt::format("none of the {} keys", keys);
+  return MakeError(ErrorCode::kWrongKey, "{} of {} {}{}", which, store.description(),
+                   keys == 1 ? "does not open with this password" : "opens with this password",
+                   broken ? "; at least one of them is damaged" : "");
+}
+
+// Tries the key object that opened last time first: each try costs an Argon2id. The key objects of a slot that was
+// removed stay behind, and a later slot may have the same password: so a removed one is passed over.
+Result<OpenedKey> TryKeys(ObjectStore& store, ByteSpan password, const std::optional<KeyId>& hint,
+                          const NewestConfigObject& config, Log& log) {
+  ASSIGN_OR_RETURN(std::vector<KeyId> keys, ListKeyObjects(store));
   if (hint) std::ranges::sort(keys, {}, [&](const KeyId& id) { return std::pair(id != *hint, id); });
-  std::optional<Error> broken;
+  std::optional<Error> broken, no_right;
   for (const KeyId& id : keys) {
-    auto object = store.Get(KeyName(id), limits::kKeyObjectBytesMax);
-    if (!object) {
-      broken = std::move(object).error();
+    auto slot = OpenKey(store, id, password);
+    if (!slot) {
+      if (slot.error().code() == ErrorCode::kWrongKey) continue;
+      log.Warning("key {}: {}", id.ToHex(), slot.error().message());
+      broken = std::move(slot).error();
       continue;
     }
-    auto secrets = OpenKeyObject(*object, id, password);
-    if (secrets) return OpenedKey{id, SlotKeys::From(*std::move(secrets))};
-    if (secrets.error().code() == ErrorCode::kWrongKey) continue;
-    log.Warning("key {}: {}", id.ToHex(), secrets.error().message());
-    broken = std::move(secrets).error();
+    const uint64_t config_min = slot->config_min;
+    auto keyring = Keyring::Open(*std::move(slot), config.number, config.object);
+    if (keyring) return OpenedKey{id, config_min, *std::move(keyring)};
+    if (keyring.error().code() != ErrorCode::kNoRight) return std::move(keyring).error();
+    no_right = std::move(keyring).error();
   }
+  if (no_right) return *std::move(no_right);
   if (broken && keys.size() == 1) return *std::move(broken);
-  if (keys.empty()) return Corrupt("{} holds a config, but no key object under keys/", store.description());
-  const std::string which = keys.size() == 1 ? "the key" : fmt::format("none of the {} keys", keys.size());
-  return MakeError(ErrorCode::kWrongKey, "{} of {} {}{}", which, store.description(),
-                   keys.size() == 1 ? "does not open with this password" : "opens with this password",
-                   broken ? "; at least one of them is damaged" : "");
+  return NoKeyOpens(store, keys.size(), broken.has_value());
 }
 
 }  // namespace
@@ -117,17 +143,15 @@ Result<std::unique_ptr<Repository>> Repository::Open(ObjectStore& store, ByteSpa
   if (auto bytes = options.files->ReadFile(hint_path); bytes && bytes->size() == KeyId::kSize) {
     hint = KeyId::FromBytes(*bytes);
   }
-  ASSIGN_OR_RETURN(OpenedKey opened, TryKeys(store, password, hint, context.log));
-  const uint64_t config_min = opened.slot.config_min;
-  ASSIGN_OR_RETURN(Keyring keyring, Keyring::Open(std::move(opened.slot), number, object));
-  if (number < config_min) {
+  ASSIGN_OR_RETURN(OpenedKey opened, TryKeys(store, password, hint, {number, object}, context.log));
+  if (number < opened.config_min) {
     return MakeError(ErrorCode::kForged, "{} shows config {} as its newest, but this key was made under config {}",
-                     store.description(), number, config_min);
+                     store.description(), number, opened.config_min);
   }
   ASSIGN_OR_RETURN(auto cache,
-                   LocalCache::Open(*options.files, context.random, options.cache_root, keyring.repository()));
+                   LocalCache::Open(*options.files, context.random, options.cache_root, opened.keyring.repository()));
   auto repository = std::unique_ptr<Repository>(
-      new Repository(store, std::move(keyring), context.random, std::move(cache), opened.id));
+      new Repository(store, std::move(opened.keyring), context.random, std::move(cache), opened.id));
 
   LocalCache::Remembered remembered = repository->cache().Load();
   const Digest& digest = repository->keyring().config_digest();
@@ -159,6 +183,20 @@ Result<void> Repository::NeedWrite(uint32_t right, std::string_view to_do_what) 
   if (keyring_.read_only()) {
     return MakeError(ErrorCode::kUnsupported,
                      "the repository has a feature that this version of cairn may only read: refusing {}", to_do_what);
+  }
+  return {};
+}
+
+Result<void> Repository::NeedFreshPassword(ByteSpan password, const std::optional<SlotId>& own) const {
+  ASSIGN_OR_RETURN(const std::vector<KeyId> keys, ListKeyObjects(store_));
+  for (const KeyId& id : keys) {
+    const auto slot = OpenKey(store_, id, password);
+    if (!slot || slot->slot == own) continue;  // what does not open with it, damaged or not, does not share it
+    const Certificate* other = keyring_.FindCertificate(slot->slot);
+    if (other == nullptr || other->revoked) continue;
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "key {} has this password already; a password stands for one key: choose another",
+                     slot->slot.ToHex());
   }
   return {};
 }

@@ -57,6 +57,9 @@ class Repository {
   // Whether this slot may put snapshots of a host; kInvalidArgument names both, for others would refuse them
   // (SPEC 11.1).
   Result<void> NeedHost(ByteSpan host) const;
+  // kInvalidArgument where a valid key, other than `own`, opens with this password: which of the two would be opened
+  // with, and so with which role, would be chance. Costs an Argon2id for each key object.
+  Result<void> NeedFreshPassword(ByteSpan password, const std::optional<SlotId>& own) const;
 
   // A segment that cannot be used, and why. Jobs that only read go on without it; who writes or removes must not: the
   // `removed` list that it may hold is what tells a pack that is gone from one that is there.
