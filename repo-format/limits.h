@@ -21,6 +21,7 @@ inline constexpr uint64_t kConfigBytesMax = 16 * kMiB;
 inline constexpr uint32_t kSlotsMax = 1'024;
 inline constexpr uint32_t kEpochsMax = 256;
 inline constexpr uint64_t kKeyObjectBytesMax = 4 * kKiB;
+inline constexpr uint64_t kKeyObjectsTried = 1'024;
 inline constexpr uint32_t kEnvelopeBytesMax = 65'535;
 inline constexpr uint64_t kSmallObjectBytesMax = 64 * kKiB;  // session, end, sign of life, tombstone, fence
 inline constexpr uint64_t kSnapshotBytesMax = 16 * kMiB;     // also note, forgotten record, seen list

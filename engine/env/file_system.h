@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "engine/env/clock.h"
 #include "repo-format/base/bytes.h"
@@ -18,7 +19,8 @@ struct FileInfo {
   bool is_folder = false;
   uint64_t size = 0;
   UnixNs modified = 0;
-  bool is_other = false;  // neither folder nor file: a device, a pipe, a link to nothing
+  bool is_other = false;                        // neither folder nor file: a device, a pipe, a link to nothing
+  std::pair<uint64_t, uint64_t> identity = {};  // device and inode; zeros: not known
 };
 
 // A held lock on a file (flock); released when it goes, or when its process dies.

@@ -62,7 +62,8 @@ FileInfo ToFileInfo(std::string name, const struct stat& info) {
           .is_folder = S_ISDIR(info.st_mode),
           .size = static_cast<uint64_t>(info.st_size),
           .modified = ToUnixNs(info.st_mtim),
-          .is_other = !S_ISDIR(info.st_mode) && !S_ISREG(info.st_mode)};
+          .is_other = !S_ISDIR(info.st_mode) && !S_ISREG(info.st_mode),
+          .identity = {info.st_dev, info.st_ino}};
 }
 
 // Where the system has no exclusive rename (EINVAL from NFS, from many FUSE file systems, and from kernels that do not

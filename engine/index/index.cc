@@ -33,11 +33,14 @@ Result<void> LocalIndex::OpenTable() {
       table_ = *std::move(opened);
       const auto read = table_->ForEachPack([this](uint32_t number, const auto& row) { packs_.Load(number, row); });
       const auto next = table_->NextNumber();
-      if (read && next) {
+      const auto generation = table_->Generation();
+      if (read && next && generation) {
         packs_.SetNextNumber(*next);
+        if (!*generation) return BeginGeneration();
+        generation_ = **generation;
         return {};
       }
-      opened = read ? next.error() : read.error();
+      opened = !read ? read.error() : !next ? next.error() : generation.error();
       table_ = nullptr;
       packs_.Clear();
     }
@@ -47,25 +50,49 @@ Result<void> LocalIndex::OpenTable() {
   }
 }
 
+Result<void> LocalIndex::BeginGeneration() {
+  SystemRandom().Fill(generation_);
+  return Noting(table_->PutGeneration(generation_));
+}
+
 void LocalIndex::NoteDamage() {
   if (!damaged_.exchange(true)) folder_->MarkDamaged();
 }
 
-Result<uint32_t> LocalIndex::Store(const SegmentPack& pack, std::span<const PackSession> sessions) {
+Result<bool> LocalIndex::DropOther(const PackName& name, const index_rows::PackDigest& digest) {
+  const std::unique_lock lock(rows_mutex_);
+  const auto slot = packs_.FindSlot(name);
+  if (!slot || !slot->complete || slot->digest == digest) return false;
+  RETURN_IF_ERROR(BeginGeneration());
+  packs_.SetIncomplete(slot->number);
+  RETURN_IF_ERROR(Noting(table_->DropPack(slot->number)));
+  packs_.Erase(slot->number);  // it gets a new number: what is remembered under the old one is of the old rows
+  return true;
+}
+
+Result<uint32_t> LocalIndex::Store(const SegmentPack& pack, std::span<const PackSession> sessions,
+                                   const index_rows::PackDigest& digest) {
   const PackSet::Slot slot = packs_.SlotOf(pack.name);
   if (slot.complete) return slot.number;
-  ASSIGN_OR_RETURN(const index_rows::PackRow row, Noting(table_->PutPack(slot.number, pack, sessions)));
+  ASSIGN_OR_RETURN(const index_rows::PackRow row, Noting(table_->PutPack(slot.number, pack, sessions, digest)));
   packs_.SetComplete(slot.number, row);
   return slot.number;
 }
 
 Result<void> LocalIndex::AddPack(const SegmentPack& pack, const std::vector<PackSession>& sessions) {
-  ASSIGN_OR_RETURN(const uint32_t number, Store(pack, sessions));
+  if (packs_.IsRemoved(pack.name)) {
+    return MakeError(ErrorCode::kInvalidArgument, "pack {} was taken out of the index", pack.name.ToString());
+  }
+  const index_rows::PackDigest digest = index_rows::DigestOf(pack, sessions);
+  RETURN_IF_ERROR(DropOther(pack.name, digest));
+  const std::shared_lock lock(rows_mutex_);
+  ASSIGN_OR_RETURN(const uint32_t number, Store(pack, sessions, digest));
   packs_.SetAdded(number);
   return {};
 }
 
 Result<std::optional<uint32_t>> LocalIndex::FindForWriter(const BlobId& id) {
+  const std::shared_lock lock(rows_mutex_);
   std::optional<uint32_t> length;
   bool agree = true, usable = false;
   const auto found = Noting(table_->Places(id, [&](const BlobPlace& place) {
@@ -73,7 +100,7 @@ Result<std::optional<uint32_t>> LocalIndex::FindForWriter(const BlobId& id) {
     if (!pack) return;
     agree = agree && length.value_or(place.length) == place.length;
     length = place.length;
-    usable = usable || (!pack->tombstoned && !IsRetired(place.pack, place.frame));
+    usable = usable || (!pack->tombstoned && !pack->disputed && !IsRetired(place.pack, place.frame));
   }));
   // Where the copy is damaged the blob is stored once more: a cache does not stop a backup.
   if (!found && found.error().code() != ErrorCode::kCorrupt) return found.error();
@@ -109,6 +136,11 @@ Result<BlobLocation> LocalIndex::Locate(const BlobId& id, const IndexedPack& pac
 }
 
 Result<std::vector<BlobLocation>> LocalIndex::Find(const BlobId& id) {
+  const std::shared_lock lock(rows_mutex_);
+  return OfTheCopy(Locations(id));
+}
+
+Result<std::vector<BlobLocation>> LocalIndex::Locations(const BlobId& id) {
   std::vector<std::pair<IndexedPack, BlobPlace>> places;
   RETURN_IF_ERROR(Noting(table_->Places(id, [&](const BlobPlace& place) {
     const auto pack = packs_.Find(place.pack);
@@ -129,6 +161,11 @@ Result<std::vector<BlobLocation>> LocalIndex::Find(const BlobId& id) {
 }
 
 Result<std::vector<IndexedFrame>> LocalIndex::Frames(uint32_t pack_number) {
+  const std::shared_lock lock(rows_mutex_);
+  return OfTheCopy(FramesOf(pack_number));
+}
+
+Result<std::vector<IndexedFrame>> LocalIndex::FramesOf(uint32_t pack_number) {
   if (!packs_.Find(pack_number)) return MakeError(ErrorCode::kNotFound, "index has no pack {}", pack_number);
   ASSIGN_OR_RETURN(auto frames, Noting(table_->Frames(pack_number)));
   for (uint32_t f = 0; f < frames.size(); ++f) frames[f].retired = IsRetired(pack_number, f);
@@ -161,6 +198,12 @@ class PackOrder {
 }  // namespace
 
 Result<void> LocalIndex::ForEachBlob(const EachBlob& each) {
+  bool is_damage = true;  // an error of `each` says nothing of the copy
+  auto walked = Walk(each, &is_damage);
+  return is_damage ? OfTheCopy(Noting(std::move(walked))) : walked;
+}
+
+Result<void> LocalIndex::Walk(const EachBlob& each, bool* is_damage) {
   const uint32_t next_number = packs_.next_number();
   const PackOrder order(packs_.Sorted(), next_number);
   const auto rank = [&](const BlobPlace& place) {
@@ -171,24 +214,18 @@ Result<void> LocalIndex::ForEachBlob(const EachBlob& each) {
   const auto give = [&]() -> Result<void> {
     if (places.empty()) return {};
     std::sort(places.begin(), places.end(), [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
-    const auto result = each(id, order.Kind(places.front().pack), places);
+    auto given = each(id, order.Kind(places.front().pack), places);
+    *is_damage = given.has_value();
     places.clear();
-    return result;
+    return given;
   };
-  bool is_damage = true;  // an error of `each` says nothing of the copy
-  const auto walked = table_->ForEachBlobRow([&](const index_rows::BlobRow& row) -> Result<void> {
+  RETURN_IF_ERROR(table_->ForEachBlobRow([&](const index_rows::BlobRow& row) -> Result<void> {
     if (!order.Counts(row.place.pack)) return {};
-    if (row.id != id) {
-      auto given = give();
-      is_damage = given.has_value();
-      if (!given) return given;
-    }
+    if (row.id != id) RETURN_IF_ERROR(give());
     id = row.id;
     places.push_back(row.place);
     return {};
-  });
-  if (is_damage) RETURN_IF_ERROR(Noting(walked));
-  RETURN_IF_ERROR(walked);
+  }));
   return give();
 }
 

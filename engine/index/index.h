@@ -1,6 +1,7 @@
 // Where each blob is: this machine's derived copy of all index segments, on disk. SPEC sections 9 and 13.2.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -29,6 +30,7 @@ struct IndexedPack {
   uint32_t frame_count = 0;
   uint64_t blob_count = 0;
   bool tombstoned = false;
+  bool disputed = false;  // segments differ on what it holds: a writer does not count on it
 };
 
 // One place of a blob, small enough to have many of.
@@ -52,6 +54,9 @@ struct BlobLocation {
   bool retired = false;
 };
 
+// Of the copy's content; random.
+using IndexGeneration = std::array<uint8_t, 16>;
+
 // A frame of a pack, with its session.
 struct IndexedFrame {
   uint64_t offset = 0;
@@ -60,10 +65,10 @@ struct IndexedFrame {
   PackSession session;
 };
 
-// Safe for concurrent use, but for Sync, which nobody else may overlap. Several processes may open the same folder: one
-// of them writes the shared copy, each other reads it and keeps what it adds in a private copy that goes with it; none
-// waits, none fails. The folder may be lost, stale or damaged at any time: it is then made anew from the segments.
-// Memory: options.memory_bytes and about 200 bytes a pack. Disk: about 90 bytes a blob.
+// Safe for concurrent use, but that no two may Sync, nor one while another is in ForEachBlob. Several processes may
+// open the same folder: one of them writes the shared copy, each other reads it and keeps what it adds in a private
+// copy that goes with it; none waits, none fails. The folder may be lost, stale or damaged at any time: it is then made
+// anew from the segments. Memory: options.memory_bytes and about 200 bytes a pack. Disk: about 90 bytes a blob.
 class Index {
  public:
   static Result<std::unique_ptr<Index>> Open(const IndexOptions& options);
@@ -76,17 +81,19 @@ class Index {
   virtual Result<void> Sync(std::vector<SegmentId> listed, const LoadSegment& load, const JobContext& context) = 0;
 
   // A pack of this process that was just put: found at once. `sessions` are what pack.frames[].session counts in.
+  // kInvalidArgument for one that a `removed` list of the last listing names.
   virtual Result<void> AddPack(const SegmentPack& pack, const std::vector<PackSession>& sessions) = 0;
   // Packs that AddPack added and no segment has named are forgotten (the session was fenced).
   virtual void DropAddedPacks() = 0;
   // The tombstones of a listing; replaces those set before. Names that are not in the index are kept for later.
   virtual void SetTombstones(const std::vector<PackName>& packs) = 0;
 
-  // For a writer: is it in a pack that counts, without a tombstone, in a frame that is not retired, and do all its
-  // places agree on its length? The length, or nothing. Where the copy is found damaged: nothing.
+  // For a writer: is it in a pack that counts, without tombstone or dispute, in a frame that is not retired, and do all
+  // its places agree on its length? The length, or nothing. Where the copy is found damaged: nothing.
   virtual Result<std::optional<uint32_t>> FindForWriter(const BlobId& id) = 0;
   // For a reader: every location in a pack that counts, the preferred one first (SPEC section 9). Empty: nowhere.
-  // kCorrupt, here and below: the copy is damaged, and the next Sync makes it anew.
+  // kIo, here and below: this machine's copy is damaged, which says nothing of the repository; the next Sync makes it
+  // anew.
   virtual Result<std::vector<BlobLocation>> Find(const BlobId& id) = 0;
 
   // Packs that count, by name ascending.
@@ -101,6 +108,13 @@ class Index {
 
   // Names in `removed` lists of the listing of the last Sync, and which segments carry them.
   virtual std::vector<std::pair<PackName, SegmentId>> Removed() = 0;
+  // Of these, those for which no segment of that listing has an entry: what a merge may drop.
+  virtual std::vector<PackName> RemovedWithoutEntry() = 0;
+  // Packs that come into the index from now on have this number or a higher one.
+  virtual uint32_t next_number() = 0;
+  // Another one as soon as a pack that counted no longer does: what was known to be stored under one generation has to
+  // be looked up again under another. Copies that were made from nothing have one of their own.
+  virtual IndexGeneration generation() = 0;
   // Of packs that count; a blob in two packs counts twice.
   virtual uint64_t blob_count() = 0;
   // The shared copy on disk is held by another process, and this one works on a private copy.

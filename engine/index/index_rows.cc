@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/crypto/hash.h"
 #include "repo-format/limits.h"
 #include "repo-format/wire_reader.h"
 #include "repo-format/wire_writer.h"
@@ -45,6 +46,7 @@ std::vector<PackName> ReadNames(WireReader& reader) {
 Bytes PackRow::Encode() const {
   WireWriter writer;
   writer.Put(name);
+  writer.Raw(digest);
   writer.U8(static_cast<uint8_t>(kind));
   writer.U8(complete ? 1 : 0);
   writer.V(size);
@@ -57,6 +59,7 @@ Result<PackRow> PackRow::Parse(ByteSpan bytes) {
   WireReader reader(bytes, "pack row");
   PackRow row;
   row.name = reader.GetPackName();
+  std::ranges::copy(reader.Raw(row.digest.size()), row.digest.begin());
   const uint8_t kind = reader.U8();
   if (kind != static_cast<uint8_t>(BlobKind::kData) && kind != static_cast<uint8_t>(BlobKind::kMetadata)) {
     reader.Fail("there is no such kind of pack");
@@ -86,16 +89,34 @@ Result<FrameRow> FrameRow::Parse(ByteSpan bytes) {
   return row;
 }
 
-SegmentRow SegmentRow::Of(const IndexSegment& segment) {
-  SegmentRow row{.removed = segment.removed, .retired = segment.retired};
-  row.packs.reserve(segment.packs.size());
-  for (const SegmentPack& pack : segment.packs) row.packs.push_back(pack.name);
-  return row;
+PackDigest DigestOf(const SegmentPack& pack, std::span<const PackSession> sessions) {
+  WireWriter writer;
+  writer.U8(static_cast<uint8_t>(pack.kind));
+  writer.V(pack.size);
+  uint32_t last = UINT32_MAX;
+  for (const FrameEntry& frame : pack.frames) {
+    const bool has_session = frame.codec != Codec::kPadding && frame.session < sessions.size();
+    // Not its number, which is another in each segment. Neighbours share theirs, mostly.
+    if (has_session && frame.session != last) writer.Raw(EncodeSessions(sessions.subspan(frame.session, 1)));
+    writer.U8(has_session && frame.session != last ? 1 : 0);
+    if (has_session) last = frame.session;
+    FrameEntry entry = frame;
+    entry.session = 0;
+    entry.Write(writer);
+  }
+  const Digest whole = Sha256(writer.bytes());
+  PackDigest digest;
+  std::copy_n(whole.bytes().begin(), digest.size(), digest.begin());
+  return digest;
 }
 
 Bytes SegmentRow::Encode() const {
   WireWriter writer;
-  WriteNames(writer, packs);
+  writer.V(packs.size());
+  for (const auto& [name, digest] : packs) {
+    writer.Put(name);
+    writer.Raw(digest);
+  }
   WriteNames(writer, removed);
   writer.V(retired.size());
   for (const RetiredFrame& frame : retired) {
@@ -108,7 +129,11 @@ Bytes SegmentRow::Encode() const {
 Result<SegmentRow> SegmentRow::Parse(ByteSpan bytes) {
   WireReader reader(bytes, "segment row");
   SegmentRow row;
-  row.packs = ReadNames(reader);
+  row.packs.resize(reader.Count(PackName::kSize + PackDigest().size(), UINT32_MAX));
+  for (auto& [name, digest] : row.packs) {
+    name = reader.GetPackName();
+    std::ranges::copy(reader.Raw(digest.size()), digest.begin());
+  }
   row.removed = ReadNames(reader);
   row.retired.resize(reader.Count(PackName::kSize + 1, UINT32_MAX));
   for (RetiredFrame& frame : row.retired) {

@@ -5,11 +5,13 @@
 // packs     pack number BE32                 PackRow
 // frames    pack number BE32, frame BE32     FrameRow; at frame 0xffffffff: the sessions that its frames count in
 // segments  segment id 16                    SegmentRow
-// default   "copy"                           layout number, repository; "next": the next pack number
+// default   "copy"                           layout number, repository; "next": the next pack number;
+//                                            "generation": IndexGeneration
 #pragma once
 
 #include <array>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "engine/index/index.h"
@@ -18,11 +20,18 @@
 namespace cairn::index_rows {
 
 // Counts every change of what is below; a copy of another layout is thrown away.
-inline constexpr uint32_t kLayout = 1;
+inline constexpr uint32_t kLayout = 2;
 inline constexpr uint32_t kSessionsFrame = 0xffff'ffff;
+
+// Of all that a segment says of a pack: its kind, size and frames, with the sessions and envelopes that open them. Two
+// segments agree on a pack where their digests of it are equal.
+using PackDigest = std::array<uint8_t, 16>;
+// `sessions` are what pack.frames[].session counts in.
+PackDigest DigestOf(const SegmentPack& pack, std::span<const PackSession> sessions);
 
 struct PackRow {
   PackName name;
+  PackDigest digest{};  // of what its rows were made from
   BlobKind kind = BlobKind::kData;
   bool complete = false;  // all rows of its frames and blobs are there
   uint64_t size = 0;
@@ -42,10 +51,10 @@ struct FrameRow {
 };
 
 struct SegmentRow {
-  std::vector<PackName> packs, removed;
+  std::vector<std::pair<PackName, PackDigest>> packs;
+  std::vector<PackName> removed;
   std::vector<RetiredFrame> retired;
 
-  static SegmentRow Of(const IndexSegment& segment);
   Bytes Encode() const;
   static Result<SegmentRow> Parse(ByteSpan bytes);
 };

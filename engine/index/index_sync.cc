@@ -45,19 +45,27 @@ struct LocalIndex::Listing {
   std::unordered_set<PackName> removed_names;
   std::vector<std::pair<PackName, SegmentId>> removed;
   std::vector<RetiredFrame> retired;
-  std::vector<std::pair<SegmentId, PackName>> unresolved;  // named, with no rows in the copy
+  struct Unresolved {  // named, with no rows in the copy, or with rows that were made from something else
+    SegmentId segment;
+    PackName pack;
+    index_rows::PackDigest digest;
+  };
+  std::vector<Unresolved> unresolved;
+  std::unordered_set<PackName> disputed;
+  std::unordered_set<PackName> removed_with_entry;  // of those that are in `unresolved`, or were
 
+  bool HasNamed(uint32_t number) const { return number < named.size() && named[number]; }
   void Name(uint32_t number) {
     if (named.size() <= number) named.resize(number + 1);
     named[number] = true;
   }
   void Take(const SegmentId& id, const index_rows::SegmentRow& row, const PackSet& packs) {
-    for (const PackName& name : row.packs) {
+    for (const auto& [name, digest] : row.packs) {
       const auto slot = packs.FindSlot(name);
-      if (slot && slot->complete) {
+      if (slot && slot->complete && slot->digest == digest) {
         Name(slot->number);
       } else {
-        unresolved.emplace_back(id, name);
+        unresolved.push_back({id, name, digest});
       }
     }
     for (const PackName& name : row.removed) {
@@ -86,6 +94,7 @@ void LocalIndex::WriteNotes(Log& log) {
 
 Result<void> LocalIndex::MakeAnew(Log& log) {
   log.Warning("index: the local copy in {} is damaged and made anew", folder_->table());
+  const std::unique_lock lock(rows_mutex_);
   table_ = nullptr;
   packs_.Clear();
   frames_.Clear();
@@ -131,7 +140,7 @@ Result<void> LocalIndex::LoadAll(const std::vector<SegmentId>& missing, const Lo
   if (is_bulk) RETURN_IF_ERROR(Noting(table_->BeginBulk()));
   Result<void> result;
   for (const SegmentId& id : missing) {
-    result = context.stop.stop_requested() ? Stopped() : LoadOne(id, load, listing);
+    result = context.stop.stop_requested() ? Stopped() : LoadOne(id, load, listing, nullptr);
     if (!result) break;
   }
   if (is_bulk) {
@@ -141,7 +150,8 @@ Result<void> LocalIndex::LoadAll(const std::vector<SegmentId>& missing, const Lo
   return result;
 }
 
-Result<void> LocalIndex::LoadOne(const SegmentId& id, const LoadSegment& load, Listing& listing) {
+Result<void> LocalIndex::LoadOne(const SegmentId& id, const LoadSegment& load, Listing& listing,
+                                 const Listing* settled) {
   auto loaded = load(id);
   if (!loaded && loaded.error().code() == ErrorCode::kNotFound) {
     return MakeError(ErrorCode::kBusy, "segment {} went while the index was read", id.ToHex());
@@ -151,29 +161,44 @@ Result<void> LocalIndex::LoadOne(const SegmentId& id, const LoadSegment& load, L
   RETURN_IF_ERROR(CheckEnvelopes(id, segment));
   const std::vector<PackSession> of_data = SessionsOf(segment, BlobKind::kData);
   const std::vector<PackSession> of_metadata = SessionsOf(segment, BlobKind::kMetadata);
+  index_rows::SegmentRow row{.removed = segment.removed, .retired = segment.retired};
+  row.packs.reserve(segment.packs.size());
   for (const SegmentPack& pack : segment.packs) {
-    RETURN_IF_ERROR(Store(pack, pack.kind == BlobKind::kData ? of_data : of_metadata));
+    const auto& sessions = pack.kind == BlobKind::kData ? of_data : of_metadata;
+    const index_rows::PackDigest digest = index_rows::DigestOf(pack, sessions);
+    const auto before = packs_.FindSlot(pack.name);
+    row.packs.emplace_back(pack.name, digest);
+    if (settled != nullptr && before && settled->HasNamed(before->number)) continue;
+    ASSIGN_OR_RETURN(const bool differs, DropOther(pack.name, digest));
+    if (differs && listing.HasNamed(before->number)) listing.disputed.insert(pack.name);
+    RETURN_IF_ERROR(Store(pack, sessions, digest));
   }
   // Last: a crash before this makes the next Sync load the segment again.
-  const auto row = index_rows::SegmentRow::Of(segment);
   RETURN_IF_ERROR(Noting(table_->PutSegment(id, row)));
   listing.Take(id, row, packs_);
   return {};
 }
 
-// A known segment names packs that have no rows: a listing without the `removed` list that dropped them, or a crash.
+// A known segment names packs that have no rows (a listing without the `removed` list that dropped them, or a crash),
+// or rows from a segment that is listed no more and said something else.
 Result<void> LocalIndex::ReloadUnresolved(const LoadSegment& load, const JobContext& context, Listing& listing) {
   const auto unresolved = std::move(listing.unresolved);
   listing.unresolved.clear();
-  for (const auto& [segment, name] : unresolved) {
-    if (listing.removed_names.contains(name)) continue;
+  for (const auto& [segment, name, digest] : unresolved) {
+    if (listing.removed_names.contains(name)) {
+      listing.removed_with_entry.insert(name);
+      continue;
+    }
     if (context.stop.stop_requested()) return Stopped();
     const auto slot = packs_.FindSlot(name);
-    if (slot && slot->complete) {
+    const bool is_there = slot && slot->complete;
+    if (is_there && slot->digest == digest) {
       listing.Name(slot->number);
+    } else if (is_there && listing.HasNamed(slot->number)) {
+      listing.disputed.insert(name);  // another listed segment says what the rows say
     } else {
       Listing again;  // what it says is in `listing` already, but for the packs
-      RETURN_IF_ERROR(LoadOne(segment, load, again));
+      RETURN_IF_ERROR(LoadOne(segment, load, again, &listing));
       const auto stored = packs_.FindSlot(name);
       if (stored && stored->complete) listing.Name(stored->number);
     }
@@ -182,13 +207,23 @@ Result<void> LocalIndex::ReloadUnresolved(const LoadSegment& load, const JobCont
 }
 
 Result<void> LocalIndex::Settle(Listing& listing) {
+  const std::unique_lock lock(rows_mutex_);
   retired_.clear();
   for (const RetiredFrame& frame : listing.retired) {
     const auto slot = packs_.FindSlot(frame.pack);
     if (slot) retired_.insert(static_cast<uint64_t>(slot->number) << 32 | frame.frame);
   }
   removed_ = std::move(listing.removed);
-  for (const uint32_t number : packs_.Settle(listing.named, listing.removed_names)) {
+  removed_without_entry_.clear();
+  for (const PackName& name : listing.removed_names) {
+    const auto slot = packs_.FindSlot(name);
+    const bool has_entry = listing.removed_with_entry.contains(name) || (slot && listing.HasNamed(slot->number));
+    if (!has_entry) removed_without_entry_.push_back(name);
+  }
+  // Before anything goes: a crash between the two leaves the later generation with the older rows, which costs
+  // look-ups.
+  if (packs_.Loses(listing.named, listing.removed_names)) RETURN_IF_ERROR(BeginGeneration());
+  for (const uint32_t number : packs_.Settle(listing.named, listing.disputed, std::move(listing.removed_names))) {
     packs_.SetIncomplete(number);
     RETURN_IF_ERROR(Noting(table_->DropPack(number)));
     packs_.Erase(number);

@@ -19,6 +19,7 @@ using index_rows::SegmentRow;
 constexpr size_t kBatchBytesMax = 1 << 20;
 constexpr std::string_view kCopyKey = "copy";
 constexpr std::string_view kNextKey = "next";
+constexpr std::string_view kGenerationKey = "generation";
 
 rocksdb::Slice ToSlice(ByteSpan bytes) { return {AsText(bytes).data(), bytes.size()}; }
 rocksdb::Slice ToSlice(std::string_view text) { return {text.data(), text.size()}; }
@@ -164,8 +165,9 @@ Result<uint32_t> IndexTable::NextNumber() const {
   return index_rows::ParseNumber(ToSpan(value));
 }
 
-Result<PackRow> IndexTable::PutPack(uint32_t number, const SegmentPack& pack, std::span<const PackSession> sessions) {
-  PackRow row{.name = pack.name, .kind = pack.kind, .size = pack.size};
+Result<PackRow> IndexTable::PutPack(uint32_t number, const SegmentPack& pack, std::span<const PackSession> sessions,
+                                    const index_rows::PackDigest& digest) {
+  PackRow row{.name = pack.name, .digest = digest, .kind = pack.kind, .size = pack.size};
   row.frame_count = static_cast<uint32_t>(pack.frames.size());
   Batch batch(*state_);
   batch.Put(Family::kDefault, AsBytes(kNextKey), index_rows::ToNumberKey(number + 1));
@@ -227,6 +229,24 @@ Result<void> IndexTable::DropPack(uint32_t number) {
   batch.Delete(Family::kFrames, sessions_key);
   batch.Delete(Family::kPacks, pack_key);
   return batch.Write();
+}
+
+Result<void> IndexTable::PutGeneration(const IndexGeneration& generation) {
+  Batch batch(*state_);
+  batch.Put(Family::kDefault, AsBytes(kGenerationKey), generation);
+  return batch.Write();
+}
+
+Result<std::optional<IndexGeneration>> IndexTable::Generation() const {
+  rocksdb::PinnableSlice value;
+  const rocksdb::Status status =
+      state_->db->Get(rocksdb::ReadOptions(), state_->family(Family::kDefault), ToSlice(kGenerationKey), &value);
+  if (status.IsNotFound()) return std::optional<IndexGeneration>();
+  RETURN_IF_ERROR(state_->ToResult(status));
+  IndexGeneration generation;
+  if (value.size() != generation.size()) return Corrupt("generation row has {} bytes", value.size());
+  std::ranges::copy(ToSpan(value), generation.begin());
+  return std::optional(generation);
 }
 
 Result<void> IndexTable::PutSegment(const SegmentId& id, const SegmentRow& row) {

@@ -42,8 +42,11 @@ class IndexTable {
   Result<uint32_t> NextNumber() const;
 
   // The row of the pack is complete, and written, last. `sessions` are what pack.frames[].session counts in.
-  Result<index_rows::PackRow> PutPack(uint32_t number, const SegmentPack& pack, std::span<const PackSession> sessions);
+  Result<index_rows::PackRow> PutPack(uint32_t number, const SegmentPack& pack, std::span<const PackSession> sessions,
+                                      const index_rows::PackDigest& digest);
   Result<void> DropPack(uint32_t number);
+  Result<void> PutGeneration(const IndexGeneration& generation);
+  Result<std::optional<IndexGeneration>> Generation() const;
   Result<void> PutSegment(const SegmentId& id, const index_rows::SegmentRow& row);
   Result<void> DropSegment(const SegmentId& id);
   Result<void> Flush();  // on return what was written before survives

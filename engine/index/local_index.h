@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <shared_mutex>
 #include <unordered_set>
 
 #include "engine/index/copy_folder.h"
@@ -28,8 +29,20 @@ class LocalIndex final : public Index {
   std::optional<IndexedPack> FindPack(const PackName& name) override { return packs_.Find(name); }
   Result<std::vector<IndexedFrame>> Frames(uint32_t pack_number) override;
   Result<void> ForEachBlob(const EachBlob& each) override;
-  std::vector<std::pair<PackName, SegmentId>> Removed() override { return removed_; }
+  std::vector<std::pair<PackName, SegmentId>> Removed() override {
+    const std::shared_lock lock(rows_mutex_);
+    return removed_;
+  }
   uint64_t blob_count() override { return packs_.blob_count(); }
+  std::vector<PackName> RemovedWithoutEntry() override {
+    const std::shared_lock lock(rows_mutex_);
+    return removed_without_entry_;
+  }
+  uint32_t next_number() override { return packs_.next_number(); }
+  IndexGeneration generation() override {
+    const std::shared_lock lock(rows_mutex_);
+    return generation_;
+  }
   bool is_private() const override { return folder_->is_private(); }
 
  private:
@@ -41,14 +54,19 @@ class LocalIndex final : public Index {
   Result<std::vector<SegmentId>> ReadKnown(const std::vector<SegmentId>& listed, Listing& listing);
   Result<void> LoadAll(const std::vector<SegmentId>& missing, const LoadSegment& load, const JobContext& context,
                        Listing& listing);
-  Result<void> LoadOne(const SegmentId& id, const LoadSegment& load, Listing& listing);
+  // What `settled` has named keeps its rows.
+  Result<void> LoadOne(const SegmentId& id, const LoadSegment& load, Listing& listing, const Listing* settled);
   Result<void> ReloadUnresolved(const LoadSegment& load, const JobContext& context, Listing& listing);
   Result<void> Settle(Listing& listing);
   Result<void> MakeAnew(Log& log);
   void WriteNotes(Log& log);
 
-  // Puts the rows of a pack where they are not there; its number.
-  Result<uint32_t> Store(const SegmentPack& pack, std::span<const PackSession> sessions);
+  // Puts the rows of a pack where they are not there; its number. Where rows are there that were made from something
+  // else DropOther takes them away before.
+  Result<uint32_t> Store(const SegmentPack& pack, std::span<const PackSession> sessions,
+                         const index_rows::PackDigest& digest);
+  Result<bool> DropOther(const PackName& name, const index_rows::PackDigest& digest);
+  Result<void> BeginGeneration();
   Result<std::shared_ptr<const IndexedFrame>> CachedFrame(uint32_t pack, uint32_t frame);
   Result<BlobLocation> Locate(const BlobId& id, const IndexedPack& pack, const BlobPlace& place);
   bool IsRetired(uint32_t pack, uint32_t frame) const {
@@ -61,6 +79,16 @@ class LocalIndex final : public Index {
     return result;
   }
   void NoteDamage();
+  // For those who use the index, where kCorrupt would be the repository's.
+  template <class T>
+  static Result<T> OfTheCopy(Result<T> result) {
+    if (result || result.error().code() != ErrorCode::kCorrupt) return result;
+    return MakeError(ErrorCode::kIo, "{}: this machine's copy is damaged, not the repository; it is made anew",
+                     result.error().message());
+  }
+  Result<std::vector<BlobLocation>> Locations(const BlobId& id);
+  Result<std::vector<IndexedFrame>> FramesOf(uint32_t pack_number);
+  Result<void> Walk(const EachBlob& each, bool* is_damage);
 
   const IndexOptions options_;
   const std::unique_ptr<CopyFolder> folder_;
@@ -68,10 +96,15 @@ class LocalIndex final : public Index {
   PackSet packs_;
   FrameCache frames_;
   std::atomic<bool> damaged_ = false;
+  // Exclusive while rows are taken away (or the whole table is), shared while they are looked for and put: what was
+  // found in `packs_` has its rows then. ForEachBlob does without, by its contract.
+  mutable std::shared_mutex rows_mutex_;
+  IndexGeneration generation_ = {};                      // guarded by rows_mutex_
+  std::unordered_set<uint64_t> retired_;                 // guarded by rows_mutex_: pack number << 32 | frame
+  std::vector<std::pair<PackName, SegmentId>> removed_;  // guarded by rows_mutex_
+  std::vector<PackName> removed_without_entry_;          // guarded by rows_mutex_
   // Only Open and Sync change these.
   bool may_copy_shared_ = true;
-  std::unordered_set<uint64_t> retired_;  // pack number << 32 | frame
-  std::vector<std::pair<PackName, SegmentId>> removed_;
   std::vector<std::string> notes_;  // for the log of the next Sync
 };
 

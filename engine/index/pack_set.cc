@@ -35,14 +35,16 @@ PackSet::Slot PackSet::SlotOf(const PackName& name) {
     packs_[next_number_] = Pack{.info = {.number = next_number_, .name = name}};
     ++next_number_;
   }
-  return {.number = place->second, .complete = packs_[place->second].complete};
+  const Pack& pack = packs_[place->second];
+  return {.number = place->second, .complete = pack.complete, .digest = pack.digest};
 }
 
 std::optional<PackSet::Slot> PackSet::FindSlot(const PackName& name) const {
   const std::shared_lock lock(mutex_);
   const auto found = numbers_.find(name);
   if (found == numbers_.end()) return std::nullopt;
-  return Slot{.number = found->second, .complete = packs_.at(found->second).complete};
+  const Pack& pack = packs_.at(found->second);
+  return Slot{.number = found->second, .complete = pack.complete, .digest = pack.digest};
 }
 
 void PackSet::SetComplete(uint32_t number, const index_rows::PackRow& row) {
@@ -53,6 +55,7 @@ void PackSet::SetComplete(uint32_t number, const index_rows::PackRow& row) {
   pack.info.frame_count = row.frame_count;
   pack.info.blob_count = row.blob_count;
   pack.info.tombstoned = tombstones_.contains(row.name);
+  pack.digest = row.digest;
   pack.complete = true;
 }
 
@@ -65,6 +68,11 @@ void PackSet::Erase(uint32_t number) {
   const std::lock_guard lock(mutex_);
   numbers_.erase(packs_[number].info.name);
   packs_.erase(number);
+}
+
+bool PackSet::IsRemoved(const PackName& name) const {
+  const std::shared_lock lock(mutex_);
+  return removed_.contains(name);
 }
 
 void PackSet::SetAdded(uint32_t number) {
@@ -83,16 +91,28 @@ void PackSet::SetTombstones(const std::vector<PackName>& packs) {
   for (auto& [number, pack] : packs_) pack.info.tombstoned = tombstones_.contains(pack.info.name);
 }
 
-std::vector<uint32_t> PackSet::Settle(const std::vector<bool>& named, const std::unordered_set<PackName>& removed) {
+bool PackSet::Loses(const std::vector<bool>& named, const std::unordered_set<PackName>& removed) const {
+  const std::shared_lock lock(mutex_);
+  return std::ranges::any_of(packs_, [&](const auto& entry) {
+    const auto& [number, pack] = entry;
+    const bool is_named = number < named.size() && named[number];
+    return pack.complete && (removed.contains(pack.info.name) || (!is_named && !pack.added));
+  });
+}
+
+std::vector<uint32_t> PackSet::Settle(const std::vector<bool>& named, const std::unordered_set<PackName>& disputed,
+                                      std::unordered_set<PackName> removed) {
   std::vector<uint32_t> dropped;
   const std::lock_guard lock(mutex_);
   for (auto& [number, pack] : packs_) {
     const bool is_named = number < named.size() && named[number];
     const bool is_removed = removed.contains(pack.info.name);
     pack.named = is_named && !is_removed;
+    pack.info.disputed = disputed.contains(pack.info.name);
     pack.added = pack.added && !is_named && !is_removed;
     if (!pack.counts()) dropped.push_back(number);
   }
+  removed_ = std::move(removed);
   return dropped;
 }
 

@@ -24,7 +24,8 @@ class PackSet {
   // The pack's number, a new one where it has none. No number comes to mean another pack while this lives.
   struct Slot {
     uint32_t number = 0;
-    bool complete = false;  // its rows are in the copy
+    bool complete = false;               // its rows are in the copy
+    index_rows::PackDigest digest = {};  // of what they were made from
   };
   Slot SlotOf(const PackName& name);
   std::optional<Slot> FindSlot(const PackName& name) const;
@@ -32,12 +33,17 @@ class PackSet {
   void SetIncomplete(uint32_t number);
   void Erase(uint32_t number);
 
+  // A `removed` list of the last listing names it: it can not be added.
+  bool IsRemoved(const PackName& name) const;
   void SetAdded(uint32_t number);
   void DropAdded();
   void SetTombstones(const std::vector<PackName>& packs);
-  // Takes over a listing: `named[number]` are packs that its segments name, `removed` those that they remove. Gives
-  // back what no longer counts, and so has rows for nothing.
-  std::vector<uint32_t> Settle(const std::vector<bool>& named, const std::unordered_set<PackName>& removed);
+  // Whether Settle with these would take away a pack that counts.
+  bool Loses(const std::vector<bool>& named, const std::unordered_set<PackName>& removed) const;
+  // Takes over a listing: `named[number]` are packs that its segments name, `disputed` those on which they do not
+  // agree, `removed` those that they remove. Gives back what no longer counts, and so has rows for nothing.
+  std::vector<uint32_t> Settle(const std::vector<bool>& named, const std::unordered_set<PackName>& disputed,
+                               std::unordered_set<PackName> removed);
 
   // Of packs that count, else nothing.
   std::optional<IndexedPack> Find(uint32_t number) const;
@@ -49,6 +55,7 @@ class PackSet {
  private:
   struct Pack {
     IndexedPack info;
+    index_rows::PackDigest digest = {};
     bool complete = false;
     bool named = false;  // and not removed
     bool added = false;
@@ -59,6 +66,7 @@ class PackSet {
   std::unordered_map<uint32_t, Pack> packs_;        // guarded by mutex_
   std::unordered_map<PackName, uint32_t> numbers_;  // guarded by mutex_
   std::unordered_set<PackName> tombstones_;         // guarded by mutex_
+  std::unordered_set<PackName> removed_;            // guarded by mutex_: of the last listing
   uint32_t next_number_ = 0;                        // guarded by mutex_
 };
 

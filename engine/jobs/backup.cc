@@ -72,6 +72,7 @@ class BackupRun {
     } else {
       target_ = MakeDryRunTarget(repository_, *index_, dry_totals_);
     }
+    generation_ = index_->generation();
     context_.progress.SetPhase("backing up");
     auto committed = RunItems(start);
     if (committed) return std::move(report_);
@@ -116,11 +117,9 @@ class BackupRun {
     }
     if (cache != nullptr && !options_.parent) {
       known.cache = cache.get();
-      ASSIGN_OR_RETURN(known.cache_is_trusted, Trusts(cache->snapshot()));
+      ASSIGN_OR_RETURN(known.cache_is_trusted, Trusts(*cache));
     } else if (parent_ != nullptr && reader != nullptr) {
       known.parent_root = ParentRoot(source);
-      known.parent_start = parent_->inner.start;
-      ASSIGN_OR_RETURN(known.parent_is_trusted, Trusts(parent_->id));
     }
     std::unique_ptr<FileCacheWriter> next;
     if (!options_.dry_run && source.kind() == ItemKind::kFiles) {
@@ -140,9 +139,11 @@ class BackupRun {
     return result;
   }
 
-  Result<bool> Trusts(const SnapshotId& snapshot) {
+  // Nothing has left the index since all that the cache tells of was known to be there, and nothing is about to.
+  Result<bool> Trusts(const FileCacheReader& cache) {
+    if (cache.generation() != generation_) return false;
     if (session_ == nullptr) return true;  // a dry run commits nothing
-    return session_->ParentIsTrusted(snapshot);
+    return session_->ParentIsTrusted(cache.snapshot());
   }
 
   std::optional<BlobId> ParentRoot(const Source& source) const {
@@ -190,7 +191,7 @@ class BackupRun {
     snapshot.totals = report_.totals;
     const SlotHeads heads = HeadsOfSlot(set_, repository_.keyring().slot());
     ASSIGN_OR_RETURN(report_.id, session_->Commit(snapshot, heads.heads, heads.counter_next));
-    for (auto& cache : next_caches_) cache->Commit(*report_.id);
+    for (auto& cache : next_caches_) cache->Commit(*report_.id, generation_);
     return {};
   }
 
@@ -202,6 +203,7 @@ class BackupRun {
   FileSystem& files_;
   BackupReport report_;
   std::unique_ptr<Index> index_;
+  IndexGeneration generation_{};  // of the index when the run began
   SnapshotSet set_;
   const LoadedSnapshot* parent_ = nullptr;
   std::unique_ptr<WriteSession> session_;

@@ -104,12 +104,15 @@ class CheckRun {
       for (const IndexedPack& pack : missing) {
         const auto now = index_->FindPack(pack.name);
         if (!now || repository_.store().Stat(PackObjectName(pack.kind, pack.name))) continue;
+        ++report_.missing_packs;
         SetBad(*now, MakeError(ErrorCode::kNotFound, "the index names it, and it is not there"));
       }
     }
+    std::set<PackName> removed;
+    for (const auto& [name, segment] : index_->Removed()) removed.insert(name);
     for (const auto& [name, size] : there) {
       if (index_->FindPack(name)) continue;
-      ++report_.unused_packs;
+      ++(removed.contains(name) ? report_.taken_out_packs : report_.unused_packs);
     }
     return {};
   }
@@ -156,6 +159,14 @@ class CheckRun {
 
   // --- data ---
 
+  // By its name alone: by its place in a list, a backup beside the round would move packs from a part that is still to
+  // come into one that was read.
+  uint32_t PartOf(const PackName& name) const {
+    uint64_t number = 0;
+    for (size_t i = 0; i < 8; ++i) number = number << 8 | name.digest.bytes()[i];
+    return static_cast<uint32_t>(number % options_.parts) + 1;
+  }
+
   std::vector<IndexedPack> ChoosePacks() {
     std::vector<IndexedPack> packs;
     for (const IndexedPack& pack : index_->Packs()) {
@@ -163,9 +174,8 @@ class CheckRun {
     }
     using Data = CheckOptions::Data;
     if (options_.data == Data::kPart) {
-      std::vector<IndexedPack> part;
-      for (size_t i = options_.part - 1; i < packs.size(); i += options_.parts) part.push_back(packs[i]);
-      return part;
+      std::erase_if(packs, [&](const IndexedPack& pack) { return PartOf(pack.name) != options_.part; });
+      return packs;
     }
     if (options_.data == Data::kAll) return packs;
     uint64_t bytes = options_.bytes;
@@ -213,7 +223,41 @@ class CheckRun {
     done.wait(lock, [&] { return running == 0; });
     // Packs that were handed out and not begun are not checked.
     if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while reading packs");
-    return result;
+    RETURN_IF_ERROR(std::move(result));
+    lock.unlock();
+    return CheckSuspects(reader);
+  }
+
+  // What seemed lost, once more and by the index of now: a prune beside this check may have moved what was in it.
+  Result<void> CheckSuspects(BlobReader& reader) {
+    if (suspects_.empty()) return {};
+    RETURN_IF_ERROR(repository_.SyncIndex(*index_, context_, [](const SegmentId&, const Error&) {}));
+    for (const PackName& name : suspects_) {
+      if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while reading packs");
+      const auto pack = index_->FindPack(name);
+      if (!pack) continue;
+      ASSIGN_OR_RETURN(const std::vector<IndexedFrame> frames, index_->Frames(pack->number));
+      bool ids_checked = false;
+      const PackVerdict verdict = CheckPack(repository_, *pack, frames, reader, &ids_checked);
+      if (verdict.error) TellBadPack(*pack, frames, verdict);
+    }
+    return {};
+  }
+
+  void TellBadPack(const IndexedPack& pack, const std::vector<IndexedFrame>& frames, const PackVerdict& verdict) {
+    if (!bad_packs_.contains(pack.name)) {
+      Tell({SeverityOf(*verdict.error), verdict.error->code(), PackObjectName(pack.kind, pack.name).text(),
+            verdict.error->message()});
+    }
+    std::vector<uint32_t> numbers = verdict.bad_frames;
+    // Whose bytes a later version, or another role, can read are not damaged.
+    const ErrorCode code = verdict.error->code();
+    if (code != ErrorCode::kUnsupported && code != ErrorCode::kNoRight) {
+      numbers.insert(numbers.end(), verdict.unread_frames.begin(), verdict.unread_frames.end());
+    }
+    for (const uint32_t number : numbers) {
+      for (const BlobEntry& blob : frames[number].entry->blobs) bad_.Add(blob.id);
+    }
   }
 
   void CheckOnePack(const IndexedPack& pack, BlobReader& reader) {
@@ -225,22 +269,17 @@ class CheckRun {
     }
     bool ids_checked = false;
     const PackVerdict verdict = CheckPack(repository_, pack, *frames, reader, &ids_checked);
-    bool known = false;
+    const bool is_suspect = verdict.error && IsLoss(verdict.error->code());
     {
       const std::lock_guard lock(mutex_);
       ++report_.packs_read;
       report_.bytes_read += pack.size;
       if (pack.kind == BlobKind::kData) report_.ids_checked = ids_checked;
-      known = bad_packs_.contains(pack.name);
+      if (is_suspect) suspects_.insert(pack.name);
     }
+    if (verdict.error && !is_suspect) TellBadPack(pack, *frames, verdict);
     ++context_.progress.items_done;
     context_.progress.bytes_done += pack.size;
-    if (!verdict.error) return;
-    const std::string object = PackObjectName(pack.kind, pack.name).text();
-    if (!known) Tell({Finding::Severity::kDamage, verdict.error->code(), object, verdict.error->message()});
-    for (const uint32_t number : verdict.bad_frames) {
-      for (const BlobEntry& blob : (*frames)[number].entry->blobs) bad_.Add(blob.id);
-    }
   }
 
   // Which files does the damage hit? A walk through the trees, only when there is some.
@@ -290,7 +329,8 @@ class CheckRun {
   SnapshotSet set_;
   std::vector<const LoadedSnapshot*> chosen_;
   std::unique_ptr<Index> index_;
-  std::set<PackName> bad_packs_;
+  std::set<PackName> bad_packs_;  // told before any pack is read
+  std::set<PackName> suspects_;   // guarded by mutex_ while packs are read: which seemed lost at the first read
   std::set<uint32_t> needed_packs_;
   BadBlobs bad_;
   std::unique_ptr<IdSorter> needed_;

@@ -11,8 +11,9 @@
 namespace cairn {
 
 struct CheckOptions {
-  // How many of the packs are read whole: none, all, a part n of t (1-based, by pack name), a share, or some bytes (at
-  // random).
+  // How many of the packs are read whole: none, all, a part n of t, a share, or some bytes (the last two at random).
+  // A pack is in part n (from 1) where the first 8 bytes of its SHA-256, big-endian, are n - 1 modulo t: packs that
+  // come and go move no other into another part, so that a round of all parts reads each pack that stays.
   enum class Data { kNone, kAll, kPart, kPercent, kBytes };
   Data data = Data::kNone;
   uint32_t part = 1, parts = 1;
@@ -25,8 +26,10 @@ struct CheckReport {
   uint64_t configs = 0, keys = 0, segments = 0, packs = 0, snapshots = 0;
   uint64_t blobs_needed = 0;  // by the snapshots checked
   uint64_t packs_read = 0, bytes_read = 0;
-  bool ids_checked = false;   // this role could open data blobs and compute their ids; else seals and sums only
-  uint64_t unused_packs = 0;  // in no segment: of a dead session; no damage
+  bool ids_checked = false;      // this role could open data blobs and compute their ids; else seals and sums only
+  uint64_t unused_packs = 0;     // in no segment: of a dead session; no damage
+  uint64_t taken_out_packs = 0;  // a `removed` list names them, and they are there; no damage
+  uint64_t missing_packs = 0;    // in the index, and not there
   uint64_t damages = 0, warnings = 0, notes = 0;
 };
 

@@ -5,13 +5,17 @@
 #include <set>
 #include <unordered_map>
 
+#include "engine/crypto/hash.h"
+#include "engine/jobs/copy_memory.h"
 #include "engine/jobs/reachability.h"
+#include "engine/jobs/successor.h"
 #include "engine/jobs/tree_rewriter.h"
 #include "engine/pack/pack_reader.h"
 #include "engine/repo/blob_reader.h"
-#include "engine/repo/write_session.h"
 #include "engine/tree/list_builder.h"
 #include "engine/tree/list_reader.h"
+#include "engine/tree/tree_walker.h"
+#include "repo-format/wire_writer.h"
 
 namespace cairn {
 namespace {
@@ -23,11 +27,38 @@ bool SharesKeys(const Keyring& a, const Keyring& b) {
   return a.public_part().epochs == b.public_part().epochs;
 }
 
+SnapshotId OriginalOf(const LoadedSnapshot& snapshot) { return snapshot.inner.original.value_or(snapshot.id); }
+
+// Is `there` what a copy of `snapshot` would be, as far as can be told without reading trees?
+bool LooksCopied(const LoadedSnapshot& snapshot, const LoadedSnapshot& there, bool same_ids) {
+  if (!there.opened || OriginalOf(snapshot) != OriginalOf(there)) return false;
+  SnapshotInner expected = snapshot.inner;
+  const SnapshotInner& found = there.inner;
+  expected.tags = found.tags;
+  expected.description = found.description;
+  expected.original = found.original;
+  expected.parent = found.parent;
+  expected.needs = found.needs;
+  if (same_ids || expected.items.size() != found.items.size()) return expected == found;
+  for (size_t i = 0; i < expected.items.size(); ++i) {
+    SnapshotItem& item = expected.items[i];
+    item.root = found.items[i].root;
+    if (item.command_line && found.items[i].command_line) item.command_line->id = found.items[i].command_line->id;
+  }
+  return expected == found;
+}
+
 class CopyRun {
  public:
   CopyRun(const JobContext& context, Repository& source, Repository& target, const CopyOptions& options,
           FindingSink findings)
-      : context_(context), source_(source), target_(target), options_(options), findings_(std::move(findings)) {}
+      : context_(context),
+        source_(source),
+        target_(target),
+        options_(options),
+        findings_(std::move(findings)),
+        same_ids_(source.keyring().family() == target.keyring().family()),
+        memory_(target.cache()) {}
 
   Result<CopyReport> Run() {
     verbatim_ = SharesKeys(source_.keyring(), target_.keyring());
@@ -39,6 +70,8 @@ class CopyRun {
     ASSIGN_OR_RETURN(target_index_, target_.LoadIndex(context_));
     reader_ =
         std::make_unique<BlobReader>(source_, *source_index_, context_, context_.limits.memory_bytes / 8, findings_);
+    if (auto loaded = memory_.Load(); !loaded) context_.log.Warning("copies: {}", loaded.error().message());
+    WarnOfCopiesUnseen();
     for (const SnapshotId& id : options_.snapshots) {
       if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while copying");
       RETURN_IF_ERROR(CopyOne(id));
@@ -51,11 +84,12 @@ class CopyRun {
     const auto found = std::ranges::find(source_set_.snapshots, id, &LoadedSnapshot::id);
     if (found == source_set_.snapshots.end()) return MakeError(ErrorCode::kNotFound, "no snapshot {}", id.ToHex());
     const LoadedSnapshot& snapshot = *found;
-    const SnapshotId original = snapshot.inner.original.value_or(snapshot.id);
-    for (const LoadedSnapshot& there : target_set_.snapshots) {
-      if (there.inner.original.value_or(there.id) != original) continue;
-      report_.snapshots.push_back({id, there.id, true});
-      return {};
+    ASSIGN_OR_RETURN(const LoadedSnapshot* there, FindCopy(snapshot));
+    if (there != nullptr) {
+      report_.snapshots.push_back({id, there->id, true});
+      // Where nobody has said anything of the copy yet, an earlier run may have ended before it did.
+      const bool is_bare = there->notes_counter == 0 && !options_.dry_run;
+      return is_bare ? CarryProtection(context_, target_, snapshot, there->id, findings_) : Result<void>();
     }
     if (options_.dry_run) {
       report_.snapshots.push_back({id, SnapshotId(), false});
@@ -65,16 +99,81 @@ class CopyRun {
         const auto session,
         WriteSession::Begin(target_, *target_index_, context_,
                             {.purpose = SessionPurpose::kCopy, .compression = options_.compression}, findings_));
-    auto done = CopyInto(*session, snapshot, original);
-    if (!done) IgnoreError(session->Abandon(), "the first error is the one to tell");
-    return done;
+    auto copied = CopyInto(*session, snapshot);
+    if (!copied) {
+      IgnoreError(session->Abandon(), "the first error is the one to tell");
+      return std::move(copied).error();
+    }
+    report_.snapshots.push_back({id, *copied, false});
+    // The copy is there: what this machine cannot remember may cost another one, no more.
+    if (auto added = memory_.Add(id, *copied); !added) context_.log.Warning("copies: {}", added.error().message());
+    RETURN_IF_ERROR(CarryProtection(context_, target_, snapshot, *copied, findings_));
+    ASSIGN_OR_RETURN(target_set_, LoadSnapshots(target_, context_, findings_));
+    return {};
   }
 
-  Result<void> CopyInto(WriteSession& session, const LoadedSnapshot& snapshot, const SnapshotId& original) {
+  // --- what was copied before ---
+
+  void WarnOfCopiesUnseen() const {
+    if (target_.keyring().rights().Has(Rights::kMetadataKey)) return;
+    if (target_set_.snapshots.empty() || !memory_.empty() || !findings_) return;
+    findings_({Finding::Severity::kWarning, ErrorCode::kNoRight, target_.store().description(),
+               "this key's role cannot see which snapshots its snapshots are copies of, and this machine remembers no "
+               "copy: what was copied from elsewhere is copied again"});
+  }
+
+  // Nothing: it is not there.
+  Result<const LoadedSnapshot*> FindCopy(const LoadedSnapshot& snapshot) {
+    const auto remembered = memory_.Find(snapshot.id);
+    for (const LoadedSnapshot& there : target_set_.snapshots) {
+      if (remembered == there.id) return &there;
+      if (!LooksCopied(snapshot, there, same_ids_)) continue;
+      ASSIGN_OR_RETURN(const bool same, HasSameTrees(snapshot, there));
+      if (same) return &there;
+    }
+    return nullptr;
+  }
+
+  // Trees are read only where they alone tell two snapshots of the source apart.
+  Result<bool> HasSameTrees(const LoadedSnapshot& snapshot, const LoadedSnapshot& there) {
+    if (same_ids_) return true;
+    const bool is_ambiguous = std::ranges::any_of(source_set_.snapshots, [&](const LoadedSnapshot& other) {
+      return other.inner.items != snapshot.inner.items && LooksCopied(other, there, false);
+    });
+    if (!is_ambiguous) return true;
+    BlobReader target_reader(target_, *target_index_, context_, context_.limits.memory_bytes / 8, findings_);
+    ASSIGN_OR_RETURN(const Digest here, DigestOfTrees(*reader_, snapshot.inner));
+    ASSIGN_OR_RETURN(const Digest copied, DigestOfTrees(target_reader, there.inner));
+    return here == copied;
+  }
+
+  // Of what trees say beside the ids, which depend on the keys.
+  Result<Digest> DigestOfTrees(BlobSource& blobs, const SnapshotInner& inner) const {
+    Sha256Stream hash;
+    TreeVisitor visitor;
+    visitor.each = [&](const TreePath& path, const Node& node) -> Result<bool> {
+      if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while comparing copies");
+      WireWriter writer;
+      writer.String(path);
+      writer.U8(static_cast<uint8_t>(node.type));
+      for (const uint64_t number : {uint64_t{node.mode}, node.uid, node.gid, node.size, node.attributes.size()}) {
+        writer.V(number);
+      }
+      writer.Time(node.modified);
+      writer.String(node.target);
+      for (const Attribute& attribute : node.attributes) writer.String(attribute.name);
+      hash.Update(writer.bytes());
+      return true;
+    };
+    for (const SnapshotItem& item : inner.items) RETURN_IF_ERROR(WalkTree(blobs, item.root, {}, visitor));
+    return hash.Finish();
+  }
+
+  Result<SnapshotId> CopyInto(WriteSession& session, const LoadedSnapshot& snapshot) {
     SnapshotInner inner = snapshot.inner;
     inner.tags = snapshot.tags;
     inner.description = snapshot.description;
-    inner.original = original;
+    inner.original = OriginalOf(snapshot);
     inner.parent.reset();
     inner.needs.clear();
     if (verbatim_) {
@@ -83,10 +182,7 @@ class CopyRun {
       for (SnapshotItem& item : inner.items) RETURN_IF_ERROR(CopyItem(session, item));
     }
     const SlotHeads heads = HeadsOfSlot(target_set_, target_.keyring().slot());
-    ASSIGN_OR_RETURN(const SnapshotId id, session.Commit(inner, heads.heads, heads.counter_next));
-    report_.snapshots.push_back({snapshot.id, id, false});
-    ASSIGN_OR_RETURN(target_set_, LoadSnapshots(target_, context_, findings_));
-    return {};
+    return session.Commit(inner, heads.heads, heads.counter_next);
   }
 
   // --- one family: whole frames, as they are ---
@@ -209,7 +305,9 @@ class CopyRun {
   const CopyOptions options_;
   const FindingSink findings_;
   CopyReport report_;
+  const bool same_ids_;  // one family: equal blobs have equal ids
   bool verbatim_ = false;
+  CopyMemory memory_;
   SnapshotSet source_set_, target_set_;
   std::unique_ptr<Index> source_index_, target_index_;
   std::unique_ptr<BlobReader> reader_;

@@ -17,14 +17,23 @@ struct CopyOptions {
 struct CopyReport {
   struct One {
     SnapshotId source, target;
-    bool was_there = false;  // copied before (its `original` says so)
+    bool was_there = false;  // copied before
   };
   std::vector<One> snapshots;
   uint64_t blobs_copied = 0, bytes_copied = 0, frames_verbatim = 0;
 };
 // Within a family whole frames travel as they are (any role that can list here); else blobs are opened, hashed and
 // sealed anew (reader here, writer there), trees and lists rebuilt with the target's ids. Resumable: what is there is
-// not sent again.
+// not sent again. Protection and expiry go over, where the target's key may put notes.
+//
+// A snapshot was there where the target holds one with its `original` that is the same in all that a copy takes over:
+// its root directories, by their ids, in one family; in another, where ids differ, times, host, program, totals and all
+// else that is said of it and of its items, and, where another snapshot of the source is the same in all of these, what
+// the trees say. `original` alone does not do: what a rewrite or a repair left has that of its whole. Tags and
+// description do not count, for notes change them on either side.
+//
+// A writer there opens no inner part. For its sake the target's local cache remembers which snapshots this machine has
+// copied as which; where it does not know, they are copied again, which a warning says.
 Result<CopyReport> RunCopy(const JobContext& context, Repository& source, Repository& target,
                            const CopyOptions& options, FindingSink findings);
 

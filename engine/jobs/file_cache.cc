@@ -10,16 +10,15 @@
 namespace cairn {
 namespace {
 
-constexpr uint32_t kCacheVersion = 1;
+constexpr uint32_t kCacheVersion = 2;
 constexpr size_t kBlockBytes = 4 * 1024 * 1024;
 constexpr size_t kGroupBytes = 1024 * 1024;
 constexpr size_t kCheckBytes = 16;
 constexpr size_t kRecentBlocks = 8;
 
-uint64_t PathHash(ByteSpan path) {
-  const Digest digest = Sha256(path);
+uint64_t HashOf(const Digest& path) {
   uint64_t hash;
-  std::memcpy(&hash, digest.bytes().data(), sizeof(hash));
+  std::memcpy(&hash, path.bytes().data(), sizeof(hash));
   return hash;
 }
 
@@ -92,6 +91,8 @@ bool FileCacheReader::LoadIndex() {
   WireReader reader(*bytes, "file cache index");
   if (reader.U32() != kCacheVersion) return false;
   snapshot_ = reader.Get<SnapshotId>();
+  const ByteSpan generation = reader.Raw(generation_.size());
+  std::ranges::copy(generation, generation_.begin());
   for (uint64_t n = reader.Count(16, UINT32_MAX); n > 0; --n) {
     Place place;
     place.path_hash = reader.U64();
@@ -105,8 +106,8 @@ bool FileCacheReader::LoadIndex() {
 FileCacheReader::Folder FileCacheReader::OpenFolder(const TreePath& path) {
   Folder folder;
   folder.cache_ = this;
-  folder.path_ = path;
-  const auto [begin, end] = std::ranges::equal_range(places_, PathHash(path), {}, &Place::path_hash);
+  folder.path_ = Sha256(path);
+  const auto [begin, end] = std::ranges::equal_range(places_, HashOf(folder.path_), {}, &Place::path_hash);
   for (auto place = begin; place != end; ++place) folder.groups_.emplace_back(place->block, place->offset);
   return folder;
 }
@@ -133,8 +134,7 @@ bool FileCacheReader::ReadGroup(Folder& folder) {
   const auto block = Block(number);
   if (offset >= block->size()) return false;
   WireReader reader(ByteSpan(*block).subspan(offset), "file cache group");
-  const ByteSpan path = reader.String(UINT32_MAX);
-  if (!Equal(path, folder.path_)) return true;  // another folder with the same hash: no entries of ours
+  if (reader.Get<Digest>() != folder.path_) return true;  // another folder with the same hash: no entries of ours
   const uint64_t size = reader.V();
   WireReader group(reader.Raw(size), "file cache group");
   while (group.remaining() > 0) {
@@ -178,6 +178,8 @@ FileCacheWriter::~FileCacheWriter() {
   if (!committed_) RemoveBlocks(files_, folder_);
 }
 
+FileCacheWriter::Folder::Folder(const TreePath& path) : path_(Sha256(path)) {}
+
 void FileCacheWriter::Folder::Add(const ChangeMark& mark, const Node& node) {
   WriteMark(group_, mark);
   node.Write(group_);
@@ -188,8 +190,8 @@ void FileCacheWriter::Take(Folder& folder, bool done) {
   if (folder.count_ == 0 || (!done && folder.group_.size() < kGroupBytes)) return;
   const std::lock_guard lock(mutex_);
   if (!failed_) {
-    places_.emplace_back(PathHash(folder.path_), block_number_, static_cast<uint32_t>(block_.size()));
-    block_.String(folder.path_);
+    places_.emplace_back(HashOf(folder.path_), block_number_, static_cast<uint32_t>(block_.size()));
+    block_.Put(folder.path_);
     block_.String(folder.group_.bytes());
     if (block_.size() >= kBlockBytes) PutBlock();
   }
@@ -204,7 +206,7 @@ void FileCacheWriter::PutBlock() {
   block_ = WireWriter();
 }
 
-void FileCacheWriter::Commit(const SnapshotId& snapshot) {
+void FileCacheWriter::Commit(const SnapshotId& snapshot, const IndexGeneration& generation) {
   const std::lock_guard lock(mutex_);
   if (block_.size() > 0) PutBlock();
   if (failed_) return;
@@ -212,6 +214,7 @@ void FileCacheWriter::Commit(const SnapshotId& snapshot) {
   WireWriter index;
   index.U32(kCacheVersion);
   index.Put(snapshot);
+  index.Raw(generation);
   index.V(places_.size());
   for (const auto& [hash, block, offset] : places_) {
     index.U64(hash);

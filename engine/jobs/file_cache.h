@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/env/file_system.h"
+#include "engine/index/index.h"
 #include "engine/repo/local_cache.h"
 #include "engine/source/sink.h"
 #include "engine/source/source.h"
@@ -34,8 +35,9 @@ class FileCacheReader {
   // `key` names the item (host, paths, kind). Nothing where there is none.
   static std::unique_ptr<FileCacheReader> Open(FileSystem& files, const LocalCache& cache, const std::string& key);
 
-  // The snapshot whose entries these are.
+  // The snapshot whose entries these are, and what the index was when it was known that all of them are stored.
   const SnapshotId& snapshot() const { return snapshot_; }
+  const IndexGeneration& generation() const { return generation_; }
 
   // Walks the entries of one folder in order of names, beside the source's.
   class Folder {
@@ -50,7 +52,7 @@ class FileCacheReader {
     size_t next_group_ = 0;
     std::vector<std::pair<Bytes, CachedEntry>> entries_;
     size_t next_entry_ = 0;
-    Bytes path_;
+    Digest path_;
   };
   Folder OpenFolder(const TreePath& path);
 
@@ -63,6 +65,7 @@ class FileCacheReader {
   FileSystem& files_;
   const std::string folder_;
   SnapshotId snapshot_;
+  IndexGeneration generation_{};
   struct Place {
     uint64_t path_hash = 0;
     uint32_t block = 0, offset = 0;
@@ -81,19 +84,20 @@ class FileCacheWriter {
   // Gathers the entries of one folder in order of names.
   class Folder {
    public:
-    explicit Folder(TreePath path) : path_(std::move(path)) {}
+    explicit Folder(const TreePath& path = {});
     void Add(const ChangeMark& mark, const Node& node);
 
    private:
     friend class FileCacheWriter;
-    TreePath path_;
+    Digest path_;  // SHA-256
     WireWriter group_;
     uint64_t count_ = 0;
   };
   // Takes the gathered entries where they are many (about 1 MiB), or all of them when the folder is done.
   void Take(Folder& folder, bool done);
-  // Makes it valid for this snapshot, and removes the old one, and what killed backups have left.
-  void Commit(const SnapshotId& snapshot);
+  // Makes it valid for this snapshot, whose blobs were all there at `generation`, and removes the old one, and what
+  // killed backups have left.
+  void Commit(const SnapshotId& snapshot, const IndexGeneration& generation);
 
  private:
   void PutBlock();

@@ -11,7 +11,7 @@ namespace cairn {
 namespace {
 
 // Refuses what must stay: protected snapshots, and what another that stays needs.
-Result<void> MayForget(const SnapshotSet& set, const std::set<SnapshotId>& wanted) {
+Result<void> RefuseNeeded(const SnapshotSet& set, const std::set<SnapshotId>& wanted) {
   for (const LoadedSnapshot& snapshot : set.snapshots) {
     if (wanted.contains(snapshot.id)) {
       if (!snapshot.is_protected) continue;
@@ -29,12 +29,9 @@ Result<void> MayForget(const SnapshotSet& set, const std::set<SnapshotId>& wante
   return {};
 }
 
-}  // namespace
-
-Result<ForgetReport> RunForget(const JobContext& context, Repository& repository, const SnapshotSet& set,
-                               const std::vector<SnapshotId>& snapshots, FindingSink findings) {
-  ForgetReport report;
-  if (snapshots.empty()) return report;
+// A record of each of the snapshots; an Error where one of them may not go.
+Result<std::vector<ForgottenSnapshot>> RecordsOf(const Repository& repository, const SnapshotSet& set,
+                                                 const std::vector<SnapshotId>& snapshots) {
   RETURN_IF_ERROR(repository.NeedWrite(Rights::kMaintain, "forgetting snapshots"));
   if (!set.unreadable.empty()) {
     return MakeError(ErrorCode::kCorrupt,
@@ -43,7 +40,7 @@ Result<ForgetReport> RunForget(const JobContext& context, Repository& repository
                      set.unreadable.front().name.text(), set.unreadable.size());
   }
   const std::set<SnapshotId> wanted(snapshots.begin(), snapshots.end());
-  RETURN_IF_ERROR(MayForget(set, wanted));
+  RETURN_IF_ERROR(RefuseNeeded(set, wanted));
   std::vector<ForgottenSnapshot> records;
   for (const LoadedSnapshot& snapshot : set.snapshots) {
     if (!wanted.contains(snapshot.id)) continue;
@@ -53,6 +50,22 @@ Result<ForgetReport> RunForget(const JobContext& context, Repository& repository
     return MakeError(ErrorCode::kNotFound, "{} of the {} snapshots to forget are not there",
                      wanted.size() - records.size(), wanted.size());
   }
+  return records;
+}
+
+}  // namespace
+
+Result<void> MayForget(const Repository& repository, const SnapshotSet& set, const std::vector<SnapshotId>& snapshots) {
+  if (snapshots.empty()) return {};
+  RETURN_IF_ERROR(RecordsOf(repository, set, snapshots));
+  return {};
+}
+
+Result<ForgetReport> RunForget(const JobContext& context, Repository& repository, const SnapshotSet& set,
+                               const std::vector<SnapshotId>& snapshots, FindingSink findings) {
+  ForgetReport report;
+  if (snapshots.empty()) return report;
+  ASSIGN_OR_RETURN(const std::vector<ForgottenSnapshot> records, RecordsOf(repository, set, snapshots));
   // A session of its own, as every run that removes has; it puts no packs, so it needs no index.
   Protocol protocol(repository, context, findings);
   const auto session = context.random.NewId<SessionId>();

@@ -11,7 +11,11 @@ namespace cairn {
 struct ForgetReport {
   std::vector<SnapshotId> forgotten;
 };
-// Protected snapshots, and those that one that stays needs, are refused (kInvalidArgument names them).
+// Whether RunForget would take these: kNoRight, kCorrupt where a snapshot cannot be read, kInvalidArgument for
+// protected snapshots and for those that one that stays needs, kNotFound. Changes nothing: what a dry run asks.
+Result<void> MayForget(const Repository& repository, const SnapshotSet& set, const std::vector<SnapshotId>& snapshots);
+
+// Refuses, before anything is changed, what MayForget does.
 Result<ForgetReport> RunForget(const JobContext& context, Repository& repository, const SnapshotSet& set,
                                const std::vector<SnapshotId>& snapshots, FindingSink findings);
 

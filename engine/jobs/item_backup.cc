@@ -64,8 +64,29 @@ Result<void> CheckChunker(const chunker::ChunkerParams& params) {
 }  // namespace
 
 struct ItemBackup::Folder {
-  TreePath path;
+  // Names of thousands of folders, each in those around it, would otherwise be kept as often as they are deep.
+  static constexpr size_t kPathBytesKept = 4 * kKiB;
+
+  TreePath Path() const {
+    if (is_path_kept) return path;
+    std::vector<const Folder*> way;
+    const Folder* above = this;
+    for (; !above->is_path_kept; above = above->parent.get()) way.push_back(above);
+    TreePath full = above->path;
+    for (auto folder = way.rbegin(); folder != way.rend(); ++folder) {
+      full.push_back('/');
+      Append(full, (*folder)->path);
+    }
+    return full;
+  }
+  void SetPath(const Bytes& name) {
+    is_path_kept = parent->is_path_kept && parent->path.size() + name.size() < kPathBytesKept;
+    path = is_path_kept ? JoinPath(parent->path, name) : name;
+  }
+
   std::shared_ptr<Folder> parent;
+  bool is_path_kept = true;
+  TreePath path;  // or, where it is not kept, the name alone
   uint64_t number_in_parent = 0;
   std::shared_ptr<SourceFolder> source;
   std::optional<Node> node;  // without its subtree; nothing for the root
@@ -88,7 +109,7 @@ struct ItemBackup::Folder {
   uint64_t first = 0;
   std::optional<uint64_t> count;  // known when the walk has left the folder
   std::unique_ptr<DirectoryBuilder> builder;
-  FileCacheWriter::Folder next_cache{TreePath()};
+  FileCacheWriter::Folder next_cache;
   bool finished = false;
 };
 
@@ -137,7 +158,7 @@ Result<ItemResult> ItemBackup::Run() {
   if (known_.blobs != nullptr && known_.parent_root) {
     root->parent_tree = std::make_unique<DirectoryCursor>(*known_.blobs, *known_.parent_root);
   }
-  auto walked = WalkFolder(root);
+  auto walked = Walk(root);
   if (walked) walked = SubmitBatch();
   if (!walked) Fail(walked.error());
   batch_.clear();
@@ -169,48 +190,67 @@ Result<ItemResult> ItemBackup::Run() {
 
 // --- the walk ---
 
-Result<void> ItemBackup::WalkFolder(const std::shared_ptr<Folder>& folder) {
-  auto listed = folder->source->List();
-  if (!listed) {
-    if (listed.error().code() == ErrorCode::kInterrupted || folder->parent == nullptr) return std::move(listed).error();
-    Unread(folder->path, listed.error());
-    listed = std::vector<SourceEntry>();
-  }
-  uint64_t number = 0;
-  for (SourceEntry& entry : *listed) {
+struct ItemBackup::OpenFolder {
+  std::shared_ptr<Folder> folder;
+  std::vector<SourceEntry> entries;
+  uint64_t next = 0;
+};
+
+Result<void> ItemBackup::Walk(const std::shared_ptr<Folder>& root) {
+  std::vector<OpenFolder> open;
+  const auto enter = [&](const std::shared_ptr<Folder>& folder) -> Result<void> {
+    ASSIGN_OR_RETURN(auto entries, List(*folder));
+    open.push_back({folder, std::move(entries)});
+    return {};
+  };
+  RETURN_IF_ERROR(enter(root));
+  while (!open.empty()) {
     if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted");
     RETURN_IF_ERROR(FirstError());
-    RETURN_IF_ERROR(VisitEntry(folder, std::move(entry), number++, folder->depth));
+    OpenFolder& top = open.back();
+    if (top.next == top.entries.size()) {
+      RETURN_IF_ERROR(LeaveFolder(top.folder, top.next));
+      open.pop_back();
+      continue;
+    }
+    const uint64_t number = top.next++;
+    ASSIGN_OR_RETURN(const auto inner, VisitEntry(top.folder, std::move(top.entries[number]), number));
+    if (inner != nullptr) RETURN_IF_ERROR(enter(inner));
   }
+  return {};
+}
+
+Result<std::vector<SourceEntry>> ItemBackup::List(const Folder& folder) {
+  auto listed = folder.source->List();
+  if (listed || listed.error().code() == ErrorCode::kInterrupted || folder.parent == nullptr) return listed;
+  Unread(folder.Path(), listed.error());
+  return std::vector<SourceEntry>();
+}
+
+Result<void> ItemBackup::LeaveFolder(const std::shared_ptr<Folder>& folder, uint64_t count) {
   {
     const std::lock_guard lock(folder->mutex);
-    folder->count = number;
+    folder->count = count;
   }
   folder->source.reset();  // jobs that still read from it hold it themselves
-  auto fed = Feed(*folder);
-  if (!fed) return fed;
+  RETURN_IF_ERROR(Feed(*folder));
   FinishFolder(folder);
   return {};
 }
 
-Result<void> ItemBackup::VisitEntry(const std::shared_ptr<Folder>& folder, SourceEntry entry, uint64_t number,
-                                    unsigned depth) {
-  const TreePath path = JoinPath(folder->path, entry.name);
+Result<std::shared_ptr<ItemBackup::Folder>> ItemBackup::VisitEntry(const std::shared_ptr<Folder>& folder,
+                                                                   SourceEntry entry, uint64_t number) {
   if (entry.type == NodeType::kFolder) {
-    if (depth + 1 >= limits::kFolderDepthMax) {
-      Unread(path, MakeError(ErrorCode::kUnsupported, "folders are nested deeper than {}", limits::kFolderDepthMax));
-      Complete(folder, number, std::nullopt, entry.mark);
-      return {};
-    }
-    ASSIGN_OR_RETURN(auto inner, EnterFolder(folder, std::move(entry), number));
-    if (inner == nullptr) return {};
-    return WalkFolder(inner);
+    if (folder->depth + 1 < limits::kFolderDepthMax) return EnterFolder(folder, std::move(entry), number);
+    Unread(JoinPath(folder->Path(), entry.name),
+           MakeError(ErrorCode::kUnsupported, "folders are nested deeper than {}", limits::kFolderDepthMax));
+    Complete(folder, number, std::nullopt, entry.mark);
+    return std::shared_ptr<Folder>();
   }
-  bool trusted = false;
-  auto known = FindKnown(*folder, entry, &trusted);
+  auto known = FindKnown(*folder, entry);
   const bool was_known = known.has_value();
   if (known && !force_) {
-    ASSIGN_OR_RETURN(const bool reuse, CanReuse(*known, entry, trusted));
+    ASSIGN_OR_RETURN(const bool reuse, CanReuse(*known, entry));
     if (reuse) {
       if (entry.type == NodeType::kFile) {
         ++files_;
@@ -222,7 +262,7 @@ Result<void> ItemBackup::VisitEntry(const std::shared_ptr<Folder>& folder, Sourc
       }
       ++context_.progress.items_done;
       Complete(folder, number, std::move(known->node), entry.mark);
-      return {};
+      return std::shared_ptr<Folder>();
     }
   }
   const uint64_t cost = kEntryCost + std::min<uint64_t>(entry.size, limits::kBlobBytesMax);
@@ -232,30 +272,30 @@ Result<void> ItemBackup::VisitEntry(const std::shared_ptr<Folder>& folder, Sourc
   if (known && force_ && known->mark == mark) known_content = std::move(known->node.content);
   batch_.push_back({folder, folder->source, std::move(entry), number, was_known, std::move(known_content), mark});
   if (batch_.size() >= kBatchFiles || batch_bytes_ >= kBatchBytes) RETURN_IF_ERROR(SubmitBatch());
-  return {};
+  return std::shared_ptr<Folder>();
 }
 
 Result<std::shared_ptr<ItemBackup::Folder>> ItemBackup::EnterFolder(const std::shared_ptr<Folder>& parent,
                                                                     SourceEntry entry, uint64_t number) {
   auto folder = std::make_shared<Folder>();
-  folder->path = JoinPath(parent->path, entry.name);
   folder->parent = parent;
+  folder->SetPath(entry.name);
+  const TreePath path = folder->Path();
   folder->number_in_parent = number;
   folder->mark = entry.mark;
   folder->depth = parent->depth + 1;
-  folder->next_cache = FileCacheWriter::Folder(folder->path);
-  bool trusted = false;
-  auto known = FindKnown(*parent, entry, &trusted);
+  folder->next_cache = FileCacheWriter::Folder(path);
+  auto known = FindKnown(*parent, entry);
   if (known && known->node.type == NodeType::kFolder) {
     if (known_.cache != nullptr) {
-      folder->cached = known_.cache->OpenFolder(folder->path);
+      folder->cached = known_.cache->OpenFolder(path);
     } else if (known_.blobs != nullptr && known->node.subtree) {
       folder->parent_tree = std::make_unique<DirectoryCursor>(*known_.blobs, known->node.subtree->root);
     }
   }
   const auto skip = [&](const Error& error) -> Result<std::shared_ptr<Folder>> {
     if (error.code() == ErrorCode::kInterrupted) return error;
-    Unread(folder->path, error);
+    Unread(path, error);
     Complete(parent, number, std::nullopt, entry.mark);
     return std::shared_ptr<Folder>();
   };
@@ -264,25 +304,21 @@ Result<std::shared_ptr<ItemBackup::Folder>> ItemBackup::EnterFolder(const std::s
   auto metadata = parent->source->ReadMetadata(entry);
   if (!metadata) return skip(metadata.error());
   auto worker = TakeWorker();
-  auto node = MakeNode(*worker, entry, *std::move(metadata), folder->path);
+  auto node = MakeNode(*worker, entry, *std::move(metadata), path);
   ReturnWorker(std::move(worker));
   RETURN_IF_ERROR(node);
   folder->node = *std::move(node);
   folder->source = *std::move(source);
   folder->builder = std::make_unique<DirectoryBuilder>(*metadata_sink_);
-  context_.progress.SetCurrent(PathForPeople(folder->path));
+  context_.progress.SetCurrent(PathForPeople(path));
   return folder;
 }
 
 // --- what is known already ---
 
-std::optional<CachedEntry> ItemBackup::FindKnown(Folder& folder, const SourceEntry& entry, bool* trusted) {
-  if (known_.cache != nullptr) {
-    *trusted = known_.cache_is_trusted;
-    return folder.cached.Find(entry.name);
-  }
+std::optional<CachedEntry> ItemBackup::FindKnown(Folder& folder, const SourceEntry& entry) {
+  if (known_.cache != nullptr) return folder.cached.Find(entry.name);
   if (folder.parent_tree == nullptr) return std::nullopt;
-  *trusted = known_.parent_is_trusted;
   const auto before = [](const Bytes& a, const Bytes& b) {
     return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end());
   };
@@ -300,16 +336,19 @@ std::optional<CachedEntry> ItemBackup::FindKnown(Folder& folder, const SourceEnt
   if (folder.parent_next == nullptr || folder.parent_next->name != entry.name) return std::nullopt;
   CachedEntry known;
   known.node = *folder.parent_next;
-  // The tree keeps no inode: size, modification and status change must do.
-  known.mark = {known.node.size, known.node.modified, known.node.changed.value_or(WireTime{}), entry.mark.inode};
-  if (!known.node.changed || known.mark.MayMissChange(known_.parent_start)) known.mark = ChangeMark::Never();
+  // The tree keeps no inode: size, modification and status change must do. Where the last was left out (ReadNode), none
+  // of them would tell of a change.
+  known.mark = ChangeMark::Never();
+  if (known.node.changed) {
+    known.mark = {known.node.size, known.node.modified, *known.node.changed, entry.mark.inode};
+  }
   return known;
 }
 
-Result<bool> ItemBackup::CanReuse(const CachedEntry& known, const SourceEntry& entry, bool trusted) {
+Result<bool> ItemBackup::CanReuse(const CachedEntry& known, const SourceEntry& entry) {
   if (!entry.stable_mark || known.mark != entry.mark || known.node.type != entry.type) return false;
   if (known.node.changed_while_read) return false;
-  if (trusted) return true;
+  if (known_.cache != nullptr && known_.cache_is_trusted) return true;
   if (entry.type == NodeType::kFile) {
     ASSIGN_OR_RETURN(const Content content, ContentOf(known.node));
     ASSIGN_OR_RETURN(const bool all, KnowsContent(content));
@@ -364,7 +403,6 @@ Result<void> ItemBackup::SubmitBatch() {
     for (Job& job : *batch) {
       if (context_.stop.stop_requested()) Fail(Error(ErrorCode::kInterrupted, "interrupted"));
       if (!FirstError()) break;
-      if (job.entry.mark.MayMissChange(ToWireTime(context_.clock.Now()))) job.next_mark = ChangeMark::Never();
       auto worker = TakeWorker();
       auto node = ReadNode(*worker, job);
       ReturnWorker(std::move(worker));
@@ -389,8 +427,9 @@ bool ItemBackup::IsUnchanged(const Job& job, const Node& node) {
 }
 
 // The node; nothing where the entry could not be read (told); an Error where the repository failed.
-Result<std::optional<Node>> ItemBackup::ReadNode(Worker& worker, const Job& job) {
-  const TreePath path = JoinPath(job.folder->path, job.entry.name);
+Result<std::optional<Node>> ItemBackup::ReadNode(Worker& worker, Job& job) {
+  const TreePath path = JoinPath(job.folder->Path(), job.entry.name);
+  const bool may_miss_change = job.entry.mark.MayMissChange(ToWireTime(context_.clock.Now()));
   const auto skip = [&](const Error& error) -> Result<std::optional<Node>> {
     if (error.code() == ErrorCode::kInterrupted) return error;
     Unread(path, error);
@@ -405,6 +444,9 @@ Result<std::optional<Node>> ItemBackup::ReadNode(Worker& worker, const Job& job)
   auto metadata = job.source->ReadMetadata(job.entry);
   if (!metadata) return skip(metadata.error());
   ASSIGN_OR_RETURN(Node node, MakeNode(worker, job.entry, *std::move(metadata), path));
+  // Neither this machine's cache nor the tree may say of it next time that it is unchanged.
+  if (may_miss_change) node.changed.reset();
+  if (!node.changed) job.next_mark = ChangeMark::Never();
   if (file != nullptr) {
     std::optional<Error> unreadable;
     RETURN_IF_ERROR(ReadContent(worker, *file, job.entry, node, unreadable));
@@ -505,12 +547,14 @@ Result<Node> ItemBackup::MakeNode(Worker& worker, const SourceEntry& entry, Sour
     std::copy_n(hash.bytes().begin(), group.size(), group.begin());
     node.link_group = group;
   }
-  RETURN_IF_ERROR(StoreAttributes(worker, metadata, node, path));
+  ASSIGN_OR_RETURN(const bool all, StoreAttributes(worker, metadata, node, path));
+  if (!all || !metadata.complete) node.changed.reset();  // so that the next backup reads it again
   return node;
 }
 
-Result<void> ItemBackup::StoreAttributes(Worker& worker, const SourceMetadata& metadata, Node& node,
+Result<bool> ItemBackup::StoreAttributes(Worker& worker, const SourceMetadata& metadata, Node& node,
                                          const TreePath& path) {
+  bool all = true;
   for (const auto& [name, value] : metadata.attributes) {
     Attribute attribute;
     attribute.name = name;
@@ -520,6 +564,7 @@ Result<void> ItemBackup::StoreAttributes(Worker& worker, const SourceMetadata& m
     } else if (value.size() > limits::kAttributeBytesMax) {
       Unread(path, MakeError(ErrorCode::kUnsupported, "extended attribute {} has {} bytes, more than {}",
                              PathForPeople(name), value.size(), limits::kAttributeBytesMax));
+      all = false;
       continue;
     } else {
       ASSIGN_OR_RETURN(const BlobWriter::Added added, worker.sink->Add(BlobKind::kData, value));
@@ -527,7 +572,7 @@ Result<void> ItemBackup::StoreAttributes(Worker& worker, const SourceMetadata& m
     }
     node.attributes.push_back(std::move(attribute));
   }
-  return {};
+  return all;
 }
 
 // --- folders come together ---

@@ -24,10 +24,8 @@ class ListBuilder;
 struct KnownEntries {
   FileCacheReader* cache = nullptr;  // of this machine
   bool cache_is_trusted = false;     // its snapshot may be reused without look-ups (SPEC 13.3)
-  BlobSource* blobs = nullptr;       // for the parent's tree, where this role can read it and there is no cache
+  BlobSource* blobs = nullptr;       // for lists, and the parent's tree where there is no cache, if this role may
   std::optional<BlobId> parent_root;
-  bool parent_is_trusted = false;
-  WireTime parent_start;
 };
 
 struct ItemResult {
@@ -53,20 +51,27 @@ class ItemBackup {
   struct Worker;
   struct Job;
 
-  Result<void> WalkFolder(const std::shared_ptr<Folder>& folder);
-  Result<void> VisitEntry(const std::shared_ptr<Folder>& folder, SourceEntry entry, uint64_t number, unsigned depth);
+  struct OpenFolder;
+
+  // Down the tree, with a stack of its own: folders may be nested deeper than a thread's would hold.
+  Result<void> Walk(const std::shared_ptr<Folder>& root);
+  Result<std::vector<SourceEntry>> List(const Folder& folder);
+  // The folder that is to be walked next, where the entry is one.
+  Result<std::shared_ptr<Folder>> VisitEntry(const std::shared_ptr<Folder>& folder, SourceEntry entry, uint64_t number);
+  Result<void> LeaveFolder(const std::shared_ptr<Folder>& folder, uint64_t count);
   Result<std::shared_ptr<Folder>> EnterFolder(const std::shared_ptr<Folder>& parent, SourceEntry entry,
                                               uint64_t number);
-  std::optional<CachedEntry> FindKnown(Folder& folder, const SourceEntry& entry, bool* trusted);
-  Result<bool> CanReuse(const CachedEntry& known, const SourceEntry& entry, bool trusted);
+  std::optional<CachedEntry> FindKnown(Folder& folder, const SourceEntry& entry);
+  Result<bool> CanReuse(const CachedEntry& known, const SourceEntry& entry);
   Result<bool> KnowsContent(const Content& content);
   Result<void> SubmitBatch();
-  Result<std::optional<Node>> ReadNode(Worker& worker, const Job& job);
+  Result<std::optional<Node>> ReadNode(Worker& worker, Job& job);
   static bool IsUnchanged(const Job& job, const Node& node);
   Result<void> ReadContent(Worker& worker, SourceFile& file, const SourceEntry& entry, Node& node,
                            std::optional<Error>& unreadable);
   Result<void> ReadExtent(Worker& worker, SourceFile& file, ListBuilder& list, std::optional<Error>& unreadable);
-  Result<void> StoreAttributes(Worker& worker, const SourceMetadata& metadata, Node& node, const TreePath& path);
+  // False: not all of them, which was told.
+  Result<bool> StoreAttributes(Worker& worker, const SourceMetadata& metadata, Node& node, const TreePath& path);
   Result<Node> MakeNode(Worker& worker, const SourceEntry& entry, SourceMetadata metadata, const TreePath& path);
   void Complete(const std::shared_ptr<Folder>& folder, uint64_t number, std::optional<Node> node,
                 const ChangeMark& mark);

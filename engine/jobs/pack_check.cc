@@ -7,6 +7,31 @@
 #include "repo-format/limits.h"
 
 namespace cairn {
+namespace {
+
+struct FetchedPack {
+  BlobKind kind = BlobKind::kData;  // by the prefix under which it stands
+  Bytes object;
+};
+
+// Where the index names the wrong kind, the pack stands under the other prefix: it is not gone.
+Result<FetchedPack> FetchPack(ObjectStore& store, const IndexedPack& pack) {
+  auto object = store.Get(PackObjectName(pack.kind, pack.name), limits::kPackBytesMax);
+  if (object) return FetchedPack{pack.kind, *std::move(object)};
+  if (object.error().code() != ErrorCode::kNotFound) return std::move(object).error();
+  const BlobKind other = pack.kind == BlobKind::kData ? BlobKind::kMetadata : BlobKind::kData;
+  auto elsewhere = store.Get(PackObjectName(other, pack.name), limits::kPackBytesMax);
+  if (elsewhere) return FetchedPack{other, *std::move(elsewhere)};
+  return elsewhere.error().code() == ErrorCode::kNotFound ? std::move(object).error() : std::move(elsewhere).error();
+}
+
+// What is no loss comes before what is: nothing may be decided about a pack that may be good.
+void Note(PackVerdict& verdict, Error error) {
+  const bool decides = !verdict.error || (IsLoss(verdict.error->code()) && !IsLoss(error.code()));
+  if (decides) verdict.error = std::move(error);
+}
+
+}  // namespace
 
 Result<void> CompareEntry(const PackDirectory& directory, const std::vector<IndexedFrame>& frames) {
   if (directory.frames.size() != frames.size()) {
@@ -26,42 +51,50 @@ Result<void> CompareEntry(const PackDirectory& directory, const std::vector<Inde
 PackVerdict CheckPack(Repository& repository, const IndexedPack& pack, const std::vector<IndexedFrame>& frames,
                       BlobReader& reader, bool* ids_checked) {
   PackVerdict verdict;
-  const auto fail = [&](Error error) {
-    if (!verdict.error) verdict.error = std::move(error);
-  };
-  const auto all_bad = [&] {
-    for (uint32_t i = 0; i < frames.size(); ++i) verdict.bad_frames.push_back(i);
-  };
-  auto object = repository.store().Get(PackObjectName(pack.kind, pack.name), limits::kPackBytesMax);
-  if (!object) {
-    fail(std::move(object).error());
-    all_bad();
+  auto fetched = FetchPack(repository.store(), pack);
+  if (!fetched) {
+    auto& doubtful = IsLoss(fetched.error().code()) ? verdict.bad_frames : verdict.unread_frames;
+    for (uint32_t i = 0; i < frames.size(); ++i) doubtful.push_back(i);
+    verdict.error = std::move(fetched).error();
     return verdict;
   }
-  auto verified = VerifyPack(repository.sealer(), pack.kind, pack.name, *object);
+  const BlobKind kind = fetched->kind;
+  const Bytes& object = fetched->object;
+  auto verified = VerifyPack(repository.sealer(), kind, pack.name, object);
   if (verified) {
-    auto compared = CompareEntry(verified->directory, frames);
+    auto compared = kind == pack.kind
+                        ? CompareEntry(verified->directory, frames)
+                        : Corrupt("the index says that it is a {} pack, it is a {} pack", Name(pack.kind), Name(kind));
     verdict.entry_is_wrong = !compared;
-    if (!compared) fail(std::move(compared).error());
+    if (!compared) Note(verdict, std::move(compared).error());
+    if (kind != pack.kind) return verdict;  // it is whole, and what the index says of its frames says nothing
   } else {
-    fail(verified.error());
+    Note(verdict, verified.error());
+    if (kind != pack.kind) {  // and neither says how its frames are opened
+      for (uint32_t i = 0; i < frames.size(); ++i) verdict.unread_frames.push_back(i);
+      Note(verdict,
+           MakeError(ErrorCode::kInvalidArgument, "the index says that it is a {} pack, it is a damaged {} pack",
+                     Name(pack.kind), Name(kind)));
+      return verdict;
+    }
   }
   const bool can_open =
-      repository.keyring().rights().Has(pack.kind == BlobKind::kData ? Rights::kContentKey | Rights::kDataIdKey
-                                                                     : Rights::kMetadataKey | Rights::kMetadataIdKey);
+      repository.keyring().rights().Has(kind == BlobKind::kData ? Rights::kContentKey | Rights::kDataIdKey
+                                                                : Rights::kMetadataKey | Rights::kMetadataIdKey);
   *ids_checked = can_open;
   for (uint32_t i = 0; i < frames.size(); ++i) {
     const FrameEntry& entry = *frames[i].entry;
     if (entry.codec == Codec::kPadding) continue;
-    if (frames[i].offset + entry.sealed_length > object->size()) {
+    if (frames[i].offset + entry.sealed_length > object.size()) {
       verdict.bad_frames.push_back(i);
       continue;
     }
-    const ByteSpan sealed = ByteSpan(*object).subspan(frames[i].offset, entry.sealed_length);
+    const ByteSpan sealed = ByteSpan(object).subspan(frames[i].offset, entry.sealed_length);
     Result<void> good;
     if (can_open) {
       BlobLocation location;
       location.pack = pack;
+      location.pack.kind = kind;
       location.frame_number = i;
       location.frame_offset = frames[i].offset;
       location.frame = frames[i].entry;
@@ -72,8 +105,8 @@ PackVerdict CheckPack(Repository& repository, const IndexedPack& pack, const std
       good = Corrupt("frame {} differs from its check", i);
     }
     if (good) continue;
-    verdict.bad_frames.push_back(i);
-    fail(std::move(good).error());
+    (IsLoss(good.error().code()) ? verdict.bad_frames : verdict.unread_frames).push_back(i);
+    Note(verdict, std::move(good).error());
   }
   return verdict;
 }

@@ -35,15 +35,18 @@ class BadBlobs {
 // publish, hides blobs (SPEC section 9). kCorrupt tells the first difference.
 Result<void> CompareEntry(const PackDirectory& directory, const std::vector<IndexedFrame>& frames);
 
-// A damaged pack: what is wrong with it, and the numbers of the frames that cannot be read.
+// What one read of a pack gave: what is wrong with it, and the numbers of the frames that it hits. One bad read is no
+// proof: a prune may have moved what is in it since the index was read, and the next read may be right.
 struct PackVerdict {
-  std::optional<Error> error;  // nothing: it is good
-  std::vector<uint32_t> bad_frames;
-  bool entry_is_wrong = false;  // the pack is good, and the index describes it otherwise
+  std::optional<Error> error;           // nothing: it is good; what is no loss (IsLoss) comes before what is
+  std::vector<uint32_t> bad_frames;     // broken or gone
+  std::vector<uint32_t> unread_frames;  // not read for another reason, which says nothing of their bytes
+  bool entry_is_wrong = false;          // the pack is good, and the index describes it otherwise
 };
 
-// The whole pack, verified: SHA-256 against its name, header, directory and its signature, every frame's check, the
-// index's entry against the directory; and where this role can open frames, every frame and every blob's id.
+// The whole pack, under the prefix of either kind, verified: SHA-256 against its name, header, directory and its
+// signature, every frame's check, the index's entry against the directory; and where this role can open frames, every
+// frame and every blob's id.
 PackVerdict CheckPack(Repository& repository, const IndexedPack& pack, const std::vector<IndexedFrame>& frames,
                       BlobReader& reader, bool* ids_checked);
 

@@ -48,7 +48,7 @@ Result<std::vector<BlobPlace>> PlacesToKeep(Index& index, std::span<const BlobPl
 
 }  // namespace
 
-Result<PackUsage> MeasureUsage(const JobContext& context, Index& index, IdSorter& needed) {
+Result<PackUsage> MeasureUsage(const JobContext& context, Index& index, IdSorter& needed, const YoungPacks& young) {
   PackUsage usage;
   // First pass over the index: which blobs of which packs are live.
   std::map<uint32_t, std::vector<std::pair<uint32_t, uint32_t>>> live_places;
@@ -71,6 +71,9 @@ Result<PackUsage> MeasureUsage(const JobContext& context, Index& index, IdSorter
       for (const auto& [frame, blob] : found->second) live.at(frame).at(blob) = true;
       live_places.erase(found);
     }
+    plan.is_young = pack.number >= young.number_first || std::ranges::any_of(frames, [&](const IndexedFrame& frame) {
+                      return young.sessions.contains(frame.session.session);
+                    });
     bool any_dead = false;
     for (size_t i = 0; i < frames.size(); ++i) {
       const FrameEntry& entry = *frames[i].entry;
@@ -97,11 +100,12 @@ Result<PackUsage> MeasureUsage(const JobContext& context, Index& index, IdSorter
   return usage;
 }
 
-Result<RescueNeed> FindRescue(Index& index, IdSorter& needed, const std::set<SessionId>& own) {
+Result<RescueNeed> FindRescue(Index& index, IdSorter& needed, const OwnFrames& own) {
   RescueNeed rescue;
-  std::set<uint32_t> tombstoned;
+  std::set<uint32_t> tombstoned, own_packs;
   for (const IndexedPack& pack : index.Packs()) {
     if (pack.tombstoned) tombstoned.insert(pack.number);
+    if (own.packs.contains(pack.name)) own_packs.insert(pack.number);
   }
   ASSIGN_OR_RETURN(rescue.missing,
                    Merge(index, needed, [&](bool is_needed, std::span<const BlobPlace> places) -> Result<void> {
@@ -114,7 +118,7 @@ Result<RescueNeed> FindRescue(Index& index, IdSorter& needed, const std::set<Ses
                        if (goes(place)) continue;
                        ASSIGN_OR_RETURN(const std::vector<IndexedFrame> frames, index.Frames(place.pack));
                        const IndexedFrame& frame = frames.at(place.frame);
-                       if (own.contains(frame.session.session)) return {};
+                       if (own_packs.contains(place.pack) && frame.session.session == own.session) return {};
                        checks.insert(frame.entry->check);
                      }
                      for (const BlobPlace& place : places) {

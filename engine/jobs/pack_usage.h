@@ -23,17 +23,27 @@ struct PackUsage {
   std::vector<BlobId> missing;  // needed, and in no pack of the index (at most 1,000)
 };
 
+// What the marks say nothing of: packs of sessions that ran while the marks were made, or later.
+struct YoungPacks {
+  std::set<SessionId> sessions;  // with a frame of one of these
+  uint32_t number_first = 0;     // that came into the index under this number, or a higher one
+};
 // Merges the marks with the index's sorted walk. Of several places of a blob all count as live but copies of one frame.
 // Memory: a bit a blob of packs that are partly live, and some bytes a frame.
-Result<PackUsage> MeasureUsage(const JobContext& context, Index& index, IdSorter& needed);
+Result<PackUsage> MeasureUsage(const JobContext& context, Index& index, IdSorter& needed, const YoungPacks& young);
 
+// What a pruner has opened, and sealed anew in a pack that it put itself. That a frame says so of itself proves
+// nothing.
+struct OwnFrames {
+  SessionId session;
+  std::set<PackName> packs;
+};
 // The frames of packs with tombstones that hold needed blobs, each frame once, without those of which a pack without a
-// tombstone has a copy, and without those whose blobs `own` sessions have sealed anew: a pruner opened them before.
-// `missing` as above.
+// tombstone has a copy, and without those whose blobs are in frames of `own`. `missing` as above.
 struct RescueNeed {
   std::set<FrameKey> frames;
   std::vector<BlobId> missing;
 };
-Result<RescueNeed> FindRescue(Index& index, IdSorter& needed, const std::set<SessionId>& own);
+Result<RescueNeed> FindRescue(Index& index, IdSorter& needed, const OwnFrames& own);
 
 }  // namespace cairn

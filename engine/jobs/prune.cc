@@ -29,13 +29,17 @@ class PruneRun {
     if (!options_.dry_run) RETURN_IF_ERROR(repository_.NeedWrite(Rights::kMaintain, "pruning"));
     ASSIGN_OR_RETURN(index_, repository_.LoadIndex(context_));
     if (!options_.dry_run) {
-      ASSIGN_OR_RETURN(session_,
-                       WriteSession::Begin(repository_, *index_, context_,
-                                           {.purpose = SessionPurpose::kMaintenance, .compression = {}}, findings_));
-      removed_at_begin_ = index_->Removed();
+      RETURN_IF_ERROR(BeginSession());
+      SessionWatch watch(context_, repository_, session_->protocol(), session_->id(), options_.quiet_session_ns);
+      ASSIGN_OR_RETURN(report_.sessions_ended, watch.EndDead());
     } else {
       RETURN_IF_ERROR(SetTombstones());
     }
+    // In this order: names first, then sessions (MergeSegments); packs first, then sessions, then snapshots
+    // (YoungPacks).
+    removed_at_begin_ = index_->RemovedWithoutEntry();
+    young_.number_first = index_->next_number();
+    RETURN_IF_ERROR(LookAtSessions(&sessions_at_begin_));
     auto done = RunSteps();
     if (session_ != nullptr) {
       auto ended = done ? session_->End() : session_->Abandon();
@@ -58,6 +62,7 @@ class PruneRun {
     RETURN_IF_ERROR(FinishTombstones());
     const std::vector<Victim> partly = Victims(PackFate::kRepack);
     if (!partly.empty()) {
+      if (has_put_list_) RETURN_IF_ERROR(BeginSession());
       ASSIGN_OR_RETURN(const std::vector<Victim> moved, Repack(partly));
       RETURN_IF_ERROR(PutTombstones(moved));
       RETURN_IF_ERROR(FinishTombstones());
@@ -72,6 +77,31 @@ class PruneRun {
     RETURN_IF_ERROR(session_->protocol().CleanFences());
     IgnoreError(repository_.store().CleanTemporary(), "what is left stays for the next time");
     return {};
+  }
+
+  // A session has one seen list, and puts no tombstone after it: each round of tombstones has a session of its own.
+  Result<void> BeginSession() {
+    if (session_ != nullptr) RETURN_IF_ERROR(session_->End());
+    ASSIGN_OR_RETURN(session_,
+                     WriteSession::Begin(repository_, *index_, context_,
+                                         {.purpose = SessionPurpose::kMaintenance, .compression = {}}, findings_));
+    has_put_list_ = false;
+    return {};
+  }
+
+  // Their packs are nobody's to judge yet. Gives back whether another pruner or repairer may be at work.
+  Result<bool> LookAtSessions(std::vector<SessionId>* ids) {
+    ASSIGN_OR_RETURN(const std::vector<SessionSeen> sessions,
+                     Protocol(repository_, context_, findings_).ListSessions());
+    bool other_maintenance = false;
+    for (const SessionSeen& seen : sessions) {
+      if (session_ != nullptr && seen.id == session_->id()) continue;
+      young_.sessions.insert(seen.id);
+      if (ids != nullptr) ids->push_back(seen.id);
+      const bool maintenance = !seen.record || seen.record->purpose == SessionPurpose::kMaintenance;
+      other_maintenance |= maintenance && !seen.ended;
+    }
+    return other_maintenance;
   }
 
   struct Victim {
@@ -126,49 +156,55 @@ class PruneRun {
     if (missing.empty()) return {};
     return MakeError(ErrorCode::kCorrupt,
                      "{}{} blobs that snapshots need are in no pack of the index, {} is the first: nothing is removed "
-                     "(cairn repair index finds packs that no segment names)",
+                     "(cairn repair index takes in packs that no segment names, or that were taken out and are there)",
                      missing.size() == 1'000 ? "at least " : "", missing.size(), missing.front().ToHex());
   }
 
   Result<void> Plan() {
     context_.progress.SetPhase("planning");
-    ASSIGN_OR_RETURN(usage_, MeasureUsage(context_, *index_, *needed_));
+    // Hours may have gone by. What is listed in this order is no surprise to what comes after it: who has put a pack
+    // was there before, and who takes one away has said so before.
+    ASSIGN_OR_RETURN(const bool other_maintenance, LookAtSessions(nullptr));
+    ASSIGN_OR_RETURN(const std::vector<StoredPack> stored, ListPacks());
+    RETURN_IF_ERROR(SetTombstones());
+    RETURN_IF_ERROR(repository_.SyncIndex(*index_, context_));
+    ASSIGN_OR_RETURN(usage_, MeasureUsage(context_, *index_, *needed_, young_));
     RETURN_IF_ERROR(RefuseMissing(usage_.missing));
     const bool content = repository_.keyring().rights().Has(Rights::kContentKey | Rights::kDataIdKey);
     ASSIGN_OR_RETURN(report_.plan, PlanPrune(usage_.packs, options_, content));
     can_rewrite_data_ = content;
-    return CompareWithStore();
+    return CompareWithStore(stored, other_maintenance);
+  }
+
+  struct StoredPack {
+    BlobKind kind = BlobKind::kData;
+    PackName name;
+    uint64_t size = 0;
+  };
+  Result<std::vector<StoredPack>> ListPacks() {
+    std::vector<StoredPack> stored;
+    for (const BlobKind kind : {BlobKind::kData, BlobKind::kMetadata}) {
+      RETURN_IF_ERROR(repository_.store().List(kind == BlobKind::kData ? kDataPrefix : kMetaPrefix,
+                                               [&](const ObjectInfo& info) -> Result<void> {
+                                                 const ParsedName parsed = ParseObjectName(info.name.text());
+                                                 if (parsed.kind == ParsedName::Kind::kPack)
+                                                   stored.push_back({kind, parsed.pack, info.size});
+                                                 return {};
+                                               }));
+    }
+    return stored;
   }
 
   // Packs that no segment names, and names whose pack is gone.
-  Result<void> CompareWithStore() {
-    ASSIGN_OR_RETURN(const std::vector<SessionSeen> sessions,
-                     Protocol(repository_, context_, findings_).ListSessions());
-    std::set<SessionId> live;
-    bool other_maintenance = false;
-    for (const SessionSeen& seen : sessions) {
-      if (session_ != nullptr && seen.id == session_->id()) continue;
-      live.insert(seen.id);
-      sessions_at_begin_.push_back(seen.id);
-      other_maintenance |= !seen.record || seen.record->purpose == SessionPurpose::kMaintenance;
-    }
+  Result<void> CompareWithStore(const std::vector<StoredPack>& stored, bool other_maintenance) {
     std::set<PackName> there;
-    for (const BlobKind kind : {BlobKind::kData, BlobKind::kMetadata}) {
-      std::vector<std::pair<PackName, uint64_t>> unindexed;
-      RETURN_IF_ERROR(repository_.store().List(
-          kind == BlobKind::kData ? kDataPrefix : kMetaPrefix, [&](const ObjectInfo& info) -> Result<void> {
-            const ParsedName parsed = ParseObjectName(info.name.text());
-            if (parsed.kind != ParsedName::Kind::kPack) return {};
-            there.insert(parsed.pack);
-            const bool known = index_->FindPack(parsed.pack).has_value() || tombstoned_.contains(parsed.pack);
-            if (!known) unindexed.emplace_back(parsed.pack, info.size);
-            return {};
-          }));
-      for (const auto& [name, size] : unindexed)
-        RETURN_IF_ERROR(JudgeUnindexed(kind, name, size, live, other_maintenance));
+    for (const StoredPack& pack : stored) {
+      there.insert(pack.name);
+      const bool known = index_->FindPack(pack.name).has_value() || tombstoned_.contains(pack.name);
+      if (!known) RETURN_IF_ERROR(JudgeUnindexed(pack, other_maintenance));
     }
     for (const IndexedPack& pack : index_->Packs()) {
-      if (there.contains(pack.name) || pack.tombstoned) continue;
+      if (there.contains(pack.name) || pack.tombstoned || pack.number >= young_.number_first) continue;
       const auto plan = std::ranges::find(report_.plan.packs, pack.name, [](const PackPlan& p) { return p.pack.name; });
       if (plan != report_.plan.packs.end() && plan->live_frames > 0) {
         return MakeError(ErrorCode::kCorrupt,
@@ -183,8 +219,8 @@ class PruneRun {
     return {};
   }
 
-  Result<void> JudgeUnindexed(BlobKind kind, const PackName& name, uint64_t size, const std::set<SessionId>& live,
-                              bool other_maintenance) {
+  Result<void> JudgeUnindexed(const StoredPack& pack, bool other_maintenance) {
+    const auto& [kind, name, size] = pack;
     auto opened = ReadDirectory(repository_.store(), repository_.sealer(), kind, name, size);
     if (!opened) {
       const ErrorCode code = opened.error().code();
@@ -199,11 +235,12 @@ class PruneRun {
     }
     const bool of_live_session =
         other_maintenance || std::ranges::any_of(opened->directory.sessions, [&](const PackSession& session) {
-          return live.contains(session.session);
+          return young_.sessions.contains(session.session);
         });
     auto& target = of_live_session ? report_.plan.unindexed_of_live_sessions : report_.plan.unindexed;
     target.emplace_back(kind, name);
-    if (!of_live_session) report_.plan.bytes_removed += size;
+    report_.plan.bytes_before += size;
+    (of_live_session ? report_.plan.bytes_after : report_.plan.bytes_removed) += size;
     return {};
   }
 
@@ -264,6 +301,7 @@ class PruneRun {
     context_.progress.SetPhase("looking at sessions");
     SessionWatch watch(context_, repository_, session_->protocol(), session_->id(), options_.quiet_session_ns);
     ASSIGN_OR_RETURN(const WatchReport watched, watch.FinishedRuns(tombstones_));
+    has_put_list_ = has_put_list_ || watch.has_put_list();
     report_.sessions_fenced += watched.fenced;
     report_.sessions_ended += watched.ended;
     report_.waiting_for = watched.waiting_for;
@@ -304,8 +342,7 @@ class PruneRun {
       const bool all_marked = std::ranges::all_of(
           set_.snapshots, [&](const LoadedSnapshot& snapshot) { return marked_.contains(snapshot.id); });
       if (!all_marked || marked_.size() != set_.snapshots.size()) RETURN_IF_ERROR(MarkSet());
-      std::set<SessionId> own{session_->id()};
-      for (const TombstoneSeen& tombstone : tombstones_) own.insert(tombstone.run);
+      const OwnFrames own{session_->id(), session_->PacksPut()};
       ASSIGN_OR_RETURN(const RescueNeed need, FindRescue(*index_, *needed_, own));
       RETURN_IF_ERROR(RefuseMissing(need.missing));
       if (need.frames.empty()) return {};
@@ -396,7 +433,9 @@ class PruneRun {
   std::set<PackName> tombstoned_;
   std::map<PackName, BlobKind> missing_kinds_;
   std::map<PackName, uint64_t> sizes_;
-  std::vector<std::pair<PackName, SegmentId>> removed_at_begin_;
+  bool has_put_list_ = false;  // of the session
+  YoungPacks young_;
+  std::vector<PackName> removed_at_begin_;
   std::vector<SessionId> sessions_at_begin_;
 };
 

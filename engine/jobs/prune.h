@@ -31,6 +31,7 @@ struct PackPlan {
   uint64_t live_bytes = 0, dead_bytes = 0;  // sealed bytes; a frame counts as live where one of its blobs is
   uint64_t dead_in_live_frames = 0;         // plain bytes that only a rewrite with the content key frees
   uint64_t live_frames = 0, frames = 0;
+  bool is_young = false;  // of a session that runs, or came meanwhile: nobody knows yet who needs it, and it stays
 };
 
 struct PrunePlan {

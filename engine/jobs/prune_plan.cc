@@ -27,6 +27,10 @@ Result<PrunePlan> PlanPrune(const std::vector<PackPlan>& usage, const PruneOptio
   uint64_t kept = 0;
   for (PackPlan& pack : plan.packs) {
     plan.bytes_before += pack.pack.size;
+    if (pack.is_young) {
+      kept += pack.pack.size;
+      continue;
+    }
     if (pack.live_frames == 0) {
       pack.fate = PackFate::kRemove;
       plan.bytes_removed += pack.pack.size;

@@ -127,19 +127,51 @@ class Marker {
     snapshot_ = &snapshot;
     for (const SnapshotItem& item : snapshot.inner.items) {
       if (item.command_line) RETURN_IF_ERROR(ids_.Add(item.command_line->id));
-      RETURN_IF_ERROR(MarkFolder({}, item.root, 0));
+      RETURN_IF_ERROR(MarkTree(item.root));
     }
     return {};
   }
 
  private:
-  Result<void> MarkFolder(const TreePath& path, const BlobId& root, unsigned depth) {
-    if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while marking");
-    if (depth > limits::kFolderDepthMax) {
-      return failed_(*snapshot_, PathForPeople(path), Corrupt("folders are nested deeper than the format allows"));
-    }
+  // Folders that wait to be marked, of one folder, in order.
+  struct Level {
     std::vector<std::pair<Bytes, BlobId>> folders;
-    auto walked = ForEachDirectoryBlob(
+    size_t next = 0;
+    size_t length_above = 0;  // of the path
+  };
+
+  // With a stack of its own: folders may be nested deeper than a thread's holds.
+  Result<void> MarkTree(const BlobId& root) {
+    TreePath path;
+    std::vector<Level> levels(1);
+    RETURN_IF_ERROR(MarkFolder(path, root, levels.back().folders));
+    while (!levels.empty()) {
+      Level& level = levels.back();
+      if (level.next == level.folders.size()) {
+        path.resize(level.length_above);
+        levels.pop_back();
+        continue;
+      }
+      const auto [name, id] = std::move(level.folders[level.next++]);
+      const size_t length = path.size();
+      path = JoinPath(path, name);
+      if (levels.size() > limits::kFolderDepthMax) {
+        RETURN_IF_ERROR(
+            failed_(*snapshot_, PathForPeople(path), Corrupt("folders are nested deeper than the format allows")));
+        path.resize(length);
+        continue;
+      }
+      Level below{.length_above = length};
+      RETURN_IF_ERROR(MarkFolder(path, id, below.folders));
+      levels.push_back(std::move(below));
+    }
+    return {};
+  }
+
+  // All of one folder but what is in its folders, which are added to `folders`.
+  Result<void> MarkFolder(const TreePath& path, const BlobId& root, std::vector<std::pair<Bytes, BlobId>>& folders) {
+    if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while marking");
+    return ForEachDirectoryBlob(
         blobs_, root,
         [&](const BlobId& id) -> Result<bool> {
           RETURN_IF_ERROR(ids_.Add(id));
@@ -154,9 +186,6 @@ class Marker {
           return {};
         },
         [&](const BlobId&, const Error& error) { return failed_(*snapshot_, PathForPeople(path), error); });
-    RETURN_IF_ERROR(walked);
-    for (const auto& [name, id] : folders) RETURN_IF_ERROR(MarkFolder(JoinPath(path, name), id, depth + 1));
-    return {};
   }
 
   Result<void> MarkContent(const TreePath& folder, const Node& node) {

@@ -23,6 +23,10 @@ Result<bool> Repacker::Move(BlobKind kind, const PackName& name) {
   auto moved = MoveAll(kind, name);
   if (moved) return true;
   if (!IsLoss(moved.error().code())) return std::move(moved).error();
+  if (moved.error().code() == ErrorCode::kNotFound) {  // another run may have moved it meanwhile
+    RETURN_IF_ERROR(repository_.SyncIndex(index_, context_));
+    if (!index_.FindPack(name)) return false;
+  }
   // A pack that cannot be read stays as it is: check and repair have the say.
   if (findings_) {
     findings_({Finding::Severity::kDamage, moved.error().code(), PackObjectName(kind, name).text(),
@@ -40,7 +44,12 @@ Result<void> Repacker::MoveAll(BlobKind kind, const PackName& name) {
   const auto pack = index_.FindPack(name);
   if (!pack) return MakeError(ErrorCode::kNotFound, "pack {} left the index meanwhile", name.ToString());
   ASSIGN_OR_RETURN(const std::vector<IndexedFrame> frames, index_.Frames(pack->number));
-  const auto& live = usage_.live.at(pack->number);
+  const auto found = usage_.live.find(pack->number);
+  if (found == usage_.live.end() || found->second.size() != frames.size()) {
+    return MakeError(ErrorCode::kBusy, "what the index says of pack {} changed meanwhile: run it again",
+                     name.ToString());
+  }
+  const auto& live = found->second;
   // Everything is read and verified before anything of it is added: a damaged pack is left as it is.
   std::vector<std::pair<size_t, Bytes>> sealed;
   for (size_t i = 0; i < frames.size(); ++i) {

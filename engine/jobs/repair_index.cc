@@ -8,7 +8,7 @@
 #include "engine/jobs/repair.h"
 #include "engine/pack/pack_reader.h"
 #include "engine/pack/pack_writer.h"
-#include "engine/repo/protocol.h"
+#include "engine/repo/write_session.h"
 #include "repo-format/limits.h"
 
 namespace cairn {
@@ -16,10 +16,12 @@ namespace {
 
 class IndexRepair {
  public:
-  IndexRepair(const JobContext& context, Repository& repository, bool dry_run, FindingSink findings)
+  IndexRepair(const JobContext& context, Repository& repository, const RepairIndexOptions& options,
+              FindingSink findings)
       : context_(context),
         repository_(repository),
-        dry_run_(dry_run),
+        options_(options),
+        dry_run_(options.dry_run),
         findings_(std::move(findings)),
         protocol_(repository, context, findings_) {}
 
@@ -45,34 +47,51 @@ class IndexRepair {
     RETURN_IF_ERROR(ListPacks());
     RETURN_IF_ERROR(JudgeSegments());
     RETURN_IF_ERROR(ListPacks());  // again: a pack is put before the segment that names it
+    KeepWhatCannotBeAsked();
     IndexSegment removal;
-    for (const auto& [name, kind] : named_) {
-      if (there_.contains(name) || gone_.contains(name)) continue;
-      removal.removed.push_back(name);
-      Tell(Finding::Severity::kDamage,
-           MakeError(ErrorCode::kNotFound,
-                     "the index names it, and it is not there; it is "
-                     "taken out of the index"),
-           PackObjectName(kind, name).text());
-    }
-    report_.packs_removed_from_index = removal.removed.size();
-    // What a wrong segment says of packs that are gone stays said.
-    removal.removed.insert(removal.removed.end(), carried_.begin(), carried_.end());
-    std::ranges::sort(removal.removed);
-    const auto [first, last] = std::ranges::unique(removal.removed);
-    removal.removed.erase(first, last);
+    removal.removed = JudgeMissing();
     for (const auto& [name, pack] : there_) {
       if (!named_.contains(name) && !gone_.contains(name)) RETURN_IF_ERROR(AddUnindexed(name, pack));
     }
     RETURN_IF_ERROR(PutOpenSegment());
-    if (dry_run_) return {};
-    if (!removal.removed.empty()) {
-      RETURN_IF_ERROR(protocol_.PutSegment(removal));
-      ++report_.segments_written;
+    for (const IndexSegment& segment : kept_) RETURN_IF_ERROR(PutSegment(segment));
+    if (!removal.removed.empty()) RETURN_IF_ERROR(PutSegment(removal));
+    if (!dry_run_) {
+      // All that the bad ones said that is so, or cannot be asked, stands in new segments now.
+      for (const SegmentId& id : bad_) RETURN_IF_ERROR(protocol_.SetAside(SegmentName(id)));
     }
-    // All that the bad ones said of packs that are there stands in new segments now.
-    for (const SegmentId& id : bad_) RETURN_IF_ERROR(protocol_.SetAside(SegmentName(id)));
-    return {};
+    return TakeInAgain();
+  }
+
+  // Packs that are named and not there; those that are to be given up, ascending.
+  std::vector<PackName> JudgeMissing() {
+    std::vector<PackName> dropped;
+    for (const auto& [name, kind] : named_) {
+      if (there_.contains(name) || gone_.contains(name)) continue;
+      Tell(Finding::Severity::kDamage,
+           MakeError(
+               ErrorCode::kNotFound, "the index names it, and it is not there; {}",
+               options_.drop_missing ? "it is taken out of the index" : "it stays in the index, for it may come back"),
+           PackObjectName(kind, name).text());
+      ++(options_.drop_missing ? report_.packs_removed_from_index : report_.packs_missing);
+      if (options_.drop_missing) dropped.push_back(name);
+    }
+    return dropped;
+  }
+
+  // Of wrong segments: the entries of packs whose directories cannot be read, which nothing else may describe, and the
+  // lists.
+  void KeepWhatCannotBeAsked() {
+    for (IndexSegment& segment : kept_) {
+      std::erase_if(segment.packs,
+                    [&](const SegmentPack& pack) { return named_.contains(pack.name) || gone_.contains(pack.name); });
+    }
+    std::erase_if(kept_, [](const IndexSegment& segment) {
+      return segment.packs.empty() && segment.removed.empty() && segment.retired.empty();
+    });
+    for (const IndexSegment& segment : kept_) {
+      for (const SegmentPack& pack : segment.packs) named_.emplace(pack.name, pack.kind);
+    }
   }
 
   struct StoredPack {
@@ -110,28 +129,40 @@ class IndexRepair {
         continue;
       }
       gone_.insert(segment->removed.begin(), segment->removed.end());
-      ASSIGN_OR_RETURN(const bool right, IsRight(id, *segment));
-      if (right) {
+      ASSIGN_OR_RETURN(const JudgedSegment judged, Judge(id, *segment));
+      if (judged.is_right) {
         for (const SegmentPack& pack : segment->packs) named_.emplace(pack.name, pack.kind);
       } else {
         bad_.push_back(id);
-        carried_.insert(carried_.end(), segment->removed.begin(), segment->removed.end());
+        segment->level = 0;
+        segment->covers.clear();
+        std::erase_if(segment->packs, [&](const SegmentPack& pack) { return !judged.unasked.contains(pack.name); });
+        kept_.push_back(*std::move(segment));
       }
     }
     return {};
   }
 
-  Result<bool> IsRight(const SegmentId& id, const IndexSegment& segment) {
+  struct JudgedSegment {
+    bool is_right = true;
+    std::set<PackName> unasked;  // packs that are not there, or whose directories cannot be read
+  };
+
+  Result<JudgedSegment> Judge(const SegmentId& id, const IndexSegment& segment) {
+    JudgedSegment judged;
     for (const SegmentPack& pack : segment.packs) {
       RETURN_IF_ERROR(CheckStop());
       const auto stored = there_.find(pack.name);
-      if (stored == there_.end()) continue;
-      auto opened =
-          ReadDirectory(repository_.store(), repository_.sealer(), stored->second.kind, pack.name, stored->second.size);
+      auto opened = stored == there_.end() ? Result<OpenedDirectory>(Error(ErrorCode::kNotFound, "it is not there"))
+                                           : ReadDirectory(repository_.store(), repository_.sealer(),
+                                                           stored->second.kind, pack.name, stored->second.size);
       if (!opened && !IsLoss(opened.error().code())) {
         return std::move(opened).error().While(PackObjectName(pack.kind, pack.name).text());
       }
-      if (!opened) continue;  // damaged: check and repair packs have the say
+      if (!opened) {  // damaged or missing: check and repair packs have the say
+        judged.unasked.insert(pack.name);
+        continue;
+      }
       auto compared = CompareEntry(opened->directory, FramesOf(segment, pack));
       if (compared && pack.kind == stored->second.kind && pack.size == stored->second.size) continue;
       Tell(Finding::Severity::kDamage,
@@ -139,9 +170,9 @@ class IndexRepair {
                               pack.size, Name(pack.kind), stored->second.size, Name(stored->second.kind))
                     : std::move(compared).error().While("pack " + pack.name.ToString()),
            SegmentName(id).text());
-      return false;
+      judged.is_right = false;
     }
-    return true;
+    return judged;
   }
 
   static std::vector<IndexedFrame> FramesOf(const IndexSegment& segment, const SegmentPack& pack) {
@@ -200,12 +231,87 @@ class IndexRepair {
 
   Result<void> PutOpenSegment() {
     if (segment_.packs.empty()) return {};
-    ++report_.segments_written;
-    if (!dry_run_) RETURN_IF_ERROR(protocol_.PutSegment(segment_));
+    RETURN_IF_ERROR(PutSegment(segment_));
     segment_ = IndexSegment();
     sessions_.clear();
     blobs_ = 0;
     return {};
+  }
+
+  Result<void> PutSegment(const IndexSegment& segment) {
+    ++report_.segments_written;
+    if (!dry_run_) RETURN_IF_ERROR(protocol_.PutSegment(segment));
+    return {};
+  }
+
+  // --- packs that were taken out, and are there ---
+
+  // A name in a `removed` list is spent, and what a prune is about to remove has a tombstone. Any other was given up
+  // while it was away, or when it did not read well: where it is whole now, its frames move on.
+  Result<void> TakeInAgain() {
+    std::vector<PackName> back;
+    for (const auto& [name, pack] : there_) {
+      if (gone_.contains(name)) back.push_back(name);
+    }
+    if (back.empty()) return {};
+    ASSIGN_OR_RETURN(const std::vector<TombstoneSeen> tombstones, protocol_.ListTombstones());
+    for (const TombstoneSeen& tombstone : tombstones) std::erase(back, tombstone.pack);
+    if (back.empty()) return {};
+    ASSIGN_OR_RETURN(const auto index, repository_.LoadIndex(context_, [](const SegmentId&, const Error&) {}));
+    std::unique_ptr<WriteSession> session;
+    if (!dry_run_) {
+      ASSIGN_OR_RETURN(session,
+                       WriteSession::Begin(repository_, *index, context_,
+                                           {.purpose = SessionPurpose::kMaintenance, .compression = {}}, findings_));
+    }
+    auto moved = MoveAll(back, *index, session.get());
+    if (session == nullptr) return moved;
+    auto ended = moved ? session->End() : session->Abandon();
+    return moved ? std::move(ended) : std::move(moved);
+  }
+
+  Result<void> MoveAll(const std::vector<PackName>& back, Index& index, WriteSession* session) {
+    for (const PackName& name : back) {
+      RETURN_IF_ERROR(CheckStop());
+      const BlobKind kind = there_.at(name).kind;
+      auto object = repository_.store().Get(PackObjectName(kind, name), limits::kPackBytesMax);
+      auto verified =
+          object ? VerifyPack(repository_.sealer(), kind, name, *object) : Result<OpenedDirectory>(object.error());
+      if (!verified) {
+        // Damaged, as it was when it was taken out, or removed by a prune meanwhile.
+        if (IsLoss(verified.error().code())) continue;
+        return std::move(verified).error().While(PackObjectName(kind, name).text());
+      }
+      ASSIGN_OR_RETURN(const bool any, MovePack(kind, verified->directory, *object, index, session));
+      report_.packs_taken_in += any ? 1 : 0;
+    }
+    return {};
+  }
+
+  // False: all of it is elsewhere in the index.
+  Result<bool> MovePack(BlobKind kind, const PackDirectory& directory, ByteSpan object, Index& index,
+                        WriteSession* session) const {
+    const std::vector<uint64_t> offsets = FrameOffsets(directory.frames);
+    bool any = false;
+    for (size_t i = 0; i < directory.frames.size(); ++i) {
+      const FrameEntry& frame = directory.frames[i];
+      if (frame.codec == Codec::kPadding) continue;
+      ASSIGN_OR_RETURN(const bool elsewhere, IsElsewhere(frame, index));
+      if (elsewhere) continue;
+      any = true;
+      if (session == nullptr) continue;
+      RETURN_IF_ERROR(session->AddSealedFrame(kind, directory.sessions.at(frame.session), frame,
+                                              object.subspan(offsets[i], frame.sealed_length)));
+    }
+    return any;
+  }
+
+  // The same frame, in a pack that is there: an earlier repair has moved it, or a prune.
+  Result<bool> IsElsewhere(const FrameEntry& frame, Index& index) const {
+    ASSIGN_OR_RETURN(const std::vector<BlobLocation> locations, index.Find(frame.blobs.front().id));
+    return std::ranges::any_of(locations, [&](const BlobLocation& location) {
+      return location.frame->check == frame.check && !location.pack.tombstoned && there_.contains(location.pack.name);
+    });
   }
 
   void Tell(Finding::Severity severity, const Error& error, const std::string& object) {
@@ -214,14 +320,15 @@ class IndexRepair {
 
   const JobContext& context_;
   Repository& repository_;
+  const RepairIndexOptions options_;
   const bool dry_run_;
   const FindingSink findings_;
   Protocol protocol_;
   RepairReport report_;
   std::map<PackName, StoredPack> there_;
-  std::map<PackName, BlobKind> named_;  // by segments that are right
+  std::map<PackName, BlobKind> named_;  // by segments that are right, and by what is kept of others
   std::set<PackName> gone_;             // by the `removed` lists of all
-  std::vector<PackName> carried_;       // by those of wrong segments
+  std::vector<IndexSegment> kept_;      // what of wrong segments stays said
   std::vector<SegmentId> bad_;
   IndexSegment segment_;
   std::map<SessionId, uint32_t> sessions_;
@@ -230,9 +337,9 @@ class IndexRepair {
 
 }  // namespace
 
-Result<RepairReport> RepairIndex(const JobContext& context, Repository& repository, bool dry_run,
+Result<RepairReport> RepairIndex(const JobContext& context, Repository& repository, const RepairIndexOptions& options,
                                  FindingSink findings) {
-  return IndexRepair(context, repository, dry_run, std::move(findings)).Run();
+  return IndexRepair(context, repository, options, std::move(findings)).Run();
 }
 
 }  // namespace cairn

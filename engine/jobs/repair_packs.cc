@@ -30,31 +30,28 @@ class PackRepair {
       if (done) RETURN_IF_ERROR(std::move(ended));
     }
     RETURN_IF_ERROR(std::move(done));
+    if (undecided_) return *std::move(undecided_);
     return std::move(report_);
   }
 
  private:
   Result<void> RepairAll(const std::vector<PackName>& wanted) {
     const std::set<PackName> only(wanted.begin(), wanted.end());
+    for (const PackName& name : only) {
+      if (index_->FindPack(name)) continue;
+      return MakeError(ErrorCode::kNotFound, "pack {} is not in the index of {}", name.ToString(),
+                       repository_.store().description());
+    }
     BlobReader reader(repository_, *index_, context_, 0, FindingSink());
     IndexSegment removal;
-    std::vector<IndexedPack> damaged;
-    for (const IndexedPack& pack : index_->Packs()) {
-      if (pack.tombstoned || (!only.empty() && !only.contains(pack.name))) continue;
+    for (const IndexedPack& listed : index_->Packs()) {
+      if (listed.tombstoned || (!only.empty() && !only.contains(listed.name))) continue;
       if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while repairing packs");
-      ASSIGN_OR_RETURN(const auto frames, index_->Frames(pack.number));
-      bool ids_checked = false;
-      const PackVerdict verdict = CheckPack(repository_, pack, frames, reader, &ids_checked);
-      if (!verdict.error) continue;
-      if (verdict.entry_is_wrong) {
-        return Error(*verdict.error)
-            .While(PackObjectName(pack.kind, pack.name).text() + " (cairn repair index mends it)");
-      }
-      if (!IsLoss(verdict.error->code())) return *verdict.error;  // it may be good: nothing is decided about it
-      Tell(*verdict.error, PackObjectName(pack.kind, pack.name).text());
-      RETURN_IF_ERROR(Salvage(pack, frames, verdict));
-      damaged.push_back(pack);
-      removal.removed.push_back(pack.name);
+      ASSIGN_OR_RETURN(const std::optional<BadPack> bad, Judge(listed, reader));
+      if (!bad) continue;
+      Tell(*bad->verdict.error, PackObjectName(bad->pack.kind, bad->pack.name).text());
+      RETURN_IF_ERROR(Salvage(*bad));
+      removal.removed.push_back(bad->pack.name);
     }
     for (const auto& [id, kind] : suspects_) RETURN_IF_ERROR(CountLost(id, kind));
     if (removal.removed.empty() || dry_run_) return {};
@@ -64,8 +61,50 @@ class PackRepair {
     return {};
   }
 
+  struct BadPack {
+    IndexedPack pack;
+    std::vector<IndexedFrame> frames;
+    PackVerdict verdict;
+  };
+
+  // Nothing: it is good, or stays as it is (and that is told).
+  Result<std::optional<BadPack>> Judge(const IndexedPack& listed, BlobReader& reader) {
+    for (bool again = false;; again = true) {
+      const std::optional<IndexedPack> pack = index_->FindPack(listed.name);
+      if (!pack) return std::optional<BadPack>();  // a prune beside this repair has removed it
+      ASSIGN_OR_RETURN(const auto frames, index_->Frames(pack->number));
+      bool ids_checked = false;
+      PackVerdict verdict = CheckPack(repository_, *pack, frames, reader, &ids_checked);
+      if (!verdict.error) return std::optional<BadPack>();
+      const std::string object = PackObjectName(pack->kind, pack->name).text();
+      const ErrorCode code = verdict.error->code();
+      if (code == ErrorCode::kInterrupted) return *verdict.error;
+      if (!IsLoss(code)) {  // it may be good: nothing is decided about it
+        Tell(*verdict.error, object);
+        if (!undecided_) undecided_ = Error(*verdict.error).While(object + " is left as it is");
+        return std::optional<BadPack>();
+      }
+      // What a prune beside this repair has moved is not lost, and one bad read is no proof.
+      if (!again) {
+        RETURN_IF_ERROR(repository_.SyncIndex(*index_, context_));
+        continue;
+      }
+      if (verdict.entry_is_wrong) return Error(*verdict.error).While(object + " (cairn repair index mends it)");
+      if (code == ErrorCode::kNotFound) {
+        ++report_.packs_missing;
+        Tell(MakeError(code,
+                       "it is missing, and stays in the index: it may come back (cairn repair index "
+                       "--drop-missing gives it up)"),
+             object);
+        return std::optional<BadPack>();
+      }
+      return std::optional<BadPack>({*pack, frames, std::move(verdict)});
+    }
+  }
+
   // The good frames move as they are; what was in the bad ones, and nowhere else, is lost and named.
-  Result<void> Salvage(const IndexedPack& pack, const std::vector<IndexedFrame>& frames, const PackVerdict& verdict) {
+  Result<void> Salvage(const BadPack& one) {
+    const auto& [pack, frames, verdict] = one;
     const std::set<uint32_t> bad(verdict.bad_frames.begin(), verdict.bad_frames.end());
     ++report_.packs_salvaged;
     for (uint32_t i = 0; i < frames.size(); ++i) {
@@ -109,6 +148,7 @@ class PackRepair {
   RepairReport report_;
   std::unique_ptr<Index> index_;
   std::unique_ptr<WriteSession> session_;
+  std::optional<Error> undecided_;  // of the first pack that could not be read, and may be good
   std::set<std::pair<PackName, uint32_t>> bad_frames_;
   std::map<BlobId, BlobKind> suspects_;  // blobs of bad frames
 };

@@ -1,12 +1,16 @@
 // Repair of snapshots: the rest of what was lost. Declared in repair.h.
 #include <algorithm>
+#include <set>
 
+#include "engine/crypto/hash.h"
 #include "engine/jobs/blob_target.h"
 #include "engine/jobs/forget.h"
 #include "engine/jobs/repair.h"
+#include "engine/jobs/successor.h"
 #include "engine/jobs/tree_rewriter.h"
 #include "engine/repo/blob_reader.h"
 #include "engine/tree/list_reader.h"
+#include "repo-format/limits.h"
 
 namespace cairn {
 namespace {
@@ -34,22 +38,39 @@ class SnapshotRepair {
     for (const LoadedSnapshot& snapshot : set.snapshots) {
       const auto& wanted = options_.snapshots;
       if (!wanted.empty() && std::ranges::find(wanted, snapshot.id) == wanted.end()) continue;
-      RETURN_IF_ERROR(RepairOne(snapshot));
+      RETURN_IF_ERROR(RepairOne(set, snapshot));
     }
     return std::move(report_);
   }
 
  private:
   Result<void> RecordLosses(const SnapshotSet& set) {
+    ASSIGN_OR_RETURN(const std::set<Digest> unread, DigestsOfUnreadable(set));
+    std::vector<ForgottenSnapshot> records;
     for (const ForgottenSnapshot& lost : set.unexplained_records) {
+      if (unread.contains(lost.digest)) continue;
+      records.push_back(lost);
       report_.losses_recorded.push_back(lost.snapshot);
       if (findings_) {
         findings_({Finding::Severity::kDamage, ErrorCode::kNotFound, "snapshots/" + lost.snapshot.ToHex(),
                    "a snapshot with SHA-256 " + lost.digest.ToHex() + " is lost; the loss is put on record"});
       }
     }
-    if (set.unexplained_records.empty() || options_.dry_run) return {};
-    return Protocol(repository_, context_, findings_).PutForgotten(set.unexplained_records);
+    if (records.empty() || options_.dry_run) return {};
+    return Protocol(repository_, context_, findings_).PutForgotten(records);
+  }
+
+  // What cannot be understood here, and is there, is no loss: a later version wrote it.
+  Result<std::set<Digest>> DigestsOfUnreadable(const SnapshotSet& set) const {
+    std::set<Digest> digests;
+    if (set.unexplained_records.empty()) return digests;
+    for (const UnreadableObject& unreadable : set.unreadable) {
+      if (ParseObjectName(unreadable.name.text()).kind != ParsedName::Kind::kSnapshot) continue;
+      auto object = repository_.store().Get(unreadable.name, limits::kSnapshotBytesMax);
+      if (object) digests.insert(Sha256(*object));
+      if (!object && !IsLoss(object.error().code())) return std::move(object).error();
+    }
+    return digests;
   }
 
   // Snapshots and notes that nobody can read block forget and prune until they are gone. What is of a newer version
@@ -64,84 +85,138 @@ class SnapshotRepair {
     return {};
   }
 
-  // First without writing: is anything lost at all?
-  Result<void> RepairOne(const LoadedSnapshot& snapshot) {
+  // First without writing: is anything lost at all, and is the rest of it there already?
+  Result<void> RepairOne(const SnapshotSet& set, const LoadedSnapshot& snapshot) {
     if (!snapshot.opened) return {};
     DryRunTotals totals;
     const auto dry = MakeDryRunTarget(repository_, *index_, totals);
     const auto dry_sink = dry->NewSink(context_.limits.frame_bytes_metadata);
     SnapshotInner inner = snapshot.inner;
-    ASSIGN_OR_RETURN(const uint64_t lost, RewriteItems(*dry_sink, snapshot, inner, true));
+    ASSIGN_OR_RETURN(const uint64_t lost, RewriteItems(*dry_sink, snapshot, inner, nullptr));
     if (lost == 0) return {};
-    report_.snapshots_rewritten.push_back(snapshot.id);
-    if (options_.dry_run) return {};
-    ASSIGN_OR_RETURN(const auto session, WriteSession::Begin(repository_, *index_, context_, {}, findings_));
-    auto done = Commit(*session, snapshot);
-    if (!done) {
-      IgnoreError(session->Abandon(), "the first error is the one to tell");
-      return std::move(done).error();
+    if (const LoadedSnapshot* before = FindRepaired(set, snapshot, inner)) {
+      report_.repaired_before.push_back(snapshot.id);
+      Note(snapshot, ErrorCode::kAlreadyExists, "its repair is there as snapshot " + before->id.ToHex());
+    } else {
+      report_.snapshots_rewritten.push_back(snapshot.id);
+      if (!options_.dry_run) RETURN_IF_ERROR(CommitRepaired(snapshot));
     }
-    if (!options_.forget_broken) return {};
+    return options_.forget_broken && !options_.dry_run ? ForgetBroken(snapshot) : Result<void>();
+  }
+
+  // One that an earlier repair of the same snapshot gave.
+  static const LoadedSnapshot* FindRepaired(const SnapshotSet& set, const LoadedSnapshot& broken,
+                                            const SnapshotInner& repaired) {
+    const auto found = std::ranges::find_if(set.snapshots, [&](const LoadedSnapshot& one) {
+      return one.id != broken.id && one.inner.original == broken.inner.original.value_or(broken.id) &&
+             one.inner.host == repaired.host && one.inner.start == repaired.start && one.inner.tags == broken.tags &&
+             one.inner.description == broken.description && one.inner.items == repaired.items;
+    });
+    return found == set.snapshots.end() ? nullptr : &*found;
+  }
+
+  Result<void> CommitRepaired(const LoadedSnapshot& snapshot) {
+    ASSIGN_OR_RETURN(const auto session, WriteSession::Begin(repository_, *index_, context_, {}, findings_));
+    auto id = Commit(*session, snapshot);
+    if (!id) {
+      IgnoreError(session->Abandon(), "the first error is the one to tell");
+      return std::move(id).error();
+    }
+    return CarryProtection(context_, repository_, snapshot, *id, findings_);
+  }
+
+  // What must stay does not keep the others from being repaired.
+  Result<void> ForgetBroken(const LoadedSnapshot& snapshot) {
     ASSIGN_OR_RETURN(const SnapshotSet now, LoadSnapshots(repository_, context_, {}));
-    RETURN_IF_ERROR(RunForget(context_, repository_, now, {snapshot.id}, findings_));
+    auto forgotten = RunForget(context_, repository_, now, {snapshot.id}, findings_);
+    if (forgotten) return {};
+    if (forgotten.error().code() != ErrorCode::kInvalidArgument) return std::move(forgotten).error();
+    Note(snapshot, forgotten.error().code(), "the broken one stays: " + forgotten.error().message());
     return {};
   }
 
-  Result<void> Commit(WriteSession& session, const LoadedSnapshot& snapshot) {
+  Result<SnapshotId> Commit(WriteSession& session, const LoadedSnapshot& snapshot) {
     SnapshotInner inner = snapshot.inner;
     inner.tags = snapshot.tags;
     inner.description = snapshot.description;
     inner.original = snapshot.inner.original.value_or(snapshot.id);
+    ASSIGN_OR_RETURN(const KeptBlobs kept, KeptBlobs::Of(session, *reader_, snapshot.id));
     const auto writer = session.NewBlobWriter(context_.limits.frame_bytes_metadata);
-    auto rewritten = RewriteItems(*writer, snapshot, inner, false);
+    auto rewritten = RewriteItems(*writer, snapshot, inner, &kept);
     RETURN_IF_ERROR(writer->Finish());
     RETURN_IF_ERROR(rewritten);
     ASSIGN_OR_RETURN(const SnapshotSet now, LoadSnapshots(repository_, context_, {}));
     const SlotHeads heads = HeadsOfSlot(now, repository_.keyring().slot());
-    RETURN_IF_ERROR(session.Commit(inner, heads.heads, heads.counter_next));
-    return {};
+    return session.Commit(inner, heads.heads, heads.counter_next);
   }
 
-  // How many nodes are lost.
-  Result<uint64_t> RewriteItems(BlobSink& sink, const LoadedSnapshot& snapshot, SnapshotInner& inner, bool tell) {
-    uint64_t lost = 0;
-    const auto name = [&](const TreePath& path, const std::string& why) {
+  // How many nodes, attributes and command lines are lost. Without `kept` each is told.
+  Result<uint64_t> RewriteItems(BlobSink& sink, const LoadedSnapshot& snapshot, SnapshotInner& inner,
+                                const KeptBlobs* kept) {
+    uint64_t lost = 0, command_lines = 0;
+    SnapshotTotals totals{.bytes_new = inner.totals.bytes_new, .bytes_stored = inner.totals.bytes_stored};
+    const auto name = [&](const std::string& object, const std::string& why) {
       ++lost;
-      if (tell && findings_) {
+      if (kept == nullptr && findings_) {
         findings_({Finding::Severity::kDamage, ErrorCode::kCorrupt,
-                   fmt::format("snapshot {}:/{}", snapshot.id.Short(), PathForPeople(path)), why});
+                   fmt::format("snapshot {}:{}", snapshot.id.Short(), object), why});
       }
+    };
+    const RewriteNode each = [&](const TreePath& path, Node& node) -> Result<bool> {
+      const std::string object = "/" + PathForPeople(path);
+      ASSIGN_OR_RETURN(const auto why, WhatIsLost(node));
+      if (why) {
+        name(object, *why + "; it is left out");
+        return false;
+      }
+      ASSIGN_OR_RETURN(const std::vector<std::string> dropped, DropLostAttributes(node));
+      for (const std::string& attribute : dropped) {
+        name(object, "the value of its attribute " + attribute + " is lost; it is kept without");
+      }
+      if (kept != nullptr) RETURN_IF_ERROR(kept->Need(path, node));
+      CountNode(node, totals);
+      return true;
+    };
+    const RewriteFailed failed = [&](const TreePath& path, const Error& error) -> Result<void> {
+      if (!IsLoss(error.code())) return error;
+      name("/" + PathForPeople(path), error.message() + "; what was in this part of the folder is left out");
+      return {};
     };
     for (SnapshotItem& item : inner.items) {
       const uint64_t lost_before = lost;
-      ASSIGN_OR_RETURN(const Subtree subtree,
-                       RewriteTree(
-                           *reader_, sink, item.root,
-                           [&](const TreePath& path, Node& node) -> Result<bool> {
-                             ASSIGN_OR_RETURN(const auto why, WhatIsLost(node));
-                             if (why) name(path, *why + "; it is left out");
-                             return !why.has_value();
-                           },
-                           [&](const TreePath& path, const Error& error) -> Result<void> {
-                             if (!IsLoss(error.code())) return error;
-                             name(path, error.message() + "; what was in this part of the folder is left out");
-                             return {};
-                           }));
+      ASSIGN_OR_RETURN(const Subtree subtree, RewriteTree(*reader_, sink, item.root, each, failed));
       item.root = subtree.root;
       item.unread_nodes += lost - lost_before;
       if (lost > lost_before) item.complete = false;
+      ASSIGN_OR_RETURN(const bool there, item.command_line ? IsThere(item.command_line->id) : Result<bool>(true));
+      if (!there) {
+        ++command_lines;
+        name(" " + item.name, "its command line is lost; it is kept without");
+        item.command_line.reset();
+      }
+      if (kept != nullptr) RETURN_IF_ERROR(kept->NeedCommandLine(item));
     }
+    if (lost > command_lines) inner.totals = totals;
     return lost;
   }
 
-  Result<std::optional<std::string>> WhatIsLost(Node& node) {
-    // An attribute whose value is lost is dropped; the file is worth keeping without it.
+  // Their names. The node is worth keeping without them.
+  Result<std::vector<std::string>> DropLostAttributes(Node& node) {
+    std::vector<std::string> dropped;
     std::vector<Attribute> kept;
     for (Attribute& attribute : node.attributes) {
       ASSIGN_OR_RETURN(const bool there, attribute.blob ? IsThere(attribute.blob->id) : Result<bool>(true));
-      if (there) kept.push_back(std::move(attribute));
+      if (there) {
+        kept.push_back(std::move(attribute));
+      } else {
+        dropped.push_back(PathForPeople(attribute.name));
+      }
     }
     node.attributes = std::move(kept);
+    return dropped;
+  }
+
+  Result<std::optional<std::string>> WhatIsLost(const Node& node) {
     if (!node.content) return std::optional<std::string>();
     uint64_t missing = 0;
     auto walked =
@@ -157,6 +232,10 @@ class SnapshotRepair {
     }
     if (missing == 0) return std::optional<std::string>();
     return std::optional<std::string>(fmt::format("{} of its {} bytes are lost", missing, node.size));
+  }
+
+  void Note(const LoadedSnapshot& snapshot, ErrorCode code, const std::string& detail) const {
+    if (findings_) findings_({Finding::Severity::kWarning, code, "snapshot " + snapshot.id.ToHex(), detail});
   }
 
   Result<bool> IsThere(const BlobId& id) {

@@ -12,10 +12,8 @@ namespace cairn {
 namespace {
 
 using std::chrono::days;
-using std::chrono::months;
 using std::chrono::sys_days;
 using std::chrono::year_month_day;
-using std::chrono::years;
 
 constexpr int64_t kDaySeconds = 86'400;
 
@@ -78,10 +76,16 @@ constexpr Rule kRules[] = {
     {"yearly", YearBucket, &RetentionPolicy::yearly, &RetentionPolicy::within_yearly},
 };
 
-// The moment so long before `newest`, in its civil time.
+// The moment so long before `newest`, in its civil time. Counted in 64 bits: a year of the calendar has 16, and one
+// that wraps would lie in the future, where "all of them" becomes "none".
 int64_t Before(const LoadedSnapshot& newest, const CivilSpan& span) {
   const Civil civil = CivilOf(newest);
-  year_month_day date = civil.date - years(span.years) - months(span.months);
+  const int64_t month_number = int64_t{static_cast<int>(civil.date.year())} * 12 +
+                               static_cast<unsigned>(civil.date.month()) - 1 - int64_t{span.years} * 12 - span.months;
+  const int64_t year = FloorDiv(month_number, 12);
+  if (year < static_cast<int>(std::chrono::year::min())) return INT64_MIN;
+  year_month_day date(std::chrono::year(static_cast<int>(year)),
+                      std::chrono::month(static_cast<unsigned>(month_number - year * 12 + 1)), civil.date.day());
   if (!date.ok()) date = date.year() / date.month() / std::chrono::last;  // 31 March less a month: the month's last day
   const int64_t day = sys_days(date).time_since_epoch().count() - span.days;
   return day * kDaySeconds + civil.seconds_of_day - int64_t{span.hours} * 3600 -
@@ -102,20 +106,21 @@ void KeepLast(std::vector<RetentionDecision>& decisions, uint32_t count) {
   }
 }
 
-// The newest of each of the newest `count` buckets; the oldest snapshot of all fills a bucket that is not full yet, so
+// The newest of each of `count` buckets, by what was met first: snapshots of several UTC offsets come back to a civil
+// day or hour that they have left. The oldest snapshot of all fills a bucket that is not full yet, so
 // that a young repository keeps its first one.
 void KeepBuckets(std::vector<RetentionDecision>& decisions, const Rule& rule, uint32_t count,
                  std::optional<int64_t> not_before) {
-  std::string last;
+  std::set<std::string> filled;
   uint32_t kept = 0;
   for (size_t i = 0; i < decisions.size() && kept < count; ++i) {
     const LoadedSnapshot& snapshot = *decisions[i].snapshot;
     if (not_before && snapshot.inner.start.seconds < *not_before) break;
     const std::string bucket = rule.bucket(CivilOf(snapshot));
     const bool oldest = i + 1 == decisions.size() && !not_before;
-    if (bucket == last && !oldest) continue;
-    decisions[i].reasons.push_back(fmt::format("{} {}{}", rule.name, bucket, bucket == last ? " (oldest)" : ""));
-    last = bucket;
+    const bool is_new = filled.insert(bucket).second;
+    if (!is_new && !oldest) continue;
+    decisions[i].reasons.push_back(fmt::format("{} {}{}", rule.name, bucket, is_new ? "" : " (oldest)"));
     ++kept;
   }
 }
@@ -160,15 +165,17 @@ void Decide(std::vector<RetentionDecision>& decisions, const RetentionPolicy& po
   }
 }
 
-// What a kept one needs is kept with it, also across groups, until nothing changes.
-void KeepNeeded(std::vector<RetentionGroup>& groups) {
+// What one that stays needs is kept with it, also across groups, until nothing changes. One stays because it is kept,
+// or because the filter did not let it come before the policy.
+void KeepNeeded(const std::vector<LoadedSnapshot>& snapshots, std::vector<RetentionGroup>& groups) {
   std::map<SnapshotId, RetentionDecision*> by_id;
   for (RetentionGroup& group : groups) {
     for (RetentionDecision& decision : group.decisions) by_id[decision.snapshot->id] = &decision;
   }
   std::vector<const LoadedSnapshot*> open;
-  for (const auto& [id, decision] : by_id) {
-    if (decision->keep) open.push_back(decision->snapshot);
+  for (const LoadedSnapshot& snapshot : snapshots) {
+    const auto found = by_id.find(snapshot.id);
+    if (found == by_id.end() || found->second->keep) open.push_back(&snapshot);
   }
   while (!open.empty()) {
     const LoadedSnapshot* snapshot = open.back();
@@ -194,6 +201,7 @@ std::string PathsOf(const LoadedSnapshot& snapshot) {
 }  // namespace
 
 Result<CivilSpan> CivilSpan::Parse(std::string_view text) {
+  constexpr uint32_t kYearsMax = 10'000, kOthersMax = 100'000;
   CivilSpan span;
   std::string_view rest = text;
   const auto bad = [&] {
@@ -203,9 +211,17 @@ Result<CivilSpan> CivilSpan::Parse(std::string_view text) {
   while (!rest.empty()) {
     uint32_t value = 0;
     const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), value);
-    if (error != std::errc() || end == rest.data() + rest.size() || value > 100'000) return bad();
+    if (error == std::errc::invalid_argument || end == rest.data() + rest.size()) return bad();
     rest.remove_prefix(static_cast<size_t>(end - rest.data()));
-    switch (rest.front()) {
+    const char unit = rest.front();
+    if (std::string_view("ymdh").find(unit) == std::string_view::npos) return bad();
+    if (error != std::errc() || value > (unit == 'y' ? kYearsMax : kOthersMax)) {
+      return MakeError(ErrorCode::kInvalidArgument,
+                       "\"{}\" is too long a span of time: years go to {}, months, days and hours to {} (a "
+                       "count of \"unlimited\" keeps all)",
+                       text, kYearsMax, kOthersMax);
+    }
+    switch (unit) {
       case 'y':
         span.years = value;
         break;
@@ -215,11 +231,9 @@ Result<CivilSpan> CivilSpan::Parse(std::string_view text) {
       case 'd':
         span.days = value;
         break;
-      case 'h':
+      default:
         span.hours = value;
         break;
-      default:
-        return bad();
     }
     rest.remove_prefix(1);
   }
@@ -277,7 +291,7 @@ Result<std::vector<RetentionGroup>> ApplyRetention(const std::vector<LoadedSnaps
     Decide(group.decisions, policy);
     groups.push_back(std::move(group));
   }
-  KeepNeeded(groups);
+  KeepNeeded(snapshots, groups);
   for (const RetentionGroup& group : groups) {
     if (may_empty || std::ranges::any_of(group.decisions, &RetentionDecision::keep)) continue;
     return MakeError(

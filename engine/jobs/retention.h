@@ -10,7 +10,8 @@
 
 namespace cairn {
 
-// A span of civil time: "1y5m7d3h". Parsed from text; kInvalidArgument names what is wrong.
+// A span of civil time: "1y5m7d3h". Parsed from text: at most 10000 years and 100000 of the others; kInvalidArgument
+// names what is wrong.
 struct CivilSpan {
   uint32_t years = 0, months = 0, days = 0, hours = 0;
   static Result<CivilSpan> Parse(std::string_view text);
@@ -43,9 +44,10 @@ struct RetentionGroup {
 };
 
 // Applies the policy to each group; "now" for `within` is the newest snapshot's time of the group. Civil time is each
-// snapshot's own offset. Kept besides: protected ones, those that a kept one needs, safety snapshots and other classes
-// than ordinary, and snapshots whose time disagrees with the store's by more than a day (these displace none either).
-// kInvalidArgument where the policy would keep nothing of a group unless `may_empty`.
+// snapshot's own offset. Kept besides: protected ones, those needed by one that is kept or that does not pass the
+// filter (it stays), safety snapshots and other classes than ordinary, and snapshots whose time disagrees with the
+// store's by more than a day (these displace none either). kInvalidArgument where the policy would keep nothing of a
+// group unless `may_empty`.
 Result<std::vector<RetentionGroup>> ApplyRetention(const std::vector<LoadedSnapshot>& snapshots,
                                                    const RetentionPolicy& policy, const GroupBy& group_by,
                                                    const SnapshotFilter& filter, bool may_empty);

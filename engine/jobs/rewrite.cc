@@ -1,8 +1,8 @@
 #include "engine/jobs/rewrite.h"
 
 #include "engine/jobs/blob_target.h"
+#include "engine/jobs/successor.h"
 #include "engine/jobs/tree_rewriter.h"
-#include "engine/repo/write_session.h"
 
 namespace cairn {
 namespace {
@@ -18,22 +18,31 @@ SnapshotInner NewInner(const LoadedSnapshot& old, const RewriteOptions& options)
   return inner;
 }
 
-Result<uint64_t> RewriteItems(BlobSource& source, BlobSink& sink, const RewriteOptions& options, SnapshotInner& inner) {
+// How many entries are left out. `kept` is nothing in a dry run.
+Result<uint64_t> RewriteItems(BlobSource& source, BlobSink& sink, const RewriteOptions& options, const KeptBlobs* kept,
+                              SnapshotInner& inner) {
+  const bool all_stays = kept == nullptr || kept->all_stay();
   uint64_t left_out = 0;
+  SnapshotTotals totals{.bytes_new = inner.totals.bytes_new, .bytes_stored = inner.totals.bytes_stored};
+  const RewriteNode each = [&](const TreePath& path, Node& node) -> Result<bool> {
+    if (options.leave_out && options.leave_out(path, node)) {
+      ++left_out;
+      return false;
+    }
+    if (kept != nullptr) RETURN_IF_ERROR(kept->Need(path, node));
+    CountNode(node, totals);
+    return true;
+  };
+  const RewriteFailed failed = [](const TreePath& path, const Error& error) -> Result<void> {
+    return Error(error).While("folder /" + PathForPeople(path));
+  };
   for (SnapshotItem& item : inner.items) {
-    if (!options.leave_out) continue;
-    ASSIGN_OR_RETURN(const Subtree subtree, RewriteTree(
-                                                source, sink, item.root,
-                                                [&](const TreePath& path, Node& node) -> Result<bool> {
-                                                  if (!options.leave_out(path, node)) return true;
-                                                  ++left_out;
-                                                  return false;
-                                                },
-                                                [](const TreePath& path, const Error& error) -> Result<void> {
-                                                  return Error(error).While("folder /" + PathForPeople(path));
-                                                }));
+    if (!options.leave_out && all_stays) continue;
+    ASSIGN_OR_RETURN(const Subtree subtree, RewriteTree(source, sink, item.root, each, failed));
     item.root = subtree.root;
+    if (kept != nullptr) RETURN_IF_ERROR(kept->NeedCommandLine(item));
   }
+  if (left_out > 0) inner.totals = totals;
   return left_out;
 }
 
@@ -50,14 +59,15 @@ Result<RewriteReport> RunRewrite(const JobContext& context, Repository& reposito
     DryRunTotals totals;
     const auto target = MakeDryRunTarget(repository, *index, totals);
     const auto sink = target->NewSink(context.limits.frame_bytes_metadata);
-    ASSIGN_OR_RETURN(report.left_out, RewriteItems(reader, *sink, options, inner));
+    ASSIGN_OR_RETURN(report.left_out, RewriteItems(reader, *sink, options, nullptr, inner));
     return report;
   }
   ASSIGN_OR_RETURN(const SnapshotSet set, LoadSnapshots(repository, context, findings));
   ASSIGN_OR_RETURN(const auto session, WriteSession::Begin(repository, *index, context, {}, findings));
   const auto run = [&]() -> Result<void> {
+    ASSIGN_OR_RETURN(const KeptBlobs kept, KeptBlobs::Of(*session, reader, snapshot.id));
     const auto writer = session->NewBlobWriter(context.limits.frame_bytes_metadata);
-    auto rewritten = RewriteItems(reader, *writer, options, inner);
+    auto rewritten = RewriteItems(reader, *writer, options, &kept, inner);
     RETURN_IF_ERROR(writer->Finish());
     RETURN_IF_ERROR(rewritten);
     report.left_out = *rewritten;
@@ -66,11 +76,11 @@ Result<RewriteReport> RunRewrite(const JobContext& context, Repository& reposito
     if (same) return session->Abandon();
     const SlotHeads heads = HeadsOfSlot(set, repository.keyring().slot());
     ASSIGN_OR_RETURN(report.id, session->Commit(inner, heads.heads, heads.counter_next));
-    return {};
+    return CarryProtection(context, repository, snapshot, *report.id, findings);
   };
   auto done = run();
   if (!done) {
-    IgnoreError(session->Abandon(), "the first error is the one to tell");
+    if (!report.id) IgnoreError(session->Abandon(), "the first error is the one to tell");
     return std::move(done).error();
   }
   return report;

@@ -21,7 +21,9 @@ struct RewriteReport {
   std::optional<SnapshotId> id;  // nothing: a dry run, or nothing would change
   uint64_t left_out = 0;
 };
-// Commits anew, `original` names the old one, which stays. Needs to read metadata and to write (owner).
+// Commits anew, `original` names the old one, which stays; tags, description and protection go over, and the totals are
+// of what is left. Needs to read metadata and to write (owner). kBusy: what the new snapshot would keep is being
+// removed by a prune.
 Result<RewriteReport> RunRewrite(const JobContext& context, Repository& repository, const LoadedSnapshot& snapshot,
                                  const RewriteOptions& options, FindingSink findings);
 

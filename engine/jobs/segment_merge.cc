@@ -142,8 +142,7 @@ class Merger {
 }  // namespace
 
 Result<MergeReport> MergeSegments(const JobContext& context, Repository& repository, Protocol& protocol,
-                                  const SessionId& self,
-                                  const std::vector<std::pair<PackName, SegmentId>>& removed_before,
+                                  const SessionId& self, const std::vector<PackName>& removed_before,
                                   const std::vector<SessionId>& sessions_before) {
   MergeReport report;
   // Have all sessions ended that were there when the names were seen? Asked before the listing that is merged.
@@ -157,7 +156,7 @@ Result<MergeReport> MergeSegments(const JobContext& context, Repository& reposit
   if (small < context.limits.merge_fan_in) return report;
 
   Merger merger;
-  std::set<PackName> gone;
+  std::set<PackName> gone, named;
   std::set<SegmentId> covered;
   std::set<SegmentId> carriers;  // of removed names
   uint64_t bytes = 0;
@@ -175,6 +174,7 @@ Result<MergeReport> MergeSegments(const JobContext& context, Repository& reposit
       continue;
     }
     gone.insert(segment->removed.begin(), segment->removed.end());
+    for (const SegmentPack& pack : segment->packs) named.insert(pack.name);
     if (!segment->removed.empty()) carriers.insert(one.id);
     covered.insert(one.id);
     bytes += one.size;
@@ -182,7 +182,8 @@ Result<MergeReport> MergeSegments(const JobContext& context, Repository& reposit
   if (covered.size() < 2) return report;
   std::set<PackName> dropped;
   if (all_ended && covered.size() == listed.size()) {
-    for (const auto& [name, segment] : removed_before) dropped.insert(name);
+    dropped.insert(removed_before.begin(), removed_before.end());
+    for (const PackName& name : named) dropped.erase(name);
     report.names_dropped = dropped.size();
   }
   const IndexSegment merged = merger.Finish(gone, dropped);

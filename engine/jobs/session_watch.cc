@@ -6,62 +6,107 @@
 
 namespace cairn {
 
+namespace {
+
+std::string NameOf(const SessionSeen& seen) {
+  std::string text = "session " + seen.id.ToHex();
+  if (seen.record) {
+    text += fmt::format(" of host {}, process {}", ToString(seen.record->host), seen.record->process);
+  }
+  return text;
+}
+
+}  // namespace
+
 SessionWatch::SessionWatch(const JobContext& context, Repository& repository, Protocol& protocol, const SessionId& self,
                            int64_t quiet_ns)
     : context_(context), repository_(repository), protocol_(protocol), self_(self), quiet_ns_(quiet_ns) {}
 
-Result<WatchReport> SessionWatch::FinishedRuns(const std::vector<TombstoneSeen>& tombstones) {
+Result<WatchReport> SessionWatch::FinishedRuns(std::vector<TombstoneSeen>& tombstones) {
+  WatchReport report;
+  ASSIGN_OR_RETURN(lists_, protocol_.ListSeenLists());
+  RETURN_IF_ERROR(ListSessions());
+  RETURN_IF_ERROR(TakeOver(tombstones, report));
   std::set<SessionId> runs;
   for (const TombstoneSeen& tombstone : tombstones) {
     if (!tombstone.run.IsZero()) runs.insert(tombstone.run);  // zero: a tombstone that could not be read; it stays
   }
-  RETURN_IF_ERROR(CoverRuns(runs));
-  WatchReport report;
+  if (runs.contains(self_)) RETURN_IF_ERROR(PutOwnList());
   for (const SessionId& run : runs) {
-    bool finished = false;
-    for (const SeenList& list : lists_) {
-      if (finished || !std::ranges::binary_search(list.record.runs, run)) continue;
-      bool all = true;
-      for (const SessionId& session : list.record.sessions) {
-        ASSIGN_OR_RETURN(const bool resolved, IsResolved(session, report));
-        all = all && resolved;
-      }
-      finished = all;
+    const SeenList* list = ListOf(run);
+    if (list == nullptr) continue;  // it still runs
+    bool all = true;
+    for (const SessionId& session : list->record.sessions) {
+      ASSIGN_OR_RETURN(const bool resolved, IsResolved(session, report));
+      all = all && resolved;
     }
-    if (finished) report.finished.insert(run);
+    if (all) report.finished.insert(run);
   }
   return report;
 }
 
-// Sessions are listed after the tombstones were put: these are all that may rely on the packs.
-Result<void> SessionWatch::CoverRuns(const std::set<SessionId>& runs) {
-  ASSIGN_OR_RETURN(lists_, protocol_.ListSeenLists());
-  std::vector<SessionId> uncovered;
-  for (const SessionId& run : runs) {
-    // This run may have put more tombstones since its list: they need sessions that were listed after them.
-    const bool covered = run != self_ && std::ranges::any_of(lists_, [&](const SeenList& list) {
-                           return std::ranges::binary_search(list.record.runs, run);
-                         });
-    if (!covered) uncovered.push_back(run);
-  }
+// A run's own list, and no other: only that run knows that it had put all of its tombstones before the list was begun.
+const SeenList* SessionWatch::ListOf(const SessionId& run) const {
+  const auto found = std::ranges::find(lists_, run, &SeenList::pruner);
+  if (found == lists_.end() || !std::ranges::binary_search(found->record.runs, run)) return nullptr;
+  return &*found;
+}
+
+Result<void> SessionWatch::ListSessions() {
   ASSIGN_OR_RETURN(const std::vector<SessionSeen> sessions, protocol_.ListSessions());
   live_.clear();
   for (const SessionSeen& seen : sessions) live_.emplace(seen.id, seen);
-  if (uncovered.empty()) return {};
-  std::vector<SessionId> seen_writers;
-  for (const SessionSeen& seen : sessions) {
-    if (seen.id == self_ || seen.ended) continue;
-    const bool maintenance = seen.record && seen.record->purpose == SessionPurpose::kMaintenance;
-    if (!maintenance) seen_writers.push_back(seen.id);
+  return {};
+}
+
+// To put a tombstone where one stands takes nothing back, whoever else is at work on it: a list that is made afterwards
+// covers it all the same. So it need not be proved that the other run is dead.
+Result<void> SessionWatch::TakeOver(std::vector<TombstoneSeen>& tombstones, WatchReport& report) {
+  std::map<SessionId, bool> ended;
+  for (TombstoneSeen& tombstone : tombstones) {
+    if (tombstone.run.IsZero() || tombstone.run == self_ || ListOf(tombstone.run) != nullptr) continue;
+    const auto [place, is_new] = ended.try_emplace(tombstone.run, false);
+    if (is_new) {
+      const auto found = live_.find(tombstone.run);
+      place->second = found == live_.end() || found->second.ended || IsQuiet(found->second);
+      if (!place->second) report.waiting_for.push_back("the prune of " + NameOf(found->second));
+    }
+    if (!place->second) continue;
+    if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted");
+    RETURN_IF_ERROR(protocol_.PutTombstone(tombstone.pack, tombstone.kind, self_));
+    tombstone.run = self_;
   }
-  // A name is used once: the list of a second round covers the first one's sessions too, and replaces nothing.
-  std::erase_if(lists_, [&](const SeenList& list) { return list.pruner == self_; });
-  SeenList list{.pruner = self_, .record = {.runs = uncovered, .sessions = seen_writers, .time = {}, .unknown = {}}};
-  std::ranges::sort(list.record.runs);
-  std::ranges::sort(list.record.sessions);
-  RETURN_IF_ERROR(protocol_.PutSeenList(self_, uncovered, seen_writers));
+  return {};
+}
+
+// Sessions are listed after the tombstones were put: these are all that may rely on the packs.
+Result<void> SessionWatch::PutOwnList() {
+  CHECK(ListOf(self_) == nullptr);  // tombstones that are put after a list need another session, with a list of its own
+  RETURN_IF_ERROR(ListSessions());
+  SeenList list{.pruner = self_, .record = {.runs = {self_}, .sessions = {}, .time = {}, .unknown = {}}};
+  for (const auto& [id, seen] : live_) {
+    const bool maintenance = seen.record && seen.record->purpose == SessionPurpose::kMaintenance;
+    if (id != self_ && !seen.ended && !maintenance) list.record.sessions.push_back(id);
+  }
+  RETURN_IF_ERROR(protocol_.PutSeenList(self_, list.record.runs, list.record.sessions));
   lists_.push_back(std::move(list));
   return {};
+}
+
+// A session of maintenance is not on anybody's seen list. Proved dead by its lock, which is held until this is done.
+Result<uint64_t> SessionWatch::EndDead() {
+  uint64_t ended = 0;
+  const std::vector<LocalCache::DeadSession> dead = repository_.cache().DeadSessions();
+  RETURN_IF_ERROR(ListSessions());
+  for (const auto& [id, seen] : live_) {
+    const bool is_dead = std::ranges::find(dead, id, &LocalCache::DeadSession::id) != dead.end();
+    const bool maintenance = seen.record && seen.record->purpose == SessionPurpose::kMaintenance;
+    if (id == self_ || !(seen.ended || (is_dead && maintenance))) continue;
+    RETURN_IF_ERROR(protocol_.EndSession(id));
+    if (is_dead) repository_.cache().ForgetDead(id);
+    ++ended;
+  }
+  return ended;
 }
 
 Result<bool> SessionWatch::IsResolved(const SessionId& session, WatchReport& report) {
@@ -73,16 +118,12 @@ Result<bool> SessionWatch::IsResolved(const SessionId& session, WatchReport& rep
   const auto found = live_.find(session);
   if (found == live_.end() || found->second.ended) return resolve(true);
   ASSIGN_OR_RETURN(SnapshotSlot slot, protocol_.LookAtSlot(session));
-  const std::vector<SessionId> dead = repository_.cache().DeadSessions();
-  const bool proved_dead = std::ranges::find(dead, session) != dead.end();
+  // Held until this is done: nobody begins a session of that id meanwhile.
+  const std::vector<LocalCache::DeadSession> dead = repository_.cache().DeadSessions();
+  const bool proved_dead = std::ranges::find(dead, session, &LocalCache::DeadSession::id) != dead.end();
   if (slot == SnapshotSlot::kEmpty) {
     if (!proved_dead && !IsQuiet(found->second)) {
-      const SessionSeen& seen = found->second;
-      std::string text = "session " + session.ToHex();
-      if (seen.record) {
-        text += fmt::format(" of host {}, process {}", ToString(seen.record->host), seen.record->process);
-      }
-      report.waiting_for.push_back(std::move(text));
+      report.waiting_for.push_back(NameOf(found->second));
       return resolve(false);
     }
     ASSIGN_OR_RETURN(slot, protocol_.Fence(session, self_));

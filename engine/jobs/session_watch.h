@@ -21,14 +21,23 @@ class SessionWatch {
  public:
   SessionWatch(const JobContext& context, Repository& repository, Protocol& protocol, const SessionId& self,
                int64_t quiet_ns);
-  // Sees to it that every run of these tombstones has a seen list, and asks of each session on these lists whether it
-  // is resolved. A session that is proved dead, or has been quiet for long enough, is fenced and ended.
-  Result<WatchReport> FinishedRuns(const std::vector<TombstoneSeen>& tombstones);
+  // `tombstones` were listed after this run put the last of its own. Those of runs that have ended without a seen list
+  // are taken over: put again in the name of this run. Then this run's seen list is put, once, and of each session on
+  // the lists it is asked whether it is resolved; one that is proved dead, or has been quiet for long enough, is fenced
+  // and ended.
+  Result<WatchReport> FinishedRuns(std::vector<TombstoneSeen>& tombstones);
+  bool has_put_list() const { return ListOf(self_) != nullptr; }
+  // Sessions of maintenance on this machine whose process is dead, and ends of sessions that could not remove
+  // themselves: they are cleared away.
+  Result<uint64_t> EndDead();
   // After the removal: seen lists none of whose runs has a tombstone any more.
   Result<void> RemoveFinishedSeenLists();
 
  private:
-  Result<void> CoverRuns(const std::set<SessionId>& runs);
+  Result<void> ListSessions();
+  Result<void> TakeOver(std::vector<TombstoneSeen>& tombstones, WatchReport& report);
+  Result<void> PutOwnList();
+  const SeenList* ListOf(const SessionId& run) const;
   Result<bool> IsResolved(const SessionId& session, WatchReport& report);
   bool IsQuiet(const SessionSeen& seen);
 

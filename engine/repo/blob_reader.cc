@@ -69,13 +69,14 @@ Result<std::shared_ptr<const Bytes>> BlobReader::FrameThroughCache(const BlobLoc
   return plain;
 }
 
-// Nothing where no location gave it; `any` says whether there was one to try.
-Result<std::shared_ptr<const Bytes>> BlobReader::TryLocations(BlobKind kind, const BlobId& id, bool* any) {
-  ASSIGN_OR_RETURN(const std::vector<BlobLocation> locations, index_.Find(id));
+Result<std::shared_ptr<const Bytes>> BlobReader::TryLocations(BlobKind kind, const BlobId& id, Attempt* attempt) {
+  const auto found = index_.Find(id);
+  if (!found) attempt->may_be_stale = true;  // the copy on this machine is damaged, and is made anew
+  RETURN_IF_ERROR(found);
   std::optional<Error> first;
-  for (const BlobLocation& location : locations) {
+  for (const BlobLocation& location : *found) {
     if (location.pack.kind != kind) continue;
-    *any = true;
+    attempt->any = true;
     auto plain = FrameThroughCache(location);
     if (plain) {
       const ByteSpan bytes = ByteSpan(**plain).subspan(location.blob_offset, location.length);
@@ -83,15 +84,32 @@ Result<std::shared_ptr<const Bytes>> BlobReader::TryLocations(BlobKind kind, con
     }
     const ErrorCode code = plain.error().code();
     if (code == ErrorCode::kNoRight || code == ErrorCode::kInterrupted) return std::move(plain).error();
-    const bool last = &location == &locations.back();
+    if (code == ErrorCode::kNotFound) attempt->may_be_stale = true;  // repacked meanwhile, it may be
+    const bool last = &location == &found->back();
     if (findings_ && !last && code != ErrorCode::kNotFound) {
       findings_({Finding::Severity::kDamage, code, PackText(location),
                  fmt::format("{}; another copy of blob {} is tried", plain.error().message(), id.Short())});
     }
     if (!first || Weight(first->code()) < Weight(code)) first = std::move(plain).error();
   }
-  if (!first) first = MakeError(ErrorCode::kNotFound, "{} blob {} is in no pack of the index", Name(kind), id.ToHex());
-  return *std::move(first);
+  if (first) return *std::move(first);
+  attempt->may_be_stale = true;
+  return MakeError(ErrorCode::kNotFound, "{} blob {} is in no pack of the index", Name(kind), id.ToHex());
+}
+
+// Brings the index into step, once for all who wait here. A listing that is asked for again and again, for blobs that
+// are nowhere, costs a request each: after the first few they come no oftener than once in a while.
+Result<void> BlobReader::SyncSince(uint64_t syncs_before) {
+  constexpr uint64_t kSyncsAtOnce = 16;
+  constexpr auto kPauseMin = std::chrono::seconds(30);
+  const std::lock_guard lock(sync_mutex_);
+  if (syncs_ != syncs_before) return {};
+  const auto now = context_.clock.Steady();
+  if (syncs_ >= kSyncsAtOnce && now - last_sync_ < kPauseMin) return {};
+  RETURN_IF_ERROR(repository_.SyncIndex(index_, context_, [](const SegmentId&, const Error&) {}));
+  ++syncs_;
+  last_sync_ = now;
+  return {};
 }
 
 Result<std::shared_ptr<const Bytes>> BlobReader::ReadBlob(BlobKind kind, const BlobId& id) {
@@ -100,23 +118,15 @@ Result<std::shared_ptr<const Bytes>> BlobReader::ReadBlob(BlobKind kind, const B
     const std::lock_guard lock(sync_mutex_);
     syncs_before = syncs_;
   }
-  bool any = false;
-  auto blob = TryLocations(kind, id, &any);
-  if (blob || blob.error().code() != ErrorCode::kNotFound) {
+  Attempt attempt;
+  auto blob = TryLocations(kind, id, &attempt);
+  if (blob || !attempt.may_be_stale) {
     return std::move(blob).While(fmt::format("reading {} blob {}", Name(kind), id.ToHex()));
   }
-  {
-    // Somebody may have repacked it meanwhile: look again, once for all who wait here. A second failure is the answer.
-    const std::lock_guard lock(sync_mutex_);
-    constexpr uint64_t kSyncsMax = 16;
-    if (syncs_ == syncs_before && syncs_ < kSyncsMax) {
-      RETURN_IF_ERROR(repository_.SyncIndex(index_, context_, [](const SegmentId&, const Error&) {}));
-      ++syncs_;
-    }
-  }
-  any = false;
-  blob = TryLocations(kind, id, &any);
-  if (!blob && any && blob.error().code() == ErrorCode::kNotFound) {
+  RETURN_IF_ERROR(SyncSince(syncs_before));
+  attempt = {};
+  blob = TryLocations(kind, id, &attempt);  // a second failure is the answer
+  if (!blob && attempt.any && blob.error().code() == ErrorCode::kNotFound) {
     return Corrupt("{} blob {} is gone with its pack: {}", Name(kind), id.ToHex(), blob.error().message());
   }
   return blob;

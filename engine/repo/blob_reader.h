@@ -42,7 +42,12 @@ class BlobReader : public BlobSource {
     Key key;
     std::shared_ptr<const Bytes> plain;
   };
-  Result<std::shared_ptr<const Bytes>> TryLocations(BlobKind kind, const BlobId& id, bool* any);
+  struct Attempt {
+    bool any = false;           // location of this kind
+    bool may_be_stale = false;  // what the index says may no longer be so
+  };
+  Result<std::shared_ptr<const Bytes>> TryLocations(BlobKind kind, const BlobId& id, Attempt* attempt);
+  Result<void> SyncSince(uint64_t syncs_before);
   Result<std::shared_ptr<const Bytes>> FrameThroughCache(const BlobLocation& location);
 
   const Repository& repository_;
@@ -55,7 +60,8 @@ class BlobReader : public BlobSource {
   std::unordered_map<Key, std::list<Cached>::iterator, KeyHash> by_key_;  // guarded by mutex_
   uint64_t cache_bytes_ = 0;                                              // guarded by mutex_
   std::mutex sync_mutex_;
-  uint64_t syncs_ = 0;  // guarded by sync_mutex_
+  uint64_t syncs_ = 0;                     // guarded by sync_mutex_
+  std::chrono::nanoseconds last_sync_{0};  // guarded by sync_mutex_; on the steady clock
   std::atomic<uint64_t> frames_read_{0};
 };
 

@@ -77,6 +77,7 @@ Result<SlotId> AddKey(Repository& repository, const NewSlot& slot, ByteSpan pass
 
 Result<KeyId> ChangePassword(Repository& repository, ByteSpan password, const PasswordCost& cost,
                              const JobContext& context) {
+  RETURN_IF_ERROR(repository.NeedCurrentConfig("changing the password"));
   const SlotKeys& slot = repository.keyring().slot_keys();
   RETURN_IF_ERROR(repository.NeedFreshPassword(password, slot.slot));
   ASSIGN_OR_RETURN(const KeyId key, PutKey(repository, slot, slot.config_min, slot.label, password, cost, context));
@@ -92,6 +93,14 @@ Result<void> RemoveKey(Repository& repository, const SlotId& slot, const JobCont
     return MakeError(ErrorCode::kNotFound, "there is no key {}", slot.ToHex());
   }
   ASSIGN_OR_RETURN(const SnapshotSet set, LoadSnapshots(repository, context, {}));
+  // The certificate will say which was the key's last snapshot: one that is passed over here is refused for ever.
+  for (const UnreadableObject& one : set.unreadable) {
+    if (!one.name.text().starts_with(kSnapshotPrefix)) continue;
+    return MakeError(ErrorCode::kCorrupt,
+                     "{} cannot be read, and may be the last snapshot of key {}: the key stays (cairn check tells what "
+                     "is wrong with it; cairn repair snapshots --forget sets broken ones aside)",
+                     one.name.text(), slot.ToHex());
+  }
   const uint64_t counter_max = HeadsOfSlot(set, slot).counter_next - 1;
   ASSIGN_OR_RETURN(const Bytes object, MakeConfigWithoutSlot(repository.keyring(), slot, counter_max, context.random));
   return PutNextConfig(repository, object, context);

@@ -84,7 +84,8 @@ Result<std::unique_ptr<LocalCache>> LocalCache::Open(FileSystem& files, const Ra
   RETURN_IF_ERROR(MakeFolders(files, folder + "/running").While("making the local cache"));
   ASSIGN_OR_RETURN(const ObjectId machine, MachineId(files, random, root));
   // Other programs that make backups leave folders with it out (bford.info/cachedir).
-  IgnoreError(files.WriteNewFile(root + "/CACHEDIR.TAG", AsBytes(kCacheTag)), "there already, or for lack of room");
+  // Not in the root: it may be a folder that holds more than caches.
+  IgnoreError(files.WriteNewFile(folder + "/CACHEDIR.TAG", AsBytes(kCacheTag)), "there already, or for lack of room");
   return std::unique_ptr<LocalCache>(new LocalCache(files, random, folder, machine));
 }
 
@@ -95,6 +96,14 @@ LocalCache::Remembered LocalCache::Load() const {
 }
 
 Result<void> LocalCache::Store(const Remembered& remembered) {
+  // Another process may have seen a newer config meanwhile: what this machine has seen never becomes less.
+  const Remembered now = Load();
+  if (now.config_number > remembered.config_number) {
+    Remembered merged = remembered;
+    merged.config_number = now.config_number;
+    merged.config_digest = now.config_digest;
+    return WriteFile(std::string(kRememberedName), EncodeRemembered(merged));
+  }
   return WriteFile(std::string(kRememberedName), EncodeRemembered(remembered));
 }
 
@@ -119,8 +128,8 @@ Result<std::unique_ptr<FileLock>> LocalCache::LockSession(const SessionId& sessi
   return lock;
 }
 
-std::vector<SessionId> LocalCache::DeadSessions() const {
-  std::vector<SessionId> dead;
+std::vector<LocalCache::DeadSession> LocalCache::DeadSessions() const {
+  std::vector<DeadSession> dead;
   const std::string folder = folder_ + "/running";
   std::vector<SessionId> known;
   IgnoreError(files_.List(folder,
@@ -130,7 +139,7 @@ std::vector<SessionId> LocalCache::DeadSessions() const {
               "no running folder: no proof of anything");
   for (const SessionId& id : known) {
     auto lock = files_.TryLock(folder + "/" + id.ToHex());
-    if (lock && *lock != nullptr) dead.push_back(id);
+    if (lock && *lock != nullptr) dead.push_back({id, *std::move(lock)});
   }
   return dead;
 }

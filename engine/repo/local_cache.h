@@ -13,8 +13,8 @@
 namespace cairn {
 
 // A folder for each repository below the cache's root (0700, files 0600):
-//   CACHEDIR.TAG               so that backups leave it out
 //   machine-id                 16 random bytes of this machine and user (in the root itself)
+//   <repository id>/CACHEDIR.TAG  so that backups leave it out
 //   <repository id>/index      the derived index
 //   <repository id>/remembered newest config, key that opened last, snapshots that were there
 //   <repository id>/files-*    file caches of backups
@@ -49,8 +49,13 @@ class LocalCache {
 
   // The lock of a running session, held until it goes.
   Result<std::unique_ptr<FileLock>> LockSession(const SessionId& session);
-  // Sessions of this machine whose process is dead: their lock can be taken. Their files stay until ForgetDead.
-  std::vector<SessionId> DeadSessions() const;
+  // Sessions of this machine whose process is dead: their lock could be taken, and is held while this lives, so that
+  // nobody begins a session of that id meanwhile. Their files stay until ForgetDead.
+  struct DeadSession {
+    SessionId id;
+    std::unique_ptr<FileLock> lock;
+  };
+  std::vector<DeadSession> DeadSessions() const;
   void ForgetDead(const SessionId& session);
 
   Result<std::optional<Bytes>> ReadFile(const std::string& name) const;   // below folder(); nothing where missing

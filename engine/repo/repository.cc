@@ -67,13 +67,19 @@ Result<OpenedKey> TryKeys(ObjectStore& store, ByteSpan password, const std::opti
                           const NewestConfigObject& config, Log& log) {
   ASSIGN_OR_RETURN(std::vector<KeyId> keys, ListKeyObjects(store));
   if (hint) std::ranges::sort(keys, {}, [&](const KeyId& id) { return std::pair(id != *hint, id); });
-  std::optional<Error> broken, no_right;
+  if (keys.size() > limits::kKeyObjectsTried) {
+    log.Warning("{} holds {} key objects: {} of them are tried", store.description(), keys.size(),
+                limits::kKeyObjectsTried);
+    keys.resize(limits::kKeyObjectsTried);
+  }
+  std::optional<Error> broken, untried, no_right;
   for (const KeyId& id : keys) {
     auto slot = OpenKey(store, id, password);
     if (!slot) {
-      if (slot.error().code() == ErrorCode::kWrongKey) continue;
+      const ErrorCode code = slot.error().code();
+      if (code == ErrorCode::kWrongKey || code == ErrorCode::kNotFound) continue;  // or it was removed meanwhile
       log.Warning("key {}: {}", id.ToHex(), slot.error().message());
-      broken = std::move(slot).error();
+      (IsLoss(code) ? broken : untried) = std::move(slot).error();
       continue;
     }
     const uint64_t config_min = slot->config_min;
@@ -83,6 +89,8 @@ Result<OpenedKey> TryKeys(ObjectStore& store, ByteSpan password, const std::opti
     no_right = std::move(keyring).error();
   }
   if (no_right) return *std::move(no_right);
+  // It may be the one that this password opens: that is not known to be wrong.
+  if (untried) return std::move(*untried).While(fmt::format("opening the keys of {}", store.description()));
   if (broken && keys.size() == 1) return *std::move(broken);
   return NoKeyOpens(store, keys.size(), broken.has_value());
 }
@@ -176,6 +184,10 @@ Result<std::unique_ptr<Repository>> Repository::Open(ObjectStore& store, ByteSpa
 
 Result<void> Repository::NeedWrite(uint32_t right, std::string_view to_do_what) const {
   RETURN_IF_ERROR(keyring_.Need(right, to_do_what));
+  return NeedCurrentConfig(to_do_what);
+}
+
+Result<void> Repository::NeedCurrentConfig(std::string_view to_do_what) const {
   if (stale_config_) {
     return MakeError(ErrorCode::kForged, "{} shows an older config than this machine has seen: refusing {}",
                      store_.description(), to_do_what);
@@ -256,6 +268,9 @@ Result<void> Repository::SyncIndex(Index& index, const JobContext& context, cons
       bad_segment(*failed, synced.error());
       bad.insert(*failed);  // and once more without it: what was loaded before stays loaded
       continue;
+    }
+    if (failed && code == ErrorCode::kUnsupported) {
+      return std::move(synced).While("the index cannot be read whole by this version of cairn: upgrade cairn");
     }
     if (failed && unusable) {
       return std::move(synced).While("the index cannot be trusted (cairn repair index mends it)");

@@ -54,6 +54,8 @@ class Repository {
   bool stale_config() const { return stale_config_; }
   // kNoRight, kForged (stale config) or kUnsupported (unknown ro_compat feature) where this must not write.
   Result<void> NeedWrite(uint32_t right, std::string_view to_do_what) const;
+  // The same, but for the right.
+  Result<void> NeedCurrentConfig(std::string_view to_do_what) const;
   // Whether this slot may put snapshots of a host; kInvalidArgument names both, for others would refuse them
   // (SPEC 11.1).
   Result<void> NeedHost(ByteSpan host) const;

@@ -89,18 +89,35 @@ class Loader {
       : repository_(repository), context_(context), findings_(std::move(findings)) {}
 
   Result<SnapshotSet> Run() {
+    // Before the listing: what another process on this machine remembers meanwhile need not be in ours.
+    remembered_ = repository_.cache().Load().snapshots;
     Protocol protocol(repository_, context_, findings_);
-    ASSIGN_OR_RETURN(const auto listed, protocol.ListSnapshots());
-    for (const ListedSnapshot& one : listed) RETURN_IF_ERROR(LoadOne(one));
-    RETURN_IF_ERROR(LoadNotes());
+    RETURN_IF_ERROR(LoadListed(protocol));
     RETURN_IF_ERROR(LoadForgotten());
-    std::ranges::sort(set_.snapshots, {}, [](const LoadedSnapshot& s) { return std::pair(s.inner.start, s.id); });
     Explain();
+    // A listing is no picture of one moment: what came or went while it was made may be what explains the rest.
+    constexpr int kLooksMax = 3;
+    for (int looks = 1; looks < kLooksMax && !set_.unexplained.empty(); ++looks) {
+      RETURN_IF_ERROR(LoadListed(protocol));
+      RETURN_IF_ERROR(LoadForgotten());
+      Explain();
+    }
+    RETURN_IF_ERROR(LoadNotes());
+    std::ranges::sort(set_.snapshots, {}, [](const LoadedSnapshot& s) { return std::pair(s.inner.start, s.id); });
     Remember();
     return std::move(set_);
   }
 
  private:
+  // What is listed and was not loaded yet.
+  Result<void> LoadListed(Protocol& protocol) {
+    ASSIGN_OR_RETURN(const auto listed, protocol.ListSnapshots());
+    for (const ListedSnapshot& one : listed) {
+      if (loaded_.insert(one.id).second) RETURN_IF_ERROR(LoadOne(one));
+    }
+    return {};
+  }
+
   Result<void> LoadOne(const ListedSnapshot& listed) {
     const SnapshotId& id = listed.id;
     const std::string what = SnapshotName(id).text();
@@ -184,10 +201,11 @@ class Loader {
   }
 
   Result<void> LoadForgotten() {
-    std::set<ForgottenSnapshot> all;
+    std::set<ForgottenSnapshot> all(set_.forgotten.begin(), set_.forgotten.end());
     std::vector<std::pair<ObjectName, ParsedName>> names;
     RETURN_IF_ERROR(List(kForgottenPrefix, ParsedName::Kind::kForgotten, names));
     for (const auto& [name, parsed] : names) {
+      if (!records_.insert(name.text()).second) continue;
       auto object = repository_.store().Get(name, limits::kSnapshotBytesMax);
       if (!object && object.error().code() != ErrorCode::kCorrupt && object.error().code() != ErrorCode::kNotFound) {
         return std::move(object).error();
@@ -206,6 +224,8 @@ class Loader {
   }
 
   void Explain() {
+    set_.unexplained.clear();
+    set_.unexplained_records.clear();
     std::set<Digest> known;
     std::set<SnapshotId> ids;
     for (const LoadedSnapshot& snapshot : set_.snapshots) {
@@ -226,7 +246,7 @@ class Loader {
         set_.unexplained_records.push_back({SnapshotId(), snapshot.slot, 0, head, ForgottenWhy::kLost});
       }
     }
-    for (const auto& [id, digest] : repository_.cache().Load().snapshots) {
+    for (const auto& [id, digest] : remembered_) {
       if (ids.contains(id) || broken_.contains(id)) continue;
       set_.unexplained.push_back(
           fmt::format("snapshot {} was there when this machine looked last, and is gone without "
@@ -265,7 +285,9 @@ class Loader {
   const JobContext& context_;
   const FindingSink findings_;
   SnapshotSet set_;
-  std::set<SnapshotId> broken_;
+  std::vector<std::pair<SnapshotId, Digest>> remembered_;  // of this machine, as it was at the beginning
+  std::set<SnapshotId> loaded_, broken_;
+  std::set<std::string> records_;  // of forgotten snapshots, that were read
 };
 
 }  // namespace

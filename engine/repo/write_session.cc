@@ -45,9 +45,17 @@ Result<std::unique_ptr<WriteSession>> WriteSession::Begin(Repository& repository
                                                           const JobContext& context, const WriteSessionOptions& options,
                                                           FindingSink findings) {
   RETURN_IF_ERROR(repository.NeedWrite(NeededRight(options.purpose), "writing to the repository"));
-  auto session =
-      std::unique_ptr<WriteSession>(new WriteSession(repository, index, context, options, std::move(findings)));
-  ASSIGN_OR_RETURN(session->lock_, repository.cache().LockSession(session->id_));
+  std::unique_ptr<WriteSession> session;
+  // Between the making of the lock file and the lock another process may take this session for a dead one: then another
+  // id. Twice in a row is no accident.
+  for (int attempt = 0;; ++attempt) {
+    session.reset(new WriteSession(repository, index, context, options, findings));
+    auto lock = repository.cache().LockSession(session->id_);
+    if (!lock && (lock.error().code() != ErrorCode::kBusy || attempt > 0)) return std::move(lock).error();
+    if (!lock) continue;
+    session->lock_ = *std::move(lock);
+    break;
+  }
   // Each puts before it reads: either this session sees a pruner's tombstone, or the pruner sees this session.
   RETURN_IF_ERROR(session->protocol_.PutSession(session->id_, options.purpose, kProgram));
   ASSIGN_OR_RETURN(session->tombstones_, session->protocol_.ListTombstones());
@@ -64,18 +72,21 @@ Result<std::unique_ptr<WriteSession>> WriteSession::Begin(Repository& repository
 // A session of this slot that died on this machine may have put packs for which it put no segment. They are found by
 // their directories, and get one from this session: what was stored is not stored again.
 Result<void> WriteSession::AdoptOrphans() {
-  const std::vector<SessionId> dead = repository_.cache().DeadSessions();
+  const std::vector<LocalCache::DeadSession> dead = repository_.cache().DeadSessions();
   if (dead.empty()) return {};
-  const std::set<SessionId> dead_set(dead.begin(), dead.end());
-  std::set<PackName> tombstoned;
-  for (const TombstoneSeen& tombstone : tombstones_) tombstoned.insert(tombstone.pack);
+  std::set<SessionId> dead_set;
+  for (const LocalCache::DeadSession& one : dead) dead_set.insert(one.id);
+  // What a pruner or a repair has taken out of the index is no orphan, whoever put it.
+  std::set<PackName> taken_out;
+  for (const TombstoneSeen& tombstone : tombstones_) taken_out.insert(tombstone.pack);
+  for (const auto& [pack, segment] : index_.Removed()) taken_out.insert(pack);
   for (const BlobKind kind : {BlobKind::kData, BlobKind::kMetadata}) {
     std::vector<std::pair<PackName, uint64_t>> unknown;
     RETURN_IF_ERROR(repository_.store().List(kind == BlobKind::kData ? kDataPrefix : kMetaPrefix,
                                              [&](const ObjectInfo& info) -> Result<void> {
                                                const ParsedName parsed = ParseObjectName(info.name.text());
                                                if (parsed.kind != ParsedName::Kind::kPack) return {};
-                                               if (tombstoned.contains(parsed.pack)) return {};
+                                               if (taken_out.contains(parsed.pack)) return {};
                                                if (!index_.FindPack(parsed.pack)) {
                                                  unknown.emplace_back(parsed.pack, info.size);
                                                }
@@ -101,7 +112,7 @@ Result<void> WriteSession::AdoptOrphans() {
     }
   }
   RETURN_IF_ERROR(PutOpenSegment());
-  for (const SessionId& id : dead) {
+  for (const SessionId& id : dead_set) {
     // Proved dead by its lock. Who may fence does so before it ends the session: a put of its may still be on its way.
     if (!repository_.keyring().rights().Has(Rights::kMaintain)) continue;
     RETURN_IF_ERROR(protocol_.Fence(id, id_));
@@ -205,6 +216,10 @@ Result<void> WriteSession::PutOnePack(const FinishedPack& pack) {
   RETURN_IF_ERROR(protocol_.PutPack(pack.kind, pack.name, pack.object));
   ++totals_.packs;
   totals_.bytes_stored += pack.object.size();
+  if (options_.purpose == SessionPurpose::kMaintenance) {
+    const std::lock_guard lock(segment_mutex_);
+    packs_put_.insert(pack.name);
+  }
   AddToSegment(pack, pack.object.size());
   bool full = false;
   {
@@ -237,11 +252,17 @@ void WriteSession::AddToSegment(const FinishedPack& pack, uint64_t size) {
   // For this machine's index the numbers are those of the pack's own sessions.
   for (size_t i = 0; i < entry.frames.size(); ++i) entry.frames[i].session = pack.directory.frames[i].session;
   auto added = index_.AddPack(entry, pack.directory.sessions);
-  if (!added) Fail(added.error());
+  // The pack is stored, and its segment will say so: without this machine's copy a blob may be stored twice, no more.
+  if (!added) context_.log.Warning("index: pack {}: {}", pack.name.ToString(), added.error().message());
   const std::lock_guard lock(claim_mutex_);
   for (const FrameEntry& frame : pack.directory.frames) {
     for (const BlobEntry& blob : frame.blobs) claimed_.erase(blob.id);
   }
+}
+
+std::set<PackName> WriteSession::PacksPut() const {
+  const std::lock_guard lock(segment_mutex_);
+  return packs_put_;
 }
 
 Result<void> WriteSession::PutOpenSegment() {
@@ -318,6 +339,7 @@ Result<SnapshotId> WriteSession::Commit(const SnapshotInner& snapshot, const std
   ASSIGN_OR_RETURN(const Bytes object, MakeSnapshotObject(snapshot, heads, counter));
   ASSIGN_OR_RETURN(const CommitOutcome outcome, protocol_.Commit(id_, object));
   if (outcome == CommitOutcome::kFenced) {
+    index_.DropAddedPacks();  // what this session put may be gone
     RETURN_IF_ERROR(EndQuietly());
     return MakeError(ErrorCode::kFenced, "session {} was taken for dead by a prune before it could commit",
                      id_.ToHex());

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -50,6 +51,8 @@ class WriteSession {
   Protocol& protocol() { return protocol_; }
   const std::vector<TombstoneSeen>& tombstones() const { return tombstones_; }
   const WriteTotals& totals() const { return totals_; }
+  // Names of the packs that a session of maintenance has put so far.
+  std::set<PackName> PacksPut() const;
 
   // A writer for one thread's blobs: they are gathered in order into frames of about `frame_bytes`.
   std::unique_ptr<BlobWriter> NewBlobWriter(uint64_t frame_bytes);
@@ -111,7 +114,8 @@ class WriteSession {
   std::mutex claim_mutex_;
   std::unordered_map<BlobId, uint32_t> claimed_;  // guarded by claim_mutex_: in flight, not yet in the index
 
-  std::mutex segment_mutex_;
+  mutable std::mutex segment_mutex_;
+  std::set<PackName> packs_put_;                              // guarded by segment_mutex_
   IndexSegment segment_;                                      // guarded by segment_mutex_
   std::unordered_map<SessionId, uint32_t> segment_sessions_;  // guarded by segment_mutex_
   uint64_t segment_blobs_ = 0;                                // guarded by segment_mutex_

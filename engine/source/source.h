@@ -56,6 +56,7 @@ struct SourceMetadata {
   uint64_t flags = 0;                               // SPEC 10.3, tag 12
   Bytes target;                                     // symbolic links
   std::vector<std::pair<Bytes, Bytes>> attributes;  // name, value; ascending by name
+  bool complete = true;                             // else some of it could not be read, which was told
 };
 
 // An open file. One thread at a time.

@@ -55,14 +55,19 @@ Result<std::unique_ptr<LocalStore>> LocalStore::Create(FileSystem& files, const 
                    store->root_, foreign);
 }
 
-Result<void> LocalStore::CheckRoot() const {
+Result<void> LocalStore::CheckRoot() {
   const auto info = files_.Stat(root_);
+  const std::lock_guard lock(mutex_);
   if (!info && info.error().code() == ErrorCode::kNotFound) {
+    if (root_identity_) return MakeError(ErrorCode::kIo, "{}: the folder of the repository is gone", root_);
     return MakeError(ErrorCode::kNotFound, "there is no repository at {}: the folder is missing", root_);
   }
   RETURN_IF_ERROR(info);
   if (!info->is_folder) return MakeError(ErrorCode::kInvalidArgument, "{} is a file, expected a folder", root_);
-  return {};
+  if (!root_identity_) root_identity_ = info->identity;
+  if (*root_identity_ == info->identity) return {};
+  return MakeError(ErrorCode::kIo, "{}: another folder took the place of the repository's (is its disk still mounted?)",
+                   root_);
 }
 
 std::string LocalStore::PathOf(const std::string& relative) const {
@@ -86,6 +91,7 @@ Result<void> LocalStore::EnsureFolder(const std::string& relative) {
 }
 
 Result<std::string> LocalStore::WriteTemporary(ByteSpan bytes) {
+  RETURN_IF_ERROR(CheckRoot());
   RETURN_IF_ERROR(EnsureFolder(std::string(kTemporary)));
   std::string path = PathOf(fmt::format("{}/{}", kTemporary, random_.NewId<ObjectId>().ToHex()));
   RETURN_IF_ERROR(files_.WriteNewFile(path, bytes));
@@ -98,6 +104,7 @@ Result<void> LocalStore::SyncFolderOf(const ObjectName& name) {
 
 Result<void> LocalStore::TryPutBy(const ObjectName& name, ByteSpan bytes,
                                   const std::function<Result<void>(const std::string& temporary)>& rename) {
+  RETURN_IF_ERROR(CheckRoot());
   auto made = EnsureFolder(FolderOf(name.text()));
   if (!made && made.error().code() == ErrorCode::kAlreadyExists) {  // elsewhere that code says that the object is there
     return MakeError(ErrorCode::kIo, "{}", made.error().message());
@@ -150,13 +157,13 @@ Result<bool> LocalStore::PutIfAbsent(const ObjectName& name, ByteSpan bytes) {
 Result<Bytes> LocalStore::Get(const ObjectName& name, uint64_t size_max) {
   ASSIGN_OR_RETURN(const ObjectInfo info, Stat(name));
   RETURN_IF_ERROR(CheckFits(name, info.size, size_max));
-  ASSIGN_OR_RETURN(Bytes bytes, files_.ReadFile(PathOf(name.text())));
+  ASSIGN_OR_RETURN(Bytes bytes, Missing(files_.ReadFile(PathOf(name.text()))));
   RETURN_IF_ERROR(CheckFits(name, bytes.size(), size_max));  // it may have been replaced since
   return bytes;
 }
 
 Result<Bytes> LocalStore::GetRange(const ObjectName& name, uint64_t offset, uint64_t size) {
-  return files_.ReadRange(PathOf(name.text()), offset, size);
+  return Missing(files_.ReadRange(PathOf(name.text()), offset, size));
 }
 
 Result<void> LocalStore::List(std::string_view prefix, const Each& each, const Stranger& stranger) {
@@ -190,7 +197,7 @@ Result<void> LocalStore::ListEntry(const std::string& name, const FileInfo& info
 }
 
 Result<void> LocalStore::Remove(const ObjectName& name) {
-  auto removed = files_.Remove(PathOf(name.text()));
+  auto removed = Missing(files_.Remove(PathOf(name.text())));
   if (!removed && removed.error().code() != ErrorCode::kNotFound) return removed;
   // Where it was gone already, too: who has removed it may not yet have synced.
   auto synced = SyncFolderOf(name);
@@ -199,7 +206,7 @@ Result<void> LocalStore::Remove(const ObjectName& name) {
 }
 
 Result<ObjectInfo> LocalStore::Stat(const ObjectName& name) {
-  ASSIGN_OR_RETURN(const FileInfo info, files_.Stat(PathOf(name.text())));
+  ASSIGN_OR_RETURN(const FileInfo info, Missing(files_.Stat(PathOf(name.text()))));
   if (info.is_folder || info.is_other) return Corrupt("{} is no regular file", PathOf(name.text()));
   return ObjectInfo{name, info.size, info.modified};
 }

@@ -4,8 +4,10 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "engine/env/file_system.h"
 #include "engine/env/random.h"
@@ -54,7 +56,15 @@ class LocalStore final : public ObjectStore {
   Result<std::string> WriteTemporary(ByteSpan bytes);
   Result<void> SyncFolderOf(const ObjectName& name);
   Result<void> EnsureFolder(const std::string& relative);
-  Result<void> CheckRoot() const;
+  // kNotFound where the folder is missing; kIo where it was there before, and is gone or another now: its disk may have
+  // been unmounted, and what is put into the empty folder below it would be lost.
+  Result<void> CheckRoot();
+  // Whether what is missing is missing in the repository.
+  template <class T>
+  Result<T> Missing(Result<T> result) {
+    if (!result && result.error().code() == ErrorCode::kNotFound) RETURN_IF_ERROR(CheckRoot());
+    return result;
+  }
   Result<void> ListFolder(const std::string& relative, const Each& each, const Stranger& stranger);
   Result<void> ListEntry(const std::string& name, const FileInfo& info, const Each& each, const Stranger& stranger);
 
@@ -62,6 +72,7 @@ class LocalStore final : public ObjectStore {
   const Random& random_;
   const std::string root_;  // without a "/" at its end, but for "/" itself
   std::mutex mutex_;
+  std::optional<std::pair<uint64_t, uint64_t>> root_identity_;  // guarded by mutex_; as it was first seen
   std::set<std::string> known_folders_;  // guarded by mutex_; relative, known to be there and durable
 };
 

@@ -159,8 +159,9 @@ Result<std::string> Cli::UsableCache() {
 }
 
 std::string Cli::RepositoryFolder() const {
+  const std::string path = global.repository.substr(global.repository.starts_with("local:") ? 6 : 0);
   char resolved[PATH_MAX];
-  return realpath(global.repository.c_str(), resolved) == nullptr ? global.repository : resolved;
+  return realpath(path.c_str(), resolved) == nullptr ? global.repository : resolved;
 }
 
 Result<std::unique_ptr<ObjectStore>> Cli::OpenStoreAt(const std::string& url, bool create) {

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -67,7 +68,8 @@ struct BackupCommand {
     if (!exclude_larger_than.empty()) {
       ASSIGN_OR_RETURN(options.exclude_larger_than, ParseBytes(exclude_larger_than));
     }
-    options.leave_out = {{cli.RepositoryFolder(), true}, {cli.CacheRoot(), false}};
+    options.repository = cli.RepositoryFolder();
+    options.cache_root = cli.CacheRoot();
     return options;
   }
 
@@ -82,6 +84,8 @@ struct BackupCommand {
       options.command = paths;
     } else if (!paths.empty()) {
       return Error(ErrorCode::kInvalidArgument, "give paths or --stdin, not both");
+    } else if (const int flags = ::fcntl(STDIN_FILENO, F_GETFL); flags < 0 || (flags & O_ACCMODE) == O_WRONLY) {
+      return Error(ErrorCode::kInvalidArgument, "standard input is closed, or cannot be read: give --stdin a stream");
     }
     ASSIGN_OR_RETURN(auto source, StreamSource::Make(std::move(options), SystemClock(), cli.stop()));
     return std::unique_ptr<Source>(std::move(source));

@@ -73,7 +73,9 @@ struct CheckCommand {
                      {"packs_read", report->packs_read},
                      {"bytes_read", report->bytes_read},
                      {"ids_checked", report->ids_checked},
-                     {"unused_packs", report->unused_packs}});
+                     {"unused_packs", report->unused_packs},
+                     {"taken_out_packs", report->taken_out_packs},
+                     {"missing_packs", report->missing_packs}});
     } else {
       Show(cli, *report, options);
     }
@@ -94,20 +96,32 @@ struct CheckCommand {
     if (report.unused_packs > 0) {
       cli.Say(fmt::format("{} packs are in no index segment: {}\n", report.unused_packs,
                           report.damages > 0
-                              ? "they may hold what is missed above; cairn repair index takes them in again"
+                              ? "they may hold what is missed above; cairn repair index takes them in"
                               : "a backup is running, or was interrupted; cairn prune clears them away"));
+    }
+    if (report.taken_out_packs > 0) {
+      cli.Say(fmt::format("{} packs that were taken out of the index are there: {}\n", report.taken_out_packs,
+                          report.damages > 0 ? "they may hold what is missed above; cairn repair index takes those in "
+                                               "again that are whole"
+                                             : "cairn prune clears them away"));
     }
     if (report.damages == 0) {
       cli.Say("no damage found\n");
       return;
     }
+    cli.Print(fmt::format("DAMAGE: {} findings\n", report.damages));
+    if (report.missing_packs > 0) {
+      cli.Print(
+          fmt::format("{} packs are missing: is all of the repository mounted, and fully synchronised? What comes "
+                      "back needs no repair;\n"
+                      "  cairn repair index --drop-missing  gives up what will not\n",
+                      report.missing_packs));
+    }
     cli.Print(
-        fmt::format("DAMAGE: {} findings\n"
-                    "  cairn repair index      where index segments are damaged or missing: nothing is lost by it\n"
-                    "  cairn repair packs      saves what can be read of damaged packs\n"
-                    "  cairn repair snapshots  then: new snapshots without the files that are lost\n"
-                    "each with -n first; another cairn backup of the same data brings back blobs that are lost\n",
-                    report.damages));
+        "  cairn repair index      where index segments are damaged or missing: nothing is lost by it\n"
+        "  cairn repair packs      saves what can be read of damaged packs\n"
+        "  cairn repair snapshots  then: new snapshots without the files that are lost\n"
+        "each with -n first; another cairn backup of the same data brings back blobs that are lost\n");
   }
 };
 

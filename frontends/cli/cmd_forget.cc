@@ -40,7 +40,11 @@ struct ForgetCommand {
       ASSIGN_OR_RETURN(const auto decided, ApplyRetention(set.snapshots, policy, groups, filter.Filter(), false));
       for (const RetentionGroup& group : decided) Show(cli, group, &going);
     }
-    if (!dry_run) RETURN_IF_ERROR(RunForget(cli.context(), *repository, set, going, cli.Findings()));
+    if (dry_run) {
+      RETURN_IF_ERROR(MayForget(*repository, set, going));
+    } else {
+      RETURN_IF_ERROR(RunForget(cli.context(), *repository, set, going, cli.Findings()));
+    }
     nlohmann::json ids = nlohmann::json::array();
     for (const SnapshotId& id : going) ids.push_back(id.ToHex());
     if (!cli.json()) {

@@ -2,6 +2,7 @@
 
 #include "engine/jobs/repair.h"
 #include "frontends/cli/command.h"
+#include "frontends/cli/exit_code.h"
 #include "frontends/cli/text.h"
 
 namespace cairn {
@@ -9,43 +10,61 @@ namespace {
 
 struct RepairCommand {
   std::vector<std::string> names;
-  bool dry_run = false, forget = false;
+  bool dry_run = false, forget = false, drop_missing = false;
 
-  Result<int> Report(Cli& cli, Result<RepairReport> report) const {
-    RETURN_IF_ERROR(report);
-    nlohmann::json rewritten = nlohmann::json::array();
-    for (const SnapshotId& id : report->snapshots_rewritten) rewritten.push_back(id.ToHex());
+  // What is left undone makes the run one that is not complete.
+  static int CodeOf(const RepairReport& report) { return report.packs_missing > 0 ? kExitIncomplete : kExitOk; }
+
+  std::string Would() const { return dry_run ? "would be " : ""; }
+
+  void ShowJson(Cli& cli, const RepairReport& report) const {
+    const auto hex = [](const std::vector<SnapshotId>& ids) {
+      nlohmann::json list = nlohmann::json::array();
+      for (const SnapshotId& id : ids) list.push_back(id.ToHex());
+      return list;
+    };
     nlohmann::json set_aside = nlohmann::json::array();
-    for (const ObjectName& name : report->set_aside) set_aside.push_back(name.text());
-    if (cli.json()) {
-      cli.PrintJson({{"message_type", "summary"},
-                     {"dry_run", dry_run},
-                     {"segments_written", report->segments_written},
-                     {"packs_added", report->packs_added},
-                     {"packs_removed_from_index", report->packs_removed_from_index},
-                     {"packs_salvaged", report->packs_salvaged},
-                     {"blobs_salvaged", report->blobs_salvaged},
-                     {"blobs_lost", report->blobs_lost},
-                     {"snapshots_rewritten", rewritten},
-                     {"set_aside", set_aside},
-                     {"losses_recorded", report->losses_recorded.size()}});
-      return 0;
-    }
-    const std::string would = dry_run ? "would be " : "";
-    cli.Say(fmt::format("index: {} segments {}written, {} packs {}added, {} {}taken out\n", report->segments_written,
-                        would, report->packs_added, would, report->packs_removed_from_index, would));
-    cli.Say(fmt::format("packs: {} damaged, {} blobs {}saved, {} lost\n", report->packs_salvaged,
-                        report->blobs_salvaged, would, report->blobs_lost));
-    cli.Say(fmt::format(
-        "snapshots: {} {}rewritten without what is lost, {} unreadable {}set aside, {} losses {}put on record\n",
-        report->snapshots_rewritten.size(), would, report->set_aside.size(), would, report->losses_recorded.size(),
-        would));
-    return 0;
+    for (const ObjectName& name : report.set_aside) set_aside.push_back(name.text());
+    cli.PrintJson({{"message_type", "summary"},
+                   {"dry_run", dry_run},
+                   {"segments_written", report.segments_written},
+                   {"packs_added", report.packs_added},
+                   {"packs_taken_in", report.packs_taken_in},
+                   {"packs_removed_from_index", report.packs_removed_from_index},
+                   {"packs_missing", report.packs_missing},
+                   {"packs_salvaged", report.packs_salvaged},
+                   {"blobs_salvaged", report.blobs_salvaged},
+                   {"blobs_lost", report.blobs_lost},
+                   {"snapshots_rewritten", hex(report.snapshots_rewritten)},
+                   {"repaired_before", hex(report.repaired_before)},
+                   {"set_aside", set_aside},
+                   {"losses_recorded", report.losses_recorded.size()}});
+  }
+
+  static void SayMissing(Cli& cli, const RepairReport& report) {
+    if (report.packs_missing == 0) return;
+    cli.Say(
+        fmt::format("{} packs are missing, and stay in the index: they may come back (is all of the repository "
+                    "mounted, and fully synchronised?)\n"
+                    "  cairn repair index --drop-missing  gives them up; the next backup stores anew what it finds, "
+                    "and cairn repair snapshots then names what is lost\n",
+                    report.packs_missing));
   }
 
   Result<int> Index(Cli& cli) const {
     ASSIGN_OR_RETURN(Repository * repository, cli.Open());
-    return Report(cli, RepairIndex(cli.context(), *repository, dry_run, cli.Findings()));
+    ASSIGN_OR_RETURN(
+        const RepairReport report,
+        RepairIndex(cli.context(), *repository, {.drop_missing = drop_missing, .dry_run = dry_run}, cli.Findings()));
+    if (cli.json()) {
+      ShowJson(cli, report);
+      return CodeOf(report);
+    }
+    cli.Say(fmt::format("index: {} segments {}written, {} packs {}added, {} {}taken in again, {} {}taken out\n",
+                        report.segments_written, Would(), report.packs_added, Would(), report.packs_taken_in, Would(),
+                        report.packs_removed_from_index, Would()));
+    SayMissing(cli, report);
+    return CodeOf(report);
   }
 
   Result<int> Packs(Cli& cli) const {
@@ -58,7 +77,15 @@ struct RepairCommand {
     auto progress = cli.ShowProgress();
     auto report = RepairPacks(cli.context(), *repository, packs, dry_run, cli.Findings());
     progress.reset();
-    return Report(cli, std::move(report));
+    RETURN_IF_ERROR(report);
+    if (cli.json()) {
+      ShowJson(cli, *report);
+      return CodeOf(*report);
+    }
+    cli.Say(fmt::format("packs: {} damaged, {} blobs {}saved, {} lost\n", report->packs_salvaged,
+                        report->blobs_salvaged, Would(), report->blobs_lost));
+    SayMissing(cli, *report);
+    return CodeOf(*report);
   }
 
   Result<int> Snapshots(Cli& cli) const {
@@ -76,7 +103,20 @@ struct RepairCommand {
     auto progress = cli.ShowProgress();
     auto report = RepairSnapshots(cli.context(), *repository, options, cli.Findings());
     progress.reset();
-    return Report(cli, std::move(report));
+    RETURN_IF_ERROR(report);
+    if (cli.json()) {
+      ShowJson(cli, *report);
+      return kExitOk;
+    }
+    cli.Say(fmt::format(
+        "snapshots: {} {}rewritten without what is lost, {} had been before, {} unreadable {}set aside, {} losses "
+        "{}put on record\n",
+        report->snapshots_rewritten.size(), Would(), report->repaired_before.size(), report->set_aside.size(), Would(),
+        report->losses_recorded.size(), Would()));
+    cli.Say(
+        "what is lost was looked up in the index, and no pack was read: cairn repair packs finds damaged ones, "
+        "cairn repair index those that are missing\n");
+    return kExitOk;
   }
 };
 
@@ -86,7 +126,9 @@ void AddRepair(CLI::App& app, Cli& cli, Action& action) {
   auto options = std::make_shared<RepairCommand>();
   CLI::App* command = app.add_subcommand("repair", "Make the best of what is there; what is lost is named");
   command->require_subcommand(1);
-  CLI::App* index = command->add_subcommand("index", "Index packs that no segment names; take out those that are gone");
+  CLI::App* index =
+      command->add_subcommand("index", "Index packs that no segment names, and those that are there again");
+  index->add_flag("--drop-missing", options->drop_missing, "Give up packs that are missing: they will not come back");
   index->callback([&cli, &action, options] { action = [&cli, options] { return options->Index(cli); }; });
   CLI::App* packs = command->add_subcommand("packs", "Save what can be read of damaged packs");
   packs->add_option("PACK", options->names, "Only these");

@@ -35,6 +35,12 @@ struct RewriteCommand {
     uint64_t rewritten = 0;
     for (const std::string& name : names) {
       ASSIGN_OR_RETURN(const LoadedSnapshot* snapshot, ResolveSnapshot(set, name, filter.Filter()));
+      if (forget && snapshot->is_protected && !dry_run) {
+        return MakeError(ErrorCode::kInvalidArgument,
+                         "snapshot {} is protected: it is not rewritten, for it cannot be forgotten (cairn tag "
+                         "--unprotect, or leave out --forget)",
+                         snapshot->id.ToHex());
+      }
       ASSIGN_OR_RETURN(const RewriteReport report,
                        RunRewrite(cli.context(), *repository, *snapshot, options, cli.Findings()));
       rewritten += report.id ? 1 : 0;

@@ -5,8 +5,8 @@
 namespace cairn {
 
 const char* const kExitCodes =
-    "0 done; 1 failed, or check found damage; 2 wrong usage; 3 done, but some files could not be read or restored;\n"
-    "10 no repository; 12 wrong password; 130 interrupted.";
+    "0 done; 1 failed, or check found damage; 2 wrong usage; 3 done, but some files could not be read or restored,\n"
+    "or packs that are missing were left in the index; 10 no repository; 12 wrong password; 130 interrupted.";
 const char* const kEnvironment =
     "CAIRN_REPOSITORY, CAIRN_PASSWORD, CAIRN_PASSWORD_FILE, CAIRN_PASSWORD_COMMAND; CAIRN_TO_PASSWORD (copy),\n"
     "CAIRN_FROM_PASSWORD (init --same-keys-as), CAIRN_NEW_PASSWORD (key add, key passwd); CAIRN_CACHE_DIR,\n"
@@ -42,6 +42,7 @@ const std::map<std::string, std::string>& AllExamples() {
        "cairn check --read-data-subset 1/7                   every byte once a week\n"},
       {"repair",
        "cairn repair index\n"
+       "cairn repair index --drop-missing                    packs that will not come back\n"
        "cairn repair packs\n"
        "cairn repair snapshots --dry-run\n"},
       {"forget",

@@ -1,3 +1,5 @@
+#include <fcntl.h>
+
 #include <cerrno>
 #include <cstdio>
 
@@ -67,9 +69,22 @@ void TakeOneValueEach(CLI::App& app) {
   for (CLI::App* inner : app.get_subcommands([](const CLI::App*) { return true; })) TakeOneValueEach(*inner);
 }
 
+// A program may be started with standard descriptors closed. The first files it opens would get their numbers, and be
+// read as a stream, or written over with messages. Something that can be neither read nor written, as a closed one,
+// stands there instead; messages go nowhere.
+bool FillStandardDescriptors() {
+  constexpr int kModes[] = {O_WRONLY, O_RDONLY, O_WRONLY};
+  for (int number = 0; number < 3; ++number) {
+    if (::fcntl(number, F_GETFD) >= 0) continue;
+    if (::open("/dev/null", kModes[number]) != number) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (!FillStandardDescriptors()) return cairn::kExitFatal;
   cairn::Cli cli;
   cairn::Action action;
   CLI::App app("cairn keeps backups: deduplicated, compressed, encrypted, and given back whole.", "cairn");

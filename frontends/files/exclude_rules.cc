@@ -85,11 +85,36 @@ bool ExcludeRules::ReadClass(std::string_view text, size_t& place, std::bitset<2
       high = next_byte();
     }
     if (low < 0 || high < 0) return false;
+    members.set(static_cast<size_t>(low));  // also where the range runs backwards, as git has it
     for (int byte = low; byte <= high; ++byte) members.set(static_cast<size_t>(byte));
   }
   ++place;
   if (negated) members.flip();
+  members.reset('/');  // no name holds one
   return true;
+}
+
+// The names of a pattern. A slash within a class ends none, and one behind a backslash is one like any other.
+Result<std::vector<std::string_view>> ExcludeRules::SplitPattern(std::string_view text, std::string_view pattern) {
+  std::vector<std::string_view> names;
+  size_t begin = 0;
+  for (size_t place = 0; place < text.size();) {
+    const size_t end = place;
+    char c = text[place++];
+    if (c == '\\' && place < text.size()) c = text[place++] == '/' ? '/' : '\\';
+    if (c == '[') {
+      std::bitset<256> members;
+      if (!ReadClass(text, place, members)) {
+        return Invalid(pattern, "has a \"[\" that is not closed, or an unknown class");
+      }
+      if (members.none()) return Invalid(pattern, "has a class that matches no byte of a name: it could never match");
+    } else if (c == '/') {
+      names.push_back(text.substr(begin, end - begin));
+      begin = place;
+    }
+  }
+  names.push_back(text.substr(begin));
+  return names;
 }
 
 Result<ExcludeRules::Part> ExcludeRules::ParsePart(std::string_view text, std::string_view pattern) {
@@ -105,8 +130,7 @@ Result<ExcludeRules::Part> ExcludeRules::ParsePart(std::string_view text, std::s
       token.kind = Token::Kind::kAny;
     } else if (c == '[') {
       token.kind = Token::Kind::kClass;
-      if (!ReadClass(text, place, token.members))
-        return Invalid(pattern, "has a \"[\" that is not closed, or an unknown class");
+      if (!ReadClass(text, place, token.members)) return Invalid(pattern, "has a \"[\" that is not closed");
     } else if (c == '\\') {
       if (place == text.size()) return Invalid(pattern, "has a backslash before nothing");
       token.byte = static_cast<uint8_t>(text[place++]);
@@ -114,6 +138,11 @@ Result<ExcludeRules::Part> ExcludeRules::ParsePart(std::string_view text, std::s
     part.is_literal = part.is_literal && token.kind == Token::Kind::kByte;
     part.literal.push_back(static_cast<char>(token.byte));
     part.tokens.push_back(token);
+  }
+  if (part.is_literal && (part.literal == "." || part.literal == "..")) {
+    return Invalid(pattern, fmt::format("holds the name \"{}\", which no path in a backup has: it could never match; "
+                                        "write it without",
+                                        part.literal));
   }
   return part;
 }
@@ -132,10 +161,10 @@ Result<void> ExcludeRules::Add(std::string_view pattern) {
     rule.folders_only = true;
     text.remove_suffix(1);
   }
-  const std::vector<std::string_view> names = SplitPath(text);
+  ASSIGN_OR_RETURN(const std::vector<std::string_view> names, SplitPattern(text, pattern));
   for (const std::string_view name : names) {
     if (name.empty()) continue;
-    if (name == "**" && names.size() > 1) {
+    if (name == "**" && (names.size() > 1 || at_root)) {
       rule.parts.emplace_back().is_any_depth = true;
       continue;
     }

@@ -14,15 +14,16 @@ namespace cairn {
 
 // Patterns in order; of those that match, the last decides, and one that begins with "!" takes a path in again. What is
 // in a folder that is left out stays out. `*` and `?` match within a name, `[a-z]` and `[!a-z]` one byte (also
-// `[[:alpha:]]`), `**` between slashes any number of folders, `\` takes the next byte as it is; a slash at the end
-// means folders only. A pattern without a slash before its end matches the name, wherever it is. One that begins with a
-// slash matches the whole path; one with a slash elsewhere the path below the base: the path that is backed up. Names
-// are bytes.
+// `[[:alpha:]]`; never a slash), `**` between slashes any number of folders, `\` takes the next byte as it is; a slash
+// at the end means folders only. A pattern without a slash before its end matches the name, wherever it is. One that
+// begins with a slash matches the whole path; one with a slash elsewhere the path below the base: the path that is
+// backed up. Names are bytes.
 //
 // A plain value; Excludes is safe for concurrent use.
 class ExcludeRules {
  public:
-  // kInvalidArgument where the pattern could never match: an open "[", a "\" at the end, nothing but slashes.
+  // kInvalidArgument where the pattern could never match: an open "[", a class of slashes alone, a "\" at the end, a
+  // name that is "." or "..", nothing but slashes.
   Result<void> Add(std::string_view pattern);
   // Lines as in a .gitignore: empty ones and those that begin with "#" are passed over. `name` is for errors.
   Result<void> AddLines(std::string_view text, std::string_view name);
@@ -54,6 +55,7 @@ class ExcludeRules {
     bool Matches(std::string_view path, size_t base_length) const;
   };
 
+  static Result<std::vector<std::string_view>> SplitPattern(std::string_view text, std::string_view pattern);
   static Result<Part> ParsePart(std::string_view text, std::string_view pattern);
   static bool ReadClass(std::string_view text, size_t& place, std::bitset<256>& members);
   static bool MatchParts(const std::vector<Part>& parts, std::string_view path);

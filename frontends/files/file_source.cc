@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 
 #include "frontends/files/folder_names.h"
 #include "frontends/files/folder_place.h"
@@ -13,6 +14,7 @@
 #include "frontends/files/metadata_reader.h"
 #include "frontends/files/owner_names.h"
 #include "frontends/files/path_plan.h"
+#include "repo-format/ids.h"
 
 namespace cairn {
 
@@ -61,6 +63,20 @@ SourceEntry EntryOf(const Bytes& name, NodeType type, const struct stat& status)
   return entry;
 }
 
+// Folders of `root` that cairn made there, and nothing else that somebody keeps in it. By the name alone one of the
+// user's might be taken for one: digests have such names too.
+std::vector<FileId> CachesIn(const std::string& root) {
+  std::vector<FileId> caches;
+  std::error_code error;
+  for (std::filesystem::directory_iterator one(root, error), end; !error && one != end; one.increment(error)) {
+    struct stat status{};
+    if (!RepositoryId::Parse(one->path().filename().string())) continue;
+    if (::stat((one->path() / "running").c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) continue;
+    if (::stat(one->path().c_str(), &status) == 0) caches.push_back(files::IdOf(status));
+  }
+  return caches;
+}
+
 }  // namespace
 
 struct FileSource::Shared {
@@ -70,14 +86,34 @@ struct FileSource::Shared {
     if (findings) findings({severity, code, "/" + PathForPeople(path), std::move(detail)});
   }
 
+  Result<void> FindRepository();
+
   const FileSourceOptions options;
   std::vector<std::string> paths;  // resolved, ascending
   PathPlan plan;
-  std::vector<std::pair<FileId, bool>> leave_out;  // and whether it is told
-  FindingSink findings;                            // set when the root is opened
+  std::optional<FileId> repository;
+  // Set when the root is opened.
+  std::vector<FileId> caches;
+  FindingSink findings;
   files::OwnerNames names;
   files::DescriptorPool pool;
 };
+
+// Refuses a given path that is the repository or in it: to leave it out would drop what the user asked for by name.
+Result<void> FileSource::Shared::FindRepository() {
+  struct stat status{};
+  if (options.repository.empty() || ::stat(options.repository.c_str(), &status) != 0) return {};
+  repository = files::IdOf(status);
+  for (const std::string& path : paths) {
+    for (std::string above = path; !above.empty(); above.resize(above.rfind('/'))) {
+      if (::lstat(above.c_str(), &status) != 0 || files::IdOf(status) != repository) continue;
+      return MakeError(
+          ErrorCode::kInvalidArgument, "{} {} the repository {}, which is not backed up into itself: give other paths",
+          PathForPeople(AsBytes(path)), above == path ? "is" : "is in", PathForPeople(AsBytes(options.repository)));
+    }
+  }
+  return {};
+}
 
 class FileSource::Folder : public SourceFolder {
  public:
@@ -100,8 +136,9 @@ class FileSource::Folder : public SourceFolder {
   Result<SourceMetadata> ReadMetadata(const SourceEntry& entry) override;
 
  private:
-  Result<std::vector<FolderName>> Names(int folder) const;
+  Result<std::vector<FolderName>> Names(int folder);
   bool IsMarked(int folder, const std::vector<FolderName>& names, const Bytes& name) const;
+  bool IsCache(const FileId& id) const { return std::ranges::find(shared_->caches, id) != shared_->caches.end(); }
   std::optional<SourceEntry> Look(int folder, const TreePath& path, const FolderName& name) const;
   bool IsExcluded(const TreePath& path, bool is_folder) const;
   const PathPlan* PlanOf(const Bytes& name) const;
@@ -109,6 +146,7 @@ class FileSource::Folder : public SourceFolder {
   const std::shared_ptr<Shared> shared_;
   const std::shared_ptr<FolderPlace> place_;
   const Scope scope_;
+  bool is_marked_ = false;  // as the last List saw it
 };
 
 const PathPlan* FileSource::Folder::PlanOf(const Bytes& name) const {
@@ -132,8 +170,9 @@ Result<std::vector<SourceEntry>> FileSource::Folder::List() {
 }
 
 // The names to look at, in the order in which that is quickest.
-Result<std::vector<FolderName>> FileSource::Folder::Names(int folder) const {
+Result<std::vector<FolderName>> FileSource::Folder::Names(int folder) {
   std::vector<FolderName> names;
+  is_marked_ = false;
   if (!scope_.is_whole && scope_.plan == nullptr) return names;
   if (!scope_.is_whole) {
     for (const auto& [name, plan] : scope_.plan->below) names.push_back({name});
@@ -147,7 +186,8 @@ Result<std::vector<FolderName>> FileSource::Folder::Names(int folder) const {
     if (shared_->options.exclude_caches) markers.push_back(ToBytes(AsBytes(files::kCacheTagName)));
   }
   std::erase_if(markers, [&](const Bytes& name) { return !IsMarked(folder, names, name); });
-  if (!markers.empty()) {
+  is_marked_ = !markers.empty();
+  if (is_marked_) {
     std::erase_if(names, [&](const FolderName& name) {
       return PlanOf(name.name) == nullptr && std::ranges::find(markers, name.name) == markers.end();
     });
@@ -197,12 +237,13 @@ std::optional<SourceEntry> FileSource::Folder::Look(int folder, const TreePath& 
     return std::nullopt;
   }
   if (*type == NodeType::kFolder) {
-    const auto out = std::ranges::find(shared_->leave_out, files::IdOf(status), &std::pair<FileId, bool>::first);
-    if (out != shared_->leave_out.end() && out->second) {
+    const FileId id = files::IdOf(status);
+    if (id == shared_->repository) {
       shared_->Tell(Finding::Severity::kNote, ErrorCode::kUnsupported, full,
                     "it is the repository itself, and left out");
+      return std::nullopt;
     }
-    if (out != shared_->leave_out.end()) return std::nullopt;
+    if (plan == nullptr && IsCache(id)) return std::nullopt;
   }
   if (entry.linked) entry.mount_path = status.st_dev == place_->id().device ? *scope_.mount_path : full;
   return entry;
@@ -229,8 +270,10 @@ Result<std::shared_ptr<SourceFolder>> FileSource::Folder::OpenFolder(const Sourc
     scope.device = place->id().device;
   } else if (scope_.is_whole) {
     scope.is_foreign = shared_->options.one_file_system && place->id().device != scope.device;
-    if (scope.plan != nullptr && (scope.is_foreign || IsExcluded(path, true)))
+    // What is left out, but for a given path that is in it.
+    if (scope.plan != nullptr && (scope.is_foreign || is_marked_ || IsCache(place->id()) || IsExcluded(path, true))) {
       scope.is_whole = scope.is_foreign = false;
+    }
   }
   return std::make_shared<Folder>(shared_, std::move(place), std::move(scope));
 }
@@ -257,6 +300,7 @@ Result<SourceMetadata> FileSource::Folder::ReadMetadata(const SourceEntry& entry
                    files::ReadSourceMetadata(folder->get(), ToString(entry.name), entry.type, problems));
   metadata.user = shared_->names.UserName(entry.uid);
   metadata.group = shared_->names.GroupName(entry.gid);
+  metadata.complete = problems.empty();
   for (std::string& problem : problems) {
     shared_->Tell(Finding::Severity::kWarning, ErrorCode::kPermission, JoinPath(place_->Path(), entry.name),
                   std::move(problem));
@@ -279,6 +323,7 @@ Result<std::unique_ptr<FileSource>> FileSource::Make(FileSourceOptions options) 
   });
   const auto repeated = std::ranges::unique(shared->paths);
   shared->paths.erase(repeated.begin(), repeated.end());
+  RETURN_IF_ERROR(shared->FindRepository());
   shared->plan = files::MakePlan(shared->paths);
   return std::unique_ptr<FileSource>(new FileSource(std::move(shared)));
 }
@@ -300,11 +345,7 @@ Result<std::shared_ptr<SourceFolder>> FileSource::OpenRoot(FindingSink findings)
                      PathForPeople(AsBytes(shared_->paths.front())),
                      shared_->paths.size() > 1 ? ", nor any other of the given paths" : "");
   }
-  // Only now: a cache may have been made since.
-  for (const auto& [folder, told] : shared_->options.leave_out) {
-    struct stat status{};
-    if (::stat(folder.c_str(), &status) == 0) shared_->leave_out.emplace_back(files::IdOf(status), told);
-  }
+  shared_->caches = CachesIn(shared_->options.cache_root);  // only now: one may have been made since
   ASSIGN_OR_RETURN(auto place, FolderPlace::OpenRoot(shared_->pool));
   Folder::Scope scope;
   scope.plan = &shared_->plan;

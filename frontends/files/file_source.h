@@ -20,12 +20,10 @@ struct FileSourceOptions {
   bool exclude_caches = false;  // the same for a CACHEDIR.TAG that begins with the signature of its standard
   std::optional<uint64_t> exclude_larger_than;  // files with more bytes
   bool one_file_system = false;  // that of each given path; folders on which others are mounted stay, empty
-  // Folders that are left out, known by device and inode: the repository. `told`: a note says so.
-  struct LeftOut {
-    std::string folder;
-    bool told = true;
-  };
-  std::vector<LeftOut> leave_out;
+  // The repository where it is a folder, known by device and inode: it is left out, and a note says so.
+  std::string repository;
+  // Where cairn has its caches: those of repositories are left out, and whatever else is in it stays.
+  std::string cache_root;
   size_t open_folders_max = 128;  // descriptors that may be kept at once; more are opened when needed
 };
 
@@ -37,6 +35,7 @@ struct FileSourceOptions {
 // notes; what vanished or cannot be read as warnings, and the rest goes on. kNotFound where none of the paths is there.
 class FileSource : public Source {
  public:
+  // kInvalidArgument where a given path is the repository or in it.
   static Result<std::unique_ptr<FileSource>> Make(FileSourceOptions options);
   ~FileSource() override;
 

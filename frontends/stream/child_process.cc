@@ -18,6 +18,7 @@ namespace {
 
 constexpr int kPipeBytes = 1 << 20;  // fewer changes between the two processes
 constexpr int kPauseMs = 10;
+constexpr int kLookMs = 200;       // from one look at a silent command to the next
 constexpr int kPatienceMs = 2000;  // between asking a command to end and ending it
 
 struct SpawnSettings {
@@ -98,12 +99,34 @@ int ChildProcess::Reap() {
   return is_status_known_ ? 1 : -1;
 }
 
+// An Error where it asks the terminal, for which the system has stopped it; who stopped it by another signal may let it
+// go on. Nothing tells of this but asking: a stopped command keeps its output open, and its process is not readable.
+// The answer is left to be asked for again.
+Result<void> ChildProcess::RefuseStopped() {
+  siginfo_t info{};
+  if (has_ended_ || ::waitid(P_PID, static_cast<id_t>(id_), &info, WSTOPPED | WNOHANG | WNOWAIT) != 0) return {};
+  if (info.si_pid != id_ || (info.si_status != SIGTTIN && info.si_status != SIGTTOU)) return {};
+  return MakeError(
+      ErrorCode::kIo,
+      "{} was stopped: it asks the terminal, which a backup has no hand on; let it ask nothing (a password "
+      "from a file, for example)",
+      PathForPeople(AsBytes(name_)));
+}
+
+Result<size_t> ChildProcess::Read(MutableByteSpan target) {
+  for (;;) {
+    ASSIGN_OR_RETURN(const bool is_ready, waiter_.WaitFor(output_.get(), kLookMs));
+    if (is_ready) return waiter_.Read(output_.get(), target);
+    RETURN_IF_ERROR(RefuseStopped());
+  }
+}
+
 Result<void> ChildProcess::Wait() {
   const OwnedFd process(static_cast<int>(::syscall(SYS_pidfd_open, id_, 0)));
   while (Reap() == 0) {
+    RETURN_IF_ERROR(RefuseStopped());
     // Without such a descriptor (before Linux 5.3) this waits for nothing, a short while at a time.
-    const auto waited = waiter_.WaitFor(process.get(), process.is_open() ? -1 : kPauseMs);
-    if (!waited) return waited.error();
+    RETURN_IF_ERROR(waiter_.WaitFor(process.get(), process.is_open() ? kLookMs : kPauseMs));
   }
   return Judge();
 }
@@ -121,6 +144,7 @@ Result<void> ChildProcess::Judge() const {
 // The group, for a command may have started others.
 void ChildProcess::End() {
   ::kill(-id_, SIGTERM);
+  ::kill(-id_, SIGCONT);  // what is stopped hears nothing
   for (int waited_ms = 0; waited_ms < kPatienceMs && Reap() == 0; waited_ms += kPauseMs) {
     ::poll(nullptr, 0, kPauseMs);
   }

@@ -12,15 +12,17 @@
 namespace cairn::stream {
 
 // Started without a shell, in a process group of its own, with nothing on its standard input; its standard error is
-// this program's. When it goes before the command has ended, the whole group is told to end, and after a while made to;
-// no process is left behind. One thread at a time.
+// this program's. It has no hand on the terminal: where it asks that, the system stops it, and nothing would ever come
+// of it, so that is an Error. When it goes before the command has ended, the whole group is told to end, and after a
+// while made to; no process is left behind. One thread at a time.
 class ChildProcess {
  public:
   // `waiter` outlives it. kNotFound where there is no such program, kPermission where it may not be run.
   static Result<std::unique_ptr<ChildProcess>> Start(const std::vector<std::string>& command, const Waiter& waiter);
   ~ChildProcess();
 
-  int output() const { return output_.get(); }
+  // Of its standard output, as soon as there is something; 0: the end.
+  Result<size_t> Read(MutableByteSpan target);
   // Waits for its end. An Error where its exit status is not 0, or a signal ended it, or stop was asked for.
   Result<void> Wait();
 
@@ -29,6 +31,7 @@ class ChildProcess {
       : name_(command.front()), waiter_(waiter) {}
   // 1: it has ended, 0: not yet, -1: somebody else took its exit status.
   int Reap();
+  Result<void> RefuseStopped();
   Result<void> Judge() const;
   void End();
 

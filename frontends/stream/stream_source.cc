@@ -58,6 +58,10 @@ struct StreamSource::Shared {
     return entry;
   }
 
+  Result<size_t> Read(MutableByteSpan target) {
+    return child != nullptr ? child->Read(target) : waiter.Read(options.descriptor, target);
+  }
+
   const StreamSourceOptions options;
   const Clock& clock;
   const Waiter waiter;
@@ -74,7 +78,7 @@ struct StreamSource::Shared {
 
 class StreamSource::File : public SourceFile {
  public:
-  File(std::shared_ptr<Shared> shared, int fd) : shared_(std::move(shared)), fd_(fd) {}
+  explicit File(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
 
   Result<Extent> NextExtent() override {
     // How much more there is nobody knows: at least a question.
@@ -82,7 +86,7 @@ class StreamSource::File : public SourceFile {
   }
   Result<size_t> Read(MutableByteSpan target) override {
     if (is_at_end_ || target.empty()) return 0;
-    auto got = shared_->waiter.Read(fd_, target);
+    auto got = shared_->Read(target);
     const std::lock_guard lock(shared_->mutex);
     if (!got && !shared_->error) shared_->error = got.error();
     if (got && *got == 0) is_at_end_ = shared_->is_at_end = true;
@@ -92,7 +96,6 @@ class StreamSource::File : public SourceFile {
 
  private:
   const std::shared_ptr<Shared> shared_;
-  const int fd_;
   bool is_at_end_ = false;
 };
 
@@ -112,8 +115,7 @@ class StreamSource::Folder : public SourceFolder {
       return *shared_->error;
     }
     shared_->is_open = true;
-    const int fd = shared_->child != nullptr ? shared_->child->output() : shared_->options.descriptor;
-    return std::make_unique<File>(shared_, fd);
+    return std::make_unique<File>(shared_);
   }
   Result<SourceMetadata> ReadMetadata(const SourceEntry&) override { return SourceMetadata{}; }
 

@@ -60,6 +60,34 @@ class BadInput(CairnTest):
         self.assertIn("repo", done.stderr.decode())
         self.assertNotIn(b"config/1", self.run_cairn("ls", "-R", "latest").stdout)
 
+    def test_a_given_path_in_the_repository_is_refused(self):
+        self.init()
+        self.make_source(files=1)
+        for repo in (self.repo, "local:" + self.repo):
+            for path in (self.repo, os.path.join(self.repo, "config")):
+                error = self.run_cairn("-r", repo, "backup", self.source, path, code=1).stderr.decode()
+                self.assertIn(f"{path} is ", error)
+                self.assertIn(f"the repository {self.repo},", error)
+        self.assertEqual(self.json("snapshots")["snapshots"], [])
+
+    def test_what_lies_beside_caches_is_backed_up(self):
+        """A cache folder may be one with data: only what cairn made there is left out."""
+        self.init()
+        for number, (cache, given) in enumerate((("home/docs", "home"), ("home/docs", "home/docs"),
+                                                 ("home", "home/docs"), ("home", "home"))):
+            top = self.path(str(number))
+            self.source = os.path.join(top, "home/docs")
+            self.write("a", b"a")
+            self.write("in/b", b"b")
+            cache, given = os.path.join(top, cache), os.path.join(top, given)
+            for more, env in ((("--cache-dir", cache), {}), ((), {"CAIRN_CACHE_DIR": cache})):
+                self.run_cairn(*more, "backup", given, **env)
+                listing = self.run_cairn("ls", "-R", "latest").stdout.decode()
+                for name in ("a", "in/b"):
+                    self.assertIn(os.path.join(self.source, name), listing, (cache, given))
+                self.assertNotIn("/running", listing)
+                self.assertNotIn("/remembered", listing)
+
     def test_target_inside_repository_is_refused(self):
         self.init()
         self.make_source(files=2)

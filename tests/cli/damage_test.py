@@ -248,6 +248,103 @@ class Damage(CairnTest):
         self.assertEqual(self.json("check", "--read-data")["damages"], 0)
         self.restore_equals_source()
 
+    def test_missing_packs_stay_in_the_index_and_come_back(self):
+        self.fresh()
+        away = self.repo + ".away"
+        os.rename(os.path.join(self.repo, "data"), away)
+        done = self.run_cairn("check", code=1)
+        self.assertIn("--drop-missing", done.stdout.decode())
+        done = self.run_cairn("repair", "index", code=3)
+        self.assertIn("--drop-missing", done.stdout.decode())
+        self.run_cairn("repair", "packs", code=3)  # nothing of them is given up here either
+        shutil.rmtree(os.path.join(self.repo, "data"), ignore_errors=True)
+        os.rename(away, os.path.join(self.repo, "data"))
+        self.run_cairn("repair", "index")
+        self.assertEqual(self.json("check", "--read-data")["damages"], 0)
+        self.restore_equals_source()
+
+    def test_packs_that_were_given_up_and_are_there_again_are_taken_in(self):
+        self.fresh()
+        packs = len(self.objects("data"))
+        away = self.repo + ".away"
+        os.rename(os.path.join(self.repo, "data"), away)
+        dropped = self.json("repair", "index", "--drop-missing")
+        self.assertEqual((dropped["packs_removed_from_index"], dropped["packs_missing"]), (packs, 0))
+        self.run_cairn("repair", "snapshots")
+        shutil.rmtree(os.path.join(self.repo, "data"), ignore_errors=True)
+        os.rename(away, os.path.join(self.repo, "data"))
+        done = self.run_cairn("check", code=1)
+        self.assertIn(f"{packs} packs that were taken out of the index are there", done.stdout.decode())
+        self.assertEqual(self.json("repair", "index", "--dry-run")["packs_taken_in"], packs)
+        self.assertEqual(self.json("repair", "index")["packs_taken_in"], packs)
+        self.assertEqual(self.json("check", "--read-data")["damages"], 0)
+        self.assertEqual(self.json("repair", "index")["packs_taken_in"], 0)
+        self.run_cairn("prune")
+        report = self.json("check", "--read-data")
+        self.assertEqual((report["damages"], report["taken_out_packs"]), (0, 0))
+        self.run_cairn("restore", self.good.oldest, "--target", self.path("out"))
+
+    def test_what_was_given_up_is_stored_anew(self):
+        self.fresh()
+        largest = max(self.objects("data"), key=os.path.getsize)
+        os.remove(largest)
+        self.assertIn("no pack was read", self.run_cairn("repair", "snapshots").stdout.decode())
+        self.run_cairn("repair", "index", "--drop-missing")
+        self.run_cairn("backup", self.source, "--force")
+        self.assertEqual(self.json("repair", "snapshots")["snapshots_rewritten"], [])
+        self.assertEqual(self.json("check", "--read-data")["damages"], 0)
+        self.restore_equals_source()
+
+    def test_a_second_repair_of_snapshots_adds_nothing(self):
+        self.fresh()
+        os.remove(max(self.objects("data"), key=os.path.getsize))
+        self.run_cairn("repair", "index", "--drop-missing")
+        first = self.json("repair", "snapshots")
+        self.assertGreater(len(first["snapshots_rewritten"]), 0)
+        again = self.json("repair", "snapshots")
+        self.assertEqual(again["snapshots_rewritten"], [])
+        self.assertEqual(again["repaired_before"], first["snapshots_rewritten"])
+        self.run_cairn("repair", "snapshots", "--forget")
+        self.assertEqual(self.json("check", "--read-data")["damages"], 0)
+
+    def test_a_protected_snapshot_does_not_stop_the_repair_of_others(self):
+        self.fresh()
+        self.run_cairn("tag", self.good.oldest, "--protect")
+        os.remove(max(self.objects("data"), key=os.path.getsize))
+        self.run_cairn("repair", "index", "--drop-missing")
+        before = [s["id"] for s in self.json("snapshots")["snapshots"]]
+        done = self.run_cairn("repair", "snapshots", "--forget")
+        self.assertIn("the broken one stays", done.stderr.decode())
+        after = [s["id"] for s in self.json("snapshots")["snapshots"]]
+        self.assertEqual([one for one in before if one in after], [self.good.oldest])
+        repaired = [one for one in after if one not in before]
+        self.assertEqual(len(repaired), len(before))
+        kept = [one for one in repaired
+                if "protected" in self.run_cairn("forget", one, code=None).stderr.decode()]
+        self.assertEqual(len(kept), 1, "the repair of the protected one is protected")
+
+    def test_lost_attributes_and_command_lines_are_named_and_dropped(self):
+        self.init()
+        path = self.write("file", b"bytes")
+        self.backup()
+        known = set(self.objects("data"))
+        value = os.urandom(300)
+        os.setxattr(path, "user.note", value)
+        self.backup()
+        lost, = set(self.objects("data")) - known
+        os.remove(lost)
+        self.run_cairn("repair", "index", "--drop-missing")
+        done = self.run_cairn("repair", "snapshots", "--forget")
+        self.assertIn("user.note", done.stderr.decode())
+        self.assertIn("1 rewritten", done.stdout.decode())
+        self.assertEqual(self.json("check", "--read-data")["damages"], 0)
+        self.restore_equals_source()
+
+    def test_repair_of_a_pack_that_is_unknown_says_so(self):
+        self.fresh()
+        name = "0" * 64 + "-" + "0" * 16
+        self.assertIn(name, self.run_cairn("repair", "packs", name, code=1).stderr.decode())
+
     def test_lost_snapshot_stops_prune_until_it_is_on_record(self):
         self.fresh()
         os.remove(os.path.join(self.repo, "snapshots", self.good.oldest))

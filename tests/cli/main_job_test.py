@@ -1,5 +1,6 @@
 """init, backup, list, check, restore, forget, prune: the main job, end to end."""
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -122,7 +123,34 @@ class MainJob(CairnTest):
         self.run_cairn("forget", "--keep-last", "1")
         ids = [s["id"] for s in self.json("snapshots")["snapshots"]]
         self.assertIn(first, ids)
-        self.run_cairn("forget", first, code=1)
+        done = self.run_cairn("forget", first, code=1)
+        dry = self.run_cairn("forget", "-n", first, code=1)
+        self.assertIn("is protected", dry.stderr.decode())
+        self.assertEqual((dry.stdout, dry.stderr), (done.stdout, done.stderr))
+
+    def test_dry_run_of_forget_refuses_what_forget_does_and_changes_nothing(self):
+        self.init()
+        self.make_source(files=3)
+        first, second = self.backup()["id"], self.backup()["id"]
+        before = self.objects("")
+        self.assertEqual(self.json("forget", "-n", first)["forgotten"], [first])
+        self.run_cairn("key", "add", "--role", "reader", CAIRN_NEW_PASSWORD="reading")
+        dry = self.run_cairn("forget", "-n", first, password="reading", code=1)
+        done = self.run_cairn("forget", first, password="reading", code=1)
+        self.assertEqual(dry.stderr, done.stderr)
+        broken = os.path.join(self.repo, "snapshots", second)
+        os.chmod(broken, 0o600)
+        with open(broken, "r+b") as file:
+            file.seek(-1, os.SEEK_END)
+            last = file.read(1)
+            file.seek(-1, os.SEEK_END)
+            file.write(bytes([last[0] ^ 1]))
+        for names in ((first,), (second,)):
+            dry = self.run_cairn("forget", "-n", *names, code=1)
+            done = self.run_cairn("forget", *names, code=1)
+            self.assertEqual((dry.stdout, dry.stderr), (done.stdout, done.stderr))
+        self.assertIn(second, self.run_cairn("forget", "-n", first, code=1).stderr.decode())
+        self.assertLessEqual(set(before), set(self.objects("")))
 
     def test_stream_and_command(self):
         self.init()
@@ -192,6 +220,75 @@ class MainJob(CairnTest):
         report = self.json("diff", first, second)
         self.assertEqual((report["removed"], report["added"], report["content"]), (1, 0, 0))
         self.assertNotIn(b"/big", self.run_cairn("ls", "-R", second).stdout)
+
+    def copy_to(self, other, *args, password="secret"):
+        return self.json("copy", "--to", other, *args, CAIRN_TO_PASSWORD=password)
+
+    def test_a_rewritten_relative_in_the_target_does_not_stand_for_the_whole(self):
+        self.init()
+        self.make_source(files=4)
+        self.write("secret", b"secret" * 1000)
+        self.write("twin-a", b"a" * 1000)
+        self.write("twin-b", b"b" * 1000)
+        whole = self.backup()["id"]
+        for left_out in ("secret", "twin-a", "twin-b"):  # the last two differ in nothing but their trees
+            self.run_cairn("rewrite", whole, "--exclude", left_out)
+        left = [s["id"] for s in self.json("snapshots")["snapshots"] if s["id"] != whole]
+        for name, more in (("other", ()), ("same", ("--same-keys-as", self.repo))):
+            other = self.path(name)
+            self.run_cairn("-r", other, "init", *more, CAIRN_FROM_PASSWORD="secret")
+            for snapshot in left:
+                self.assertEqual(self.copy_to(other, snapshot)["snapshots_copied"], 1)
+            self.assertEqual(self.copy_to(other)["snapshots_copied"], 1)
+            found = self.run_cairn("-r", other, "find", "secret").stdout
+            self.assertIn(b"/secret", found)
+            for cached in (True, False):  # by what this machine remembers, and by what stands there
+                if not cached:
+                    shutil.rmtree(self.cache)
+                self.assertEqual(self.copy_to(other)["snapshots_copied"], 0)
+
+    def test_a_writer_there_copies_once(self):
+        self.init()
+        self.make_source(files=4)
+        self.backup()
+        other = self.path("other")
+        self.run_cairn("-r", other, "init")
+        self.run_cairn("-r", other, "key", "add", "--role", "writer", CAIRN_NEW_PASSWORD="w")
+        self.assertEqual(self.copy_to(other, password="w")["snapshots_copied"], 1)
+        self.assertEqual(self.copy_to(other, password="w")["snapshots_copied"], 0)
+        self.backup()
+        self.assertEqual(self.copy_to(other, password="w")["snapshots_copied"], 1)
+        shutil.rmtree(self.cache)  # then it cannot know, and says so
+        done = self.run_cairn("copy", "--to", other, CAIRN_TO_PASSWORD="w")
+        self.assertIn("remembers no copy", done.stderr.decode())
+        self.assertEqual(self.json("-r", other, "check", "--read-data")["damages"], 0)
+
+    def test_protection_goes_over_to_what_replaces_or_copies(self):
+        self.init()
+        self.make_source(files=3)
+        first = self.backup()["id"]
+        self.run_cairn("tag", first, "--protect")
+        self.run_cairn("rewrite", first, "--exclude", "big")
+        second = next(s["id"] for s in self.json("snapshots")["snapshots"] if s["id"] != first)
+        self.assertIn("protected", self.run_cairn("forget", second, code=1).stderr.decode())
+        before = len(self.json("snapshots")["snapshots"])
+        self.assertIn("protected", self.run_cairn("rewrite", first, "--exclude", "d0", "--forget",
+                                                  code=1).stderr.decode())
+        self.assertEqual(len(self.json("snapshots")["snapshots"]), before, "refused before anything is done")
+        other = self.path("other")
+        self.run_cairn("-r", other, "init")
+        self.copy_to(other, first)
+        copy = self.json("-r", other, "snapshots")["snapshots"][0]["id"]
+        self.assertIn("protected", self.run_cairn("-r", other, "forget", copy, code=1).stderr.decode())
+
+    def test_a_rewrite_counts_what_is_left(self):
+        self.init()
+        self.make_source(files=4)
+        whole = self.backup()
+        self.run_cairn("rewrite", "latest", "--exclude", "big")
+        left = next(s for s in self.json("snapshots")["snapshots"] if s["id"] != whole["id"])
+        self.assertEqual(left["totals"]["files"], whole["files"] - 1)
+        self.assertEqual(left["totals"]["bytes"], whole["bytes"] - 6_000_000)
 
     def test_everything_is_private(self):
         self.init()

@@ -225,10 +225,46 @@ class Terminal(CairnTest):
         self.write("a", b"a")
         done = self.run_cairn("backup", self.dir)
         self.assertIn(b"repository itself", done.stderr)
-        listing = self.run_cairn("ls", "-R", "latest").stdout
-        self.assertNotIn(os.fsencode(self.cache) + b"/cairn", listing)
-        with open(os.path.join(self.cache, "cairn", "CACHEDIR.TAG")) as tag:
+        listing = self.run_cairn("ls", "-R", "latest").stdout.decode()
+        caches = self.json("cache", "list")["caches"]
+        self.assertEqual(len(caches), 1)
+        self.assertNotIn(caches[0]["repository"], listing)
+        with open(os.path.join(self.cache, "cairn", caches[0]["repository"], "CACHEDIR.TAG")) as tag:
             self.assertTrue(tag.read().startswith("Signature: 8a477f597d28d172789f06886806bc55"))
+
+    def test_a_command_that_asks_the_terminal_is_refused_and_not_waited_for(self):
+        self.init()
+        password = ("--password-command", "echo secret")
+        for script in ("read answer </dev/tty; echo $answer",      # before it has written anything
+                       "echo part; read answer </dev/tty",         # while it is read
+                       "exec >&-; read answer </dev/tty",          # behind the end of what it writes
+                       "echo part; stty -echo </dev/tty"):         # as who asks for a password begins
+            session = Session(self, *password, "backup", "--from-command", "--", "sh", "-c", script)
+            self.assertEqual(session.end(), 1, (script, session.seen))
+            self.assertIn(b"sh was stopped: it asks the terminal", session.seen)
+            self.assertTrue(session.echoes())
+        self.assertEqual(self.json("snapshots")["snapshots"], [])
+
+    def test_closed_standard_descriptors_are_no_files_of_ours(self):
+        self.init()
+        self.write("a", b"a")
+
+        def run(closed, *args):
+            def close():
+                for number in closed:
+                    os.close(number)
+            return subprocess.run([BIN, *args], env=self.env(), preexec_fn=close, capture_output=True, timeout=PATIENCE)
+
+        done = run([0], "backup", "--stdin")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn(b"standard input", done.stderr)
+        self.assertEqual(self.json("snapshots")["snapshots"], [])
+        self.assertEqual(run([0, 2], "backup", self.source).returncode, 0)
+        self.assertEqual(run([0, 1, 2], "-q", "backup", self.source).returncode, 0)
+        done = run([1], "ls", "latest")  # a list that nobody gets is no success
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"standard output could not be written", done.stderr)
+        self.assertEqual(self.json("check", "--read-data")["damages"], 0)
 
     def test_values_that_cannot_be_read_are_mistakes_of_usage(self):
         self.init()

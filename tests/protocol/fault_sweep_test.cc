@@ -109,9 +109,7 @@ const Job kJobs[] = {
      },
      [](Machine&, const World&) {}},
     {"RepairIndex",
-     [](Machine& machine, const World&) {
-       return Done(RepairIndex(machine.context.job, *machine.repository, false, {}));
-     },
+     [](Machine& machine, const World&) { return Done(RepairIndex(machine.context.job, *machine.repository, {}, {})); },
      [](Machine&, const World&) {}},
     {"RepairPacks",
      [](Machine& machine, const World&) {

@@ -73,7 +73,7 @@ TEST_F(LyingSegment, IsToldAndRepaired) {
   EXPECT_TRUE(std::ranges::any_of(findings, [](const Finding& f) { return f.object.starts_with("blob "); }));
   EXPECT_TRUE(std::ranges::any_of(findings, [](const Finding& f) { return f.object.starts_with("data/"); }));
   Machine machine(memory_, 4);
-  const auto repaired = RepairIndex(machine.context.job, *machine.repository, false, {});
+  const auto repaired = RepairIndex(machine.context.job, *machine.repository, {}, {});
   ASSERT_TRUE(repaired) << repaired.error().message();
   EXPECT_EQ(CountOf("trash/index-"), 1u);
   EXPECT_TRUE(Check().empty());
@@ -95,7 +95,7 @@ TEST_F(LyingSegment, NothingIsRemovedOnItsWord) {
   ASSERT_TRUE(pruned) << pruned.error().message();
   EXPECT_EQ(CountOf("data/"), packs) << "its entry and its directory differ";
   Machine repairer(memory_, 5);
-  ASSERT_TRUE(RepairIndex(repairer.context.job, *repairer.repository, false, {}));
+  ASSERT_TRUE(RepairIndex(repairer.context.job, *repairer.repository, {}, {}));
   ASSERT_TRUE(repairer.Prune(0));
   EXPECT_EQ(CountOf("data/"), 0u) << "dead, and now known to be";
 }
@@ -126,7 +126,7 @@ TEST_F(LyingSegment, IsNotMergedWithTheRightOnes) {
   EXPECT_EQ(merged->covered, before - 1) << "all but one of the two that contradict each other";
   EXPECT_EQ(CountOf("index/"), 2u);
   Machine repairer(memory_, 7);
-  ASSERT_TRUE(RepairIndex(repairer.context.job, *repairer.repository, false, {}));
+  ASSERT_TRUE(RepairIndex(repairer.context.job, *repairer.repository, {}, {}));
   EXPECT_GE(CountOf("trash/index-"), 1u);
   EXPECT_TRUE(Check().empty());
   Machine after(memory_, 8);

@@ -24,7 +24,7 @@ inline Bytes Join(std::initializer_list<Bytes> parts) {
 }
 inline Bytes U(uint64_t value, size_t size) {  // u8 u16 u32 u64
   Bytes bytes;
-  for (size_t i = 0; i < size; ++i) bytes.push_back(static_cast<uint8_t>(value >> (8 * i)));
+  for (size_t i = 0; i < size; ++i) bytes.push_back(i < 8 ? static_cast<uint8_t>(value >> (8 * i)) : 0);
   return bytes;
 }
 inline Bytes V(uint64_t value) {

@@ -49,7 +49,8 @@ TEST(IndexRows, FrameRowComesBack) {
 }
 
 TEST(IndexRows, SegmentRowComesBack) {
-  const SegmentRow row{.packs = {Pack(1), Pack(2)}, .removed = {Pack(3)}, .retired = {{Pack(4), 70'000}}};
+  const SegmentRow row{
+      .packs = {{Pack(1), {1, 2}}, {Pack(2), {3}}}, .removed = {Pack(3)}, .retired = {{Pack(4), 70'000}}};
   const auto parsed = SegmentRow::Parse(row.Encode());
   ASSERT_TRUE(parsed);
   EXPECT_EQ(parsed->packs, row.packs);

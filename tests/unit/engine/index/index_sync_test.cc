@@ -183,6 +183,67 @@ TEST_F(IndexTest, NumbersOfPacksAreNotUsedAgain) {
   EXPECT_NE(index->FindPack(Pack(2))->number, number);
 }
 
+// A segment that says something false of a pack (who could write has put it) and is replaced by one that says what is
+// true: nothing of the false one may stay in any machine's copy, whenever it saw which.
+TEST_F(IndexTest, WhatAReplacedSegmentSaidOfAPackIsForgotten) {
+  const IndexSegment wrong = SegmentOf({PackOf(1, {{{10, 66}}}), PackOf(2, {{{20}}})});
+  const IndexSegment right = SegmentOf({PackOf(1, {{{10, 11}}}), PackOf(2, {{{20}}})});
+  for (const bool saw_both : {false, true}) {
+    for (const uint64_t number_of_right : {0, 9}) {  // whichever of the two is loaded first
+      SCOPED_TRACE(fmt::format("saw both: {}, right one is number {}", saw_both, number_of_right));
+      std::filesystem::remove_all(folder_ + "/index");
+      segments_.all.clear();
+      segments_.Put(5, wrong);
+      auto index = Open();
+      Sync(*index);
+      EXPECT_TRUE(HasForWriter(*index, 66));
+      segments_.Put(number_of_right, right);
+      if (saw_both) {
+        Sync(*index);
+        index = nullptr;  // nor does it matter whether the process that goes on is another
+        index = Open();
+        Sync(*index);
+        // Nobody knows which of the two is true: a writer stores it again.
+        EXPECT_FALSE(HasForWriter(*index, 10));
+        EXPECT_FALSE(HasForWriter(*index, 66));
+        EXPECT_TRUE(HasForWriter(*index, 20));
+        EXPECT_EQ(PacksOf(*index, 10), Numbers{1});
+      }
+      segments_.all.erase(Segment(5));
+      Sync(*index);
+      EXPECT_FALSE(HasForWriter(*index, 66));
+      EXPECT_TRUE(HasForWriter(*index, 10));
+      EXPECT_TRUE(HasForWriter(*index, 11));
+      EXPECT_TRUE(HasForWriter(*index, 20));
+      EXPECT_EQ(AllOf(*index), Expected(segments_, segments_.Listing()));
+    }
+  }
+}
+
+TEST_F(IndexTest, ASegmentThatIsReadAgainForOnePackLeavesTheOthersAsTheyAre) {
+  segments_.Put(1, SegmentOf({PackOf(1, {{{10}}}), PackOf(2, {{{20}}})}));
+  segments_.Put(2, SegmentOf({PackOf(2, {{{21}}})}));
+  segments_.Put(3, SegmentOf({}, {Pack(1)}));
+  const auto index = Open();
+  Sync(*index);
+  segments_.all.erase(Segment(3));  // pack 1 counts again, and its segment is read again
+  Sync(*index);
+  EXPECT_EQ(PackNumbers(*index), (Numbers{1, 2}));
+  EXPECT_EQ(PacksOf(*index, 10), Numbers{1});
+}
+
+TEST_F(IndexTest, WhatEnvelopeOpensAPackIsPartOfWhatASegmentSays) {
+  segments_.Put(1, SegmentOf({PackOf(1, {{{10}}})}, {}, {}, 7));
+  const auto index = Open();
+  Sync(*index);
+  segments_.all.clear();
+  segments_.Put(2, SegmentOf({PackOf(1, {{{10}}})}, {}, {}, 8));
+  Sync(*index);
+  const auto found = index->Find(Blob(10));
+  ASSERT_TRUE(found && found->size() == 1);
+  EXPECT_EQ(found->front().session.session, Session(8));
+}
+
 // Random segments, random listings, restarts, adds: always what the definition says.
 TEST_F(IndexTest, RandomListingsGiveWhatTheDefinitionSays) {
   const uint64_t seed = std::random_device()();

@@ -262,6 +262,49 @@ TEST_F(IndexTest, WalkStopsAtTheFirstErrorAndTheCopyIsNotBlamed) {
   EXPECT_EQ(segments_.loads, 0);
 }
 
+TEST_F(IndexTest, APackThatWasTakenOutCannotBeAdded) {
+  segments_.Put(1, SegmentOf({}, {Pack(1)}));
+  const auto index = Open();
+  Sync(*index);
+  const auto added = index->AddPack(PackOf(1, {{{10}}}), SessionsForAdd());
+  ASSERT_FALSE(added);
+  EXPECT_EQ(added.error().code(), ErrorCode::kInvalidArgument);
+  EXPECT_FALSE(HasForWriter(*index, 10));
+}
+
+// Packs come and go by listings while others look and add: what was found has all that is needed to read it.
+TEST_F(IndexTest, LookUpsAndAddsMayOverlapASync) {
+  const auto index = Open();
+  constexpr uint64_t kPacks = 40;
+  for (uint64_t n = 0; n < kPacks; ++n) {
+    segments_.Put(n, SegmentOf({PackOf(n, {{{n}}})}, {}, {{Pack(n), 0}}));
+  }
+  const std::vector<SegmentId> all = segments_.Listing();
+  Sync(*index);
+  std::atomic<bool> done = false;
+  std::vector<std::jthread> others;
+  others.emplace_back([&] {
+    for (uint64_t n = kPacks; !done; ++n) {
+      EXPECT_TRUE(index->AddPack(PackOf(n, {{{n}}}), SessionsForAdd()));
+      EXPECT_TRUE(HasForWriter(*index, n));
+    }
+  });
+  others.emplace_back([&] {
+    while (!done) {
+      for (uint64_t n = 0; n < kPacks; ++n) {
+        const auto found = index->Find(Blob(n));
+        EXPECT_TRUE(found) << found.error().message();
+        EXPECT_FALSE(HasForWriter(*index, n));  // its frame is retired, or it is gone
+      }
+    }
+  });
+  for (int round = 0; round < 30; ++round) {
+    std::vector<SegmentId> listing(all.begin() + round % 7, all.end() - round % 5);
+    EXPECT_TRUE(SyncTo(*index, listing));
+  }
+  done = true;
+}
+
 TEST_F(IndexTest, LookUpsAndAddsMayOverlap) {
   const auto index = Open();
   Sync(*index);

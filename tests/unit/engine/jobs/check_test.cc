@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
 #include <thread>
 
 #include "tests/support/fault_store.h"
@@ -64,6 +65,57 @@ TEST_F(CheckTest, AStopWhileTheLastPacksWaitIsTold) {
   const auto report = Check(machine);
   ASSERT_FALSE(report);
   EXPECT_EQ(report.error().code(), ErrorCode::kInterrupted) << report.error().message();
+}
+
+// By its place in a list a pack moved with each backup into another part, and could be passed over for a whole round.
+TEST_F(CheckTest, APackIsInTheSamePartWhateverElseThereIs) {
+  constexpr uint32_t kParts = 3;
+  for (uint32_t part = 1; part <= kParts; ++part) {
+    FaultStore store(memory_);
+    Machine machine(store, 10 + part);
+    std::set<std::string> read;
+    store.SetHook([&](const StoreCall& call) {
+      const bool is_pack = call.name.starts_with("data/") || call.name.starts_with("meta/");
+      if (is_pack && call.operation == StoreOperation::kGet) read.insert(call.name);
+    });
+    const CheckOptions options{.data = CheckOptions::Data::kPart, .part = part, .parts = kParts};
+    ASSERT_TRUE(RunCheck(machine.context.job, *machine.repository, options, {}));
+    for (const auto& [name, bytes] : memory_.Contents()) {
+      const ParsedName parsed = ParseObjectName(name);
+      if (parsed.kind != ParsedName::Kind::kPack) continue;
+      uint64_t number = 0;
+      for (size_t i = 0; i < 8; ++i) number = number * 256 + parsed.pack.digest.bytes()[i];
+      EXPECT_EQ(read.contains(name), number % kParts == part - 1) << name;
+    }
+    Machine writer(memory_, 20 + part);  // a backup beside the round
+    files_["more" + std::to_string(part)] = RandomText(100 + part, 3'000);
+    ASSERT_TRUE(writer.Backup(files_));
+  }
+}
+
+// By the index that was read first, what the prune has moved is gone.
+TEST_F(CheckTest, WhatAPruneMovesMeanwhileIsNoDamage) {
+  Machine pruner(memory_, 3);
+  MemoryFiles less{{"file1", files_["file1"]}, {"new", RandomText(9, 3'000)}};
+  MemoryFiles more = less;
+  more["gone"] = RandomText(10, 3'000);
+  const auto going = pruner.Backup(more);
+  ASSERT_TRUE(going && pruner.Backup(less));
+  ASSERT_TRUE(pruner.Forget({*going->id}));
+  FaultStore store(memory_);
+  Machine machine(store, 2);
+  bool pruned = false;
+  store.SetHook([&](const StoreCall& call) {
+    if (pruned || call.operation != StoreOperation::kGet || !call.name.starts_with("data/")) return;
+    pruned = true;
+    const auto report = pruner.Prune(0);
+    ASSERT_TRUE(report);
+    EXPECT_GT(report->packs_removed, 0u);
+  });
+  const auto report = Check(machine);
+  ASSERT_TRUE(report && pruned);
+  EXPECT_EQ(report->damages, 0u);
+  EXPECT_TRUE(findings_.empty()) << findings_.front().object << findings_.front().detail;
 }
 
 TEST_F(CheckTest, FindingsEqualTheDamage) {

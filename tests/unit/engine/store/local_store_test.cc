@@ -186,10 +186,27 @@ TEST_F(LocalStoreTest, ARootThatIsGoneIsNoEmptyRepository) {
   ASSERT_OK(store->Put(Named("data/ab/cd"), AsBytes("x")));
   std::filesystem::rename(root_, folder_ / "elsewhere");
   const auto each = [](const ObjectInfo&) -> Result<void> { return {}; };
-  EXPECT_THAT(store->List("", each), ErrorCodeIs(ErrorCode::kNotFound));
-  EXPECT_THAT(store->List("data/", each), ErrorCodeIs(ErrorCode::kNotFound));
-  EXPECT_THAT(store->Put(Named("data/ab/ef"), AsBytes("x")), ErrorCodeIs(ErrorCode::kNotFound));
+  EXPECT_THAT(store->List("", each), ErrorCodeIs(ErrorCode::kIo));
+  EXPECT_THAT(store->List("data/", each), ErrorCodeIs(ErrorCode::kIo));
+  EXPECT_THAT(store->Get(Named("data/ab/cd"), 10), ErrorCodeIs(ErrorCode::kIo)) << "not that the object is lost";
+  EXPECT_THAT(store->Stat(Named("data/ab/cd")), ErrorCodeIs(ErrorCode::kIo));
+  EXPECT_THAT(store->Put(Named("data/ab/ef"), AsBytes("x")), ErrorCodeIs(ErrorCode::kIo));
+  EXPECT_THAT(store->Remove(Named("data/ab/cd")), ErrorCodeIs(ErrorCode::kIo));
   EXPECT_FALSE(std::filesystem::exists(root_));
+}
+
+// As when a disk is unmounted while it is in use: what is below its mount point is another folder.
+TEST_F(LocalStoreTest, AnotherFolderInPlaceOfTheRootGetsNothing) {
+  ASSERT_OK_AND_ASSIGN(const auto store, Create(root_));
+  ASSERT_OK(store->Put(Named("data/ab/cd"), AsBytes("x")));
+  std::filesystem::rename(root_, folder_ / "elsewhere");
+  std::filesystem::create_directory(root_);
+  const auto each = [](const ObjectInfo&) -> Result<void> { return {}; };
+  EXPECT_THAT(store->Put(Named("data/ab/ef"), AsBytes("x")), ErrorCodeIs(ErrorCode::kIo));
+  EXPECT_THAT(store->PutIfAbsent(Named("snapshots/s"), AsBytes("x")), ErrorCodeIs(ErrorCode::kIo));
+  EXPECT_THAT(store->List("", each), ErrorCodeIs(ErrorCode::kIo));
+  EXPECT_THAT(store->GetRange(Named("data/ab/cd"), 0, 1), ErrorCodeIs(ErrorCode::kIo));
+  EXPECT_TRUE(std::filesystem::is_empty(root_));
 }
 
 TEST_F(LocalStoreTest, MakesAgainAFolderThatSomebodyRemoved) {

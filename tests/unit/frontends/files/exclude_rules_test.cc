@@ -96,6 +96,9 @@ TEST(ExcludeRules, TwoStarsAreAnyFolders) {
       {{"a/**"}, "home/me/a/x/y", true},
       {{"a/**"}, "home/me/a/", false},
       {{"/**"}, "home", true},
+      {{"/**"}, "home/me/x", true},
+      {{"/**/"}, "home/me/x/", true},
+      {{"/**/"}, "home/me/x", false},
       {{"**"}, "home/me/x", true},
       {{"a/**/b/**/c"}, "home/me/a/1/b/2/3/c", true},
       {{"a/**/b/**/c"}, "home/me/a/1/2/3/c", false},
@@ -122,8 +125,22 @@ TEST(ExcludeRules, ClassesMatchOneByte) {
       {{"[\\]x]"}, "home/me/]", true},         {{"[a\\-z]"}, "home/me/b", false},
       {{"[[:digit:]]*"}, "home/me/7up", true}, {{"[[:alpha:][:digit:]_]"}, "home/me/_", true},
       {{"[[:upper:]]"}, "home/me/a", false},   {{"[![:space:]]"}, "home/me/ ", false},
-      {{"[z-a]"}, "home/me/b", false},         {{"*.[ch]"}, "home/me/x.h", true},
-      {{"[\xff]"}, "home/me/\xff", true},
+      {{"[z-a]"}, "home/me/b", false},         {{"[z-a]"}, "home/me/z", true},
+      {{"*.[ch]"}, "home/me/x.h", true},       {{"[\xff]"}, "home/me/\xff", true},
+  });
+}
+
+TEST(ExcludeRules, ASlashInAClassEndsNoName) {
+  Check({
+      {{"a[^/]b"}, "home/me/axb", true},
+      {{"a[^/]b"}, "home/me/d/axb", false},  // a slash is one, also here: the path below the base
+      {{"**/a[!/]b"}, "home/me/d/axb", true},
+      {{"a[x/]b"}, "home/me/axb", true},
+      {{"a[x/]b"}, "home/me/a/b", false},
+      {{"a[[:alpha:]/]b/c"}, "home/me/axb/c", true},
+      {{"a[\\]/]b"}, "home/me/a]b", true},
+      {{"\\[a/]b"}, "home/me/[a/]b", true},
+      {{"a\\/b"}, "home/me/a/b", true},
   });
 }
 
@@ -172,11 +189,23 @@ TEST(ExcludeRules, TheBaseMayBeTheRoot) {
 }
 
 TEST(ExcludeRules, RefusesWhatCouldNeverMatch) {
-  for (const std::string pattern : {"[abc", "a/[x/b", "foo\\", "/", "//", "!", "!/", "", "   ", "[[:nothing:]]"}) {
+  for (const std::string pattern : {"[abc", "a/[x/b", "foo\\", "/", "//", "!", "!/", "", "   ", "[[:nothing:]]",
+                                    "a[/]b", "./x", "a/../b", "/./x", "!./x", "..", "\\./x", "a/."}) {
     ExcludeRules rules;
     EXPECT_THAT(rules.Add(pattern), ErrorIs(ErrorCode::kInvalidArgument, HasSubstr("\"" + pattern + "\""))) << pattern;
     EXPECT_TRUE(rules.empty());
   }
+}
+
+TEST(ExcludeRules, SaysWhyAPatternCouldNeverMatch) {
+  ExcludeRules rules;
+  const auto why = [](std::string_view text) {
+    return ErrorIs(ErrorCode::kInvalidArgument, HasSubstr(std::string(text)));
+  };
+  EXPECT_THAT(rules.Add("./x"), why("the name \".\", which no path in a backup has"));
+  EXPECT_THAT(rules.Add("a/../b"), why("the name \"..\", which no path in a backup has"));
+  EXPECT_THAT(rules.Add("a[/]b"), why("matches no byte of a name"));
+  EXPECT_THAT(rules.Add("a[x/b"), why("not closed"));
 }
 
 TEST(ExcludeRules, ReadsLinesAsGitDoes) {

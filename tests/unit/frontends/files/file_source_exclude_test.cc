@@ -61,6 +61,17 @@ TEST_F(FileSourceTest, AMarkedFolderKeepsItsMarkAlone) {
   EXPECT_THAT(Read({.exclude_if_present = {".nobackup"}}).paths(), ElementsAre("", "a", "a/.nobackup", "b", "b/x"));
 }
 
+TEST_F(FileSourceTest, AMarkHoldsForFoldersAboveAGivenPath) {
+  for (const char* folder : {"mk", "mk/b", "mk/b/c", "mk/b/d"}) MakeFolder(At(folder));
+  for (const char* file : {"mk/NOBACK", "mk/x", "mk/b/y", "mk/b/c/z", "mk/b/d/u"}) WriteFile(At(file), "");
+  const std::vector<std::string> paths = {base_, At("mk/b/c")};
+  EXPECT_THAT(Read({.paths = paths, .exclude_if_present = {"NOBACK"}}).paths(),
+              ElementsAre("", "mk", "mk/NOBACK", "mk/b", "mk/b/c", "mk/b/c/z"));
+  WriteFile(At("mk/CACHEDIR.TAG"), "Signature: 8a477f597d28d172789f06886806bc55\n");
+  EXPECT_THAT(Read({.paths = paths, .exclude_caches = true}).paths(),
+              ElementsAre("", "mk", "mk/CACHEDIR.TAG", "mk/b", "mk/b/c", "mk/b/c/z"));
+}
+
 TEST_F(FileSourceTest, LargeFilesAreLeftOut) {
   WriteFile(At("small"), std::string(10, 'x'));
   WriteFile(At("large"), std::string(11, 'x'));
@@ -72,10 +83,49 @@ TEST_F(FileSourceTest, TheRepositoryIsLeftOutAndTold) {
   for (const char* folder : {"repo", "repo/data", "work"}) MakeFolder(At(folder));
   WriteFile(At("repo/config"), "");
   MakeLink("../repo", At("work/link"));
-  const SeenTree tree =
-      Read({.leave_out = {{At("work/link"), true}, {At("gone"), true}}});  // by what it is, not by its name
+  const SeenTree tree = Read({.repository = At("work/link")});  // by what it is, not by its name
   EXPECT_THAT(tree.paths(), ElementsAre("", "work", "work/link"));
   EXPECT_THAT(tree.FindingLines(), ElementsAre("note repo: it is the repository itself, and left out"));
+}
+
+TEST_F(FileSourceTest, AGivenPathInTheRepositoryIsRefusedAndBothAreNamed) {
+  for (const char* folder : {"repo", "repo/data", "repo/data/00", "work"}) MakeFolder(At(folder));
+  MakeLink("../repo", At("work/link"));
+  for (const std::string& path : {At("repo"), At("repo/data/00"), At("work/link/"), At("work/link/data")}) {
+    EXPECT_THAT(FileSource::Make({.paths = {At("work"), path}, .repository = At("repo")}),
+                ErrorIs(ErrorCode::kInvalidArgument, testing::AllOf(testing::StartsWith(At("repo")),
+                                                                    testing::HasSubstr("repository " + At("repo")))))
+        << path;
+  }
+  EXPECT_OK(
+      FileSource::Make({.paths = {At("work/link"), base_}, .repository = At("repo")}));  // the link, not the folder
+  EXPECT_OK(FileSource::Make({.paths = {At("repo")}, .repository = At("gone")}));
+}
+
+TEST_F(FileSourceTest, OnlyCachesAreLeftOutOfTheFolderThatTheyAreIn) {
+  const std::string cache = std::string(32, 'a'), digest = std::string(32, 'b');
+  for (const std::string& folder :
+       {std::string("docs"), "docs/" + cache, "docs/" + cache + "/running", "docs/" + digest}) {
+    MakeFolder(At(folder));
+  }
+  for (const std::string& file : {std::string("docs/a"), "docs/" + cache + "/remembered", "docs/" + digest + "/x"}) {
+    WriteFile(At(file), "");
+  }
+  const std::vector<std::string> all = {"", "docs", "docs/a", "docs/" + digest, "docs/" + digest + "/x"};
+  EXPECT_EQ(Read({.cache_root = At("docs")}).paths(), all);
+  EXPECT_EQ(Read({.paths = {At("docs")}, .cache_root = At("docs")}).paths(), all);
+  EXPECT_EQ(Read({.paths = {At("docs/a")}, .cache_root = base_}).paths(),
+            (std::vector<std::string>{"", "docs", "docs/a"}));
+  EXPECT_TRUE(Read().has("docs/" + cache + "/remembered"));
+}
+
+TEST_F(FileSourceTest, AGivenPathInACacheIsKeptAlone) {
+  const std::string cache = std::string(32, 'a');
+  for (const std::string& folder : {cache, cache + "/running", cache + "/index"}) MakeFolder(At(folder));
+  for (const std::string& file : {cache + "/remembered", cache + "/index/x"}) WriteFile(At(file), "");
+  EXPECT_THAT(Read({.paths = {base_, At(cache + "/index")}, .cache_root = base_}).paths(),
+              ElementsAre("", cache, cache + "/index", cache + "/index/x"));
+  EXPECT_TRUE(Read({.paths = {At(cache)}, .cache_root = base_}).has(cache + "/remembered"));
 }
 
 // Mounts in a namespace of its own; 77: not allowed here.

@@ -295,6 +295,24 @@ TEST_F(StreamSourceTest, ACommandEndsWithItsGroupWhenTheSourceGoes) {
   EXPECT_EQ(errno, ECHILD);
 }
 
+// As the system does it to who reads the terminal from the background: nothing comes any more, and no end either.
+TEST_F(StreamSourceTest, ACommandThatAsksTheTerminalIsAnErrorAndEnds) {
+  for (const char* script : {"echo $$; kill -TTIN $$", "echo $$; exec >&-; kill -TTOU $$"}) {
+    auto source = Shell(script);
+    auto file = Open(*source).value();
+    const auto ids = ReadIds(*file, 1);
+    const auto asks = ErrorIs(ErrorCode::kIo, HasSubstr("sh was stopped: it asks the terminal"));
+    const auto rest = ReadAll(*file);
+    EXPECT_TRUE(rest.has_value() || rest.error().message() == source->Finish().error().message());
+    EXPECT_THAT(source->Finish(), asks);
+    const auto begin = std::chrono::steady_clock::now();
+    file.reset();
+    source.reset();
+    EXPECT_TRUE(HasEnded(ids[0]));
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(2)) << "it was told, and did not hear it";
+  }
+}
+
 TEST_F(StreamSourceTest, ACommandThatDoesNotListenIsMadeToEnd) {
   auto source = Shell("trap '' TERM; echo $$; while :; do sleep 1; done");
   auto file = Open(*source).value();
