@@ -23,6 +23,7 @@ struct FileRestorer::OpenFile {
   std::unique_ptr<SinkFile> file;
   std::mutex mutex;      // one thread at a time writes a file
   bool failed = false;   // guarded by mutex
+  bool refused = false;  // guarded by mutex: by the target, which is asked for no more of it
   uint64_t wanted = 0;   // bytes that are to be written, by the thread that plans
   uint64_t written = 0;  // guarded by mutex
 };
@@ -51,10 +52,16 @@ FileRestorer::FileRestorer(const JobContext& context, Repository& repository, In
 
 FileRestorer::~FileRestorer() = default;
 
-Result<void> FileRestorer::Add(FilePlan plan) {
-  RETURN_IF_ERROR(PlanFile(std::move(plan)));
-  return files_.size() >= kWindowFiles || wants_.size() >= kWindowWants ? RunWindow() : Result<void>();
+Result<void> FileRestorer::Add(FilePlan plan) { return PlanFile(std::move(plan)); }
+
+bool FileRestorer::is_full() const { return files_.size() >= kWindowFiles || wants_.size() >= kWindowWants; }
+
+FileRestorer::Outcome FileRestorer::OutcomeOf(const LinkGroup& group) const {
+  const auto found = outcomes_.find(group);
+  return found == outcomes_.end() ? Outcome::kWhole : found->second;
 }
+
+bool FileRestorer::IsStop(const Error& error) const { return error.code() == ErrorCode::kInterrupted; }
 
 // Opens the file, makes its holes, and notes which blobs it needs.
 Result<void> FileRestorer::PlanFile(FilePlan plan) {
@@ -151,12 +158,14 @@ Result<void> FileRestorer::RunWindow() {
 Result<std::vector<FileRestorer::Range>> FileRestorer::PlanFetches() {
   std::map<std::pair<PackName, uint32_t>, Fetch> by_frame;
   for (const Want& want : wants_) {
-    ASSIGN_OR_RETURN(const std::vector<BlobLocation> locations, index_.Find(want.id));
-    const auto usable =
-        std::ranges::find(locations, BlobKind::kData, [](const BlobLocation& location) { return location.pack.kind; });
-    if (usable == locations.end()) {
-      FailFile(*files_[want.file], want.offset, want.length * want.count,
-               MakeError(ErrorCode::kNotFound, "data blob {} is in no pack of the index", want.id.ToHex()));
+    const auto locations = index_.Find(want.id);
+    const auto usable = [&]() -> const BlobLocation* {
+      if (!locations) return nullptr;
+      const auto found = std::ranges::find(*locations, BlobKind::kData, [](const auto& one) { return one.pack.kind; });
+      return found == locations->end() ? nullptr : &*found;
+    }();
+    if (usable == nullptr) {  // what this machine's copy of the index says may be old, or damaged
+      ReadOne(want);
       continue;
     }
     Fetch& fetch = by_frame[{usable->pack.name, usable->frame_number}];
@@ -223,18 +232,21 @@ void FileRestorer::WriteWants(const std::vector<Want>& wants, const Fetch& fetch
 
 // The frame cannot be had from here: blob by blob, from wherever else it may be.
 void FileRestorer::FallBack(const Fetch& fetch, const Error& why) {
+  if (IsStop(why)) return;
   if (findings_) {
     const std::lock_guard lock(report_mutex_);
     const IndexedPack& pack = fetch.location.pack;
-    findings_({Finding::Severity::kDamage, why.code(), PackObjectName(pack.kind, pack.name).text(), why.message()});
+    findings_({SeverityOf(why), why.code(), PackObjectName(pack.kind, pack.name).text(), why.message()});
   }
-  for (const Want& want : fetch.wants) {
-    auto blob = blobs_.ReadBlob(BlobKind::kData, want.id);
-    if (blob) {
-      WriteBlob(want, **blob);
-    } else {
-      FailFile(*files_[want.file], want.offset, want.length * want.count, blob.error());
-    }
+  for (const Want& want : fetch.wants) ReadOne(want);
+}
+
+void FileRestorer::ReadOne(const Want& want) {
+  auto blob = blobs_.ReadBlob(BlobKind::kData, want.id);
+  if (blob) {
+    WriteBlob(want, **blob);
+  } else {
+    FailFile(*files_[want.file], want.offset, want.length * want.count, blob.error());
   }
 }
 
@@ -248,7 +260,7 @@ void FileRestorer::WriteBlob(const Want& want, ByteSpan blob) {
   Result<void> written;
   {
     const std::lock_guard lock(file.mutex);
-    if (file.failed) return;
+    if (file.refused) return;
     for (uint64_t i = 0; i < want.count && written; ++i) {
       written = file.file->WriteAt(want.offset + i * want.length, blob);
       file.written += blob.size();
@@ -259,18 +271,22 @@ void FileRestorer::WriteBlob(const Want& want, ByteSpan blob) {
 }
 
 void FileRestorer::FailFile(OpenFile& file, uint64_t offset, uint64_t length, const Error& error) {
-  TellFailure(Finding::Severity::kDamage, file, offset, length, error);
+  if (!IsStop(error)) TellFailure(true, file, offset, length, error);
 }
 
 void FileRestorer::FailTarget(OpenFile& file, uint64_t offset, uint64_t length, const Error& error) {
-  if (!EndsTarget(error)) return TellFailure(Finding::Severity::kWarning, file, offset, length, error);
+  {
+    const std::lock_guard lock(file.mutex);
+    if (file.refused) return;  // once is enough: the rest of it is not tried
+    file.refused = true;
+  }
+  if (!EndsTarget(error)) return TellFailure(false, file, offset, length, error);
   const std::lock_guard lock(report_mutex_);
   if (target_end_) target_end_ = Error(error).While(PathForPeople(file.plan.path));
   is_ended_ = true;
 }
 
-void FileRestorer::TellFailure(Finding::Severity severity, OpenFile& file, uint64_t offset, uint64_t length,
-                               const Error& error) {
+void FileRestorer::TellFailure(bool is_source, OpenFile& file, uint64_t offset, uint64_t length, const Error& error) {
   {
     const std::lock_guard lock(file.mutex);
     file.failed = true;
@@ -278,8 +294,7 @@ void FileRestorer::TellFailure(Finding::Severity severity, OpenFile& file, uint6
   ++context_.progress.errors;
   const std::lock_guard lock(report_mutex_);
   if (findings_) {
-    const bool is_source = severity == Finding::Severity::kDamage;
-    findings_({severity, error.code(),
+    findings_({is_source ? SeverityOf(error) : Finding::Severity::kWarning, error.code(),
                is_source ? "/" + PathForPeople(file.plan.source) : PathForPeople(file.plan.path),
                fmt::format("bytes {} to {} could not be restored: {}", offset, offset + length, error.message())});
   }
@@ -288,51 +303,55 @@ void FileRestorer::TellFailure(Finding::Severity severity, OpenFile& file, uint6
 void FileRestorer::FinishFile(OpenFile& file) {
   if (is_ended_) return;
   const Node& node = file.plan.node;
-  Result<void> done;
-  if (file.file == nullptr) {
-    const std::lock_guard lock(report_mutex_);
-    ++report_.failed;
-    return;
+  bool is_placed = false;
+  if (file.file != nullptr) {
+    auto placed = PlaceFile(file);
+    file.file.reset();
+    if (!placed && EndsTarget(placed.error())) return FailTarget(file, 0, node.size, placed.error());
+    if (!placed) TellFailure(false, file, 0, node.size, placed.error());
+    is_placed = placed.has_value();
+    ++context_.progress.items_done;
   }
-  // A file with a hole where bytes were lost is still better than none: it stays, and was named.
-  done = file.file->Finish(node.size);
-  file.file.reset();
-  if (!done && EndsTarget(done.error())) return FailTarget(file, 0, node.size, done.error());
-  if (done && !file.failed && file.written != file.wanted) {
-    done = MakeError(ErrorCode::kIo, "{} of its {} bytes that were due have been written", file.written, file.wanted);
-  }
-  if (done && options_.verify && !file.failed) done = VerifyFile(file);
-  if (done) {
-    auto attributes = ReadAttributes(blobs_, node);
-    if (!attributes) {
-      FailFile(file, 0, 0, attributes.error());
-      attributes = std::vector<std::pair<Bytes, Bytes>>();
-    }
-    Node shown = node;
-    // With its own time a later restore would take what is incomplete for unchanged.
-    if (file.failed) shown.modified = ToWireTime(context_.clock.Now());
-    done = sink_.SetMetadata(file.plan.path, shown, *attributes);
-  }
-  if (!done) TellFailure(Finding::Severity::kWarning, file, 0, node.size, done.error());
-  ++context_.progress.items_done;
   if (!file.failed && context_.progress.on_item) {
     context_.progress.on_item("restored", PathForPeople(file.plan.path));
   }
   const std::lock_guard lock(report_mutex_);
+  if (file.failed) ++report_.failed;
+  if (file.failed && node.link_group) {
+    outcomes_[*node.link_group] = is_placed ? Outcome::kIncomplete : Outcome::kNotPlaced;
+  }
+  if (!is_placed) return;
   ++report_.files;
   report_.bytes += node.size;
   report_.bytes_written += file.written;
-  if (file.failed) ++report_.failed;
   if (options_.verify && !file.failed) ++report_.verified;
+}
+
+// A file with a hole where bytes were lost is still better than none: it gets its place, and was named.
+Result<void> FileRestorer::PlaceFile(OpenFile& file) {
+  const Node& node = file.plan.node;
+  RETURN_IF_ERROR(file.file->SetSize(node.size));
+  if (!file.failed && file.written != file.wanted) {
+    return MakeError(ErrorCode::kIo, "{} of its {} bytes that were due have been written", file.written, file.wanted);
+  }
+  if (options_.verify && !file.failed) RETURN_IF_ERROR(VerifyFile(file));
+  auto attributes = ReadAttributes(blobs_, node);
+  if (!attributes) {
+    FailFile(file, 0, 0, attributes.error());
+    attributes = std::vector<std::pair<Bytes, Bytes>>();
+  }
+  Node shown = node;
+  // With its own time a later restore would take what is incomplete for unchanged, and with a later one for newer.
+  if (file.failed) --shown.modified.seconds;
+  RETURN_IF_ERROR(file.file->SetMetadata(shown, *attributes));
+  return file.file->Finish(node.size);
 }
 
 // Reads the file back and computes every id again.
 Result<void> FileRestorer::VerifyFile(OpenFile& file) {
   RETURN_IF_ERROR(repository_.keyring().data_id_key());
-  const uint64_t size = file.plan.node.size;
-  ASSIGN_OR_RETURN(file.file, sink_.OpenFile(file.plan.path, size, true));
   Bytes bytes;
-  RETURN_IF_ERROR(ForEachEntry(
+  return ForEachEntry(
       blobs_, *file.plan.node.content, 0, UINT64_MAX, [&](uint64_t offset, const ListEntry& entry) -> Result<void> {
         const uint64_t piece = entry.type == ListEntry::Type::kHole ? kMiB : entry.length;
         for (uint64_t done = 0; done < entry.TotalBytes(); done += bytes.size()) {
@@ -345,10 +364,7 @@ Result<void> FileRestorer::VerifyFile(OpenFile& file) {
           if (!same) return Corrupt("reading back: the bytes from {} on differ from what was written", offset + done);
         }
         return {};
-      }));
-  auto closed = file.file->Finish(size);
-  file.file.reset();
-  return closed;
+      });
 }
 
 bool EndsTarget(const Error& error) { return error.code() == ErrorCode::kNoSpace || error.system_errno() == EROFS; }

@@ -1,7 +1,9 @@
 // Restores the bytes of many files at once: what each pack holds of them is fetched in order of its offsets.
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -10,6 +12,8 @@
 #include "engine/jobs/restore.h"
 
 namespace cairn {
+
+using LinkGroup = std::array<uint8_t, 8>;
 
 // A file of a window: added in order of the tree, done when Run returns.
 struct FilePlan {
@@ -27,11 +31,16 @@ class FileRestorer {
                const RestoreOptions& options, RestoreReport& report, FindingSink findings);
   ~FileRestorer();
 
-  // Adds a file; runs the window when it is full.
+  // Adds a file; `is_full` says that the window should be run.
   Result<void> Add(FilePlan plan);
+  bool is_full() const;
   // Runs what is open: every added file is then written, with its metadata, or told as failed.
   Result<void> RunWindow();
-  bool empty() const { return files_.empty(); }
+  // What became of a file that has other names, where it is not whole at its place.
+  enum class Outcome { kWhole, kIncomplete, kNotPlaced };
+  Outcome OutcomeOf(const LinkGroup& group) const;
+  void ForgetOutcome(const LinkGroup& group) { outcomes_.erase(group); }
+  void ForgetOutcomes() { outcomes_.clear(); }
 
  private:
   struct OpenFile;
@@ -51,13 +60,17 @@ class FileRestorer {
   void RunRange(const Range& range);
   void WriteWants(const std::vector<Want>& wants, const Fetch& fetch, ByteSpan plain);
   void FallBack(const Fetch& fetch, const Error& why);
+  void ReadOne(const Want& want);
   void WriteBlob(const Want& want, ByteSpan blob);
   // The repository cannot give the bytes.
   void FailFile(OpenFile& file, uint64_t offset, uint64_t length, const Error& error);
   // The target does not take them; ends the restore where it will take no other file's either.
   void FailTarget(OpenFile& file, uint64_t offset, uint64_t length, const Error& error);
-  void TellFailure(Finding::Severity severity, OpenFile& file, uint64_t offset, uint64_t length, const Error& error);
+  void TellFailure(bool is_source, OpenFile& file, uint64_t offset, uint64_t length, const Error& error);
   void FinishFile(OpenFile& file);
+  Result<void> PlaceFile(OpenFile& file);
+  // An error that the repository is not to be blamed for, and of which nothing is told.
+  bool IsStop(const Error& error) const;
   Result<void> VerifyFile(OpenFile& file);
 
   const JobContext& context_;
@@ -72,6 +85,8 @@ class FileRestorer {
   Result<void> target_end_;  // what ended the restore
   std::atomic<bool> is_ended_ = false;
   ByteBudget fetch_budget_;
+
+  std::map<LinkGroup, Outcome> outcomes_;  // guarded by report_mutex_ while a window runs
 
   std::vector<std::unique_ptr<OpenFile>> files_;
   std::vector<Want> wants_;

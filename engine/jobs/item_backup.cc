@@ -178,6 +178,7 @@ Result<ItemResult> ItemBackup::Run() {
   result.item.root = root_->root;
   result.item.paths = source_.paths();
   result.item.chunker = chunker_;
+  result.item.source_parameters = source_.parameters();
   result.item.unread_nodes = unread_;
   result.item.complete = unread_ == 0;
   result.totals = {files_, folders_, others_, bytes_, 0, 0};

@@ -5,8 +5,10 @@
 #include <set>
 
 #include "engine/jobs/file_restorer.h"
+#include "engine/jobs/target_remover.h"
 #include "engine/tree/directory_reader.h"
 #include "engine/tree/tree_walker.h"
+#include "repo-format/base/units.h"
 
 namespace cairn {
 namespace {
@@ -54,20 +56,23 @@ class RestoreRun {
     TreePath target, source;
     std::set<Bytes> names;
   };
+  struct FirstName {  // of a link group
+    TreePath path;
+    std::pair<uint64_t, uint64_t> file;  // as SinkExisting's; zeros: it is restored
+  };
+  struct Link {  // another name of a file
+    TreePath target, source;
+    Node node;
+  };
 
   Result<void> RestoreItem(const SnapshotItem& item, const TreePath& prefix) {
     ASSIGN_OR_RETURN(const auto start, FindPath(blobs_, item.root, options_.path));
     if (!start) return {};
     found_ = true;
     item_ = &item;
-    if (options_.remove_others && item.unread_nodes > 0) {
-      Tell(Finding::Severity::kWarning,
-           MakeError(ErrorCode::kUnsupported,
-                     "nothing is deleted: when it was backed up {} files or folders could not be read, and are missing "
-                     "in the snapshot",
-                     item.unread_nodes),
-           prefix);
-    }
+    first_of_group_.clear();  // groups are an item's own
+    files_.ForgetOutcomes();
+    RETURN_IF_ERROR(MakeRemover(prefix));
     if (!start->subtree) {  // a single file, by its own name
       if (options_.take && !options_.take(options_.path, *start)) return {};
       any_taken_ = true;
@@ -78,14 +83,42 @@ class RestoreRun {
     open_.push_back({.target = prefix, .taken = true, .made = true});
     if (!prefix.empty() && !options_.dry_run) RETURN_IF_ERROR(sink_.MakeFolder(prefix).While(PathForPeople(prefix)));
     RETURN_IF_ERROR(WalkFolder(start->subtree->root, {}));
-    return LeaveFolder(prefix, options_.path, nullptr);
+    RETURN_IF_ERROR(LeaveFolder(prefix, options_.path, nullptr));
+    return CloseWindow();  // what comes next has other rules of what is deleted
+  }
+
+  // Nothing is deleted where the snapshot may lack what was there.
+  Result<void> MakeRemover(const TreePath& prefix) {
+    remover_ = nullptr;
+    if (!options_.remove_others) return {};
+    std::unique_ptr<LeftOut> left_out;
+    if (item_->unread_nodes > 0) {
+      Tell(Finding::Severity::kWarning,
+           MakeError(ErrorCode::kUnsupported,
+                     "nothing is deleted: when it was backed up {} files or folders could not be read, and are missing "
+                     "in the snapshot",
+                     item_->unread_nodes),
+           prefix);
+      return {};
+    }
+    if (options_.left_out) {
+      auto made = options_.left_out(*item_);
+      if (!made) {
+        Tell(Finding::Severity::kWarning,
+             std::move(made).error().While("nothing is deleted, for what the backup left out is not known"), prefix);
+        return {};
+      }
+      left_out = *std::move(made);
+    }
+    remover_ = std::make_unique<TargetRemover>(context_, sink_, options_, std::move(left_out), report_, findings_);
+    return {};
   }
 
   Result<void> WalkFolder(const BlobId& root, const TreePath& relative) {
     TreeVisitor visitor;
     visitor.each = [&](const TreePath& path, const Node& node) -> Result<bool> {
       if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while restoring");
-      open_.back().names.insert(node.name);
+      if (remover_ != nullptr) open_.back().names.insert(node.name);
       const TreePath source = Below(source_prefix_, path);
       const bool taken = !options_.take || options_.take(source, node);
       if (node.type == NodeType::kFolder) {
@@ -128,7 +161,7 @@ class RestoreRun {
       folder.made = true;
       const auto existing = sink_.Existing(folder.target);
       folder.was_there = existing && existing->has_value();
-      if (folder.was_there && (*existing)->type != NodeType::kFolder) folder.blocked = Blocks(folder, **existing);
+      if (folder.was_there) folder.blocked = Blocks(folder, **existing);
       if (folder.blocked) return false;
       if (options_.dry_run) continue;
       auto made = sink_.MakeFolder(folder.target);
@@ -142,6 +175,13 @@ class RestoreRun {
 
   // What is no folder, and stands where one belongs: a link on the way to what was asked for is not for us to replace.
   bool Blocks(const OpenFolder& folder, const SinkExisting& existing) {
+    if (const auto* place = options_.FindProtected(existing); place != nullptr && place->from_writing) {
+      ++report_.failed;
+      Tell(Finding::Severity::kWarning,
+           MakeError(ErrorCode::kInvalidArgument, "it is {}: nothing is restored into it", place->name), folder.target);
+      return true;
+    }
+    if (existing.type == NodeType::kFolder) return false;
     Node node;
     node.type = NodeType::kFolder;
     node.modified = folder.modified;
@@ -154,25 +194,29 @@ class RestoreRun {
     return true;
   }
 
-  // A folder with something in it is somebody's; only --delete may take it away for a file.
-  Result<bool> IsInUse(const TreePath& target, const SinkExisting& existing, const Node& node) {
-    if (existing.type != NodeType::kFolder || node.type == NodeType::kFolder || options_.remove_others) return false;
+  // A folder with something in it is somebody's; only --delete may take that away for a file.
+  Result<bool> IsInUse(const TreePath& target, const TreePath& source, const SinkExisting& existing, const Node& node) {
+    if (existing.type != NodeType::kFolder || node.type == NodeType::kFolder) return false;
     ASSIGN_OR_RETURN(const std::vector<Bytes> names, sink_.List(target));
-    return !names.empty();
+    if (names.empty() || remover_ == nullptr || !IsWhole(source)) return !names.empty();
+    return remover_->RemoveInside(target, source);
   }
 
   // All in it was planned: what does not belong goes, and its metadata waits for the window's end.
   Result<void> LeaveFolder(const TreePath& target, const TreePath& source, const Node* node) {
     OpenFolder folder = std::move(open_.back());
     open_.pop_back();
-    if (options_.remove_others && item_->unread_nodes == 0 && IsWhole(source) && !folder.names.contains(Bytes())) {
+    if (remover_ != nullptr && IsWhole(source) && !folder.names.contains(Bytes())) {
+      held_ += target.size() + source.size() + kHeldCost;
+      for (const Bytes& name : folder.names) held_ += name.size() + kHeldCost / 4;
       removals_.push_back({target, source, std::move(folder.names)});
     }
     // One that is only on the way, and was there, keeps what it has.
     if (node == nullptr || !folder.made || (!folder.taken && folder.was_there)) return {};
     ++report_.folders;
+    held_ += target.size() + kHeldCost;
     if (!options_.dry_run) folders_.emplace_back(target, *node);
-    return {};
+    return held_ >= kHeldMax ? CloseWindow() : Result<void>();
   }
 
   // Folders above the paths that were backed up hold a part only: nothing in them is anybody's to remove.
@@ -190,34 +234,6 @@ class RestoreRun {
     return false;
   }
 
-  // What is not in the snapshot, and would have been taken if it were. Files that are being written have names of their
-  // own until they are finished: so this waits for the window's end.
-  void RemoveOthers(const Removal& removal) {
-    auto there = sink_.List(removal.target);
-    if (!there) return;  // a dry run into nothing, or a folder that nothing was taken of
-    for (const Bytes& name : *there) {
-      if (removal.names.contains(name)) continue;
-      const TreePath path = JoinPath(removal.target, name);
-      if (options_.take) {
-        auto existing = sink_.Existing(path);
-        if (!existing || !existing->has_value()) continue;
-        Node node;
-        node.name = name;
-        node.type = (*existing)->type;
-        if (!options_.take(JoinPath(removal.source, name), node)) continue;
-      }
-      ++report_.removed;
-      if (options_.dry_run) {
-        Tell(Finding::Severity::kNote, Error(ErrorCode::kNotFound, "it is not in the snapshot, and would be deleted"),
-             path);
-        continue;
-      }
-      TellItem("deleted", path);
-      auto removed = sink_.Remove(path);
-      if (!removed) Tell(Finding::Severity::kWarning, removed.error(), path);
-    }
-  }
-
   // Anything but a folder.
   Result<void> Visit(const TreePath& target, const Node& node, const TreePath& source) {
     auto existing = sink_.Existing(target);
@@ -231,8 +247,7 @@ class RestoreRun {
       const auto first = node.link_group ? first_of_group_.find(*node.link_group) : first_of_group_.end();
       if (first != first_of_group_.end() && options_.overwrite == Overwrite::kIfChanged &&
           first->second.file != (*existing)->file) {
-        links_.emplace_back(target, first->second.path);
-        return {};
+        return AddLink(target, source, node);
       }
       ++report_.files_skipped;
       TellItem("left", target);
@@ -243,13 +258,19 @@ class RestoreRun {
       return {};
     }
     if (*existing) {
-      ASSIGN_OR_RETURN(const bool in_use, IsInUse(target, **existing, node));
+      if (const auto* place = options_.FindProtected(**existing)) {
+        ++report_.failed;
+        Tell(Finding::Severity::kWarning, MakeError(ErrorCode::kInvalidArgument, "it is {}, and is left", place->name),
+             target);
+        return {};
+      }
+      ASSIGN_OR_RETURN(const bool in_use, IsInUse(target, source, **existing, node));
       if (in_use) {
         ++report_.failed;
         Tell(Finding::Severity::kWarning,
              MakeError(ErrorCode::kAlreadyExists,
                        "a folder with something in it stands there, and is left (--delete "
-                       "replaces it by the {})",
+                       "replaces it by the {}, where nothing in it is to be spared)",
                        Name(node.type)),
              target);
         return {};
@@ -257,11 +278,19 @@ class RestoreRun {
     }
     if (node.link_group) {
       const auto [first, is_new] = first_of_group_.emplace(*node.link_group, FirstName{target, {}});
-      if (!is_new) {
-        links_.emplace_back(target, first->second.path);
-        return {};
-      }
+      if (!is_new) return AddLink(target, source, node);
     }
+    return Write(target, source, node, *existing ? (*existing)->type : node.type, existing->has_value());
+  }
+
+  Result<void> AddLink(const TreePath& target, const TreePath& source, const Node& node) {
+    links_.push_back({target, source, node});
+    held_ += target.size() + source.size() + kHeldCost;
+    return held_ >= kHeldMax ? CloseWindow() : Result<void>();
+  }
+
+  Result<void> Write(const TreePath& target, const TreePath& source, const Node& node, NodeType existing,
+                     bool is_there) {
     if (options_.dry_run) {
       ++(node.type == NodeType::kFile ? report_.files : report_.others);
       TellItem("restored", target);
@@ -269,9 +298,10 @@ class RestoreRun {
       return {};
     }
     if (node.type == NodeType::kFile) {
-      const bool in_place = *existing && (*existing)->type == NodeType::kFile;
-      RETURN_IF_ERROR(files_.Add({target, source, node, in_place}));
-      return files_.empty() ? CloseWindow() : Result<void>();
+      // What is written in place and is not finished would be newer than any: no rule of times may come upon it.
+      const bool no_times = options_.overwrite == Overwrite::kAlways || options_.overwrite == Overwrite::kIfChanged;
+      RETURN_IF_ERROR(files_.Add({target, source, node, is_there && existing == NodeType::kFile && no_times}));
+      return files_.is_full() ? CloseWindow() : Result<void>();
     }
     auto made = MakeSpecial(target, node);
     if (made) {
@@ -314,19 +344,12 @@ class RestoreRun {
   // Files first, then the other names of files, then folders, those inside before those around them.
   Result<void> CloseWindow() {
     RETURN_IF_ERROR(files_.RunWindow());
-    for (const auto& [path, first] : links_) {
-      auto made = options_.dry_run ? Result<void>() : sink_.MakeLink(path, first);
-      if (made) {
-        ++report_.files;
-        TellItem("restored", path);
-        continue;
-      }
-      ++report_.failed;
-      Tell(Finding::Severity::kWarning, made.error(), path);
+    RETURN_IF_ERROR(MakeLinks());
+    for (const Removal& removal : removals_) {
+      RETURN_IF_ERROR(remover_->RemoveOthers(removal.target, removal.source, removal.names));
     }
-    links_.clear();
-    for (const Removal& removal : removals_) RemoveOthers(removal);
     removals_.clear();
+    held_ = 0;
     for (const auto& [path, node] : folders_) {
       auto attributes = ReadAttributes(blobs_, node);
       if (!attributes) TellDamage(attributes.error(), path);
@@ -335,6 +358,49 @@ class RestoreRun {
       if (!set) Tell(Finding::Severity::kWarning, set.error(), path);
     }
     folders_.clear();
+    return {};
+  }
+
+  // Where the first name of a file could not be placed, the next one takes its part.
+  Result<void> MakeLinks() {
+    while (!links_.empty()) {
+      std::vector<Link> links;
+      std::swap(links, links_);
+      std::set<LinkGroup> again;  // of which another name is written in this round
+      for (const Link& link : links) RETURN_IF_ERROR(MakeOneLink(link, again));
+      RETURN_IF_ERROR(files_.RunWindow());
+    }
+    return {};
+  }
+
+  Result<void> MakeOneLink(const Link& link, std::set<LinkGroup>& again) {
+    const LinkGroup& group = *link.node.link_group;
+    if (again.contains(group)) {
+      links_.push_back(link);
+      return {};
+    }
+    FirstName& first = first_of_group_.at(group);
+    const FileRestorer::Outcome outcome = files_.OutcomeOf(group);
+    if (outcome == FileRestorer::Outcome::kNotPlaced && link.node.type == NodeType::kFile && !options_.dry_run) {
+      first = {link.target, {}};
+      again.insert(group);
+      files_.ForgetOutcome(group);
+      return files_.Add({link.target, link.source, link.node, false});
+    }
+    auto made = options_.dry_run ? Result<void>() : sink_.MakeLink(link.target, first.path);
+    if (!made && EndsTarget(made.error())) return std::move(made).While(PathForPeople(link.target));
+    const bool is_whole = made && outcome == FileRestorer::Outcome::kWhole;
+    if (made) ++report_.files;
+    if (is_whole) TellItem("restored", link.target);
+    if (is_whole) return {};
+    ++report_.failed;
+    if (!made) Tell(Finding::Severity::kWarning, made.error(), link.target);
+    if (made) {
+      Tell(Finding::Severity::kWarning,
+           MakeError(ErrorCode::kIo, "it is another name of {}, which could not be restored whole",
+                     PathForPeople(first.path)),
+           link.target);
+    }
     return {};
   }
 
@@ -357,6 +423,9 @@ class RestoreRun {
   const LoadedSnapshot& snapshot_;
   Sink& sink_;
   const RestoreOptions& options_;
+  static constexpr uint64_t kHeldMax = 16 * kMiB;  // bytes of names that wait for the window's end, about
+  static constexpr uint64_t kHeldCost = 256;       // of each, beside its name
+
   const FindingSink findings_;
   RestoreReport report_;
   BlobReader blobs_;
@@ -367,16 +436,19 @@ class RestoreRun {
   std::vector<OpenFolder> open_;   // from the target's top down to where the walk is
   std::vector<Removal> removals_;  // of folders that were left, waiting for the window's end
   bool any_taken_ = false;
-  struct FirstName {  // of a link group
-    TreePath path;
-    std::pair<uint64_t, uint64_t> file;  // as SinkExisting's; zeros: it is restored
-  };
-  std::map<std::array<uint8_t, 8>, FirstName> first_of_group_;
-  std::vector<std::pair<TreePath, TreePath>> links_;
+  std::map<LinkGroup, FirstName> first_of_group_;
+  std::vector<Link> links_;
+  uint64_t held_ = 0;
+  std::unique_ptr<TargetRemover> remover_;          // nothing: nothing of this item's target is deleted
   std::vector<std::pair<TreePath, Node>> folders_;  // left, and waiting for the window's end
 };
 
 }  // namespace
+
+const RestoreOptions::Protected* RestoreOptions::FindProtected(const SinkExisting& existing) const {
+  const auto found = std::ranges::find(protected_places, existing.file, &Protected::file);
+  return found == protected_places.end() ? nullptr : &*found;
+}
 
 Result<RestoreReport> RunRestore(const JobContext& context, Repository& repository, Index& index,
                                  const LoadedSnapshot& snapshot, Sink& sink, const RestoreOptions& options,

@@ -2,10 +2,13 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/repo/blob_reader.h"
 #include "engine/repo/snapshot_store.h"
+#include "engine/source/left_out.h"
 #include "engine/source/sink.h"
 
 namespace cairn {
@@ -19,6 +22,17 @@ struct RestoreOptions {
   bool remove_others = false;  // --delete: what is in the target and not in the snapshot
   bool verify = false;         // read back and compare every restored file
   bool dry_run = false;
+  // Folders that may be below the target, and in which nothing is deleted: the repository itself. By device and inode.
+  struct Protected {
+    std::pair<uint64_t, uint64_t> file;
+    std::string name;           // for people: "the repository"
+    bool from_writing = false;  // nor anything written
+  };
+  std::vector<Protected> protected_places;
+  const Protected* FindProtected(const SinkExisting& existing) const;
+  // What a backup of this item left out by choice, and --delete spares; an Error: that is not known, and nothing is
+  // deleted. Nothing: it left nothing out.
+  std::function<Result<std::unique_ptr<LeftOut>>(const SnapshotItem& item)> left_out;
   // Which paths of the snapshot to take; empty: all. A folder that is not taken is walked all the same where
   // `descend` says that something in it may be.
   std::function<bool(const TreePath& path, const Node& node)> take;

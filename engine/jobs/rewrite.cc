@@ -3,6 +3,7 @@
 #include "engine/jobs/blob_target.h"
 #include "engine/jobs/successor.h"
 #include "engine/jobs/tree_rewriter.h"
+#include "repo-format/files_parameters.h"
 
 namespace cairn {
 namespace {
@@ -16,6 +17,22 @@ SnapshotInner NewInner(const LoadedSnapshot& old, const RewriteOptions& options)
   if (options.time) inner.start = *options.time;
   inner.original = old.inner.original.value_or(old.id);
   return inner;
+}
+
+// A restore that deletes spares what they left out. One that takes in again would make it spare less: it is passed
+// over.
+void NoteLeftOut(SnapshotItem& item, const std::vector<std::string>& patterns) {
+  if (item.kind != ItemKind::kFiles || patterns.empty()) return;
+  FilesParameters parameters;
+  if (item.source_parameters) {
+    auto before = FilesParameters::Parse(*item.source_parameters);
+    if (!before) return;  // nobody deletes by what nobody understands
+    parameters = *std::move(before);
+  }
+  for (const std::string& pattern : patterns) {
+    if (!pattern.starts_with('!')) parameters.patterns.push_back(pattern);
+  }
+  item.source_parameters = parameters.Encode();
 }
 
 // How many entries are left out. `kept` is nothing in a dry run.
@@ -40,6 +57,7 @@ Result<uint64_t> RewriteItems(BlobSource& source, BlobSink& sink, const RewriteO
     if (!options.leave_out && all_stays) continue;
     ASSIGN_OR_RETURN(const Subtree subtree, RewriteTree(source, sink, item.root, each, failed));
     item.root = subtree.root;
+    NoteLeftOut(item, options.patterns);
     if (kept != nullptr) RETURN_IF_ERROR(kept->NeedCommandLine(item));
   }
   if (left_out > 0) inner.totals = totals;

@@ -12,6 +12,8 @@ namespace cairn {
 
 struct RewriteOptions {
   std::function<bool(const TreePath& path, const Node& node)> leave_out;  // empty: nothing
+  // The same as patterns that count from "/" (SPEC 11.1), for the record of what was left out by choice.
+  std::vector<std::string> patterns;
   std::optional<Bytes> host;
   std::optional<WireTime> time;
   std::optional<std::string> description;

@@ -106,7 +106,8 @@ Result<std::vector<TombstoneSeen>> Protocol::ListTombstones() {
       if (object.error().code() == ErrorCode::kNotFound) continue;  // its pack is gone; the index knows
       return std::move(object).error();
     }
-    auto opened = repository_.sealer().Open(*object, ObjectKind::kTombstone, RawId{}, what);
+    bool unknown_slot = false;
+    auto opened = repository_.sealer().Open(*object, ObjectKind::kTombstone, RawId{}, what, &unknown_slot);
     auto record = opened ? TombstoneRecord::Parse(opened->body).While(what) : Result<TombstoneRecord>(opened.error());
     if (record && record->pack != parsed.pack) {
       record = MakeError(ErrorCode::kForged, "{} was made for pack {}", what, record->pack.ToString());
@@ -115,9 +116,10 @@ Result<std::vector<TombstoneSeen>> Protocol::ListTombstones() {
       tombstones.push_back({record->pack, record->run, record->kind});
       continue;
     }
-    // A damaged or newer one may be real: its pack may go. A forged one is nobody's decision.
+    // A damaged or newer one may be real: its pack may go. So may that of a slot that came with a later config than the
+    // one that this run has opened. A forged one is nobody's decision.
     Tell(Finding::Severity::kDamage, record.error(), what);
-    if (record.error().code() == ErrorCode::kForged) continue;
+    if (record.error().code() == ErrorCode::kForged && !unknown_slot) continue;
     tombstones.push_back({parsed.pack, SessionId(), BlobKind::kData});
   }
   return tombstones;

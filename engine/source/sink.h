@@ -19,6 +19,7 @@ struct SinkExisting {
   uint64_t size = 0;
   WireTime modified;
   std::pair<uint64_t, uint64_t> file = {};  // device and inode: equal for two names of one file
+  uint64_t mount = 0;                       // equal for what lies in one mounted file system, or in one binding of it
 };
 
 // A file that is being written. One thread at a time for one file; several files at once. Many thousands may be open:
@@ -31,7 +32,11 @@ class SinkFile {
   virtual Result<size_t> ReadAt(uint64_t offset, MutableByteSpan target) = 0;
   // The bytes from offset on become a hole (or zeros where the file system has none).
   virtual Result<void> MakeHole(uint64_t offset, uint64_t length) = 0;
-  // Sets the size and ends the writing. The metadata follows by Sink::SetMetadata.
+  virtual Result<void> SetSize(uint64_t size) = 0;
+  // As Sink::SetMetadata, of this very file, whatever stands at its name; before Finish.
+  virtual Result<void> SetMetadata(const Node& node, const std::vector<std::pair<Bytes, Bytes>>& attributes) = 0;
+  // Sets the size and ends the writing: the file is at its place. One that is not finished leaves no trace; written in
+  // place, it has a time of modification that is older than any.
   virtual Result<void> Finish(uint64_t size) = 0;
 };
 
@@ -44,12 +49,12 @@ class Sink {
   virtual Result<std::optional<SinkExisting>> Existing(const TreePath& path) = 0;
   // Names in a folder of the target; for --delete.
   virtual Result<std::vector<Bytes>> List(const TreePath& folder) = 0;
-  // Success where a folder is there. Something else there is removed first.
+  // Success where a folder is there, as it is. Something else there is removed first.
   virtual Result<void> MakeFolder(const TreePath& path) = 0;
-  // `in_place`: opens what is there, when it is a file; otherwise a new file replaces what is there. `size` is
-  // reserved.
+  // `in_place`: opens what is there, when it is a file; otherwise a new file replaces what is there, but for a folder
+  // with something in it. `size` is reserved.
   virtual Result<std::unique_ptr<SinkFile>> OpenFile(const TreePath& path, uint64_t size, bool in_place) = 0;
-  // Symbolic link, device, fifo; replaces what is there.
+  // Symbolic link, device, fifo; replaces what is there, but for a folder with something in it.
   virtual Result<void> MakeSpecial(const TreePath& path, const Node& node) = 0;
   // `path` becomes another name of `first`.
   virtual Result<void> MakeLink(const TreePath& path, const TreePath& first) = 0;
@@ -58,7 +63,8 @@ class Sink {
   // with their values.
   virtual Result<void> SetMetadata(const TreePath& path, const Node& node,
                                    const std::vector<std::pair<Bytes, Bytes>>& attributes) = 0;
-  // Removes a file, or a folder with all that is in it.
+  // Removes a file, or a folder that is empty; success where nothing is there. kBusy where another file system is
+  // mounted.
   virtual Result<void> Remove(const TreePath& path) = 0;
   virtual void SetFindingSink(FindingSink findings) = 0;
 };

@@ -103,6 +103,8 @@ class Source {
   virtual Result<void> Finish() { return {}; }
   // What is kept as a data blob beside the item: the command line of a stream.
   virtual std::optional<Bytes> command_line() const { return std::nullopt; }
+  // What the item keeps of how it was read: records by its kind (SPEC 11.1).
+  virtual std::optional<Bytes> parameters() const { return std::nullopt; }
 };
 
 }  // namespace cairn

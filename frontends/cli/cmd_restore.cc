@@ -1,3 +1,5 @@
+#include <sys/stat.h>
+
 #include <nlohmann/json.hpp>
 
 #include "engine/jobs/restore.h"
@@ -6,6 +8,7 @@
 #include "frontends/cli/text.h"
 #include "frontends/files/exclude_rules.h"
 #include "frontends/files/file_sink.h"
+#include "frontends/files/left_out.h"
 
 namespace cairn {
 namespace {
@@ -33,6 +36,12 @@ struct RestoreCommand {
     options.take = [this](const TreePath& path, const Node& node) { return Takes(path, node); };
     options.descend = [this](const TreePath& path) { return !Excluded(path, true); };
     return options;
+  }
+
+  static void Protect(RestoreOptions& options, const std::string& folder, std::string name, bool from_writing) {
+    struct stat status{};
+    if (::stat(folder.c_str(), &status) != 0) return;
+    options.protected_places.push_back({{status.st_dev, status.st_ino}, std::move(name), from_writing});
   }
 
   bool Excluded(const TreePath& path, bool is_folder) const {
@@ -73,8 +82,11 @@ struct RestoreCommand {
                      repository->LoadIndex(cli.context(), [&](const SegmentId& id, const Error& error) {
                        findings({Finding::Severity::kDamage, error.code(), SegmentName(id).text(), error.message()});
                      }));
-    ASSIGN_OR_RETURN(const auto sink,
-                     FileSink::Make({.target = target, .numeric_ids = numeric_ids, .sparse = !no_sparse}));
+    FileSinkOptions where{.target = target, .read_only = dry_run, .numeric_ids = numeric_ids, .sparse = !no_sparse};
+    ASSIGN_OR_RETURN(const auto sink, FileSink::Make(std::move(where)));
+    options.left_out = LeftOutOf;
+    Protect(options, cli.RepositoryFolder(), "the repository", true);
+    Protect(options, cli.CacheRoot(), "the folder of cairn's caches", false);
     if (wanted.path.empty()) {
       cli.context().progress.items_total = one->inner.totals.files + one->inner.totals.others;
       cli.context().progress.bytes_total = one->inner.totals.bytes;
@@ -131,8 +143,9 @@ void AddRestore(CLI::App& app, Cli& cli, Action& action) {
       ->type_name("PATTERN");
   command->add_option("-e,--exclude", options->excludes, "Not what matches (gitignore syntax; repeatable)")
       ->type_name("PATTERN");
-  command->add_flag("--delete", options->remove_others,
-                    "Remove what is in the target's folders and not in the snapshot's");
+  command->add_flag(
+      "--delete", options->remove_others,
+      "Remove what is in the target's folders and not in the snapshot's, but for what the backup left out");
   command
       ->add_option("--overwrite", options->overwrite,
                    "Replace files that are there: always, if-changed, if-newer, never")

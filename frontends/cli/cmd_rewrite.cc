@@ -15,6 +15,14 @@ struct RewriteCommand {
   std::string new_host, new_time, description;
   bool forget = false, dry_run = false, set_description = false;
 
+  // A pattern with a slash inside counts from the path that is backed up, or here from "/": it says so.
+  static std::string FromRoot(const std::string& pattern) {
+    const size_t begin = pattern.starts_with('!') ? 1 : 0;
+    const size_t slash = pattern.find('/', begin);
+    const bool is_inside = slash != std::string::npos && slash != begin && slash + 1 < pattern.size();
+    return is_inside ? pattern.substr(0, begin) + "/" + pattern.substr(begin) : pattern;
+  }
+
   Result<int> Run(Cli& cli) {
     ASSIGN_OR_RETURN(Repository * repository, cli.Open());
     ExcludeRules rules;
@@ -25,6 +33,7 @@ struct RewriteCommand {
       options.leave_out = [&rules](const TreePath& path, const Node& node) {
         return rules.Excludes(path, 0, node.type == NodeType::kFolder);
       };
+      for (const std::string& pattern : rules.patterns()) options.patterns.push_back(FromRoot(pattern));
     }
     if (!new_host.empty()) options.host = ToBytes(AsBytes(new_host));
     if (!new_time.empty()) {

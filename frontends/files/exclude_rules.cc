@@ -179,6 +179,7 @@ Result<void> ExcludeRules::Add(std::string_view pattern) {
   }
   const bool is_path = text.find('/') != std::string_view::npos;
   rule.scope = at_root ? Rule::Scope::kRoot : is_path ? Rule::Scope::kBase : Rule::Scope::kName;
+  patterns_.emplace_back(pattern);
   rules_.push_back(std::move(rule));
   return {};
 }

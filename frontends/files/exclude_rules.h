@@ -32,6 +32,7 @@ class ExcludeRules {
   // slash that follows.
   bool Excludes(ByteSpan path, size_t base_length, bool is_folder) const;
   bool empty() const { return rules_.empty(); }
+  const std::vector<std::string>& patterns() const { return patterns_; }  // as they were added
 
  private:
   struct Token {
@@ -61,6 +62,7 @@ class ExcludeRules {
   static bool MatchParts(const std::vector<Part>& parts, std::string_view path);
 
   std::vector<Rule> rules_;
+  std::vector<std::string> patterns_;
 };
 
 }  // namespace cairn

@@ -89,6 +89,11 @@ struct FileSink::Shared {
           fmt::format("{} ({}: told once, for the first of perhaps many)", error.message(), kind)});
   }
 
+  files::MetadataWriter Writer(const TreePath& path) {
+    return {names, options.numeric_ids,
+            [this, path](std::string_view kind, const Error& error) { TellOnce(kind, path, error); }};
+  }
+
   const FileSinkOptions options;
   const Random& random;
   const SinkRoot root;
@@ -110,7 +115,11 @@ class FileSink::File : public SinkFile {
         is_new_(is_new),
         slot_(shared_->pool) {}
   ~File() override {
-    if (!is_new_ || is_finished_) return;
+    if (is_finished_) return;
+    if (!is_new_) {
+      MakeOld();
+      return;
+    }
     slot_.Close();
     if (const auto place = shared_->root.Find(path_)) ::unlinkat(place->folder.get(), open_name_.c_str(), 0);
   }
@@ -119,17 +128,21 @@ class FileSink::File : public SinkFile {
   Result<void> WriteAt(uint64_t offset, ByteSpan bytes) override;
   Result<size_t> ReadAt(uint64_t offset, MutableByteSpan target) override;
   Result<void> MakeHole(uint64_t offset, uint64_t length) override;
+  Result<void> SetSize(uint64_t size) override;
+  Result<void> SetMetadata(const Node& node, const std::vector<std::pair<Bytes, Bytes>>& attributes) override;
   Result<void> Finish(uint64_t size) override;
 
  private:
   Result<std::shared_ptr<const Descriptor>> Use();
+  void MakeOld();
   Result<void> WriteZeros(int fd, uint64_t offset, uint64_t length);
 
   const std::shared_ptr<Shared> shared_;
   const TreePath path_;
   const std::string open_name_;
   const bool is_new_;
-  bool is_finished_ = false;
+  bool is_finished_ = false, is_written_ = false;
+  std::optional<Node> flags_;  // those that are to be set at the end
   files::FileId id_;
   files::DescriptorPool::Slot slot_;
 };
@@ -154,8 +167,18 @@ Result<std::shared_ptr<const Descriptor>> FileSink::File::Use() {
   return slot_.Set(std::move(opened));
 }
 
+// Half of one state and half of another: no rule that compares times may take it for right.
+void FileSink::File::MakeOld() {
+  if (!is_written_) return;
+  const auto file = Use();
+  timespec times[2] = {};
+  times[0].tv_nsec = UTIME_OMIT;
+  if (file) static_cast<void>(::futimens((*file)->get(), times));
+}
+
 Result<void> FileSink::File::WriteAt(uint64_t offset, ByteSpan bytes) {
   ASSIGN_OR_RETURN(const auto file, Use());
+  is_written_ = true;
   return WriteAll(file->get(), offset, bytes);
 }
 
@@ -187,6 +210,7 @@ Result<void> FileSink::File::WriteZeros(int fd, uint64_t offset, uint64_t length
 Result<void> FileSink::File::MakeHole(uint64_t offset, uint64_t length) {
   if (length == 0) return {};
   ASSIGN_OR_RETURN(const auto file, Use());
+  is_written_ = true;
   if (!shared_->options.sparse) return WriteZeros(file->get(), offset, length);
   const int done = ::fallocate(file->get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
                                static_cast<off_t>(length));
@@ -200,20 +224,33 @@ Result<void> FileSink::File::MakeHole(uint64_t offset, uint64_t length) {
   return WriteZeros(file->get(), offset, std::min(length, size - offset));
 }
 
+Result<void> FileSink::File::SetSize(uint64_t size) {
+  ASSIGN_OR_RETURN(const auto file, Use());
+  struct stat status{};
+  if (::fstat(file->get(), &status) != 0) return ErrnoError(errno, "setting the size");
+  if (static_cast<uint64_t>(status.st_size) == size) return {};
+  is_written_ = true;
+  if (::ftruncate(file->get(), static_cast<off_t>(size)) != 0) return ErrnoError(errno, "setting the size");
+  return {};
+}
+
+Result<void> FileSink::File::SetMetadata(const Node& node, const std::vector<std::pair<Bytes, Bytes>>& attributes) {
+  ASSIGN_OR_RETURN(const auto file, Use());
+  flags_ = node;
+  return shared_->Writer(path_).WriteOpen(file->get(), node, attributes);
+}
+
 Result<void> FileSink::File::Finish(uint64_t size) {
   CHECK(!is_finished_);
-  {
-    ASSIGN_OR_RETURN(const auto file, Use());
-    if (::ftruncate(file->get(), static_cast<off_t>(size)) != 0) return ErrnoError(errno, "setting the size");
-  }
+  RETURN_IF_ERROR(SetSize(size));
+  ASSIGN_OR_RETURN(const auto file, Use());  // held: the name may be another's from here on
   slot_.Close();
+  is_finished_ = true;
   if (is_new_) {
     ASSIGN_OR_RETURN(const auto place, shared_->root.Find(path_));
-    is_finished_ = true;
-    return files::Replace(place.folder.get(), open_name_, place.name, shared_->TemporaryName());
+    RETURN_IF_ERROR(files::Replace(place.folder.get(), open_name_, place.name));
   }
-  is_finished_ = true;
-  return {};
+  return flags_ ? shared_->Writer(path_).WriteFlags(file->get(), *flags_) : Result<void>();
 }
 
 FileSink::FileSink(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
@@ -221,8 +258,8 @@ FileSink::~FileSink() = default;
 
 Result<std::unique_ptr<FileSink>> FileSink::Make(FileSinkOptions options, const Random& random) {
   if (options.target.empty()) return Error(ErrorCode::kInvalidArgument, "there is no target folder");
-  RETURN_IF_ERROR(MakeFolders(PosixFileSystem(), options.target));
-  ASSIGN_OR_RETURN(SinkRoot root, SinkRoot::Open(options.target, options.openat2));
+  if (!options.read_only) RETURN_IF_ERROR(MakeFolders(PosixFileSystem(), options.target));
+  ASSIGN_OR_RETURN(SinkRoot root, SinkRoot::Open(options.target, options.openat2, !options.read_only));
   return std::unique_ptr<FileSink>(new FileSink(std::make_shared<Shared>(std::move(options), random, std::move(root))));
 }
 
@@ -230,25 +267,33 @@ Result<std::optional<SinkExisting>> FileSink::Existing(const TreePath& path) {
   const auto place = shared_->root.Find(path);
   if (!place && IsMissingWay(place.error())) return std::optional<SinkExisting>();
   RETURN_IF_ERROR(place);
-  struct stat status{};
-  if (::fstatat(place->folder.get(), place->name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+  struct statx status{};
+  if (::statx(place->folder.get(), place->name.c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT,
+              STATX_BASIC_STATS | STATX_MNT_ID, &status) != 0) {
     if (errno == ENOENT) return std::optional<SinkExisting>();
     return ErrnoError(errno, "looking at what is there");
   }
+  const dev_t device = makedev(status.stx_dev_major, status.stx_dev_minor);
   // What is of no known type is replaced, as a socket is.
-  return std::optional(SinkExisting{TypeOf(status.st_mode).value_or(NodeType::kSocket),
-                                    static_cast<uint64_t>(status.st_size),
-                                    files::TimeOf(status.st_mtim),
-                                    {status.st_dev, status.st_ino}});
+  return std::optional(SinkExisting{TypeOf(status.stx_mode).value_or(NodeType::kSocket),
+                                    status.stx_size,
+                                    {status.stx_mtime.tv_sec, status.stx_mtime.tv_nsec},
+                                    {device, status.stx_ino},
+                                    (status.stx_mask & STATX_MNT_ID) != 0 ? status.stx_mnt_id : device});
 }
 
 Result<std::vector<Bytes>> FileSink::List(const TreePath& folder) {
   ASSIGN_OR_RETURN(const auto place, shared_->root.Find(folder));
   const Descriptor opened = files::OpenAt(place.folder.get(), place.name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW);
   if (!opened.is_open()) return ErrnoError(errno, "listing the folder");
-  ASSIGN_OR_RETURN(auto listed, files::ReadFolderNames(opened.get()));
+  auto listed = files::ReadFolderNames(opened.get());
+  if (!listed && listed.error().system_errno() == EACCES && !shared_->options.read_only) {
+    files::MakeChangeable(place.folder.get(), place.name);  // this user's own, and closed
+    listed = files::ReadFolderNames(opened.get());
+  }
+  RETURN_IF_ERROR(listed);
   std::vector<Bytes> names;
-  for (files::FolderName& name : listed) names.push_back(std::move(name.name));
+  for (files::FolderName& name : *listed) names.push_back(std::move(name.name));
   std::ranges::sort(names);
   return names;
 }
@@ -265,10 +310,12 @@ Result<void> FileSink::MakeFolder(const TreePath& path) {
   if (errno != EEXIST) return ErrnoError(errno, "making the folder");
   struct stat status{};
   if (::fstatat(folder, place.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode)) {
-    files::MakeChangeable(folder, place.name);  // what comes into it must not fail
+    // What comes into it must not fail.
+    const bool is_closed = ::faccessat(folder, place.name.c_str(), R_OK | W_OK | X_OK, AT_EACCESS) != 0;
+    if (is_closed) files::MakeChangeable(folder, place.name);
     return {};
   }
-  RETURN_IF_ERROR(files::RemoveAll(folder, place.name, shared_->TemporaryName()));
+  RETURN_IF_ERROR(files::Remove(folder, place.name));
   if (::mkdirat(folder, place.name.c_str(), 0700) != 0) return ErrnoError(errno, "making the folder");
   return {};
 }
@@ -357,7 +404,7 @@ Result<void> FileSink::MakeSpecial(const TreePath& path, const Node& node) {
       return ErrnoError(errno, fmt::format("making a {}", Name(node.type)));
     }
   }
-  return files::Replace(place.folder.get(), name, place.name, shared_->TemporaryName());
+  return files::Replace(place.folder.get(), name, place.name);
 }
 
 Result<void> FileSink::MakeLink(const TreePath& path, const TreePath& first) {
@@ -375,7 +422,7 @@ Result<void> FileSink::MakeLink(const TreePath& path, const TreePath& first) {
     is_linked = link();
   }
   if (!is_linked) return ErrnoError(errno, "linking to " + PathForPeople(first));
-  RETURN_IF_ERROR(files::Replace(place.folder.get(), name, place.name, shared_->TemporaryName()));
+  RETURN_IF_ERROR(files::Replace(place.folder.get(), name, place.name));
   // Where `path` was a name of this file already, the system has left both.
   ::unlinkat(place.folder.get(), name.c_str(), 0);
   return {};
@@ -384,10 +431,7 @@ Result<void> FileSink::MakeLink(const TreePath& path, const TreePath& first) {
 Result<void> FileSink::SetMetadata(const TreePath& path, const Node& node,
                                    const std::vector<std::pair<Bytes, Bytes>>& attributes) {
   ASSIGN_OR_RETURN(const auto place, shared_->root.Find(path));
-  const files::MetadataWriter writer{
-      shared_->names, shared_->options.numeric_ids,
-      [&](std::string_view kind, const Error& error) { shared_->TellOnce(kind, path, error); }};
-  return writer.Write(place.folder.get(), place.name, node, attributes);
+  return shared_->Writer(path).Write(place.folder.get(), place.name, node, attributes);
 }
 
 Result<void> FileSink::Remove(const TreePath& path) {
@@ -395,7 +439,7 @@ Result<void> FileSink::Remove(const TreePath& path) {
   const auto place = shared_->root.Find(path);
   if (!place && IsMissingWay(place.error())) return {};
   RETURN_IF_ERROR(place);
-  return files::RemoveAll(place->folder.get(), place->name, shared_->TemporaryName());
+  return files::Remove(place->folder.get(), place->name);
 }
 
 void FileSink::SetFindingSink(FindingSink findings) {

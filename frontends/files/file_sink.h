@@ -10,7 +10,8 @@
 namespace cairn {
 
 struct FileSinkOptions {
-  std::string target;           // made where it is missing
+  std::string target;
+  bool read_only = false;       // only to look: nothing is made or changed, and a target that is missing looks empty
   bool numeric_ids = false;     // else owners by name where this machine has the name, by number where it has not
   bool sparse = true;           // holes stay holes; else they become zeros that take room
   size_t open_files_max = 128;  // descriptors that are kept at once; more files may be in the writing

@@ -14,6 +14,7 @@
 #include "frontends/files/metadata_reader.h"
 #include "frontends/files/owner_names.h"
 #include "frontends/files/path_plan.h"
+#include "repo-format/files_parameters.h"
 #include "repo-format/ids.h"
 
 namespace cairn {
@@ -353,6 +354,17 @@ Result<std::shared_ptr<SourceFolder>> FileSource::OpenRoot(FindingSink findings)
   scope.device = place->id().device;
   scope.mount_path = std::make_shared<const TreePath>();
   return std::make_shared<Folder>(shared_, std::move(place), std::move(scope));
+}
+
+std::optional<Bytes> FileSource::parameters() const {
+  const FileSourceOptions& options = shared_->options;
+  FilesParameters parameters;
+  parameters.patterns = options.excludes.patterns();
+  parameters.markers = options.exclude_if_present;
+  parameters.larger_than = options.exclude_larger_than;
+  parameters.caches = options.exclude_caches;
+  parameters.one_file_system = options.one_file_system;
+  return parameters.Encode();
 }
 
 Result<SourceEntry> FileSource::RootEntry() {

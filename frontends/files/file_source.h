@@ -46,6 +46,7 @@ class FileSource : public Source {
   std::vector<Bytes> paths() const override;
   Result<std::shared_ptr<SourceFolder>> OpenRoot(FindingSink findings) override;
   Result<SourceEntry> RootEntry() override;
+  std::optional<Bytes> parameters() const override;
 
  private:
   struct Shared;

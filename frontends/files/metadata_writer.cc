@@ -45,6 +45,7 @@ class Subject {
       : writer_(writer), folder_(folder), name_(name), node_(node) {}
 
   Result<void> Open();
+  Result<void> Borrow(int file);  // one that is open already, with all rights
   void UnlockFlags();
   void SetOwner();
   void SetMode();
@@ -82,6 +83,13 @@ Result<void> Subject::Open() {
   if (!SameType(status_.st_mode, node_.type)) {
     return MakeError(ErrorCode::kBusy, "something else than the restored {} stands there now", Name(node_.type));
   }
+  return {};
+}
+
+Result<void> Subject::Borrow(int file) {
+  fd_ = Descriptor(::fcntl(file, F_DUPFD_CLOEXEC, 0));
+  is_real_ = true;
+  if (!fd_.is_open() || ::fstat(fd_.get(), &status_) != 0) return ErrnoError(errno, "setting metadata");
   return {};
 }
 
@@ -208,6 +216,32 @@ Result<void> MetadataWriter::Write(int folder, const std::string& name, const No
   subject.SetMode();
   subject.SetAttributes(attributes);
   subject.SetTimes();
+  subject.SetFlags();
+  return {};
+}
+
+namespace {
+
+const std::string kNoName;
+
+}  // namespace
+
+Result<void> MetadataWriter::WriteOpen(int file, const Node& node,
+                                       const std::vector<std::pair<Bytes, Bytes>>& attributes) const {
+  Subject subject(*this, -1, kNoName, node);
+  RETURN_IF_ERROR(subject.Borrow(file));
+  subject.UnlockFlags();
+  subject.SetOwner();
+  subject.SetMode();
+  subject.SetAttributes(attributes);
+  subject.SetTimes();
+  return {};
+}
+
+Result<void> MetadataWriter::WriteFlags(int file, const Node& node) const {
+  Subject subject(*this, -1, kNoName, node);
+  RETURN_IF_ERROR(subject.Borrow(file));
+  subject.UnlockFlags();
   subject.SetFlags();
   return {};
 }

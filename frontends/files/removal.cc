@@ -1,16 +1,13 @@
 #include "frontends/files/removal.h"
 
 #include <fcntl.h>
-#include <fmt/core.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cerrno>
 
-#include "frontends/files/folder_names.h"
 #include "frontends/files/metadata_reader.h"
-#include "repo-format/tree_path.h"
 
 namespace cairn::files {
 namespace {
@@ -35,70 +32,11 @@ int Unlink(int folder, const std::string& name, int flags) {
 }
 
 Error RemovalError(int error, std::string_view what) {
-  if (error == EBUSY || error == EXDEV) {
+  if (error == EBUSY) {
     return MakeError(ErrorCode::kBusy, "{}: it is left, for another file system is mounted there", what);
   }
   return ErrnoError(error, what);
 }
-
-Result<Descriptor> OpenForRemoval(int folder, const std::string& name) {
-  MakeChangeable(folder, name);
-  Descriptor opened = OpenAt(folder, name.c_str(), kReadFlags | O_DIRECTORY);
-  struct stat inside{}, outside{};
-  if (!opened.is_open() || ::fstat(opened.get(), &inside) != 0 || ::fstat(folder, &outside) != 0) {
-    return ErrnoError(errno, "removing a folder");
-  }
-  if (inside.st_dev != outside.st_dev) return RemovalError(EBUSY, "removing a folder");
-  return opened;
-}
-
-// Removes all in `root`, folder by folder: what is in a folder goes, and folders in it come up into `root`.
-class Flattening {
- public:
-  Flattening(int root, const std::string& spare_name) : root_(root), spare_name_(spare_name) {}
-
-  Result<void> Run() {
-    for (;;) {
-      ASSIGN_OR_RETURN(const auto names, ReadFolderNames(root_));
-      if (names.empty()) return {};
-      for (const FolderName& name : names) RETURN_IF_ERROR(RemoveOne(ToString(name.name)));
-    }
-  }
-
- private:
-  Result<void> RemoveOne(const std::string& name) {
-    ASSIGN_OR_RETURN(const bool is_gone, RemoveSimple(root_, name));
-    if (is_gone) return {};
-    ASSIGN_OR_RETURN(const Descriptor inner, OpenForRemoval(root_, name));
-    ASSIGN_OR_RETURN(const auto names, ReadFolderNames(inner.get()));
-    for (const FolderName& below : names) RETURN_IF_ERROR(RemoveOrLift(inner.get(), ToString(below.name)));
-    if (const int error = Unlink(root_, name, AT_REMOVEDIR); error != 0)
-      return RemovalError(error, "removing a folder");
-    return {};
-  }
-
-  Result<void> RemoveOrLift(int inner, const std::string& name) {
-    ASSIGN_OR_RETURN(const bool is_gone, RemoveSimple(inner, name));
-    if (is_gone) return {};
-    const std::string spare = fmt::format("{}{}", spare_name_, next_++);
-    if (::renameat(inner, name.c_str(), root_, spare.c_str()) == 0) return {};
-    MakeChangeable(inner, name);  // a folder is written when its ".." changes
-    if (::renameat(inner, name.c_str(), root_, spare.c_str()) == 0) return {};
-    return RemovalError(errno, "removing a folder");
-  }
-
-  // A file or an empty folder; false: a folder that is not empty.
-  static Result<bool> RemoveSimple(int folder, const std::string& name) {
-    const int error = IsFolder(folder, name) ? Unlink(folder, name, AT_REMOVEDIR) : Unlink(folder, name, 0);
-    if (error == ENOTEMPTY || error == EEXIST) return false;
-    if (error != 0) return RemovalError(error, "removing " + PathForPeople(AsBytes(name)));
-    return true;
-  }
-
-  const int root_;
-  const std::string& spare_name_;
-  uint64_t next_ = 0;
-};
 
 }  // namespace
 
@@ -138,33 +76,27 @@ FlagsAside::~FlagsAside() {
   if (flags_ != 0) static_cast<void>(::ioctl(file_.get(), FS_IOC_SETFLAGS, &flags_));
 }
 
-Result<void> RemoveAll(int folder, const std::string& name, const std::string& spare_name) {
-  if (!IsFolder(folder, name)) {
-    if (const int error = Unlink(folder, name, 0); error != 0) return RemovalError(error, "removing it");
-    return {};
-  }
-  if (Unlink(folder, name, AT_REMOVEDIR) == 0) return {};
-  ASSIGN_OR_RETURN(const Descriptor root, OpenForRemoval(folder, name));
-  RETURN_IF_ERROR(Flattening(root.get(), spare_name).Run());
-  if (const int error = Unlink(folder, name, AT_REMOVEDIR); error != 0) return RemovalError(error, "removing it");
+Result<void> Remove(int folder, const std::string& name) {
+  const int flags = IsFolder(folder, name) ? AT_REMOVEDIR : 0;
+  if (const int error = Unlink(folder, name, flags); error != 0) return RemovalError(error, "removing it");
   return {};
 }
 
-Result<void> Replace(int folder, const std::string& name, const std::string& target, const std::string& spare_name) {
+Result<void> Replace(int folder, const std::string& name, const std::string& target) {
   const auto rename = [&] { return ::renameat(folder, name.c_str(), folder, target.c_str()) == 0; };
   const auto fail = [&](Error error) -> Result<void> {
     Unlink(folder, name, 0);
     return error;
   };
   if (rename()) return {};
-  if (errno == EISDIR || errno == ENOTEMPTY || errno == EEXIST) {
-    if (auto removed = RemoveAll(folder, target, spare_name); !removed) return fail(std::move(removed).error());
-    if (rename()) return {};
-  } else if (errno == EPERM || errno == EACCES) {
+  if (errno == EPERM || errno == EACCES) {
     MakeChangeable(folder, ".");
     const FlagsAside aside(folder, target);
     if (rename()) return {};
-    if (errno == EISDIR) return Replace(folder, name, target, spare_name);  // only the folder around it was locked
+  }
+  if (errno == EISDIR || errno == ENOTEMPTY || errno == EEXIST) {  // a folder: only an empty one goes
+    if (auto removed = Remove(folder, target); !removed) return fail(std::move(removed).error());
+    if (rename()) return {};
   }
   return fail(ErrnoError(errno, "replacing what is there"));
 }

@@ -26,13 +26,12 @@ class FlagsAside {
   int flags_ = 0;  // to be set again; 0: none were taken away
 };
 
-// Removes a file, or a folder with all that is in it; success where nothing is there. kBusy for a folder on which
-// another file system is mounted. Few descriptors are held and nothing recurses, however deep the folders are nested:
-// what is in a folder in it is moved up, under names that begin with `spare_name`, which nobody else uses.
-Result<void> RemoveAll(int folder, const std::string& name, const std::string& spare_name);
+// Removes a file, or an empty folder; success where nothing is there. kBusy for a folder on which another file system
+// is mounted.
+Result<void> Remove(int folder, const std::string& name);
 
-// Renames `name` to `target`, in one folder, over whatever stands there; after an Error `name` is removed. Where both
-// are names of one file the system does nothing.
-Result<void> Replace(int folder, const std::string& name, const std::string& target, const std::string& spare_name);
+// Renames `name` to `target`, in one folder, over whatever stands there but a folder with something in it; after an
+// Error `name` is removed. Where both are names of one file the system does nothing.
+Result<void> Replace(int folder, const std::string& name, const std::string& target);
 
 }  // namespace cairn::files

@@ -31,9 +31,10 @@ Descriptor OpenBeneath(int root, const std::string& path) {
 
 }  // namespace
 
-Result<SinkRoot> SinkRoot::Open(const std::string& target, bool has_openat2) {
+Result<SinkRoot> SinkRoot::Open(const std::string& target, bool has_openat2, bool must_be) {
   SinkRoot root;
   root.root_ = OpenAt(AT_FDCWD, target.c_str(), O_PATH | O_DIRECTORY);
+  if (!root.root_.is_open() && errno == ENOENT && !must_be) return root;
   if (!root.root_.is_open()) return ErrnoError(errno, "target " + PathForPeople(AsBytes(target)));
   root.has_openat2_ = has_openat2;
   return root;
@@ -74,6 +75,7 @@ Result<SinkRoot::Place> SinkRoot::Find(const TreePath& path) const {
     }
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
+  if (!root_.is_open()) return Error(ErrorCode::kNotFound, "there is no target folder");
   const std::string_view text = AsText(path);
   const size_t slash = text.rfind('/');
   ASSIGN_OR_RETURN(Descriptor folder,

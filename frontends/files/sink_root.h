@@ -13,7 +13,8 @@ namespace cairn::files {
 class SinkRoot {
  public:
   // `target` itself may be reached through links: that is where the user points. `has_openat2` false: name by name.
-  static Result<SinkRoot> Open(const std::string& target, bool has_openat2);
+  // `must_be`: else a target that is missing is one in which nothing is found.
+  static Result<SinkRoot> Open(const std::string& target, bool has_openat2, bool must_be = true);
 
   // The folder that holds the last name of `path` (O_PATH), and this name; "." for the target itself. kNotFound where
   // a folder above is missing; an Error with ELOOP or ENOTDIR where something else stands in the way; kInvalidArgument

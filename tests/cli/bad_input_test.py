@@ -198,6 +198,20 @@ class BadInput(CairnTest):
         self.run_cairn("ls", "deadbeef", code=1)
         self.run_cairn("ls", "latest@yesterday", code=1)
 
+    def test_folders_nested_to_the_limit_and_beyond(self):
+        os.makedirs(self.source)
+        folder = os.open(self.source, os.O_PATH)
+        for _ in range(4_200):
+            os.mkdir("d", dir_fd=folder)
+            inner = os.open("d", os.O_PATH, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        os.close(folder)
+        self.addCleanup(subprocess.run, ["rm", "-rf", os.path.join(self.source, "d")])
+        done = self.run_cairn("backup", self.source, code=3)
+        self.assertIn(b"folders are nested deeper than 4096", done.stderr)
+        self.run_cairn("check", "--read-data")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -43,7 +43,7 @@ class RestoreOptions(CairnTest):
         for name in ("extra", "d1/extra", "new folder/below/x"):
             self.put(name)
         report = self.restore("--delete")
-        self.assertEqual((report["removed"], report["failed"]), (3, 0))
+        self.assertEqual((report["removed"], report["failed"]), (5, 0), "three files, two folders")
         self.same()
 
     def test_delete_takes_only_what_the_choice_takes(self):

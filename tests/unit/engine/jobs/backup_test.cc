@@ -64,6 +64,70 @@ TEST_F(BackupTest, DoubtsAParentThatWasMadeInTheTickOfAChange) {
   EXPECT_EQ(BytesRead(other, files_), 3'000u);
 }
 
+// The time of a snapshot may be made up: it says nothing of when a file was read.
+TEST_F(BackupTest, DoubtsAFileThatWasReadInTheTickOfItsChangeWhateverTheParentsTime) {
+  {
+    Machine first(store_, 1);
+    first.context.clock.SetNow(Changed(files_) + 1'000'000);
+    std::vector<std::unique_ptr<Source>> sources;
+    sources.push_back(std::make_unique<MemorySource>(files_));
+    BackupOptions options;
+    options.host = ToBytes(AsBytes("machine"));
+    options.time = WireTime{Changed(files_) / 1'000'000'000 + 3'600, 0};
+    ASSERT_TRUE(RunBackup(first.context.job, *first.repository, std::move(sources), options, {}));
+  }
+  Machine other(store_, 2);
+  other.context.clock.SetNow(Changed(files_) + 60'000'000'000);
+  EXPECT_EQ(BytesRead(other, files_), 3'000u);
+  EXPECT_EQ(BytesRead(other, files_), 0u);
+}
+
+// Of whose files not all metadata can be read.
+class BrokenMetadata : public MemorySource {
+ public:
+  using MemorySource::MemorySource;
+  Result<std::shared_ptr<SourceFolder>> OpenRoot(FindingSink findings) override {
+    ASSIGN_OR_RETURN(auto root, MemorySource::OpenRoot(std::move(findings)));
+    return std::make_shared<Folder>(std::move(root));
+  }
+
+ private:
+  class Folder : public SourceFolder {
+   public:
+    explicit Folder(std::shared_ptr<SourceFolder> real) : real_(std::move(real)) {}
+    Result<std::vector<SourceEntry>> List() override { return real_->List(); }
+    Result<std::shared_ptr<SourceFolder>> OpenFolder(const SourceEntry& entry) override {
+      return real_->OpenFolder(entry);
+    }
+    Result<std::unique_ptr<SourceFile>> OpenFile(const SourceEntry& entry) override { return real_->OpenFile(entry); }
+    Result<SourceMetadata> ReadMetadata(const SourceEntry& entry) override {
+      ASSIGN_OR_RETURN(SourceMetadata metadata, real_->ReadMetadata(entry));
+      metadata.complete = false;
+      return metadata;
+    }
+
+   private:
+    const std::shared_ptr<SourceFolder> real_;
+  };
+};
+
+TEST_F(BackupTest, ReadsAFileAgainWhoseMetadataCouldNotBeReadWhole) {
+  for (const bool has_cache : {true, false}) {
+    MemoryStore store;
+    InitForTests(store);
+    Machine first(store, 1);
+    std::vector<std::unique_ptr<Source>> sources;
+    sources.push_back(std::make_unique<BrokenMetadata>(files_));
+    BackupOptions options;
+    options.host = ToBytes(AsBytes("machine"));
+    ASSERT_TRUE(RunBackup(first.context.job, *first.repository, std::move(sources), options, {}));
+    Machine other(store, 2);
+    Machine& next = has_cache ? first : other;
+    EXPECT_EQ(BytesRead(next, files_), 3'000u);
+    EXPECT_EQ(BytesRead(next, files_), 0u);
+  }
+}
+
 TEST(ChangeMark, MayMissAChangeNearItsOwnTime) {
   const auto at = [](int64_t seconds, uint32_t nanoseconds) {
     return ChangeMark{.size = 1, .modified = {1, 0}, .changed = {seconds, nanoseconds}, .inode = 1};

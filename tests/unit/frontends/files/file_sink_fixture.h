@@ -44,6 +44,15 @@ class FileSinkTest : public testing::TestWithParam<bool> {
     RETURN_IF_ERROR((*file)->WriteAt(0, AsBytes(bytes)));
     return (*file)->Finish(bytes.size());
   }
+  // A folder with all that is in it, as its user does it.
+  Result<void> RemoveTree(const TreePath& path) {
+    ASSIGN_OR_RETURN(const auto existing, sink_->Existing(path));
+    if (existing && existing->type == NodeType::kFolder) {
+      ASSIGN_OR_RETURN(const auto names, sink_->List(path));
+      for (const Bytes& name : names) RETURN_IF_ERROR(RemoveTree(JoinPath(path, name)));
+    }
+    return sink_->Remove(path);
+  }
   // No temporary name is left anywhere.
   std::vector<std::string> TargetNames() const {
     std::vector<std::string> names;

@@ -108,7 +108,7 @@ TEST_P(FileSinkTest, AUserRestoresClosedFoldersOverThemselves) {
                 if (!sink_->SetMetadata(Text("closed/in"), Metadata(NodeType::kFolder, 0), {})) return 5;
                 if (!sink_->SetMetadata(Text("closed"), Metadata(NodeType::kFolder, 0100), {})) return 6;
               }
-              const auto removed = sink_->Remove(Text("closed"));
+              const auto removed = RemoveTree(Text("closed"));
               return removed && !Exists(At("closed")) && findings_.empty() ? 0 : 7;
             }),
             0);

@@ -1,0 +1,65 @@
+#include "frontends/files/left_out.h"
+
+#include <algorithm>
+
+#include "frontends/files/exclude_rules.h"
+#include "frontends/files/folder_names.h"
+#include "repo-format/files_parameters.h"
+
+namespace cairn {
+namespace {
+
+class LeftOutByRules final : public LeftOut {
+ public:
+  LeftOutByRules(FilesParameters parameters, ExcludeRules rules, std::vector<Bytes> paths)
+      : parameters_(std::move(parameters)), rules_(std::move(rules)), paths_(std::move(paths)) {}
+
+  bool Entry(const TreePath& path, const SinkExisting& existing) const override {
+    if (existing.type == NodeType::kFile && existing.size > parameters_.larger_than.value_or(UINT64_MAX)) return true;
+    return !rules_.empty() && rules_.Excludes(path, BaseOf(path), existing.type == NodeType::kFolder);
+  }
+
+  // A tag without the signature of its standard is no tag; to spare a folder for it costs nothing.
+  bool Marks(const Bytes& name) const override {
+    if (parameters_.caches && AsText(name) == files::kCacheTagName) return true;
+    return std::ranges::find(parameters_.markers, AsText(name)) != parameters_.markers.end();
+  }
+
+ private:
+  // How long the given path is that this one is in: the innermost, which decided when it was backed up.
+  size_t BaseOf(const TreePath& path) const {
+    size_t base = 0;
+    for (const Bytes& given : paths_) {
+      const ByteSpan inside = ByteSpan(given).subspan(given.empty() ? 0 : 1);  // without the slash of the root
+      const bool is_in = path.size() > inside.size() && Equal(ByteSpan(path).first(inside.size()), inside) &&
+                         (inside.empty() || path[inside.size()] == '/');
+      if (is_in) base = std::max(base, inside.size());
+    }
+    return base;
+  }
+
+  const FilesParameters parameters_;
+  const ExcludeRules rules_;
+  const std::vector<Bytes> paths_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<LeftOut>> LeftOutOf(const SnapshotItem& item) {
+  if (item.kind != ItemKind::kFiles || !item.source_parameters) return std::unique_ptr<LeftOut>();
+  ASSIGN_OR_RETURN(FilesParameters parameters, FilesParameters::Parse(*item.source_parameters));
+  if (!parameters.unknown.empty()) {
+    return MakeError(ErrorCode::kUnsupported, "it has rules of kind {}, which this version of cairn does not know",
+                     parameters.unknown.front().tag);
+  }
+  ExcludeRules rules;
+  for (const std::string& pattern : parameters.patterns) {
+    auto added = rules.Add(pattern);
+    // This program's own syntax; one that it does not take is of another's.
+    if (!added) return MakeError(ErrorCode::kUnsupported, "{}", added.error().message());
+  }
+  return std::unique_ptr<LeftOut>(
+      std::make_unique<LeftOutByRules>(std::move(parameters), std::move(rules), item.paths));
+}
+
+}  // namespace cairn

@@ -1,0 +1,227 @@
+"""restore --delete: it takes away what is not in the snapshot, and nothing that anybody may miss."""
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from cairn_testing import CairnTest
+
+
+def can_mount():
+    return os.geteuid() == 0 and subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode == 0
+
+
+class Delete(CairnTest):
+    def setUp(self):
+        super().setUp()
+        self.init()
+
+    def put(self, path, data=b"x"):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(data)
+
+    def restore_in_place(self, *args, **kwargs):
+        return self.run_cairn("restore", "latest:" + self.source, "--target", self.source, "--delete", *args, **kwargs)
+
+    def left(self, below=None):
+        found = set()
+        top = below or self.source
+        for root, folders, names in os.walk(top):
+            found.update(os.path.relpath(os.path.join(root, name), top) for name in names)
+            found.update(os.path.relpath(os.path.join(root, name), top) + "/" for name in folders)
+        return found
+
+    def test_the_repository_and_the_caches_are_never_deleted(self):
+        self.repo = os.path.join(self.source, "sub", "repo")
+        self.cache = os.path.join(self.source, "xdg")
+        self.put(os.path.join(self.source, "a"))
+        self.run_cairn("init")
+        self.backup()
+        self.put(os.path.join(self.source, "extra"))
+        done = self.restore_in_place()
+        self.assertIn(b"it is the repository: nothing in it is deleted", done.stderr)
+        self.assertNotIn("extra", self.left())
+        self.run_cairn("check", "--read-data")
+        self.assertEqual(len(self.json("snapshots")["snapshots"]), 1)
+
+    def test_what_the_backup_left_out_stays(self):
+        for name in ("a", "cache/c", "sub/x.tmp", "sub/keep", "marked/NOBACKUP", "marked/other", "big"):
+            self.put(os.path.join(self.source, name), b"x" * (20_000 if name == "big" else 10))
+        self.backup("--exclude", "/cache/", "--exclude", "cache/", "--exclude", "*.tmp", "--exclude-if-present",
+                    "NOBACKUP", "--exclude-larger-than", "10k")
+        for name in ("extra", "sub/extra", "new/extra", "new/x.tmp"):
+            self.put(os.path.join(self.source, name))
+        report = self.json("restore", "latest:" + self.source, "--target", self.source, "--delete")
+        self.assertEqual(report["failed"], 0)
+        left = self.left()
+        for name in ("a", "cache/c", "sub/x.tmp", "sub/keep", "marked/NOBACKUP", "marked/other", "big", "new/x.tmp"):
+            self.assertIn(name, left)
+        for name in ("extra", "sub/extra", "new/extra"):
+            self.assertNotIn(name, left)
+
+    def test_what_a_rewrite_left_out_stays(self):
+        for name in ("a", "sub/secret", "sub/b", "secret"):
+            self.put(os.path.join(self.source, name))
+        self.backup()
+        self.run_cairn("rewrite", "latest", "--exclude", self.source.lstrip("/") + "/sub/secret", "--forget")
+        self.put(os.path.join(self.source, "sub/extra"))
+        self.restore_in_place()
+        self.assertEqual(self.left(), {"a", "sub/", "sub/secret", "sub/b", "secret"})
+
+    def test_what_the_choice_does_not_take_stays(self):
+        self.put(os.path.join(self.source, "f"))
+        self.backup()
+        os.remove(os.path.join(self.source, "f"))
+        for name in ("extra/x.keep", "extra/y", "extra/deep/z", "f/p.keep", "f/q"):
+            self.put(os.path.join(self.source, name))
+        self.restore_in_place("--exclude", "*.keep", code=3)
+        self.assertEqual(self.left(), {"extra/", "extra/x.keep", "f/", "f/p.keep"})
+        os.remove(os.path.join(self.source, "f/p.keep"))
+        self.restore_in_place("--exclude", "*.keep")
+        self.assertEqual(self.left(), {"extra/", "extra/x.keep", "f"})
+
+    @unittest.skipUnless(can_mount(), "needs to mount")
+    def test_other_file_systems_stay(self):
+        self.put(os.path.join(self.source, "a"))
+        os.makedirs(os.path.join(self.source, "mnt"))
+        self.put(self.path("outside", "deep", "q"))
+        self.backup()
+        script = f"""set -e
+        mount -t tmpfs none '{self.source}/mnt'; mkdir '{self.source}/mnt/sub'; touch '{self.source}/mnt/p' '{self.source}/mnt/sub/y'
+        mkdir -p '{self.source}/extra/in' '{self.source}/new/bound'; mount --bind '{self.path("outside")}' '{self.source}/extra/in'
+        mount --bind '{self.path("outside")}' '{self.source}/new/bound'; touch '{self.source}/new/file'
+        "$CAIRN" restore 'latest:{self.source}' --target '{self.source}' --delete --json
+        find '{self.source}/mnt' '{self.source}/extra' '{self.source}/new' -type f | sort"""
+        from cairn_testing import BIN
+        done = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, env=self.env(CAIRN=BIN))
+        self.assertEqual(done.returncode, 0, done.stderr.decode() + done.stdout.decode())
+        names = [os.path.relpath(line, self.source) for line in done.stdout.decode().splitlines()
+                 if line.startswith("/")]
+        self.assertEqual(names, ["extra/in/deep/q", "mnt/p", "mnt/sub/y", "new/bound/deep/q"])
+        self.assertIn("another file system is mounted there", done.stdout.decode() + done.stderr.decode())
+        self.assertTrue(os.path.exists(self.path("outside", "deep", "q")))
+
+    def test_a_dry_run_makes_nothing(self):
+        self.put(os.path.join(self.source, "a"))
+        self.backup()
+        target = self.path("none", "such")
+        self.run_cairn("restore", "latest", "--target", target, "--delete", "--dry-run")
+        self.assertFalse(os.path.exists(self.path("none")))
+
+    def test_deep_folders_go(self):
+        self.put(os.path.join(self.source, "a"))
+        self.backup()
+        folder = os.open(self.source, os.O_PATH)
+        for _ in range(600):
+            os.mkdir("nested-folder", dir_fd=folder)
+            inner = os.open("nested-folder", os.O_PATH, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        os.close(folder)
+        self.restore_in_place()
+        self.assertEqual(self.left(), {"a"})
+
+
+class Incomplete(CairnTest):
+    """Damage, and what is restored all the same."""
+
+    def setUp(self):
+        super().setUp()
+        self.init()
+        import random
+        rng = random.Random(3)
+        self.write("a", rng.randbytes(12_000_000))
+        os.link(os.path.join(self.source, "a"), os.path.join(self.source, "b"))
+        os.utime(os.path.join(self.source, "a"), (1_600_000_000, 1_600_000_000))
+        self.backup()
+        self.pack = max(self.objects("data"), key=os.path.getsize)
+        with open(self.pack, "r+b") as file:
+            file.seek(200_000)
+            self.good = file.read(12)
+            file.seek(200_000)
+            file.write(b"damagedbytes")
+        self.target = self.path("out")
+        self.restored = self.target + self.source
+
+    def mend(self):
+        with open(self.pack, "r+b") as file:
+            file.seek(200_000)
+            file.write(self.good)
+
+    def test_all_but_the_lost_range_is_there_and_each_name_is_told(self):
+        done = self.run_cairn("restore", "latest", "--target", self.target, code=None)
+        self.assertNotEqual(done.returncode, 0)
+        with open(os.path.join(self.source, "a"), "rb") as file:
+            want = file.read()
+        with open(os.path.join(self.restored, "a"), "rb") as file:
+            got = file.read()
+        self.assertEqual(len(got), len(want))
+        same = sum(want[i:i + 4096] == got[i:i + 4096] for i in range(0, len(want), 4096)) * 4096
+        self.assertGreater(same, 0.6 * len(want))
+        told = done.stderr.decode()
+        self.assertIn("/a: bytes 0 to", told)
+        self.assertIn("/b: it is another name of", told)
+
+    def test_an_interrupt_is_no_damage(self):
+        self.mend()
+        from cairn_testing import BIN
+        with subprocess.Popen([BIN, "--limit-download", "4M", "restore", "latest", "--target", self.target],
+                              env=self.env(), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as restore:
+            while not os.path.isdir(self.restored):
+                time.sleep(0.01)
+            time.sleep(0.3)
+            restore.send_signal(signal.SIGINT)
+            told = restore.communicate(timeout=60)[1].decode()
+        self.assertEqual(restore.returncode, 130)
+        self.assertNotIn("damage", told)
+
+    @unittest.skipUnless(os.geteuid() == 0 and shutil.which("setpriv"), "needs root, to become nobody")
+    def test_another_name_of_a_file_is_restored_where_the_first_cannot_be(self):
+        self.mend()
+        os.makedirs(os.path.join(self.source, "A"))
+        os.makedirs(os.path.join(self.source, "B"))
+        self.write("A/f", b"new")
+        os.link(os.path.join(self.source, "A/f"), os.path.join(self.source, "B/f"))
+        os.remove(os.path.join(self.source, "a"))
+        os.remove(os.path.join(self.source, "b"))
+        self.backup()
+        target = self.path("mixed")
+        for name in ("A", "B"):
+            os.makedirs(os.path.join(target, name))
+            with open(os.path.join(target, name, "f"), "wb") as file:
+                file.write(b"old")
+        os.chmod(self.dir, 0o755)
+        for path in (target, os.path.join(target, "B"), os.path.join(target, "B/f")):
+            os.chown(path, 65534, 65534)
+        for top in (self.repo, self.cache):
+            subprocess.run(["chown", "-R", "65534:65534", top], check=True)
+        from cairn_testing import BIN
+        done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", BIN, "restore",
+                               "latest:" + self.source, "--target", target], env=self.env(), capture_output=True)
+        self.assertEqual(done.returncode, 3, done.stderr.decode())
+        with open(os.path.join(target, "B/f"), "rb") as file:
+            self.assertEqual(file.read(), b"new")
+        with open(os.path.join(target, "A/f"), "rb") as file:
+            self.assertEqual(file.read(), b"old")
+
+    def test_what_is_incomplete_is_older_than_any(self):
+        for rule in ("if-newer", "if-changed"):
+            with self.subTest(rule):
+                shutil.rmtree(self.target, ignore_errors=True)
+                self.assertNotEqual(self.run_cairn("restore", "latest", "--target", self.target, code=None).returncode, 0)
+                self.mend()
+                self.run_cairn("restore", "latest", "--target", self.target, "--overwrite", rule)
+                done = subprocess.run(["diff", "-r", self.source, self.restored], capture_output=True)
+                self.assertEqual(done.returncode, 0, done.stdout.decode())
+                with open(self.pack, "r+b") as file:
+                    file.seek(200_000)
+                    file.write(b"damagedbytes")
+
+
+if __name__ == "__main__":
+    unittest.main()
