@@ -199,7 +199,9 @@ class BadInput(CairnTest):
         self.run_cairn("ls", "latest@yesterday", code=1)
 
     def test_folders_nested_to_the_limit_and_beyond(self):
+        self.init()
         os.makedirs(self.source)
+        self.addCleanup(subprocess.run, ["rm", "-rf", os.path.join(self.source, "d")])
         folder = os.open(self.source, os.O_PATH)
         for _ in range(4_200):
             os.mkdir("d", dir_fd=folder)
@@ -207,7 +209,6 @@ class BadInput(CairnTest):
             os.close(folder)
             folder = inner
         os.close(folder)
-        self.addCleanup(subprocess.run, ["rm", "-rf", os.path.join(self.source, "d")])
         done = self.run_cairn("backup", self.source, code=3)
         self.assertIn(b"folders are nested deeper than 4096", done.stderr)
         self.run_cairn("check", "--read-data")
