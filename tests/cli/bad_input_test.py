@@ -1,5 +1,6 @@
 """Bad input: a clear message that names the object, its own exit code where scripts need one, and nothing lost."""
 import os
+import subprocess
 import sys
 import unittest
 
@@ -98,7 +99,6 @@ class BadInput(CairnTest):
 
     @unittest.skipIf(os.geteuid() != 0, "needs another user's files")
     def test_unreadable_file_is_named_and_the_rest_is_kept(self):
-        import subprocess
         self.init()
         self.make_source(files=2)
         secret = self.write("unreadable", b"x")
@@ -113,7 +113,6 @@ class BadInput(CairnTest):
         self.assertEqual(len(self.json("snapshots")["snapshots"]), 1)
 
     def test_full_disk(self):
-        import subprocess
         if os.geteuid() != 0:
             self.skipTest("needs to mount")
         mount = self.path("small")
@@ -136,7 +135,6 @@ class BadInput(CairnTest):
         self.backup()
 
     def test_read_only_store(self):
-        import subprocess
         self.init()
         self.make_source(files=2)
         kept = self.backup()["id"]
