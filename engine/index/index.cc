@@ -10,7 +10,11 @@ namespace cairn {
 Result<std::unique_ptr<Index>> Index::Open(const IndexOptions& options) {
   ASSIGN_OR_RETURN(auto folder, CopyFolder::Take(options.folder));
   auto index = std::make_unique<LocalIndex>(options, std::move(folder));
-  RETURN_IF_ERROR(index->OpenTable());
+  auto opened = index->OpenTable();
+  if (!opened && IsLoss(opened.error().code())) {  // of this machine's copy, not of the repository
+    opened = MakeError(ErrorCode::kIo, "{}", opened.error().message());
+  }
+  RETURN_IF_ERROR(opened);
   return index;
 }
 
@@ -61,13 +65,15 @@ void LocalIndex::NoteDamage() {
 
 Result<bool> LocalIndex::DropOther(const PackName& name, const index_rows::PackDigest& digest) {
   const std::unique_lock lock(rows_mutex_);
+  RETURN_IF_ERROR(NeedTable());
   const auto slot = packs_.FindSlot(name);
-  if (!slot || !slot->complete || slot->digest == digest) return false;
-  RETURN_IF_ERROR(BeginGeneration());
+  if (!slot || (slot->complete && slot->digest == digest)) return false;
+  if (slot->complete) RETURN_IF_ERROR(BeginGeneration());
+  // Those of an incomplete one too: what was broken off may have left rows that no frame covers.
   packs_.SetIncomplete(slot->number);
   RETURN_IF_ERROR(Noting(table_->DropPack(slot->number)));
   packs_.Erase(slot->number);  // it gets a new number: what is remembered under the old one is of the old rows
-  return true;
+  return slot->complete;
 }
 
 Result<uint32_t> LocalIndex::Store(const SegmentPack& pack, std::span<const PackSession> sessions,
@@ -86,13 +92,21 @@ Result<void> LocalIndex::AddPack(const SegmentPack& pack, const std::vector<Pack
   const index_rows::PackDigest digest = index_rows::DigestOf(pack, sessions);
   RETURN_IF_ERROR(DropOther(pack.name, digest));
   const std::shared_lock lock(rows_mutex_);
+  RETURN_IF_ERROR(NeedTable());
   ASSIGN_OR_RETURN(const uint32_t number, Store(pack, sessions, digest));
   packs_.SetAdded(number);
   return {};
 }
 
+Result<void> LocalIndex::Flush() {
+  const std::shared_lock lock(rows_mutex_);
+  RETURN_IF_ERROR(NeedTable());
+  return OfTheCopy(Noting(table_->Flush()));
+}
+
 Result<std::optional<uint32_t>> LocalIndex::FindForWriter(const BlobId& id) {
   const std::shared_lock lock(rows_mutex_);
+  if (table_ == nullptr) return std::optional<uint32_t>();  // as where it is damaged
   std::optional<uint32_t> length;
   bool agree = true, usable = false;
   const auto found = Noting(table_->Places(id, [&](const BlobPlace& place) {
@@ -137,6 +151,7 @@ Result<BlobLocation> LocalIndex::Locate(const BlobId& id, const IndexedPack& pac
 
 Result<std::vector<BlobLocation>> LocalIndex::Find(const BlobId& id) {
   const std::shared_lock lock(rows_mutex_);
+  RETURN_IF_ERROR(NeedTable());
   return OfTheCopy(Locations(id));
 }
 
@@ -162,11 +177,12 @@ Result<std::vector<BlobLocation>> LocalIndex::Locations(const BlobId& id) {
 
 Result<std::vector<IndexedFrame>> LocalIndex::Frames(uint32_t pack_number) {
   const std::shared_lock lock(rows_mutex_);
+  RETURN_IF_ERROR(NeedTable());
+  if (!packs_.Find(pack_number)) return MakeError(ErrorCode::kNotFound, "index has no pack {}", pack_number);
   return OfTheCopy(FramesOf(pack_number));
 }
 
 Result<std::vector<IndexedFrame>> LocalIndex::FramesOf(uint32_t pack_number) {
-  if (!packs_.Find(pack_number)) return MakeError(ErrorCode::kNotFound, "index has no pack {}", pack_number);
   ASSIGN_OR_RETURN(auto frames, Noting(table_->Frames(pack_number)));
   for (uint32_t f = 0; f < frames.size(); ++f) frames[f].retired = IsRetired(pack_number, f);
   return frames;
@@ -198,6 +214,7 @@ class PackOrder {
 }  // namespace
 
 Result<void> LocalIndex::ForEachBlob(const EachBlob& each) {
+  RETURN_IF_ERROR(NeedTable());
   bool is_damage = true;  // an error of `each` says nothing of the copy
   auto walked = Walk(each, &is_damage);
   return is_damage ? OfTheCopy(Noting(std::move(walked))) : walked;

@@ -19,6 +19,7 @@ struct IndexOptions {
   std::string folder;                        // of this repository's derived copy; made where it is missing
   RepositoryId repository;                   // a copy of another repository is thrown away
   uint64_t memory_bytes = 32 * 1024 * 1024;  // of caches and write buffers together
+  bool goes_on = false;                      // its user only reads, and goes on without segments that cannot be used
 };
 
 // A pack as the index knows it. `number` is this machine's own, stable while the Index is open.
@@ -83,6 +84,8 @@ class Index {
   // A pack of this process that was just put: found at once. `sessions` are what pack.frames[].session counts in.
   // kInvalidArgument for one that a `removed` list of the last listing names.
   virtual Result<void> AddPack(const SegmentPack& pack, const std::vector<PackSession>& sessions) = 0;
+  // On return what was added survives this process: without it the next one may not know that it was ever there.
+  virtual Result<void> Flush() = 0;
   // Packs that AddPack added and no segment has named are forgotten (the session was fenced).
   virtual void DropAddedPacks() = 0;
   // The tombstones of a listing; replaces those set before. Names that are not in the index are kept for later.
@@ -117,6 +120,8 @@ class Index {
   virtual IndexGeneration generation() = 0;
   // Of packs that count; a blob in two packs counts twice.
   virtual uint64_t blob_count() = 0;
+  // As in its options: for who syncs it on behalf of its user.
+  virtual bool goes_on() const = 0;
   // The shared copy on disk is held by another process, and this one works on a private copy.
   virtual bool is_private() const = 0;
 };

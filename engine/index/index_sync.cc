@@ -52,6 +52,7 @@ struct LocalIndex::Listing {
   };
   std::vector<Unresolved> unresolved;
   std::unordered_set<PackName> disputed;
+  bool retires_anew = false;                        // a segment that was not known has such frames
   std::unordered_set<PackName> removed_with_entry;  // of those that are in `unresolved`, or were
 
   bool HasNamed(uint32_t number) const { return number < named.size() && named[number]; }
@@ -80,11 +81,12 @@ Result<void> LocalIndex::Sync(std::vector<SegmentId> listed, const LoadSegment& 
   std::sort(listed.begin(), listed.end());
   listed.erase(std::unique(listed.begin(), listed.end()), listed.end());
   WriteNotes(context.log);
-  if (damaged_) RETURN_IF_ERROR(MakeAnew(context.log));
+  if (damaged_ || table_ == nullptr) RETURN_IF_ERROR(MakeAnew(context.log));
   auto result = SyncOnce(listed, load, context);
   if (result || !damaged_) return result;
   RETURN_IF_ERROR(MakeAnew(context.log));
-  return SyncOnce(listed, load, context);
+  result = SyncOnce(listed, load, context);
+  return damaged_ ? OfTheCopy(std::move(result)) : result;
 }
 
 void LocalIndex::WriteNotes(Log& log) {
@@ -100,10 +102,11 @@ Result<void> LocalIndex::MakeAnew(Log& log) {
   frames_.Clear();
   retired_.clear();
   removed_.clear();
-  RETURN_IF_ERROR(folder_->EmptyDamaged());
-  damaged_ = false;
   may_copy_shared_ = false;  // what is damaged may be a file of theirs
-  return OpenTable();
+  RETURN_IF_ERROR(OfTheCopy(folder_->EmptyDamaged()));
+  RETURN_IF_ERROR(OfTheCopy(OpenTable()));
+  damaged_ = false;
+  return {};
 }
 
 Result<void> LocalIndex::SyncOnce(const std::vector<SegmentId>& listed, const LoadSegment& load,
@@ -171,8 +174,10 @@ Result<void> LocalIndex::LoadOne(const SegmentId& id, const LoadSegment& load, L
     if (settled != nullptr && before && settled->HasNamed(before->number)) continue;
     ASSIGN_OR_RETURN(const bool differs, DropOther(pack.name, digest));
     if (differs && listing.HasNamed(before->number)) listing.disputed.insert(pack.name);
+    const std::shared_lock lock(rows_mutex_);  // no DropOther of another thread meanwhile
     RETURN_IF_ERROR(Store(pack, sessions, digest));
   }
+  listing.retires_anew = listing.retires_anew || !segment.retired.empty();
   // Last: a crash before this makes the next Sync load the segment again.
   RETURN_IF_ERROR(Noting(table_->PutSegment(id, row)));
   listing.Take(id, row, packs_);
@@ -222,7 +227,8 @@ Result<void> LocalIndex::Settle(Listing& listing) {
   }
   // Before anything goes: a crash between the two leaves the later generation with the older rows, which costs
   // look-ups.
-  if (packs_.Loses(listing.named, listing.removed_names)) RETURN_IF_ERROR(BeginGeneration());
+  const bool loses = packs_.Loses(listing.named, listing.removed_names);
+  if (loses || listing.retires_anew) RETURN_IF_ERROR(BeginGeneration());
   for (const uint32_t number : packs_.Settle(listing.named, listing.disputed, std::move(listing.removed_names))) {
     packs_.SetIncomplete(number);
     RETURN_IF_ERROR(Noting(table_->DropPack(number)));

@@ -20,6 +20,7 @@ class LocalIndex final : public Index {
 
   Result<void> Sync(std::vector<SegmentId> listed, const LoadSegment& load, const JobContext& context) override;
   Result<void> AddPack(const SegmentPack& pack, const std::vector<PackSession>& sessions) override;
+  Result<void> Flush() override;
   void DropAddedPacks() override { packs_.DropAdded(); }
   void SetTombstones(const std::vector<PackName>& packs) override { packs_.SetTombstones(packs); }
 
@@ -43,6 +44,7 @@ class LocalIndex final : public Index {
     const std::shared_lock lock(rows_mutex_);
     return generation_;
   }
+  bool goes_on() const override { return options_.goes_on; }
   bool is_private() const override { return folder_->is_private(); }
 
  private:
@@ -79,12 +81,17 @@ class LocalIndex final : public Index {
     return result;
   }
   void NoteDamage();
-  // For those who use the index, where kCorrupt would be the repository's.
+  // For those who use the index, where kCorrupt and kNotFound would be the repository's.
   template <class T>
   static Result<T> OfTheCopy(Result<T> result) {
-    if (result || result.error().code() != ErrorCode::kCorrupt) return result;
+    if (result || !IsLoss(result.error().code())) return result;
     return MakeError(ErrorCode::kIo, "{}: this machine's copy is damaged, not the repository; it is made anew",
                      result.error().message());
+  }
+  // There is none after it could not be made anew.
+  Result<void> NeedTable() const {
+    if (table_ != nullptr) return {};
+    return MakeError(ErrorCode::kIo, "the local copy of the index in {} could not be made anew", folder_->table());
   }
   Result<std::vector<BlobLocation>> Locations(const BlobId& id);
   Result<std::vector<IndexedFrame>> FramesOf(uint32_t pack_number);

@@ -191,6 +191,10 @@ class BackupRun {
     snapshot.totals = report_.totals;
     const SlotHeads heads = HeadsOfSlot(set_, repository_.keyring().slot());
     ASSIGN_OR_RETURN(report_.id, session_->Commit(snapshot, heads.heads, heads.counter_next));
+    // The next run must be able to miss what this one has put. What only a private copy knew, or did not get onto the
+    // disk, it could not: then it looks everything up.
+    const bool is_known = !index_->is_private() && !session_->index_lacks_packs() && index_->Flush().has_value();
+    if (!is_known) context_.random.Fill(generation_);
     for (auto& cache : next_caches_) cache->Commit(*report_.id, generation_);
     return {};
   }

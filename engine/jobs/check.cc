@@ -26,6 +26,7 @@ class CheckRun {
     ASSIGN_OR_RETURN(const ObjectCounts counts, CheckObjects(context_, repository_, tell));
     report_.configs = counts.configs;
     report_.keys = counts.keys;
+    report_.keys_opened = counts.keys_opened;
     report_.segments = counts.segments;
     // Snapshots before the index: what a snapshot needs was indexed before it was committed.
     ASSIGN_OR_RETURN(set_, LoadSnapshots(repository_, context_, tell));
@@ -52,6 +53,7 @@ class CheckRun {
     switch (finding.severity) {
       case Finding::Severity::kDamage:
         ++report_.damages;
+        CountByKind(finding);
         break;
       case Finding::Severity::kWarning:
         ++report_.warnings;
@@ -61,6 +63,14 @@ class CheckRun {
         break;
     }
     if (findings_) findings_(finding);
+  }
+
+  // What each asks for differs.
+  void CountByKind(const Finding& finding) {
+    const auto kind = ParseObjectName(finding.object).kind;
+    using Kind = ParsedName::Kind;
+    if (kind == Kind::kSession || kind == Kind::kSessionEnd || kind == Kind::kSignOfLife) ++report_.bad_sessions;
+    if (kind == Kind::kSnapshot || kind == Kind::kNote || kind == Kind::kForgotten) ++report_.bad_records;
   }
 
   Result<void> ChooseSnapshots() {

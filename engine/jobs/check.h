@@ -24,12 +24,15 @@ struct CheckOptions {
 
 struct CheckReport {
   uint64_t configs = 0, keys = 0, segments = 0, packs = 0, snapshots = 0;
+  uint64_t keys_opened = 0;   // of `keys`; of the others only the form was looked at
   uint64_t blobs_needed = 0;  // by the snapshots checked
   uint64_t packs_read = 0, bytes_read = 0;
   bool ids_checked = false;      // this role could open data blobs and compute their ids; else seals and sums only
   uint64_t unused_packs = 0;     // in no segment: of a dead session; no damage
   uint64_t taken_out_packs = 0;  // a `removed` list names them, and they are there; no damage
   uint64_t missing_packs = 0;    // in the index, and not there
+  uint64_t bad_sessions = 0;     // objects under sessions/
+  uint64_t bad_records = 0;      // snapshots, notes and records of forgotten ones
   uint64_t damages = 0, warnings = 0, notes = 0;
 };
 

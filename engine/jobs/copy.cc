@@ -76,6 +76,7 @@ class CopyRun {
       if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while copying");
       RETURN_IF_ERROR(CopyOne(id));
     }
+    RETURN_IF_ERROR(CompleteCopies());
     return std::move(report_);
   }
 
@@ -86,6 +87,7 @@ class CopyRun {
     const LoadedSnapshot& snapshot = *found;
     ASSIGN_OR_RETURN(const LoadedSnapshot* there, FindCopy(snapshot));
     if (there != nullptr) {
+      were_there_.push_back({id, there->id, report_.snapshots.size()});
       report_.snapshots.push_back({id, there->id, true});
       // Where nobody has said anything of the copy yet, an earlier run may have ended before it did.
       const bool is_bare = there->notes_counter == 0 && !options_.dry_run;
@@ -169,6 +171,135 @@ class CopyRun {
     return hash.Finish();
   }
 
+  // --- of what was copied before, what the target has lost since ---
+
+  struct Copied {
+    SnapshotId source, target;
+    size_t place = 0;  // in the report
+  };
+  struct Absent {
+    uint64_t blobs = 0;           // that are needed, and not in the target's index
+    std::optional<Error> unread;  // what is below is not known
+  };
+
+  Result<void> CompleteCopies() {
+    if (were_there_.empty()) return {};
+    if (!same_ids_ && !target_.keyring().rights().Has(Rights::kMetadataKey)) {
+      Tell(
+          Finding::Severity::kWarning, ErrorCode::kNoRight, target_.store().description(),
+          fmt::format("this key's role cannot see what the {} snapshots that were there need: whether it is all there, "
+                      "cairn check with another key tells",
+                      were_there_.size()));
+      return {};
+    }
+    RETURN_IF_ERROR(target_.SyncIndex(*target_index_, context_));
+    // All at once, for they share most of what they need; one by one only where something is wrong.
+    ASSIGN_OR_RETURN(const Absent absent, FindAbsent(were_there_));
+    if (absent.blobs == 0 && !absent.unread) return {};
+    for (const Copied& one : were_there_) RETURN_IF_ERROR(Complete(one));
+    return {};
+  }
+
+  // The other copies are completed all the same.
+  static bool IsPassedOver(const Error& error) {
+    return IsLoss(error.code()) || error.code() == ErrorCode::kUnsupported;
+  }
+
+  // In one family the source's trees tell what the target's need, whatever the target has lost.
+  Result<Absent> FindAbsent(const std::vector<Copied>& copies) {
+    std::vector<const LoadedSnapshot*> snapshots;
+    for (const Copied& one : copies) {
+      const SnapshotSet& set = same_ids_ ? source_set_ : target_set_;
+      const auto found = std::ranges::find(set.snapshots, same_ids_ ? one.source : one.target, &LoadedSnapshot::id);
+      if (found != set.snapshots.end()) snapshots.push_back(&*found);
+    }
+    Absent absent;
+    IdSorter needed(target_.cache().folder(), context_.limits.memory_bytes / 8);
+    BlobReader target_reader(target_, *target_index_, context_, context_.limits.memory_bytes / 8, FindingSink());
+    RETURN_IF_ERROR(
+        MarkReachable(context_, same_ids_ ? *reader_ : target_reader, snapshots, needed,
+                      [&](const LoadedSnapshot& snapshot, const std::string& path, const Error& error) -> Result<void> {
+                        if (!IsPassedOver(error)) return error;
+                        if (!same_ids_ && error.code() == ErrorCode::kNotFound)
+                          return {};  // in no pack: an absent blob
+                        absent.unread = Error(error).While(fmt::format("snapshot {}:/{}", snapshot.id.Short(), path));
+                        return {};
+                      }));
+    RETURN_IF_ERROR(needed.StartReading());
+    for (;;) {
+      ASSIGN_OR_RETURN(const auto id, needed.Next());
+      if (!id) return absent;
+      ASSIGN_OR_RETURN(const auto locations, target_index_->Find(*id));
+      if (locations.empty()) ++absent.blobs;
+    }
+  }
+
+  Result<void> Complete(const Copied& one) {
+    if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while copying");
+    ASSIGN_OR_RETURN(const Absent absent, FindAbsent({one}));
+    CopyReport::One& told = report_.snapshots.at(one.place);
+    told.blobs_absent = absent.blobs;
+    if (absent.unread) {
+      told.is_incomplete = true;
+      TellIncomplete(one,
+                     fmt::format("whether all that it needs is there cannot be told (cairn check of {} tells more)",
+                                 same_ids_ ? source_.store().description() : target_.store().description()),
+                     *absent.unread);
+    }
+    if (absent.blobs == 0 || options_.dry_run) return {};
+    ASSIGN_OR_RETURN(
+        const auto session,
+        WriteSession::Begin(target_, *target_index_, context_,
+                            {.purpose = SessionPurpose::kCopy, .compression = options_.compression}, findings_));
+    const auto source = std::ranges::find(source_set_.snapshots, one.source, &LoadedSnapshot::id);
+    std::optional<Error> lost;
+    auto sent = SendAbsent(*session, *source, one, lost);
+    if (sent) return FinishSending(*session, one, told, lost);
+    IgnoreError(session->Abandon(), "the first error is the one to tell");
+    return sent;
+  }
+
+  Result<void> FinishSending(WriteSession& session, const Copied& one, CopyReport::One& told,
+                             const std::optional<Error>& lost) {
+    if (!lost) return session.End();
+    IgnoreError(session.Abandon(), "what could be sent has its segment, or is sent by the next run");
+    told.is_incomplete = true;
+    TellIncomplete(one,
+                   fmt::format("{} blobs that it needs are in no pack of {}, and not all can be sent",
+                               told.blobs_absent, target_.store().description()),
+                   *lost);
+    return {};
+  }
+
+  // `lost`: what the source does not have either.
+  Result<void> SendAbsent(WriteSession& session, const LoadedSnapshot& source, const Copied& one,
+                          std::optional<Error>& lost) {
+    const CopyFailed failed = [&](const Error& error) -> Result<void> {
+      if (!IsPassedOver(error)) return error;
+      if (!lost) lost = error;
+      return {};
+    };
+    if (verbatim_) return CopyFrames(session, source, failed);
+    const auto there = std::ranges::find(target_set_.snapshots, one.target, &LoadedSnapshot::id);
+    for (size_t i = 0; i < source.inner.items.size(); ++i) {
+      SnapshotItem item = source.inner.items[i];
+      auto copied = CopyItem(session, item);
+      if (!copied) RETURN_IF_ERROR(failed(copied.error()));
+      if (!copied || !there->opened || i >= there->inner.items.size()) continue;
+      if (item.root == there->inner.items[i].root) continue;
+      RETURN_IF_ERROR(failed(Corrupt("what is copied now has another root directory than item {} there", item.name)));
+    }
+    return {};
+  }
+
+  void TellIncomplete(const Copied& one, const std::string& detail, const Error& error) const {
+    Tell(SeverityOf(error), error.code(), "snapshot " + one.target.ToHex(), detail + ": " + error.message());
+  }
+
+  void Tell(Finding::Severity severity, ErrorCode code, const std::string& object, const std::string& detail) const {
+    if (findings_) findings_({severity, code, object, detail});
+  }
+
   Result<SnapshotId> CopyInto(WriteSession& session, const LoadedSnapshot& snapshot) {
     SnapshotInner inner = snapshot.inner;
     inner.tags = snapshot.tags;
@@ -177,7 +308,7 @@ class CopyRun {
     inner.parent.reset();
     inner.needs.clear();
     if (verbatim_) {
-      RETURN_IF_ERROR(CopyFrames(session, snapshot));
+      RETURN_IF_ERROR(CopyFrames(session, snapshot, [](const Error& error) -> Result<void> { return error; }));
     } else {
       for (SnapshotItem& item : inner.items) RETURN_IF_ERROR(CopyItem(session, item));
     }
@@ -187,11 +318,14 @@ class CopyRun {
 
   // --- one family: whole frames, as they are ---
 
-  Result<void> CopyFrames(WriteSession& session, const LoadedSnapshot& snapshot) {
+  // Says whether to go on beside what cannot be copied.
+  using CopyFailed = std::function<Result<void>(const Error& error)>;
+
+  Result<void> CopyFrames(WriteSession& session, const LoadedSnapshot& snapshot, const CopyFailed& failed) {
     IdSorter needed(source_.cache().folder(), context_.limits.memory_bytes / 8);
     RETURN_IF_ERROR(MarkReachable(context_, *reader_, {&snapshot}, needed,
-                                  [](const LoadedSnapshot&, const std::string& path, const Error& error) {
-                                    return Result<void>(Error(error).While("reading /" + path));
+                                  [&](const LoadedSnapshot&, const std::string& path, const Error& error) {
+                                    return failed(Error(error).While("reading /" + path));
                                   }));
     RETURN_IF_ERROR(needed.StartReading());
     std::set<std::pair<PackName, uint32_t>> frames;
@@ -201,11 +335,10 @@ class CopyRun {
       ASSIGN_OR_RETURN(const bool known, session.Knows(*id));
       if (known) continue;
       ASSIGN_OR_RETURN(const auto locations, source_index_->Find(*id));
-      if (locations.empty()) {
-        return MakeError(ErrorCode::kNotFound, "blob {} is in no pack of {}", id->ToHex(),
-                         source_.store().description());
-      }
-      RETURN_IF_ERROR(CopyLocations(session, locations, frames));
+      auto copied = locations.empty() ? MakeError(ErrorCode::kNotFound, "blob {} is in no pack of {}", id->ToHex(),
+                                                  source_.store().description())
+                                      : CopyLocations(session, locations, frames);
+      if (!copied) RETURN_IF_ERROR(failed(copied.error()));
     }
     return {};
   }
@@ -249,26 +382,27 @@ class CopyRun {
         *reader_, *writer, item.root,
         [&](const TreePath& path, Node& node) -> Result<bool> {
           if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while copying");
-          auto copied = CopyNode(*writer, node);
+          auto copied = CopyNode(session, *writer, node);
           if (!copied) return std::move(copied).error().While("copying /" + PathForPeople(path));
           return true;
         },
         [](const TreePath& path, const Error& error) -> Result<void> {
           return Error(error).While("folder /" + PathForPeople(path));
         });
-    if (subtree && item.command_line) {
-      ASSIGN_OR_RETURN(item.command_line->id, CopyBlob(*writer, item.command_line->id));
-    }
+    auto command_line =
+        subtree && item.command_line ? CopyBlob(session, *writer, item.command_line->id) : Result<BlobId>(BlobId());
     RETURN_IF_ERROR(writer->Finish());
     RETURN_IF_ERROR(subtree);
+    RETURN_IF_ERROR(command_line);
+    if (item.command_line) item.command_line->id = *command_line;
     item.root = subtree->root;
     return {};
   }
 
-  Result<void> CopyNode(BlobWriter& writer, Node& node) {
+  Result<void> CopyNode(WriteSession& session, BlobWriter& writer, Node& node) {
     for (Attribute& attribute : node.attributes) {
       if (!attribute.blob) continue;
-      ASSIGN_OR_RETURN(attribute.blob->id, CopyBlob(writer, attribute.blob->id));
+      ASSIGN_OR_RETURN(attribute.blob->id, CopyBlob(session, writer, attribute.blob->id));
     }
     if (!node.content) return {};
     ListBuilder list(writer, 128);
@@ -276,7 +410,7 @@ class CopyRun {
         ForEachEntry(*reader_, *node.content, 0, UINT64_MAX, [&](uint64_t, const ListEntry& entry) -> Result<void> {
           ListEntry copy = entry;
           if (entry.type != ListEntry::Type::kHole) {
-            ASSIGN_OR_RETURN(copy.id, CopyBlob(writer, entry.id));
+            ASSIGN_OR_RETURN(copy.id, CopyBlob(session, writer, entry.id));
           }
           return list.AddEntry(copy);
         }));
@@ -284,8 +418,12 @@ class CopyRun {
     return {};
   }
 
-  Result<BlobId> CopyBlob(BlobWriter& writer, const BlobId& id) {
-    if (const auto known = copied_.find(id); known != copied_.end()) return known->second;
+  Result<BlobId> CopyBlob(WriteSession& session, BlobWriter& writer, const BlobId& id) {
+    if (const auto copied = copied_.find(id); copied != copied_.end()) {
+      // By an earlier session it may have been; since then a prune may have begun to remove it.
+      ASSIGN_OR_RETURN(const bool known, session.Knows(copied->second));
+      if (known) return copied->second;
+    }
     ASSIGN_OR_RETURN(const auto plain, reader_->ReadBlob(BlobKind::kData, id));
     ASSIGN_OR_RETURN(const BlobWriter::Added added, writer.Add(BlobKind::kData, *plain));
     if (added.is_new) {
@@ -295,7 +433,7 @@ class CopyRun {
     context_.progress.bytes_done += plain->size();
     constexpr size_t kRememberedMax = 1'000'000;  // about 100 MiB; forgetting costs reading again, no more
     if (copied_.size() >= kRememberedMax) copied_.clear();
-    copied_.emplace(id, added.id);
+    copied_.insert_or_assign(id, added.id);
     return added.id;
   }
 
@@ -309,6 +447,7 @@ class CopyRun {
   bool verbatim_ = false;
   CopyMemory memory_;
   SnapshotSet source_set_, target_set_;
+  std::vector<Copied> were_there_;
   std::unique_ptr<Index> source_index_, target_index_;
   std::unique_ptr<BlobReader> reader_;
   std::unordered_map<BlobId, BlobId> copied_;

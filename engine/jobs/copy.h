@@ -18,6 +18,9 @@ struct CopyReport {
   struct One {
     SnapshotId source, target;
     bool was_there = false;  // copied before
+    uint64_t blobs_absent =
+        0;  // of one that was there: needed, and not in the target's index; now sent, but in a dry run
+    bool is_incomplete = false;  // and not all of them could be sent, or nobody can tell; a finding says why
   };
   std::vector<One> snapshots;
   uint64_t blobs_copied = 0, bytes_copied = 0, frames_verbatim = 0;
@@ -31,6 +34,10 @@ struct CopyReport {
 // else that is said of it and of its items, and, where another snapshot of the source is the same in all of these, what
 // the trees say. `original` alone does not do: what a rewrite or a repair left has that of its whole. Tags and
 // description do not count, for notes change them on either side.
+//
+// What a snapshot that was there needs is looked up in the target's index, and what is absent is sent: it was given up
+// there after a loss. In one family by the source's trees, in another by the target's, which a writer there cannot
+// open: a warning says so.
 //
 // A writer there opens no inner part. For its sake the target's local cache remembers which snapshots this machine has
 // copied as which; where it does not know, they are copied again, which a warning says.

@@ -61,6 +61,15 @@ FileRestorer::Outcome FileRestorer::OutcomeOf(const LinkGroup& group) const {
   return found == outcomes_.end() ? Outcome::kWhole : found->second;
 }
 
+bool FileRestorer::Ends(const Error& error, const TreePath& path) const {
+  if (!EndsTarget(error)) return false;
+  TreePath folder = path;
+  while (!folder.empty() && folder.back() != '/') folder.pop_back();
+  if (!folder.empty()) folder.pop_back();
+  const auto there = sink_.Existing(folder), root = sink_.Existing({});
+  return !there || !there->has_value() || !root || !root->has_value() || (*there)->mount == (*root)->mount;
+}
+
 bool FileRestorer::IsStop(const Error& error) const { return error.code() == ErrorCode::kInterrupted; }
 
 // Opens the file, makes its holes, and notes which blobs it needs.
@@ -71,7 +80,7 @@ Result<void> FileRestorer::PlanFile(FilePlan plan) {
   const Node& node = open->plan.node;
   OpenFile& file = *open;
   files_.push_back(std::move(open));
-  auto made = sink_.OpenFile(file.plan.path, node.size, file.plan.in_place);
+  auto made = sink_.OpenFile(file.plan.path, node.size, file.plan.in_place, &node);
   if (!made) {
     FailTarget(file, 0, node.size, made.error());
     return target_end_;
@@ -144,7 +153,7 @@ Result<void> FileRestorer::RunWindow() {
   if (stopped) stopped = target_end_;
   // Ranges that were not begun left their files as they are: nothing may be said of those.
   if (context_.stop.stop_requested()) stopped = Error(ErrorCode::kInterrupted, "interrupted while restoring");
-  if (stopped) {
+  if (stopped || is_ended_) {  // what is whole gets its place also where the target takes nothing more
     for (auto& file : files_) submit([this, &file = *file] { FinishFile(file); });
     wait();
     stopped = target_end_;
@@ -263,6 +272,7 @@ void FileRestorer::WriteBlob(const Want& want, ByteSpan blob) {
     if (file.refused) return;
     for (uint64_t i = 0; i < want.count && written; ++i) {
       written = file.file->WriteAt(want.offset + i * want.length, blob);
+      if (!written) break;
       file.written += blob.size();
       context_.progress.bytes_done += blob.size();
     }
@@ -280,7 +290,7 @@ void FileRestorer::FailTarget(OpenFile& file, uint64_t offset, uint64_t length, 
     if (file.refused) return;  // once is enough: the rest of it is not tried
     file.refused = true;
   }
-  if (!EndsTarget(error)) return TellFailure(false, file, offset, length, error);
+  if (!Ends(error, file.plan.path)) return TellFailure(false, file, offset, length, error);
   const std::lock_guard lock(report_mutex_);
   if (target_end_) target_end_ = Error(error).While(PathForPeople(file.plan.path));
   is_ended_ = true;
@@ -301,13 +311,14 @@ void FileRestorer::TellFailure(bool is_source, OpenFile& file, uint64_t offset, 
 }
 
 void FileRestorer::FinishFile(OpenFile& file) {
-  if (is_ended_) return;
+  const bool is_whole = file.file != nullptr && !file.failed && !file.refused && file.written == file.wanted;
+  if (is_ended_ && !is_whole) return;
   const Node& node = file.plan.node;
   bool is_placed = false;
   if (file.file != nullptr) {
     auto placed = PlaceFile(file);
     file.file.reset();
-    if (!placed && EndsTarget(placed.error())) return FailTarget(file, 0, node.size, placed.error());
+    if (!placed && Ends(placed.error(), file.plan.path)) return FailTarget(file, 0, node.size, placed.error());
     if (!placed) TellFailure(false, file, 0, node.size, placed.error());
     is_placed = placed.has_value();
     ++context_.progress.items_done;
@@ -327,12 +338,15 @@ void FileRestorer::FinishFile(OpenFile& file) {
   if (options_.verify && !file.failed) ++report_.verified;
 }
 
-// A file with a hole where bytes were lost is still better than none: it gets its place, and was named.
+// A file with a hole where bytes were lost is still better than none, though not than another: it was named.
 Result<void> FileRestorer::PlaceFile(OpenFile& file) {
   const Node& node = file.plan.node;
   RETURN_IF_ERROR(file.file->SetSize(node.size));
   if (!file.failed && file.written != file.wanted) {
     return MakeError(ErrorCode::kIo, "{} of its {} bytes that were due have been written", file.written, file.wanted);
+  }
+  if (file.failed && file.plan.is_there && !file.file->is_in_place()) {
+    return Error(ErrorCode::kBusy, "what stands there is left, for what there is of it is incomplete");
   }
   if (options_.verify && !file.failed) RETURN_IF_ERROR(VerifyFile(file));
   auto attributes = ReadAttributes(blobs_, node);

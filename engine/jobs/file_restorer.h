@@ -21,6 +21,7 @@ struct FilePlan {
   TreePath source;  // in the snapshot
   Node node;
   bool in_place = false;
+  bool is_there = false;  // a file: what is incomplete does not take its place
 };
 
 // One window after another. Threads: the caller's plans, context.executor's fetch, open and write. Memory: about 100
@@ -36,6 +37,8 @@ class FileRestorer {
   bool is_full() const;
   // Runs what is open: every added file is then written, with its metadata, or told as failed.
   Result<void> RunWindow();
+  // Whether the target took its last: it is full, or for reading only, and not just what is mounted at the path.
+  bool Ends(const Error& error, const TreePath& path) const;
   // What became of a file that has other names, where it is not whole at its place.
   enum class Outcome { kWhole, kIncomplete, kNotPlaced };
   Outcome OutcomeOf(const LinkGroup& group) const;

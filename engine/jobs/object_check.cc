@@ -22,6 +22,7 @@ class ObjectCheck {
     RETURN_IF_ERROR(ListNames());
     RETURN_IF_ERROR(CheckConfigs());
     for (const KeyId& key : keys_) CheckKey(key);
+    RETURN_IF_ERROR(CompareKeysWithSlots());
     Protocol protocol(repository_, context_, findings_);
     ASSIGN_OR_RETURN(const auto segments, protocol.ListSegments());
     for (const SegmentId& id : segments) {
@@ -72,6 +73,7 @@ class ObjectCheck {
 
   // The chain from config/1 on: each signed by the root, each holding the hash of the one before.
   Result<void> CheckConfigs() {
+    if (repository_.stale_config()) TellStale();
     const PublicKey& root = repository_.keyring().slot_keys().root_public;
     std::optional<Digest> previous = Digest();
     for (uint64_t number = 1; number <= repository_.keyring().config_number(); ++number) {
@@ -90,6 +92,18 @@ class ObjectCheck {
     return {};
   }
 
+  // What this machine has seen of a later time and the store does not show: it serves an older state, or has lost it.
+  void TellStale() {
+    const LocalCache::Remembered seen = repository_.cache().Load();
+    Tell(MakeError(ErrorCode::kForged,
+                   "the store shows config/{} ({}) as its newest, and this machine has seen config/{} ({}): an older "
+                   "state is shown, or the newest config is lost; nothing is written until it is back (from a copy of "
+                   "the repository)",
+                   repository_.keyring().config_number(), repository_.keyring().config_digest().Short(),
+                   seen.config_number, seen.config_digest.Short()),
+         ConfigName(seen.config_number).text());
+  }
+
   // Where the one before is damaged, the hash of it cannot be compared: that damage was told already.
   static Result<void> CheckConfig(ByteSpan object, uint64_t number, const PublicKey& root,
                                   const std::optional<Digest>& previous, const std::string& what) {
@@ -102,8 +116,31 @@ class ObjectCheck {
     return {};
   }
 
+  // Which key object is whose, only its password tells. Those of removed slots stay, so that enough are no proof; too
+  // few are one.
+  Result<void> CompareKeysWithSlots() {
+    const auto& certificates = repository_.keyring().certificates();
+    const auto slots = static_cast<size_t>(std::ranges::count(certificates, false, &Certificate::revoked));
+    if (keys_.size() >= slots) return {};
+    size_t keys = 0;  // anew: a change of a password beside this check puts one and takes one away
+    RETURN_IF_ERROR(repository_.store().List(kKeyPrefix, [&](const ObjectInfo& info) -> Result<void> {
+      keys += ParseObjectName(info.name.text()).kind == ParsedName::Kind::kKey ? 1 : 0;
+      return {};
+    }));
+    if (keys >= slots) return {};
+    findings_(
+        {Severity::kWarning, ErrorCode::kNotFound, std::string(kKeyPrefix),
+         fmt::format("{} keys may open this repository, and there are {} key objects: the password of at least {} "
+                     "opens nothing; whose, they find out by trying it (cairn key add makes a new key, cairn key "
+                     "remove takes the old one away)",
+                     slots, keys, slots - keys)});
+    return {};
+  }
+
+  // What its password alone opens is verified for the key that opened the repository, and for no other.
   void CheckKey(const KeyId& key) {
     ++counts_.keys;
+    if (key == repository_.opened_with()) ++counts_.keys_opened;
     const std::string what = KeyName(key).text();
     auto object = repository_.store().Get(KeyName(key), limits::kKeyObjectBytesMax);
     auto header = object ? ObjectHeader::Parse(*object) : Result<ObjectHeader>(object.error());

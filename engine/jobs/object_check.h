@@ -7,7 +7,7 @@
 namespace cairn {
 
 struct ObjectCounts {
-  uint64_t configs = 0, keys = 0, segments = 0, sessions = 0, tombstones = 0;
+  uint64_t configs = 0, keys = 0, keys_opened = 0, segments = 0, sessions = 0, tombstones = 0;
 };
 
 // Snapshots, notes and forgotten records are LoadSnapshots' to tell of; packs are the check's. Names that are none of

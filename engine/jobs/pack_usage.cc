@@ -125,7 +125,7 @@ Result<RescueNeed> FindRescue(Index& index, IdSorter& needed, const OwnFrames& o
                        if (!goes(place)) continue;
                        ASSIGN_OR_RETURN(const std::vector<IndexedFrame> frames, index.Frames(place.pack));
                        if (!checks.insert(frames.at(place.frame).entry->check).second) continue;
-                       rescue.frames.insert({place.pack, place.frame});
+                       rescue.frames[{place.pack, place.frame}].push_back(place.blob);
                      }
                      return {};
                    }));

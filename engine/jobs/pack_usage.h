@@ -41,7 +41,7 @@ struct OwnFrames {
 // The frames of packs with tombstones that hold needed blobs, each frame once, without those of which a pack without a
 // tombstone has a copy, and without those whose blobs are in frames of `own`. `missing` as above.
 struct RescueNeed {
-  std::set<FrameKey> frames;
+  std::map<FrameKey, std::vector<uint32_t>> frames;  // the numbers of the needed blobs
   std::vector<BlobId> missing;
 };
 Result<RescueNeed> FindRescue(Index& index, IdSorter& needed, const OwnFrames& own);

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "engine/codec/frame_codec.h"
+#include "engine/jobs/frame_rescue.h"
 #include "engine/jobs/pack_check.h"
 #include "engine/jobs/pack_usage.h"
 #include "engine/jobs/repacker.h"
@@ -16,7 +17,7 @@
 namespace cairn {
 namespace {
 
-constexpr int kRescueTriesMax = 10;
+constexpr int kMarkTriesMax = 5, kRescueTriesMax = 10;
 
 // One run of a pruner. The steps are those of SPEC 13.4, in its order and by its names.
 class PruneRun {
@@ -31,9 +32,14 @@ class PruneRun {
     if (!options_.dry_run) {
       RETURN_IF_ERROR(BeginSession());
       SessionWatch watch(context_, repository_, session_->protocol(), session_->id(), options_.quiet_session_ns);
-      ASSIGN_OR_RETURN(report_.sessions_ended, watch.EndDead());
+      ASSIGN_OR_RETURN(ClearReport cleared, watch.ClearAway());
+      report_.sessions_ended = cleared.ended;
+      report_.sessions_fenced = cleared.fenced;
+      report_.sessions_unproved = std::move(cleared.unproved);
+      resumable_ = std::move(cleared.resumable);
     } else {
       RETURN_IF_ERROR(SetTombstones());
+      for (const LocalCache::DeadSession& dead : repository_.cache().DeadSessions()) resumable_.insert(dead.id);
     }
     // In this order: names first, then sessions (MergeSegments); packs first, then sessions, then snapshots
     // (YoungPacks).
@@ -44,6 +50,7 @@ class PruneRun {
     if (session_ != nullptr) {
       auto ended = done ? session_->End() : session_->Abandon();
       if (done) RETURN_IF_ERROR(std::move(ended));
+      CountWritten();
     }
     RETURN_IF_ERROR(std::move(done));
     return std::move(report_);
@@ -51,19 +58,19 @@ class PruneRun {
 
  private:
   Result<void> RunSteps() {
-    RETURN_IF_ERROR(Mark());
-    RETURN_IF_ERROR(Plan());
+    RETURN_IF_ERROR(MarkAndPlan());
+    RETURN_IF_ERROR(CountYoung());
     if (options_.dry_run) return {};
     // What is wholly dead goes first: it frees space for what is moved, also on a full disk.
-    std::vector<Victim> dead = Victims(PackFate::kRemove);
-    for (const auto& [kind, name] : report_.plan.unindexed) dead.push_back({kind, name, 0});
-    for (const PackName& name : report_.plan.missing) dead.push_back({KindOfMissing(name), name, 0});
+    std::vector<StoredPack> dead = Victims(PackFate::kRemove);
+    dead.insert(dead.end(), report_.plan.unindexed.begin(), report_.plan.unindexed.end());
+    for (const PackName& name : report_.plan.missing) dead.push_back({missing_kinds_.at(name), name, 0});
     RETURN_IF_ERROR(PutTombstones(dead));
     RETURN_IF_ERROR(FinishTombstones());
-    const std::vector<Victim> partly = Victims(PackFate::kRepack);
+    const std::vector<StoredPack> partly = Victims(PackFate::kRepack);
     if (!partly.empty()) {
       if (has_put_list_) RETURN_IF_ERROR(BeginSession());
-      ASSIGN_OR_RETURN(const std::vector<Victim> moved, Repack(partly));
+      ASSIGN_OR_RETURN(const std::vector<StoredPack> moved, Repack(partly));
       RETURN_IF_ERROR(PutTombstones(moved));
       RETURN_IF_ERROR(FinishTombstones());
     }
@@ -75,13 +82,17 @@ class PruneRun {
       report_.removed_names_dropped = merged.names_dropped;
     }
     RETURN_IF_ERROR(session_->protocol().CleanFences());
+    RETURN_IF_ERROR(session_->protocol().CleanSessionRests());
     IgnoreError(repository_.store().CleanTemporary(), "what is left stays for the next time");
     return {};
   }
 
   // A session has one seen list, and puts no tombstone after it: each round of tombstones has a session of its own.
   Result<void> BeginSession() {
-    if (session_ != nullptr) RETURN_IF_ERROR(session_->End());
+    if (session_ != nullptr) {
+      RETURN_IF_ERROR(session_->End());
+      CountWritten();
+    }
     ASSIGN_OR_RETURN(session_,
                      WriteSession::Begin(repository_, *index_, context_,
                                          {.purpose = SessionPurpose::kMaintenance, .compression = {}}, findings_));
@@ -89,26 +100,41 @@ class PruneRun {
     return {};
   }
 
-  // Their packs are nobody's to judge yet. Gives back whether another pruner or repairer may be at work.
+  void CountWritten() {
+    report_.packs_written += session_->totals().packs;
+    report_.bytes_written += session_->totals().bytes_stored;
+  }
+
+  // Their packs are nobody's to judge yet, but for those of sessions that cannot commit any more. Gives back whether
+  // another pruner or repairer may be at work, whose packs do not say so. `ids`, of the look before the marks: all.
   Result<bool> LookAtSessions(std::vector<SessionId>* ids) {
-    ASSIGN_OR_RETURN(const std::vector<SessionSeen> sessions,
-                     Protocol(repository_, context_, findings_).ListSessions());
+    Protocol protocol(repository_, context_, findings_);
+    ASSIGN_OR_RETURN(const std::vector<SessionSeen> sessions, protocol.ListSessions());
     bool other_maintenance = false;
     for (const SessionSeen& seen : sessions) {
       if (session_ != nullptr && seen.id == session_->id()) continue;
-      young_.sessions.insert(seen.id);
       if (ids != nullptr) ids->push_back(seen.id);
+      ASSIGN_OR_RETURN(const bool settled, IsSettled(protocol, seen.id, ids != nullptr));
+      if (settled) continue;
+      young_.sessions.insert(seen.id);
+      young_texts_[seen.id] = SessionText(seen);
       const bool maintenance = !seen.record || seen.record->purpose == SessionPurpose::kMaintenance;
       other_maintenance |= maintenance && !seen.ended;
     }
     return other_maintenance;
   }
 
-  struct Victim {
-    BlobKind kind = BlobKind::kData;
-    PackName name;
-    uint64_t size = 0;
-  };
+  // It is fenced, so its successor looks everything up again; or it had committed before the snapshots were listed that
+  // are marked. But one that died on this machine lately may be taken up by the next backup.
+  Result<bool> IsSettled(Protocol& protocol, const SessionId& session, bool before_marks) {
+    if (settled_.contains(session)) return true;
+    if (resumable_.contains(session)) return false;
+    const auto slot = protocol.LookAtSlot(session);
+    if (!slot && !IsLoss(slot.error().code())) return slot.error();
+    if (!slot) return false;
+    if (*slot == SnapshotSlot::kFence || (*slot == SnapshotSlot::kSnapshot && before_marks)) settled_.insert(session);
+    return settled_.contains(session);
+  }
 
   // --- step 1 ---
 
@@ -129,8 +155,29 @@ class PruneRun {
     return {};
   }
 
+  // A snapshot that goes while its blobs are marked is no damage, though another pruner may have removed what it
+  // needed.
+  Result<void> MarkAndPlan() {
+    for (int attempt = 0; attempt < kMarkTriesMax; ++attempt) {
+      Result<void> done = Mark();
+      if (done) done = Plan();
+      if (done || !IsLoss(done.error().code())) return done;
+      ASSIGN_OR_RETURN(const bool gone, MarkedSnapshotIsGone());
+      if (!gone) return done;
+    }
+    return Error(ErrorCode::kBusy, "snapshots were forgotten and pruned by others at each try: run it again");
+  }
+
+  Result<bool> MarkedSnapshotIsGone() {
+    ASSIGN_OR_RETURN(const SnapshotSet now, LoadSnapshots(repository_, context_, {}));
+    std::set<SnapshotId> there;
+    for (const LoadedSnapshot& snapshot : now.snapshots) there.insert(snapshot.id);
+    return !std::ranges::includes(there, marked_);
+  }
+
   Result<void> Mark() {
     context_.progress.SetPhase("marking what the snapshots need");
+    marked_.clear();
     RETURN_IF_ERROR(LoadSet());
     return MarkSet();
   }
@@ -163,9 +210,9 @@ class PruneRun {
   Result<void> Plan() {
     context_.progress.SetPhase("planning");
     // Hours may have gone by. What is listed in this order is no surprise to what comes after it: who has put a pack
-    // was there before, and who takes one away has said so before.
-    ASSIGN_OR_RETURN(const bool other_maintenance, LookAtSessions(nullptr));
+    // is listed as a session or has put its segment, and who takes one away has said so before.
     ASSIGN_OR_RETURN(const std::vector<StoredPack> stored, ListPacks());
+    ASSIGN_OR_RETURN(const bool other_maintenance, LookAtSessions(nullptr));
     RETURN_IF_ERROR(SetTombstones());
     RETURN_IF_ERROR(repository_.SyncIndex(*index_, context_));
     ASSIGN_OR_RETURN(usage_, MeasureUsage(context_, *index_, *needed_, young_));
@@ -176,11 +223,6 @@ class PruneRun {
     return CompareWithStore(stored, other_maintenance);
   }
 
-  struct StoredPack {
-    BlobKind kind = BlobKind::kData;
-    PackName name;
-    uint64_t size = 0;
-  };
   Result<std::vector<StoredPack>> ListPacks() {
     std::vector<StoredPack> stored;
     for (const BlobKind kind : {BlobKind::kData, BlobKind::kMetadata}) {
@@ -198,6 +240,7 @@ class PruneRun {
   // Packs that no segment names, and names whose pack is gone.
   Result<void> CompareWithStore(const std::vector<StoredPack>& stored, bool other_maintenance) {
     std::set<PackName> there;
+    missing_kinds_.clear();
     for (const StoredPack& pack : stored) {
       there.insert(pack.name);
       const bool known = index_->FindPack(pack.name).has_value() || tombstoned_.contains(pack.name);
@@ -211,6 +254,10 @@ class PruneRun {
                          "pack {} is needed and is not there: nothing is removed (cairn check tells "
                          "what is lost)",
                          pack.name.ToString());
+      }
+      if (plan != report_.plan.packs.end()) {  // nothing is freed by what is not there
+        report_.plan.bytes_before -= pack.size;
+        (plan->fate == PackFate::kRemove ? report_.plan.bytes_removed : report_.plan.bytes_after) -= pack.size;
       }
       report_.plan.missing.push_back(pack.name);
       missing_kinds_[pack.name] = pack.kind;
@@ -233,51 +280,69 @@ class PruneRun {
       }
       return {};
     }
-    const bool of_live_session =
-        other_maintenance || std::ranges::any_of(opened->directory.sessions, [&](const PackSession& session) {
-          return young_.sessions.contains(session.session);
-        });
+    bool of_live_session = other_maintenance;
+    for (const PackSession& session : opened->directory.sessions) {
+      if (!young_.sessions.contains(session.session)) continue;
+      of_live_session = true;
+      young_of_.insert(young_texts_.at(session.session));
+    }
     auto& target = of_live_session ? report_.plan.unindexed_of_live_sessions : report_.plan.unindexed;
-    target.emplace_back(kind, name);
+    target.push_back(pack);
     report_.plan.bytes_before += size;
     (of_live_session ? report_.plan.bytes_after : report_.plan.bytes_removed) += size;
     return {};
   }
 
-  std::vector<Victim> Victims(PackFate fate) const {
-    std::vector<Victim> victims;
+  // So that nobody wonders why garbage stays.
+  Result<void> CountYoung() {
+    for (const PackPlan& plan : report_.plan.packs) {
+      if (!plan.is_young || plan.dead_bytes + plan.dead_in_live_frames == 0) continue;
+      ++report_.packs_young;
+      report_.bytes_young += plan.dead_bytes + plan.dead_in_live_frames;
+      ASSIGN_OR_RETURN(const std::vector<IndexedFrame> frames, index_->Frames(plan.pack.number));
+      for (const IndexedFrame& frame : frames) {
+        const auto session = young_texts_.find(frame.session.session);
+        if (session != young_texts_.end()) young_of_.insert(session->second);
+      }
+    }
+    for (const StoredPack& pack : report_.plan.unindexed_of_live_sessions) {
+      ++report_.packs_young;
+      report_.bytes_young += pack.size;
+    }
+    report_.young_of.assign(young_of_.begin(), young_of_.end());
+    return {};
+  }
+
+  std::vector<StoredPack> Victims(PackFate fate) const {
+    std::vector<StoredPack> victims;
     for (const PackPlan& plan : report_.plan.packs) {
       if (plan.fate == fate) victims.push_back({plan.pack.kind, plan.pack.name, plan.pack.size});
     }
     return victims;
   }
 
-  BlobKind KindOfMissing(const PackName& name) const { return missing_kinds_.at(name); }
-
   // Moves what is live to new packs; gives back the packs of which everything was moved.
-  Result<std::vector<Victim>> Repack(const std::vector<Victim>& victims) {
+  Result<std::vector<StoredPack>> Repack(const std::vector<StoredPack>& victims) {
     context_.progress.SetPhase("repacking");
     // From here on what is in them counts as absent for this session's own look-ups.
     std::vector<PackName> absent(tombstoned_.begin(), tombstoned_.end());
-    for (const Victim& victim : victims) absent.push_back(victim.name);
+    for (const StoredPack& victim : victims) absent.push_back(victim.name);
     index_->SetTombstones(absent);
     Repacker repacker(context_, repository_, *index_, *session_, usage_, can_rewrite_data_, findings_);
-    std::vector<Victim> moved;
-    for (const Victim& victim : victims) {
+    std::vector<StoredPack> moved;
+    for (const StoredPack& victim : victims) {
       ASSIGN_OR_RETURN(const bool whole, repacker.Move(victim.kind, victim.name));
       if (whole) moved.push_back(victim);
     }
     RETURN_IF_ERROR(repacker.Finish());
-    report_.packs_written = session_->totals().packs;
-    report_.bytes_written = session_->totals().bytes_stored;
     return moved;
   }
 
   // --- steps 2 and 3 ---
 
-  Result<void> PutTombstones(const std::vector<Victim>& victims) {
+  Result<void> PutTombstones(const std::vector<StoredPack>& victims) {
     context_.progress.SetPhase("putting tombstones");
-    for (const Victim& victim : victims) {
+    for (const StoredPack& victim : victims) {
       if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted");
       RETURN_IF_ERROR(session_->protocol().PutTombstone(victim.name, victim.kind, session_->id()));
       sizes_[victim.name] = victim.size;
@@ -297,9 +362,10 @@ class PruneRun {
   // Steps 3 to 5 for every tombstone that is there, of this run and of earlier ones.
   Result<void> FinishTombstones() {
     RETURN_IF_ERROR(SetTombstones());
-    if (tombstones_.empty()) return {};
+    RETURN_IF_ERROR(FindKindsOfDamaged());
     context_.progress.SetPhase("looking at sessions");
     SessionWatch watch(context_, repository_, session_->protocol(), session_->id(), options_.quiet_session_ns);
+    if (tombstones_.empty()) return watch.RemoveFinishedSeenLists();
     ASSIGN_OR_RETURN(const WatchReport watched, watch.FinishedRuns(tombstones_));
     has_put_list_ = has_put_list_ || watch.has_put_list();
     report_.sessions_fenced += watched.fenced;
@@ -307,65 +373,82 @@ class PruneRun {
     report_.waiting_for = watched.waiting_for;
     std::vector<TombstoneSeen> ready;
     report_.packs_waiting = report_.bytes_waiting = 0;
+    report_.tombstones_unknown.clear();
     for (const TombstoneSeen& tombstone : tombstones_) {
-      if (watched.finished.contains(tombstone.run)) {
+      if (tombstone.run.IsZero()) {
+        report_.tombstones_unknown.push_back(TombstoneName(tombstone.pack).text());
+      } else if (watched.finished.contains(tombstone.run)) {
         ready.push_back(tombstone);
       } else {
         ++report_.packs_waiting;
         report_.bytes_waiting += SizeOf(tombstone.pack);
       }
     }
-    if (ready.empty()) return {};
-    RETURN_IF_ERROR(Rescue());
-    ASSIGN_OR_RETURN(const bool all, Remove(ready));
-    return all ? watch.RemoveFinishedSeenLists() : Result<void>();  // those that stay still need theirs
+    if (!ready.empty()) {
+      ASSIGN_OR_RETURN(const std::set<PackName> stuck, Rescue());
+      report_.packs_damaged =
+          static_cast<uint64_t>(std::erase_if(ready, [&](const auto& one) { return stuck.contains(one.pack); }));
+      RETURN_IF_ERROR(Remove(ready));
+    }
+    return watch.RemoveFinishedSeenLists();
+  }
+
+  // For who puts them again.
+  Result<void> FindKindsOfDamaged() {
+    for (TombstoneSeen& tombstone : tombstones_) {
+      if (!tombstone.is_damaged) continue;
+      if (const auto pack = index_->FindPack(tombstone.pack)) {
+        tombstone.kind = pack->kind;
+        continue;
+      }
+      const auto there = repository_.store().Stat(PackObjectName(BlobKind::kMetadata, tombstone.pack));
+      if (!there && there.error().code() != ErrorCode::kNotFound) return there.error();
+      tombstone.kind = there ? BlobKind::kMetadata : BlobKind::kData;
+    }
+    return {};
   }
 
   uint64_t SizeOf(const PackName& name) const {
-    if (const auto found = sizes_.find(name); found != sizes_.end() && found->second > 0) return found->second;
+    if (const auto found = sizes_.find(name); found != sizes_.end()) return found->second;
     const auto pack = index_->FindPack(name);
     return pack ? pack->size : 0;
   }
 
   // --- step 4 ---
 
-  Result<void> Rescue() {
+  // Gives back the packs that hold what is needed and does not read: they stay.
+  Result<std::set<PackName>> Rescue() {
     context_.progress.SetPhase("looking again before removal");
+    FrameRescue rescue(context_, repository_, *index_, *session_, findings_);
     for (int attempt = 0; attempt < kRescueTriesMax; ++attempt) {
       // ListSnapshots, ListTombstones, ListSegments: in this order, afresh.
       RETURN_IF_ERROR(LoadSet());
-      ASSIGN_OR_RETURN(tombstones_, session_->protocol().ListTombstones());
+      RETURN_IF_ERROR(SetTombstones());
       RETURN_IF_ERROR(repository_.SyncIndex(*index_, context_));
-      tombstoned_.clear();
-      for (const TombstoneSeen& tombstone : tombstones_) tombstoned_.insert(tombstone.pack);
-      index_->SetTombstones({tombstoned_.begin(), tombstoned_.end()});
-      const bool all_marked = std::ranges::all_of(
-          set_.snapshots, [&](const LoadedSnapshot& snapshot) { return marked_.contains(snapshot.id); });
-      if (!all_marked || marked_.size() != set_.snapshots.size()) RETURN_IF_ERROR(MarkSet());
-      const OwnFrames own{session_->id(), session_->PacksPut()};
-      ASSIGN_OR_RETURN(const RescueNeed need, FindRescue(*index_, *needed_, own));
-      RETURN_IF_ERROR(RefuseMissing(need.missing));
-      if (need.frames.empty()) return {};
-      auto rescued = RescueFrames(need);
-      if (rescued) return session_->Flush();
-      if (rescued.error().code() != ErrorCode::kNotFound) return rescued;
+      const auto need = FindNeed();
+      if (!need) {
+        if (!IsLoss(need.error().code())) return need.error();
+        ASSIGN_OR_RETURN(const bool gone, MarkedSnapshotIsGone());
+        if (!gone) return need.error();
+        continue;
+      }
+      const uint64_t rescued_before = rescue.blobs_rescued();
+      ASSIGN_OR_RETURN(const bool all, rescue.Move(*need));
+      RETURN_IF_ERROR(session_->Flush());
+      report_.blobs_rescued += rescue.blobs_rescued() - rescued_before;
+      if (all) return rescue.stuck();
     }
     return Error(ErrorCode::kBusy, "others removed what was to be rescued each time: nothing is removed by this run");
   }
 
-  Result<void> RescueFrames(const RescueNeed& need) {
-    std::map<uint32_t, IndexedPack> packs;
-    for (const IndexedPack& pack : index_->Packs()) packs.emplace(pack.number, pack);
-    for (const FrameKey& key : need.frames) {
-      const IndexedPack& pack = packs.at(key.pack);
-      ASSIGN_OR_RETURN(const std::vector<IndexedFrame> frames, index_->Frames(key.pack));
-      const IndexedFrame& frame = frames.at(key.frame);
-      ASSIGN_OR_RETURN(const Bytes sealed,
-                       ReadFrame(repository_.store(), pack.kind, pack.name, frame.offset, *frame.entry));
-      RETURN_IF_ERROR(session_->AddSealedFrame(pack.kind, frame.session, *frame.entry, sealed));
-      report_.blobs_rescued += frame.entry->blobs.size();
-    }
-    return {};
+  Result<RescueNeed> FindNeed() {
+    const bool all_marked = std::ranges::all_of(
+        set_.snapshots, [&](const LoadedSnapshot& snapshot) { return marked_.contains(snapshot.id); });
+    if (!all_marked || marked_.size() != set_.snapshots.size()) RETURN_IF_ERROR(MarkSet());
+    const OwnFrames own{session_->id(), session_->PacksPut()};
+    ASSIGN_OR_RETURN(RescueNeed need, FindRescue(*index_, *needed_, own));
+    RETURN_IF_ERROR(RefuseMissing(need.missing));
+    return need;
   }
 
   // --- step 5 ---
@@ -374,11 +457,21 @@ class PruneRun {
   // nowhere else, or only under their ids as somebody's garbage.
   Result<bool> EntryIsRight(const TombstoneSeen& tombstone) {
     const auto pack = index_->FindPack(tombstone.pack);
-    if (!pack) return true;  // in no segment: decided by its directory
+    if (!pack) {  // in no segment: decided by its directory
+      if (sizes_.contains(tombstone.pack)) return true;
+      const auto there = repository_.store().Stat(PackObjectName(tombstone.kind, tombstone.pack));
+      if (!there && there.error().code() != ErrorCode::kNotFound) return there.error();
+      sizes_[tombstone.pack] = there ? there->size : 0;
+      return true;
+    }
     ASSIGN_OR_RETURN(const std::vector<IndexedFrame> frames, index_->Frames(pack->number));
     auto opened = ReadDirectory(repository_.store(), repository_.sealer(), pack->kind, pack->name, pack->size);
     auto compared = opened ? CompareEntry(opened->directory, frames) : Result<void>(opened.error());
-    if (compared || compared.error().code() == ErrorCode::kNotFound) return true;
+    if (compared) return true;
+    if (compared.error().code() == ErrorCode::kNotFound) {
+      sizes_[tombstone.pack] = 0;  // nothing is freed
+      return true;
+    }
     if (!IsLoss(compared.error().code())) return std::move(compared).error();
     if (findings_) {
       findings_({Finding::Severity::kDamage, compared.error().code(), PackObjectName(pack->kind, pack->name).text(),
@@ -387,15 +480,15 @@ class PruneRun {
     return false;
   }
 
-  // False: some stay, and are told.
-  Result<bool> Remove(const std::vector<TombstoneSeen>& candidates) {
+  // Some may stay, and are told.
+  Result<void> Remove(const std::vector<TombstoneSeen>& candidates) {
     context_.progress.SetPhase("removing packs");
     std::vector<TombstoneSeen> ready;
     for (const TombstoneSeen& tombstone : candidates) {
       ASSIGN_OR_RETURN(const bool right, EntryIsRight(tombstone));
       if (right) ready.push_back(tombstone);
     }
-    if (ready.empty()) return false;
+    if (ready.empty()) return {};
     IndexSegment removal;
     std::map<PackName, uint64_t> sizes;
     for (const TombstoneSeen& tombstone : ready) {
@@ -413,8 +506,7 @@ class PruneRun {
       ++context_.progress.items_done;
     }
     RETURN_IF_ERROR(SetTombstones());
-    RETURN_IF_ERROR(repository_.SyncIndex(*index_, context_));
-    return ready.size() == candidates.size();
+    return repository_.SyncIndex(*index_, context_);
   }
 
   const JobContext& context_;
@@ -435,6 +527,9 @@ class PruneRun {
   std::map<PackName, uint64_t> sizes_;
   bool has_put_list_ = false;  // of the session
   YoungPacks young_;
+  std::map<SessionId, std::string> young_texts_;
+  std::set<std::string> young_of_;
+  std::set<SessionId> settled_, resumable_;
   std::vector<PackName> removed_at_begin_;
   std::vector<SessionId> sessions_at_begin_;
 };

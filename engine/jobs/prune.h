@@ -34,10 +34,17 @@ struct PackPlan {
   bool is_young = false;  // of a session that runs, or came meanwhile: nobody knows yet who needs it, and it stays
 };
 
+// A pack as a listing of the store shows it.
+struct StoredPack {
+  BlobKind kind = BlobKind::kData;
+  PackName name;
+  uint64_t size = 0;
+};
+
 struct PrunePlan {
-  std::vector<PackPlan> packs;                           // by name
-  std::vector<std::pair<BlobKind, PackName>> unindexed;  // in no segment, of no live session: go
-  std::vector<std::pair<BlobKind, PackName>> unindexed_of_live_sessions;
+  std::vector<PackPlan> packs;        // by name
+  std::vector<StoredPack> unindexed;  // in no segment, of no live session: go
+  std::vector<StoredPack> unindexed_of_live_sessions;
   std::vector<PackName> missing;  // in the index, not on the store (nothing needed is in them)
   uint64_t bytes_before = 0, bytes_removed = 0, bytes_repacked = 0, bytes_after = 0;
   uint64_t bytes_unused_after = 0;
@@ -50,6 +57,13 @@ struct PruneReport {
   uint64_t packs_written = 0, bytes_written = 0;
   uint64_t packs_waiting = 0, bytes_waiting = 0;  // have a tombstone; a session that was there may still need them
   std::vector<std::string> waiting_for;           // "session 3fa2... of host x, begun 2026-..., pid 12"
+  uint64_t packs_young = 0, bytes_young = 0;      // hold what no snapshot needs so far, and may yet
+  std::vector<std::string> young_of;              // these sessions
+  uint64_t packs_damaged = 0;  // have a tombstone, hold what is needed, and do not read: told as findings
+  std::vector<std::string> tombstones_unknown;  // by a newer program, or a slot that this run's config does not name
+  // Sessions that were taken for dead by a clock, and that nothing proves dead: they cost a name for each pack that is
+  // removed. The next backup of their machine ends them.
+  std::vector<std::string> sessions_unproved;
   uint64_t blobs_rescued = 0;
   uint64_t segments_merged = 0, segments_written = 0, removed_names_dropped = 0;
   uint64_t sessions_ended = 0, sessions_fenced = 0;

@@ -39,6 +39,7 @@ class IndexRepair {
       repository_.cache().ForgetDead(session);
     }
     RETURN_IF_ERROR(std::move(done));
+    if (undecided_) return *std::move(undecided_);
     return std::move(report_);
   }
 
@@ -47,6 +48,7 @@ class IndexRepair {
     RETURN_IF_ERROR(ListPacks());
     RETURN_IF_ERROR(JudgeSegments());
     RETURN_IF_ERROR(ListPacks());  // again: a pack is put before the segment that names it
+    RETURN_IF_ERROR(LearnRemoved());
     KeepWhatCannotBeAsked();
     IndexSegment removal;
     removal.removed = JudgeMissing();
@@ -61,6 +63,28 @@ class IndexRepair {
       for (const SegmentId& id : bad_) RETURN_IF_ERROR(protocol_.SetAside(SegmentName(id)));
     }
     return TakeInAgain();
+  }
+
+  // What a prune beside this repair has removed is not missing: its `removed` list was put before the pack went. This
+  // session keeps a merge from dropping the names that were put since.
+  Result<void> LearnRemoved() {
+    constexpr int kLooksMax = 3;  // a merge may take segments away between their listing and their reading
+    for (int looks = 0; looks < kLooksMax; ++looks) {
+      bool all = true;
+      ASSIGN_OR_RETURN(const std::vector<SegmentId> ids, protocol_.ListSegments());
+      for (const SegmentId& id : ids) {
+        if (!seen_.insert(id).second) continue;
+        RETURN_IF_ERROR(CheckStop());
+        auto segment = repository_.LoadSegment(id);
+        if (segment) gone_.insert(segment->removed.begin(), segment->removed.end());
+        if (segment) continue;
+        const ErrorCode code = segment.error().code();
+        if (code != ErrorCode::kUnsupported && !IsLoss(code)) return std::move(segment).error();
+        all = all && code != ErrorCode::kNotFound;  // the next repair judges what is wrong
+      }
+      if (all) return {};
+    }
+    return {};
   }
 
   // Packs that are named and not there; those that are to be given up, ascending.
@@ -120,6 +144,7 @@ class IndexRepair {
     for (const SegmentId& id : ids) {
       RETURN_IF_ERROR(CheckStop());
       auto segment = repository_.LoadSegment(id);
+      seen_.insert(id);
       if (!segment) {
         const ErrorCode code = segment.error().code();
         if (code == ErrorCode::kNotFound) continue;  // merged meanwhile
@@ -145,7 +170,7 @@ class IndexRepair {
 
   struct JudgedSegment {
     bool is_right = true;
-    std::set<PackName> unasked;  // packs that are not there, or whose directories cannot be read
+    std::set<PackName> unasked;  // packs that are not there, or whose directories cannot be read, now or ever
   };
 
   Result<JudgedSegment> Judge(const SegmentId& id, const IndexSegment& segment) {
@@ -156,9 +181,7 @@ class IndexRepair {
       auto opened = stored == there_.end() ? Result<OpenedDirectory>(Error(ErrorCode::kNotFound, "it is not there"))
                                            : ReadDirectory(repository_.store(), repository_.sealer(),
                                                            stored->second.kind, pack.name, stored->second.size);
-      if (!opened && !IsLoss(opened.error().code())) {
-        return std::move(opened).error().While(PackObjectName(pack.kind, pack.name).text());
-      }
+      if (!opened) RETURN_IF_ERROR(PassOver(opened.error(), pack.kind, pack.name));
       if (!opened) {  // damaged or missing: check and repair packs have the say
         judged.unasked.insert(pack.name);
         continue;
@@ -194,10 +217,20 @@ class IndexRepair {
     RETURN_IF_ERROR(CheckStop());
     auto opened = ReadDirectory(repository_.store(), repository_.sealer(), pack.kind, name, pack.size);
     if (opened) return AddPack(pack.kind, name, pack.size, *std::move(opened));
-    if (!IsLoss(opened.error().code())) return std::move(opened).error().While(PackObjectName(pack.kind, name).text());
-    if (opened.error().code() != ErrorCode::kNotFound) {
+    RETURN_IF_ERROR(PassOver(opened.error(), pack.kind, name));
+    if (IsLoss(opened.error().code()) && opened.error().code() != ErrorCode::kNotFound) {
       Tell(Finding::Severity::kDamage, opened.error(), PackObjectName(pack.kind, name).text());
     }
+    return {};
+  }
+
+  // A pack that could not be read, and may be good, ends the repair after all others: nothing is decided about it.
+  Result<void> PassOver(const Error& error, BlobKind kind, const PackName& name) {
+    if (IsLoss(error.code())) return {};
+    if (error.code() == ErrorCode::kInterrupted) return error;
+    const std::string object = PackObjectName(kind, name).text();
+    Tell(SeverityOf(error), error, object);
+    if (!undecided_) undecided_ = Error(error).While(object + " is left as it is");
     return {};
   }
 
@@ -279,8 +312,8 @@ class IndexRepair {
           object ? VerifyPack(repository_.sealer(), kind, name, *object) : Result<OpenedDirectory>(object.error());
       if (!verified) {
         // Damaged, as it was when it was taken out, or removed by a prune meanwhile.
-        if (IsLoss(verified.error().code())) continue;
-        return std::move(verified).error().While(PackObjectName(kind, name).text());
+        RETURN_IF_ERROR(PassOver(verified.error(), kind, name));
+        continue;
       }
       ASSIGN_OR_RETURN(const bool any, MovePack(kind, verified->directory, *object, index, session));
       report_.packs_taken_in += any ? 1 : 0;
@@ -330,6 +363,8 @@ class IndexRepair {
   std::set<PackName> gone_;             // by the `removed` lists of all
   std::vector<IndexSegment> kept_;      // what of wrong segments stays said
   std::vector<SegmentId> bad_;
+  std::set<SegmentId> seen_;        // segments that were read, or are gone
+  std::optional<Error> undecided_;  // of the first pack that could not be read, and may be good
   IndexSegment segment_;
   std::map<SessionId, uint32_t> sessions_;
   uint64_t blobs_ = 0;

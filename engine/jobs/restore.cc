@@ -49,6 +49,7 @@ class RestoreRun {
     bool made = false;           // on the target, or found there
     bool was_there = false;      // before
     bool blocked = false;        // something else stands there, and stays
+    bool is_protected = false;   // or in a folder that is: nothing in it is deleted
     WireTime modified = {};      // of its node
     std::set<Bytes> names = {};  // in the snapshot; an empty one: they are not all known
   };
@@ -124,7 +125,10 @@ class RestoreRun {
       if (node.type == NodeType::kFolder) {
         if (!taken && options_.descend && !options_.descend(source)) return false;
         if (!taken && !options_.descend) return false;
-        open_.push_back({.target = Below(target_prefix_, path), .taken = taken, .modified = node.modified});
+        open_.push_back({.target = Below(target_prefix_, path),
+                         .taken = taken,
+                         .is_protected = IsProtected(Below(target_prefix_, path)),
+                         .modified = node.modified});
         if (!taken) return true;
         ASSIGN_OR_RETURN(const bool made, MakeOpenFolders());
         if (!made) open_.pop_back();
@@ -147,6 +151,14 @@ class RestoreRun {
     return WalkTree(blobs_, root, relative, visitor);
   }
 
+  // Asked only where something may be deleted.
+  bool IsProtected(const TreePath& target) {
+    if (remover_ == nullptr || options_.protected_places.empty()) return false;
+    if (open_.back().is_protected) return true;
+    const auto existing = sink_.Existing(target);
+    return !existing || (existing->has_value() && options_.FindProtected(**existing) != nullptr);
+  }
+
   static TreePath Below(const TreePath& prefix, const TreePath& path) {
     return prefix.empty() ? path : path.empty() ? prefix : JoinPath(prefix, path);
   }
@@ -166,7 +178,7 @@ class RestoreRun {
       if (options_.dry_run) continue;
       auto made = sink_.MakeFolder(folder.target);
       if (made) continue;
-      if (EndsTarget(made.error())) return std::move(made).error().While(PathForPeople(folder.target));
+      if (files_.Ends(made.error(), folder.target)) return std::move(made).error().While(PathForPeople(folder.target));
       ++report_.failed;
       Tell(Finding::Severity::kWarning, made.error(), folder.target);
     }
@@ -206,7 +218,8 @@ class RestoreRun {
   Result<void> LeaveFolder(const TreePath& target, const TreePath& source, const Node* node) {
     OpenFolder folder = std::move(open_.back());
     open_.pop_back();
-    if (remover_ != nullptr && IsWhole(source) && !folder.names.contains(Bytes())) {
+    const bool is_known = IsWhole(source) && !folder.names.contains(Bytes());
+    if (remover_ != nullptr && is_known && !folder.is_protected) {
       held_ += target.size() + source.size() + kHeldCost;
       for (const Bytes& name : folder.names) held_ += name.size() + kHeldCost / 4;
       removals_.push_back({target, source, std::move(folder.names)});
@@ -300,7 +313,8 @@ class RestoreRun {
     if (node.type == NodeType::kFile) {
       // What is written in place and is not finished would be newer than any: no rule of times may come upon it.
       const bool no_times = options_.overwrite == Overwrite::kAlways || options_.overwrite == Overwrite::kIfChanged;
-      RETURN_IF_ERROR(files_.Add({target, source, node, is_there && existing == NodeType::kFile && no_times}));
+      const bool is_file_there = is_there && existing == NodeType::kFile;
+      RETURN_IF_ERROR(files_.Add({target, source, node, is_file_there && no_times, is_file_there}));
       return files_.is_full() ? CloseWindow() : Result<void>();
     }
     auto made = MakeSpecial(target, node);
@@ -310,8 +324,9 @@ class RestoreRun {
       ++context_.progress.items_done;
       return {};
     }
-    if (EndsTarget(made.error())) return std::move(made).While(PathForPeople(target));
+    if (files_.Ends(made.error(), target)) return std::move(made).While(PathForPeople(target));
     ++report_.failed;
+    if (node.link_group) not_made_.insert(*node.link_group);
     Tell(Finding::Severity::kWarning, made.error(), target);
     return {};
   }
@@ -385,10 +400,14 @@ class RestoreRun {
       first = {link.target, {}};
       again.insert(group);
       files_.ForgetOutcome(group);
-      return files_.Add({link.target, link.source, link.node, false});
+      return files_.Add({link.target, link.source, link.node, false, true});
+    }
+    if (not_made_.erase(group) > 0) {  // a device, a fifo, a link: made at once, or not at all
+      first = {link.target, {}};
+      return Write(link.target, link.source, link.node, link.node.type, false);
     }
     auto made = options_.dry_run ? Result<void>() : sink_.MakeLink(link.target, first.path);
-    if (!made && EndsTarget(made.error())) return std::move(made).While(PathForPeople(link.target));
+    if (!made && files_.Ends(made.error(), link.target)) return std::move(made).While(PathForPeople(link.target));
     const bool is_whole = made && outcome == FileRestorer::Outcome::kWhole;
     if (made) ++report_.files;
     if (is_whole) TellItem("restored", link.target);
@@ -438,6 +457,7 @@ class RestoreRun {
   bool any_taken_ = false;
   std::map<LinkGroup, FirstName> first_of_group_;
   std::vector<Link> links_;
+  std::set<LinkGroup> not_made_;  // of what is no file
   uint64_t held_ = 0;
   std::unique_ptr<TargetRemover> remover_;          // nothing: nothing of this item's target is deleted
   std::vector<std::pair<TreePath, Node>> folders_;  // left, and waiting for the window's end

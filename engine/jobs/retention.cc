@@ -106,6 +106,16 @@ void KeepLast(std::vector<RetentionDecision>& decisions, uint32_t count) {
   }
 }
 
+WireTime StartOf(const RetentionDecision& decision) { return decision.snapshot->inner.start; }
+
+// The greater, the newer.
+auto RankOf(const RetentionDecision& decision) {
+  const LoadedSnapshot& snapshot = *decision.snapshot;
+  const bool is_whole = std::ranges::all_of(
+      snapshot.inner.items, [](const SnapshotItem& item) { return item.complete && item.unread_nodes == 0; });
+  return std::tuple(snapshot.inner.start, is_whole, !snapshot.inner.original.has_value(), snapshot.id);
+}
+
 // The newest of each of `count` buckets, by what was met first: snapshots of several UTC offsets come back to a civil
 // day or hour that they have left. The oldest snapshot of all fills a bucket that is not full yet, so
 // that a young repository keeps its first one.
@@ -113,11 +123,14 @@ void KeepBuckets(std::vector<RetentionDecision>& decisions, const Rule& rule, ui
                  std::optional<int64_t> not_before) {
   std::set<std::string> filled;
   uint32_t kept = 0;
+  // Of several that are as old, the one that comes first of them.
+  const auto oldest_first = std::ranges::find(decisions, decisions.back().snapshot->inner.start, StartOf);
+  const auto oldest_place = static_cast<size_t>(oldest_first - decisions.begin());
   for (size_t i = 0; i < decisions.size() && kept < count; ++i) {
     const LoadedSnapshot& snapshot = *decisions[i].snapshot;
     if (not_before && snapshot.inner.start.seconds < *not_before) break;
     const std::string bucket = rule.bucket(CivilOf(snapshot));
-    const bool oldest = i + 1 == decisions.size() && !not_before;
+    const bool oldest = i == oldest_place && !not_before;
     const bool is_new = filled.insert(bucket).second;
     if (!is_new && !oldest) continue;
     decisions[i].reasons.push_back(fmt::format("{} {}{}", rule.name, bucket, is_new ? "" : " (oldest)"));
@@ -286,8 +299,7 @@ Result<std::vector<RetentionGroup>> ApplyRetention(const std::vector<LoadedSnaps
   }
   std::vector<RetentionGroup> groups;
   for (auto& [key, group] : by_key) {
-    std::ranges::sort(group.decisions, std::greater<>(),
-                      [](const RetentionDecision& d) { return std::pair(d.snapshot->inner.start, d.snapshot->id); });
+    std::ranges::sort(group.decisions, std::greater<>(), RankOf);
     Decide(group.decisions, policy);
     groups.push_back(std::move(group));
   }

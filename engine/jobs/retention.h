@@ -39,8 +39,10 @@ struct RetentionDecision {
   std::vector<std::string> reasons;  // "last 3", "daily 2026-11-20", "protected", "tag x", "needed by 3fa2..."
 };
 struct RetentionGroup {
-  std::string host, paths, tags;             // "" where not grouped by it
-  std::vector<RetentionDecision> decisions;  // newest first
+  std::string host, paths, tags;  // "" where not grouped by it
+  // Newest first. Of one time of start: whole ones, then those that were made of no other, then by id: what a repair or
+  // a rewrite left has its whole's time, and must not take its place.
+  std::vector<RetentionDecision> decisions;
 };
 
 // Applies the policy to each group; "now" for `within` is the newest snapshot's time of the group. Civil time is each

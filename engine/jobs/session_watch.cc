@@ -6,17 +6,13 @@
 
 namespace cairn {
 
-namespace {
-
-std::string NameOf(const SessionSeen& seen) {
+std::string SessionText(const SessionSeen& seen) {
   std::string text = "session " + seen.id.ToHex();
   if (seen.record) {
     text += fmt::format(" of host {}, process {}", ToString(seen.record->host), seen.record->process);
   }
   return text;
 }
-
-}  // namespace
 
 SessionWatch::SessionWatch(const JobContext& context, Repository& repository, Protocol& protocol, const SessionId& self,
                            int64_t quiet_ns)
@@ -29,7 +25,8 @@ Result<WatchReport> SessionWatch::FinishedRuns(std::vector<TombstoneSeen>& tombs
   RETURN_IF_ERROR(TakeOver(tombstones, report));
   std::set<SessionId> runs;
   for (const TombstoneSeen& tombstone : tombstones) {
-    if (!tombstone.run.IsZero()) runs.insert(tombstone.run);  // zero: a tombstone that could not be read; it stays
+    // Zero: one that this program or this run's config does not know; it stays.
+    if (!tombstone.run.IsZero()) runs.insert(tombstone.run);
   }
   if (runs.contains(self_)) RETURN_IF_ERROR(PutOwnList());
   for (const SessionId& run : runs) {
@@ -64,17 +61,20 @@ Result<void> SessionWatch::ListSessions() {
 Result<void> SessionWatch::TakeOver(std::vector<TombstoneSeen>& tombstones, WatchReport& report) {
   std::map<SessionId, bool> ended;
   for (TombstoneSeen& tombstone : tombstones) {
-    if (tombstone.run.IsZero() || tombstone.run == self_ || ListOf(tombstone.run) != nullptr) continue;
-    const auto [place, is_new] = ended.try_emplace(tombstone.run, false);
-    if (is_new) {
+    if (tombstone.run.IsZero() ? !tombstone.is_damaged : tombstone.run == self_ || ListOf(tombstone.run) != nullptr) {
+      continue;
+    }
+    const auto [place, is_new] = ended.try_emplace(tombstone.run, tombstone.is_damaged);
+    if (is_new && !tombstone.is_damaged) {
       const auto found = live_.find(tombstone.run);
       place->second = found == live_.end() || found->second.ended || IsQuiet(found->second);
-      if (!place->second) report.waiting_for.push_back("the prune of " + NameOf(found->second));
+      if (!place->second) report.waiting_for.push_back("the prune of " + SessionText(found->second));
     }
     if (!place->second) continue;
     if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted");
     RETURN_IF_ERROR(protocol_.PutTombstone(tombstone.pack, tombstone.kind, self_));
     tombstone.run = self_;
+    tombstone.is_damaged = false;
   }
   return {};
 }
@@ -93,20 +93,44 @@ Result<void> SessionWatch::PutOwnList() {
   return {};
 }
 
-// A session of maintenance is not on anybody's seen list. Proved dead by its lock, which is held until this is done.
-Result<uint64_t> SessionWatch::EndDead() {
-  uint64_t ended = 0;
+Result<void> SessionWatch::End(const SessionId& session, bool is_dead) {
+  RETURN_IF_ERROR(protocol_.EndSession(session));
+  if (is_dead) repository_.cache().ForgetDead(session);
+  return {};
+}
+
+Result<ClearReport> SessionWatch::ClearAway() {
+  ClearReport report;
+  // Proved dead by its lock, which is held until this is done.
   const std::vector<LocalCache::DeadSession> dead = repository_.cache().DeadSessions();
   RETURN_IF_ERROR(ListSessions());
   for (const auto& [id, seen] : live_) {
+    if (id == self_) continue;
     const bool is_dead = std::ranges::find(dead, id, &LocalCache::DeadSession::id) != dead.end();
     const bool maintenance = seen.record && seen.record->purpose == SessionPurpose::kMaintenance;
-    if (id == self_ || !(seen.ended || (is_dead && maintenance))) continue;
-    RETURN_IF_ERROR(protocol_.EndSession(id));
-    if (is_dead) repository_.cache().ForgetDead(id);
-    ++ended;
+    if (seen.ended || (is_dead && maintenance)) {
+      RETURN_IF_ERROR(End(id, is_dead));
+      ++report.ended;
+      continue;
+    }
+    const bool quiet = IsQuiet(seen);
+    auto looked = protocol_.LookAtSlot(id);
+    if (!looked && IsLoss(looked.error().code())) continue;  // who loads the snapshots tells it, and stops
+    ASSIGN_OR_RETURN(SnapshotSlot slot, std::move(looked));
+    if (slot == SnapshotSlot::kEmpty && quiet) {
+      ASSIGN_OR_RETURN(slot, protocol_.Fence(id, self_));
+      ++report.fenced;
+    }
+    if (is_dead && (quiet || slot == SnapshotSlot::kSnapshot)) {
+      RETURN_IF_ERROR(End(id, true));
+      ++report.ended;
+    } else if (is_dead) {
+      report.resumable.insert(id);
+    } else if (quiet) {
+      report.unproved.push_back(SessionText(seen));
+    }
   }
-  return ended;
+  return report;
 }
 
 Result<bool> SessionWatch::IsResolved(const SessionId& session, WatchReport& report) {
@@ -123,19 +147,17 @@ Result<bool> SessionWatch::IsResolved(const SessionId& session, WatchReport& rep
   const bool proved_dead = std::ranges::find(dead, session, &LocalCache::DeadSession::id) != dead.end();
   if (slot == SnapshotSlot::kEmpty) {
     if (!proved_dead && !IsQuiet(found->second)) {
-      report.waiting_for.push_back(NameOf(found->second));
+      report.waiting_for.push_back(SessionText(found->second));
       return resolve(false);
     }
     ASSIGN_OR_RETURN(slot, protocol_.Fence(session, self_));
     ++report.fenced;
   }
-  if (proved_dead || slot == SnapshotSlot::kFence) {
-    // Its name is filled, and its process is dead or will learn of the fence: its object is of no more use when dead.
-    if (proved_dead) {
-      RETURN_IF_ERROR(protocol_.EndSession(session));
-      repository_.cache().ForgetDead(session);
-      ++report.ended;
-    }
+  // Its name is filled, and its process is dead or will learn of the fence. Until it is quiet too, the next backup of
+  // this machine may take up the packs that it put.
+  if (proved_dead && (slot == SnapshotSlot::kSnapshot || IsQuiet(found->second))) {
+    RETURN_IF_ERROR(End(session, true));
+    ++report.ended;
   }
   return resolve(slot != SnapshotSlot::kEmpty);
 }
@@ -149,12 +171,12 @@ bool SessionWatch::IsQuiet(const SessionSeen& seen) {
   LocalCache::Remembered remembered = repository_.cache().Load();
   const auto known = std::ranges::find(remembered.quiet, seen.id, &LocalCache::Remembered::QuietSession::session);
   const UnixNs time = context_.clock.Now();
-  if (known != remembered.quiet.end() && known->signs == now) {
+  if (known != remembered.quiet.end() && known->signs == now && time >= known->since) {
     return time - known->since >= quiet_ns_;
   }
   if (known != remembered.quiet.end()) {
     known->signs = now;
-    known->since = time;
+    known->since = time;  // also where the clock was set back
   } else {
     std::erase_if(remembered.quiet, [&](const auto& quiet) { return !live_.contains(quiet.session); });
     remembered.quiet.push_back({seen.id, now, time});
@@ -165,6 +187,8 @@ bool SessionWatch::IsQuiet(const SessionSeen& seen) {
 }
 
 Result<void> SessionWatch::RemoveFinishedSeenLists() {
+  // The lists first: of a list that is seen all tombstones have been put.
+  ASSIGN_OR_RETURN(lists_, protocol_.ListSeenLists());
   ASSIGN_OR_RETURN(const std::vector<TombstoneSeen> tombstones, protocol_.ListTombstones());
   std::set<SessionId> open;
   for (const TombstoneSeen& tombstone : tombstones) open.insert(tombstone.run);

@@ -10,6 +10,7 @@ Result<void> TargetRemover::RemoveOthers(const TreePath& target, const TreePath&
   // A dry run into nothing, or a folder of which nothing was taken.
   if (!existing || !existing->has_value() || (*existing)->type != NodeType::kFolder) return {};
   if (IsSpared(target, **existing)) return {};
+  if (left_out_ != nullptr && left_out_->Others(source, names)) return {};
   RETURN_IF_ERROR(Empty({.target = target, .source = source}, names));
   return {};
 }
@@ -88,8 +89,10 @@ bool TargetRemover::Spares(const Folder& folder, const Bytes& name, const TreePa
     node.type = existing.type;
     if (!options_.take(source, node)) return true;
   }
-  if (left_out_ == nullptr) return false;
-  return left_out_->Entry(source, existing) || (folder.is_marked && !left_out_->Marks(name));
+  // No backup holds one, nor what is of a type that nobody knows here: that it is not in the snapshot says nothing.
+  if (existing.type == NodeType::kSocket) return true;
+  // What marks a folder stays too: without it the next run would delete what it spared.
+  return left_out_ != nullptr && (folder.is_marked || left_out_->Entry(source, existing));
 }
 
 bool TargetRemover::IsSpared(const TreePath& target, const SinkExisting& existing) {

@@ -47,7 +47,7 @@ Result<std::shared_ptr<const Bytes>> BlobReader::OpenFrameAt(const BlobLocation&
 }
 
 Result<std::shared_ptr<const Bytes>> BlobReader::FrameThroughCache(const BlobLocation& location) {
-  const Key key{location.pack.name, location.frame_number};
+  const Key key{location.pack.number, location.frame_number};
   {
     const std::lock_guard lock(mutex_);
     if (const auto found = by_key_.find(key); found != by_key_.end()) {
@@ -84,7 +84,7 @@ Result<std::shared_ptr<const Bytes>> BlobReader::TryLocations(BlobKind kind, con
     }
     const ErrorCode code = plain.error().code();
     if (code == ErrorCode::kNoRight || code == ErrorCode::kInterrupted) return std::move(plain).error();
-    if (code == ErrorCode::kNotFound) attempt->may_be_stale = true;  // repacked meanwhile, it may be
+    if (code == ErrorCode::kNotFound) attempt->missing.push_back(location.pack.number);
     const bool last = &location == &found->back();
     if (findings_ && !last && code != ErrorCode::kNotFound) {
       findings_({Finding::Severity::kDamage, code, PackText(location),
@@ -98,18 +98,20 @@ Result<std::shared_ptr<const Bytes>> BlobReader::TryLocations(BlobKind kind, con
 }
 
 // Brings the index into step, once for all who wait here. A listing that is asked for again and again, for blobs that
-// are nowhere, costs a request each: after the first few they come no oftener than once in a while.
-Result<void> BlobReader::SyncSince(uint64_t syncs_before) {
+// are nowhere, costs a request each: after the first few they come no oftener than once in a while. False: not now.
+Result<bool> BlobReader::SyncSince(uint64_t syncs_before) {
   constexpr uint64_t kSyncsAtOnce = 16;
   constexpr auto kPauseMin = std::chrono::seconds(30);
   const std::lock_guard lock(sync_mutex_);
-  if (syncs_ != syncs_before) return {};
+  if (syncs_ != syncs_before) return true;
   const auto now = context_.clock.Steady();
-  if (syncs_ >= kSyncsAtOnce && now - last_sync_ < kPauseMin) return {};
-  RETURN_IF_ERROR(repository_.SyncIndex(index_, context_, [](const SegmentId&, const Error&) {}));
+  if (syncs_ >= kSyncsAtOnce && now - last_sync_ < kPauseMin) return false;
+  // Who must not go on without a segment does not do so here either.
+  const Repository::BadSegment pass_over = [](const SegmentId&, const Error&) {};
+  RETURN_IF_ERROR(repository_.SyncIndex(index_, context_, index_.goes_on() ? pass_over : Repository::BadSegment()));
   ++syncs_;
   last_sync_ = now;
-  return {};
+  return true;
 }
 
 Result<std::shared_ptr<const Bytes>> BlobReader::ReadBlob(BlobKind kind, const BlobId& id) {
@@ -120,16 +122,34 @@ Result<std::shared_ptr<const Bytes>> BlobReader::ReadBlob(BlobKind kind, const B
   }
   Attempt attempt;
   auto blob = TryLocations(kind, id, &attempt);
-  if (blob || !attempt.may_be_stale) {
+  if (blob || !MayBeStale(attempt)) {
+    if (!blob && blob.error().code() == ErrorCode::kNotFound) return Gone(kind, id, blob.error());
     return std::move(blob).While(fmt::format("reading {} blob {}", Name(kind), id.ToHex()));
   }
-  RETURN_IF_ERROR(SyncSince(syncs_before));
+  ASSIGN_OR_RETURN(const bool is_in_step, SyncSince(syncs_before));
+  if (!is_in_step && attempt.any) {  // to say that it is lost would be to guess
+    return MakeError(ErrorCode::kBusy,
+                     "{} blob {}: its pack is not there, and may have been moved meanwhile: run it again", Name(kind),
+                     id.ToHex());
+  }
   attempt = {};
   blob = TryLocations(kind, id, &attempt);  // a second failure is the answer
-  if (!blob && attempt.any && blob.error().code() == ErrorCode::kNotFound) {
-    return Corrupt("{} blob {} is gone with its pack: {}", Name(kind), id.ToHex(), blob.error().message());
-  }
-  return blob;
+  if (blob || !attempt.any || blob.error().code() != ErrorCode::kNotFound) return blob;
+  const std::lock_guard lock(sync_mutex_);
+  gone_.insert(attempt.missing.begin(), attempt.missing.end());
+  return Gone(kind, id, blob.error());
+}
+
+Error BlobReader::Gone(BlobKind kind, const BlobId& id, const Error& why) {
+  return Corrupt("{} blob {} is gone with its pack: {}", Name(kind), id.ToHex(), why.message());
+}
+
+// Repacked meanwhile, a blob is elsewhere; but a pack that was missing, and named, after the index was brought into
+// step is no other's.
+bool BlobReader::MayBeStale(const Attempt& attempt) {
+  const std::lock_guard lock(sync_mutex_);
+  return attempt.may_be_stale ||
+         std::ranges::any_of(attempt.missing, [&](uint32_t pack) { return !gone_.contains(pack); });
 }
 
 }  // namespace cairn

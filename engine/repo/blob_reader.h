@@ -4,6 +4,7 @@
 #include <atomic>
 #include <list>
 #include <mutex>
+#include <set>
 #include <unordered_map>
 
 #include "engine/env/finding.h"
@@ -31,23 +32,28 @@ class BlobReader : public BlobSource {
 
  private:
   struct Key {
-    PackName pack;
+    uint32_t pack = 0;  // its number: under another one its frames may be others
     uint32_t frame = 0;
     friend bool operator==(const Key&, const Key&) = default;
   };
   struct KeyHash {
-    size_t operator()(const Key& key) const { return std::hash<PackName>()(key.pack) + key.frame * 0x9e3779b9u; }
+    size_t operator()(const Key& key) const {
+      return std::hash<uint64_t>()(static_cast<uint64_t>(key.pack) << 32 | key.frame);
+    }
   };
   struct Cached {
     Key key;
     std::shared_ptr<const Bytes> plain;
   };
   struct Attempt {
-    bool any = false;           // location of this kind
-    bool may_be_stale = false;  // what the index says may no longer be so
+    bool any = false;                    // location of this kind
+    bool may_be_stale = false;           // what the index says may no longer be so
+    std::vector<uint32_t> missing = {};  // numbers of packs that are not there
   };
+  bool MayBeStale(const Attempt& attempt);
+  static Error Gone(BlobKind kind, const BlobId& id, const Error& why);
   Result<std::shared_ptr<const Bytes>> TryLocations(BlobKind kind, const BlobId& id, Attempt* attempt);
-  Result<void> SyncSince(uint64_t syncs_before);
+  Result<bool> SyncSince(uint64_t syncs_before);
   Result<std::shared_ptr<const Bytes>> FrameThroughCache(const BlobLocation& location);
 
   const Repository& repository_;
@@ -60,7 +66,8 @@ class BlobReader : public BlobSource {
   std::unordered_map<Key, std::list<Cached>::iterator, KeyHash> by_key_;  // guarded by mutex_
   uint64_t cache_bytes_ = 0;                                              // guarded by mutex_
   std::mutex sync_mutex_;
-  uint64_t syncs_ = 0;                     // guarded by sync_mutex_
+  std::set<uint32_t> gone_;  // guarded by sync_mutex_: packs that are missing, and not for want of a newer index
+  uint64_t syncs_ = 0;       // guarded by sync_mutex_
   std::chrono::nanoseconds last_sync_{0};  // guarded by sync_mutex_; on the steady clock
   std::atomic<uint64_t> frames_read_{0};
 };

@@ -96,10 +96,12 @@ Result<void> RemoveKey(Repository& repository, const SlotId& slot, const JobCont
   // The certificate will say which was the key's last snapshot: one that is passed over here is refused for ever.
   for (const UnreadableObject& one : set.unreadable) {
     if (!one.name.text().starts_with(kSnapshotPrefix)) continue;
-    return MakeError(ErrorCode::kCorrupt,
-                     "{} cannot be read, and may be the last snapshot of key {}: the key stays (cairn check tells what "
-                     "is wrong with it; cairn repair snapshots --forget sets broken ones aside)",
-                     one.name.text(), slot.ToHex());
+    const bool is_later = one.code == ErrorCode::kUnsupported;
+    return MakeError(one.code, "{} cannot be read, and may be the last snapshot of key {}: the key stays ({})",
+                     one.name.text(), slot.ToHex(),
+                     is_later ? "it is of a later version: upgrade cairn"
+                              : "cairn check tells what is wrong with it; cairn repair snapshots --forget sets broken "
+                                "ones aside");
   }
   const uint64_t counter_max = HeadsOfSlot(set, slot).counter_next - 1;
   ASSIGN_OR_RETURN(const Bytes object, MakeConfigWithoutSlot(repository.keyring(), slot, counter_max, context.random));

@@ -75,23 +75,27 @@ Result<void> Protocol::PutSignOfLife(const SessionId& session, uint32_t n) {
 }
 
 Result<void> Protocol::EndSession(const SessionId& session) {
-  auto removed = repository_.store().Remove(SessionName(session));
-  if (!removed && removed.error().code() == ErrorCode::kPermission) {
-    const MomentRecord record{.time = Now(context_), .number = 0, .unknown = {}};
-    ASSIGN_OR_RETURN(const Bytes object, SealSmall(ObjectKind::kSessionEnd, ToRawId(session), record.Encode()));
-    return repository_.store().Put(SessionEndName(session), object);
-  }
-  RETURN_IF_ERROR(std::move(removed));
-  // Its signs of life and its end mean nothing without it, and whoever lists them next may clear them away.
-  std::vector<ObjectName> rest;
+  std::vector<ObjectName> goes;
+  std::optional<ObjectName> end;
   RETURN_IF_ERROR(repository_.store().List(kSessionPrefix, [&](const ObjectInfo& info) -> Result<void> {
     const ParsedName parsed = ParseObjectName(info.name.text());
-    const bool of_it = parsed.kind == ParsedName::Kind::kSignOfLife || parsed.kind == ParsedName::Kind::kSessionEnd;
-    if (of_it && parsed.session == session) rest.push_back(info.name);
+    if (parsed.session != session) return {};
+    if (parsed.kind == ParsedName::Kind::kSignOfLife) goes.push_back(info.name);
+    if (parsed.kind == ParsedName::Kind::kSessionEnd) end = info.name;
     return {};
   }));
-  for (const ObjectName& name : rest) RETURN_IF_ERROR(repository_.store().Remove(name));
-  return {};
+  // The session goes after its signs, and its end last: whoever dies in between leaves what the next one clears away.
+  goes.push_back(SessionName(session));
+  for (const ObjectName& name : goes) {
+    auto removed = repository_.store().Remove(name);
+    if (!removed && removed.error().code() == ErrorCode::kPermission) {
+      const MomentRecord record{.time = Now(context_), .number = 0, .unknown = {}};
+      ASSIGN_OR_RETURN(const Bytes object, SealSmall(ObjectKind::kSessionEnd, ToRawId(session), record.Encode()));
+      return repository_.store().Put(SessionEndName(session), object);
+    }
+    RETURN_IF_ERROR(std::move(removed));
+  }
+  return end ? repository_.store().Remove(*end) : Result<void>();
 }
 
 Result<std::vector<TombstoneSeen>> Protocol::ListTombstones() {
@@ -113,14 +117,15 @@ Result<std::vector<TombstoneSeen>> Protocol::ListTombstones() {
       record = MakeError(ErrorCode::kForged, "{} was made for pack {}", what, record->pack.ToString());
     }
     if (record) {
-      tombstones.push_back({record->pack, record->run, record->kind});
+      tombstones.push_back({record->pack, record->run, record->kind, false});
       continue;
     }
     // A damaged or newer one may be real: its pack may go. So may that of a slot that came with a later config than the
     // one that this run has opened. A forged one is nobody's decision.
     Tell(Finding::Severity::kDamage, record.error(), what);
     if (record.error().code() == ErrorCode::kForged && !unknown_slot) continue;
-    tombstones.push_back({parsed.pack, SessionId(), BlobKind::kData});
+    const bool is_damaged = record.error().code() == ErrorCode::kCorrupt && !unknown_slot;
+    tombstones.push_back({parsed.pack, SessionId(), BlobKind::kData, is_damaged});
   }
   return tombstones;
 }
@@ -168,13 +173,32 @@ Result<void> Protocol::PutTombstone(const PackName& pack, BlobKind kind, const S
   return repository_.store().Put(TombstoneName(pack), object);
 }
 
+// An end, or a sign of life under its number, of the slot of the session's own record: another slot that may write
+// could end a session that it does not run, and a prune would take away what that session is about to need.
+Result<MomentRecord> Protocol::OpenMoment(const ObjectInfo& info, const ParsedName& parsed, const SessionSeen& seen) {
+  const std::string& what = info.name.text();
+  const bool is_end = parsed.kind == ParsedName::Kind::kSessionEnd;
+  ASSIGN_OR_RETURN(const Bytes object, repository_.store().Get(info.name, limits::kSmallObjectBytesMax));
+  ASSIGN_OR_RETURN(const OpenedObject opened,
+                   repository_.sealer().Open(object, is_end ? ObjectKind::kSessionEnd : ObjectKind::kSignOfLife,
+                                             ToRawId(parsed.session), what));
+  if (opened.slot != *seen.slot) {
+    return MakeError(ErrorCode::kForged, "{} is signed by slot {}, its session by slot {}: it does not count", what,
+                     opened.slot.ToHex(), seen.slot->ToHex());
+  }
+  ASSIGN_OR_RETURN(MomentRecord record, MomentRecord::Parse(opened.body).While(what));
+  // A copied sign under another number is no sign: it would keep a dead session alive.
+  if (!is_end && record.number != parsed.number) return Corrupt("{}: it is sign {}", what, record.number);
+  return record;
+}
+
 Result<std::vector<SessionSeen>> Protocol::ListSessions() {
   ASSIGN_OR_RETURN(const auto listed, ListUntilStable(kSessionPrefix));
   std::map<SessionId, SessionSeen> sessions;
   for (const ObjectInfo& info : listed) {
     const ParsedName parsed = ParseObjectName(info.name.text());
     if (parsed.kind != ParsedName::Kind::kSession) continue;
-    SessionSeen seen{.id = parsed.session, .record = {}, .ended = false, .signs_of_life = 0};
+    SessionSeen seen{.id = parsed.session, .record = {}, .slot = {}, .ended = false, .signs_of_life = 0};
     auto object = repository_.store().Get(info.name, limits::kSmallObjectBytesMax);
     if (!object) {
       if (object.error().code() == ErrorCode::kNotFound) continue;  // it has ended since
@@ -184,6 +208,7 @@ Result<std::vector<SessionSeen>> Protocol::ListSessions() {
     auto record = opened ? SessionRecord::Parse(opened->body) : Result<SessionRecord>(opened.error());
     if (record) {
       seen.record = *std::move(record);
+      seen.slot = opened->slot;
     } else {
       Tell(Finding::Severity::kDamage, record.error(), info.name.text());
     }
@@ -191,33 +216,21 @@ Result<std::vector<SessionSeen>> Protocol::ListSessions() {
   }
   for (const ObjectInfo& info : listed) {
     const ParsedName parsed = ParseObjectName(info.name.text());
+    const bool is_end = parsed.kind == ParsedName::Kind::kSessionEnd;
     const auto found = sessions.find(parsed.session);
-    if (found == sessions.end()) continue;
-    if (parsed.kind == ParsedName::Kind::kSessionEnd) {
-      auto object = repository_.store().Get(info.name, limits::kSmallObjectBytesMax);
-      if (!object && object.error().code() == ErrorCode::kNotFound) continue;
-      RETURN_IF_ERROR(object);
-      auto opened =
-          repository_.sealer().Open(*object, ObjectKind::kSessionEnd, ToRawId(parsed.session), info.name.text());
-      if (opened) {
-        found->second.ended = true;
-      } else {
-        Tell(Finding::Severity::kDamage, opened.error(), info.name.text());
-      }
-    } else if (parsed.kind == ParsedName::Kind::kSignOfLife) {
-      auto object = repository_.store().Get(info.name, limits::kSmallObjectBytesMax);
-      auto opened = object ? repository_.sealer().Open(*object, ObjectKind::kSignOfLife, ToRawId(parsed.session),
-                                                       info.name.text())
-                           : Result<OpenedObject>(object.error());
-      auto sign = opened ? MomentRecord::Parse(opened->body) : Result<MomentRecord>(opened.error());
-      // A copied sign under another number is no sign: it would keep a dead session alive.
-      if (sign && sign->number != parsed.number) sign = Corrupt("it is sign {}", sign->number);
-      if (sign) {
-        found->second.signs_of_life = std::max(found->second.signs_of_life, sign->number);
-      } else if (sign.error().code() != ErrorCode::kNotFound) {
-        Tell(Finding::Severity::kDamage, sign.error(), info.name.text());
-      }
+    if (found == sessions.end() || !(is_end || parsed.kind == ParsedName::Kind::kSignOfLife)) continue;
+    SessionSeen& seen = found->second;
+    if (!seen.slot) continue;  // told already
+    const auto moment = OpenMoment(info, parsed, seen);
+    if (moment) {
+      if (is_end) seen.ended = true;
+      seen.signs_of_life = std::max(seen.signs_of_life, moment->number);
+      continue;
     }
+    const ErrorCode code = moment.error().code();
+    if (code == ErrorCode::kNotFound) continue;
+    if (is_end && !IsLoss(code) && code != ErrorCode::kUnsupported) return moment.error();
+    Tell(Finding::Severity::kDamage, moment.error(), info.name.text());
   }
   std::vector<SessionSeen> result;
   for (auto& [id, seen] : sessions) result.push_back(std::move(seen));
@@ -274,17 +287,6 @@ Result<SnapshotSlot> Protocol::LookAtSlot(const SnapshotId& snapshot) {
   const ObjectKind kind = header.kind == ObjectKind::kFence ? ObjectKind::kFence : ObjectKind::kSnapshot;
   RETURN_IF_ERROR(repository_.sealer().Open(*object, kind, ToRawId(snapshot), what));
   return kind == ObjectKind::kFence ? SnapshotSlot::kFence : SnapshotSlot::kSnapshot;
-}
-
-Result<bool> Protocol::SessionLives(const SessionId& session) {
-  auto there = repository_.store().Stat(SessionName(session));
-  if (!there && there.error().code() == ErrorCode::kNotFound) return false;
-  RETURN_IF_ERROR(there);
-  auto end = repository_.store().Get(SessionEndName(session), limits::kSmallObjectBytesMax);
-  if (!end && end.error().code() == ErrorCode::kNotFound) return true;
-  RETURN_IF_ERROR(end);
-  const std::string what = SessionEndName(session).text();
-  return !repository_.sealer().Open(*end, ObjectKind::kSessionEnd, ToRawId(session), what).has_value();
 }
 
 Result<std::vector<ListedSnapshot>> Protocol::ListSnapshots() {
@@ -350,6 +352,33 @@ Result<uint64_t> Protocol::CleanFences() {
   for (const SnapshotId& id : fences) {
     if (std::ranges::any_of(sessions, [&](const auto& seen) { return seen.id == id; })) continue;
     RETURN_IF_ERROR(repository_.store().Remove(SnapshotName(id)));
+    ++removed;
+  }
+  return removed;
+}
+
+Result<uint64_t> Protocol::CleanSessionRests() {
+  std::vector<std::pair<SessionId, ObjectName>> rests;
+  std::set<SessionId> with_session;
+  RETURN_IF_ERROR(repository_.store().List(kSessionPrefix, [&](const ObjectInfo& info) -> Result<void> {
+    const ParsedName parsed = ParseObjectName(info.name.text());
+    if (parsed.kind == ParsedName::Kind::kSession) with_session.insert(parsed.session);
+    const bool is_rest = parsed.kind == ParsedName::Kind::kSignOfLife || parsed.kind == ParsedName::Kind::kSessionEnd;
+    if (is_rest) rests.emplace_back(parsed.session, info.name);
+    return {};
+  }));
+  std::erase_if(rests, [&](const auto& rest) { return with_session.contains(rest.first); });
+  if (rests.empty()) return uint64_t{0};
+  // A session is put before its signs: one whose sign was seen is in a listing that begins after that, or is gone.
+  ASSIGN_OR_RETURN(const std::vector<ObjectInfo> listed, ListUntilStable(kSessionPrefix));
+  for (const ObjectInfo& info : listed) {
+    const ParsedName parsed = ParseObjectName(info.name.text());
+    if (parsed.kind == ParsedName::Kind::kSession) with_session.insert(parsed.session);
+  }
+  uint64_t removed = 0;
+  for (const auto& [session, name] : rests) {
+    if (with_session.contains(session)) continue;
+    RETURN_IF_ERROR(repository_.store().Remove(name));
     ++removed;
   }
   return removed;

@@ -19,6 +19,7 @@ struct SessionSeen {
   SessionId id;
   std::optional<SessionRecord>
       record;                  // nothing: it could not be opened (told as a finding); it is waited for all the same
+  std::optional<SlotId> slot;  // who signed the record; only this slot ends the session, or shows that it lives
   bool ended = false;          // its .end is there
   uint32_t signs_of_life = 0;  // highest n seen
 };
@@ -27,6 +28,7 @@ struct TombstoneSeen {
   PackName pack;
   SessionId run;
   BlobKind kind = BlobKind::kData;
+  bool is_damaged = false;  // it does not read, and no newer program or config could: run and kind are not known
 };
 
 struct SeenList {
@@ -56,7 +58,7 @@ class Protocol {
   // --- of every session ---
   Result<void> PutSession(const SessionId& session, SessionPurpose purpose, std::string_view program);
   Result<void> PutSignOfLife(const SessionId& session, uint32_t n);
-  // Removes sessions/<sid> and its signs of life; puts .end where it may not remove.
+  // Removes its signs of life, then sessions/<sid>, then its .end; puts .end where it may not remove.
   Result<void> EndSession(const SessionId& session);
   Result<std::vector<TombstoneSeen>> ListTombstones();
   // All segments, from listings that agree (SPEC 13.2).
@@ -76,8 +78,6 @@ class Protocol {
   // PutIfAbsent at the session's snapshot name; what stands there then.
   Result<SnapshotSlot> Fence(const SessionId& session, const SessionId& by);
   Result<SnapshotSlot> LookAtSlot(const SnapshotId& snapshot);
-  // Is this session still there (its object is, and no .end)?
-  Result<bool> SessionLives(const SessionId& session);
   // Names under snapshots/, from listings that agree; fences too.
   Result<std::vector<ListedSnapshot>> ListSnapshots();
   Result<void> RemovePack(BlobKind kind, const PackName& pack);
@@ -92,6 +92,8 @@ class Protocol {
   Result<void> Forget(const SnapshotId& snapshot, const SessionId& by);
   // Fences whose sessions are gone, seen first and sessions listed after. The number removed.
   Result<uint64_t> CleanFences();
+  // Signs of life and ends whose session is gone: seen first, and sessions listed after. The number removed.
+  Result<uint64_t> CleanSessionRests();
   Result<void> PutNote(const NoteRecord& note);
   // --- of keys ---
   Result<bool> PutConfig(uint64_t number, ByteSpan object);  // false: somebody was faster
@@ -100,6 +102,7 @@ class Protocol {
 
  private:
   Result<std::vector<ObjectInfo>> ListUntilStable(std::string_view prefix);
+  Result<MomentRecord> OpenMoment(const ObjectInfo& info, const ParsedName& parsed, const SessionSeen& seen);
   Result<Bytes> SealSmall(ObjectKind kind, const RawId& name, ByteSpan body) const;
   void Tell(Finding::Severity severity, const Error& error, std::string object) const;
 

@@ -226,7 +226,8 @@ Result<void> Repository::NeedHost(ByteSpan host) const {
 Result<std::unique_ptr<Index>> Repository::LoadIndex(const JobContext& context, const BadSegment& bad_segment) const {
   ASSIGN_OR_RETURN(auto index, Index::Open({.folder = cache_->IndexFolder(),
                                             .repository = keyring_.repository(),
-                                            .memory_bytes = context.limits.memory_bytes / 8}));
+                                            .memory_bytes = context.limits.memory_bytes / 8,
+                                            .goes_on = bad_segment != nullptr}));
   RETURN_IF_ERROR(SyncIndex(*index, context, bad_segment));
   return index;
 }

@@ -216,6 +216,9 @@ class Loader {
       if (record) {
         all.insert(record->snapshots.begin(), record->snapshots.end());
       } else {
+        if (record.error().code() != ErrorCode::kNotFound) {
+          set_.unreadable_records.push_back({name, record.error().code()});
+        }
         Tell(findings_, Severity::kDamage, record.error(), name.text());  // its heads will be unexplained
       }
     }

@@ -44,6 +44,8 @@ struct SnapshotSet {
   // Snapshots and notes that are broken, forged or unsupported; told as findings. While there are any, nobody knows
   // what they need or protect: who removes things must stop.
   std::vector<UnreadableObject> unreadable;
+  // The same of records of forgotten snapshots: what they alone explained is among `unexplained`.
+  std::vector<UnreadableObject> unreadable_records;
   // Heads that are named, and neither there nor forgotten; and snapshots that this machine remembers and that are gone
   // without a record. Texts for people. A pruner removes nothing while there are any.
   std::vector<std::string> unexplained;

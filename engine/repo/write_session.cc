@@ -114,8 +114,13 @@ Result<void> WriteSession::AdoptOrphans() {
   RETURN_IF_ERROR(PutOpenSegment());
   for (const SessionId& id : dead_set) {
     // Proved dead by its lock. Who may fence does so before it ends the session: a put of its may still be on its way.
-    if (!repository_.keyring().rights().Has(Rights::kMaintain)) continue;
-    RETURN_IF_ERROR(protocol_.Fence(id, id_));
+    if (repository_.keyring().rights().Has(Rights::kMaintain)) {
+      RETURN_IF_ERROR(protocol_.Fence(id, id_));
+    } else {
+      // Who may not fence ends it as soon as its name is filled.
+      const auto slot = protocol_.LookAtSlot(id);
+      if (!slot || *slot == SnapshotSlot::kEmpty) continue;
+    }
     RETURN_IF_ERROR(protocol_.EndSession(id));
     repository_.cache().ForgetDead(id);
   }
@@ -253,6 +258,7 @@ void WriteSession::AddToSegment(const FinishedPack& pack, uint64_t size) {
   for (size_t i = 0; i < entry.frames.size(); ++i) entry.frames[i].session = pack.directory.frames[i].session;
   auto added = index_.AddPack(entry, pack.directory.sessions);
   // The pack is stored, and its segment will say so: without this machine's copy a blob may be stored twice, no more.
+  if (!added) index_lacks_packs_ = true;
   if (!added) context_.log.Warning("index: pack {}: {}", pack.name.ToString(), added.error().message());
   const std::lock_guard lock(claim_mutex_);
   for (const FrameEntry& frame : pack.directory.frames) {
@@ -276,7 +282,12 @@ Result<void> WriteSession::PutOpenSegment() {
     segment_since_ = context_.clock.Steady();
   }
   RETURN_IF_ERROR(protocol_.PutSegment(segment));
-  return {};
+  if (options_.purpose != SessionPurpose::kMaintenance) return {};  // its commit learns of a fence
+  // A pruner takes the packs of a fenced session that were in no segment for garbage. Without a fence now, it fences
+  // later, and then sees this segment.
+  ASSIGN_OR_RETURN(const SnapshotSlot slot, protocol_.LookAtSlot(id_));
+  if (slot == SnapshotSlot::kEmpty) return {};
+  return MakeError(ErrorCode::kFenced, "session {} was taken for dead by another prune: run it again", id_.ToHex());
 }
 
 Result<void> WriteSession::WaitForPuts() {

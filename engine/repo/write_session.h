@@ -51,6 +51,8 @@ class WriteSession {
   Protocol& protocol() { return protocol_; }
   const std::vector<TombstoneSeen>& tombstones() const { return tombstones_; }
   const WriteTotals& totals() const { return totals_; }
+  // This machine's index could not take a pack that was put.
+  bool index_lacks_packs() const { return index_lacks_packs_; }
   // Names of the packs that a session of maintenance has put so far.
   std::set<PackName> PacksPut() const;
 
@@ -114,6 +116,7 @@ class WriteSession {
   std::mutex claim_mutex_;
   std::unordered_map<BlobId, uint32_t> claimed_;  // guarded by claim_mutex_: in flight, not yet in the index
 
+  std::atomic<bool> index_lacks_packs_ = false;
   mutable std::mutex segment_mutex_;
   std::set<PackName> packs_put_;                              // guarded by segment_mutex_
   IndexSegment segment_;                                      // guarded by segment_mutex_

@@ -27,6 +27,7 @@ struct SinkExisting {
 class SinkFile {
  public:
   virtual ~SinkFile() = default;
+  virtual bool is_in_place() const = 0;  // what was there is being written; else it is replaced in Finish
   virtual Result<void> WriteAt(uint64_t offset, ByteSpan bytes) = 0;
   // What is there already (in-place restores); fewer bytes at its end.
   virtual Result<size_t> ReadAt(uint64_t offset, MutableByteSpan target) = 0;
@@ -53,7 +54,10 @@ class Sink {
   virtual Result<void> MakeFolder(const TreePath& path) = 0;
   // `in_place`: opens what is there, when it is a file; otherwise a new file replaces what is there, but for a folder
   // with something in it. `size` is reserved.
-  virtual Result<std::unique_ptr<SinkFile>> OpenFile(const TreePath& path, uint64_t size, bool in_place) = 0;
+  // With `node` only a file that is in nobody's hands but those that it will be in is written in place: with the owner,
+  // and without rights beyond, of the node.
+  virtual Result<std::unique_ptr<SinkFile>> OpenFile(const TreePath& path, uint64_t size, bool in_place,
+                                                     const Node* node = nullptr) = 0;
   // Symbolic link, device, fifo; replaces what is there, but for a folder with something in it.
   virtual Result<void> MakeSpecial(const TreePath& path, const Node& node) = 0;
   // `path` becomes another name of `first`.

@@ -178,7 +178,7 @@ Result<void> LocalStore::List(std::string_view prefix, const Each& each, const S
 Result<void> LocalStore::ListFolder(const std::string& relative, const Each& each, const Stranger& stranger) {
   std::vector<FileInfo> entries;
   auto listed = files_.List(PathOf(relative), [&](const FileInfo& info) { entries.push_back(info); });
-  if (!listed && listed.error().code() == ErrorCode::kNotFound) return {};  // never there, or gone since
+  if (!listed && listed.error().code() == ErrorCode::kNotFound) return CheckRoot();  // never there, or gone since
   RETURN_IF_ERROR(std::move(listed));
   for (const FileInfo& info : entries) {
     if (relative.empty() && IsOutside(info.name)) continue;

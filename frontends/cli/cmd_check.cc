@@ -68,6 +68,7 @@ struct CheckCommand {
                      {"packs", report->packs},
                      {"segments", report->segments},
                      {"keys", report->keys},
+                     {"keys_opened", report->keys_opened},
                      {"configs", report->configs},
                      {"blobs_needed", report->blobs_needed},
                      {"packs_read", report->packs_read},
@@ -83,9 +84,10 @@ struct CheckCommand {
   }
 
   static void Show(Cli& cli, const CheckReport& report, const CheckOptions& options) {
-    cli.Say(fmt::format("checked {} snapshots, {} blobs that they need, {} packs, {} index segments, {} keys\n",
-                        HumanCount(report.snapshots), HumanCount(report.blobs_needed), HumanCount(report.packs),
-                        HumanCount(report.segments), HumanCount(report.keys)));
+    cli.Say(fmt::format(
+        "checked {} snapshots, {} blobs that they need, {} packs, {} index segments; {} of {} keys opened\n",
+        HumanCount(report.snapshots), HumanCount(report.blobs_needed), HumanCount(report.packs),
+        HumanCount(report.segments), HumanCount(report.keys_opened), HumanCount(report.keys)));
     if (options.data == CheckOptions::Data::kNone) {
       cli.Say("packs were compared by name and size; --read-data reads them\n");
     } else {
@@ -107,21 +109,38 @@ struct CheckCommand {
     }
     if (report.damages == 0) {
       cli.Say("no damage found\n");
-      return;
+    } else {
+      Advise(cli, report);
     }
+  }
+
+  // In the order in which it is to be done.
+  static void Advise(Cli& cli, const CheckReport& report) {
     cli.Print(fmt::format("DAMAGE: {} findings\n", report.damages));
     if (report.missing_packs > 0) {
       cli.Print(
           fmt::format("{} packs are missing: is all of the repository mounted, and fully synchronised? What comes "
-                      "back needs no repair;\n"
-                      "  cairn repair index --drop-missing  gives up what will not\n",
+                      "back needs no repair\n",
                       report.missing_packs));
     }
     cli.Print(
-        "  cairn repair index      where index segments are damaged or missing: nothing is lost by it\n"
-        "  cairn repair packs      saves what can be read of damaged packs\n"
-        "  cairn repair snapshots  then: new snapshots without the files that are lost\n"
-        "each with -n first; another cairn backup of the same data brings back blobs that are lost\n");
+        "in this order, each repair with -n first:\n"
+        "  cairn repair index      where index segments are damaged or missing: nothing is lost by it\n");
+    if (report.missing_packs > 0) {
+      cli.Print("  cairn repair index --drop-missing  gives up the packs that will not come back\n");
+    }
+    cli.Print(
+        "  cairn repair packs      saves what can be read of damaged packs, and gives up the rest of them\n"
+        "  cairn backup            of the same data: stores anew what was given up and is still in the source\n"
+        "  cairn repair snapshots  then: new snapshots without the files that are still lost\n");
+    if (report.bad_records > 0) {
+      cli.Print(
+          "  cairn repair snapshots --forget  also moves what cannot be read under snapshots/, notes/ and "
+          "forgotten/ to trash/\n");
+    }
+    if (report.bad_sessions > 0) {
+      cli.Print("  cairn prune             fences a session that cannot be read once it has been quiet, and goes on\n");
+    }
   }
 };
 

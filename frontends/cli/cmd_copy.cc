@@ -3,6 +3,7 @@
 #include "engine/jobs/copy.h"
 #include "frontends/cli/command.h"
 #include "frontends/cli/compression_option.h"
+#include "frontends/cli/exit_code.h"
 #include "frontends/cli/option_values.h"
 #include "frontends/cli/text.h"
 
@@ -36,16 +37,19 @@ struct CopyCommand {
     auto report = RunCopy(cli.context(), *source, *target, options, cli.Findings());
     progress.reset();
     RETURN_IF_ERROR(report);
-    uint64_t copied = 0;
+    uint64_t copied = 0, incomplete = 0;
     for (const CopyReport::One& one : report->snapshots) {
       copied += one.was_there ? 0 : 1;
+      incomplete += one.is_incomplete ? 1 : 0;
       if (cli.json()) {
         cli.PrintJson({{"message_type", "snapshot"},
                        {"source", one.source.ToHex()},
                        {"id", one.target.ToHex()},
-                       {"was_there", one.was_there}});
+                       {"was_there", one.was_there},
+                       {"blobs_absent", one.blobs_absent},
+                       {"is_incomplete", one.is_incomplete}});
       } else {
-        cli.Say(one.was_there ? fmt::format("snapshot {} was there as {}\n", one.source.Short(), one.target.Short())
+        cli.Say(one.was_there ? WasThere(one)
                 : dry_run     ? fmt::format("snapshot {} would be copied\n", one.source.Short())
                               : fmt::format("snapshot {} is now {}\n", one.source.Short(), one.target.Short()));
       }
@@ -54,6 +58,7 @@ struct CopyCommand {
       cli.PrintJson({{"message_type", "summary"},
                      {"dry_run", dry_run},
                      {"snapshots_copied", copied},
+                     {"snapshots_incomplete", incomplete},
                      {"blobs_copied", report->blobs_copied},
                      {"bytes_copied", report->bytes_copied},
                      {"frames_verbatim", report->frames_verbatim}});
@@ -62,7 +67,18 @@ struct CopyCommand {
                           HumanCount(report->blobs_copied), HumanBytes(report->bytes_copied),
                           report->frames_verbatim > 0 ? ", as they were sealed" : ""));
     }
-    return 0;
+    return incomplete > 0 ? kExitIncomplete : kExitOk;
+  }
+
+  std::string WasThere(const CopyReport::One& one) const {
+    std::string text = fmt::format("snapshot {} was there as {}", one.source.Short(), one.target.Short());
+    if (one.blobs_absent > 0) {
+      text += fmt::format("; {} blobs that it needs {}", HumanCount(one.blobs_absent),
+                          dry_run             ? "are not there, and would be sent"
+                          : one.is_incomplete ? "were not there: see above"
+                                              : "were not there, and were sent");
+    }
+    return text + "\n";
   }
 };
 

@@ -49,6 +49,12 @@ nlohmann::json ToJson(const PruneReport& report, bool dry_run) {
           {"packs_waiting", report.packs_waiting},
           {"bytes_waiting", report.bytes_waiting},
           {"waiting_for", report.waiting_for},
+          {"packs_young", report.packs_young},
+          {"bytes_young", report.bytes_young},
+          {"young_of", report.young_of},
+          {"packs_damaged", report.packs_damaged},
+          {"tombstones_unknown", report.tombstones_unknown},
+          {"sessions_unproved", report.sessions_unproved},
           {"blobs_rescued", report.blobs_rescued},
           {"segments_merged", report.segments_merged},
           {"sessions_ended", report.sessions_ended},
@@ -73,10 +79,35 @@ void Show(Cli& cli, const PruneReport& report, bool dry_run) {
     cli.Say(fmt::format("removed {} packs, {}; wrote {} packs, {}\n", report.packs_removed,
                         HumanBytes(report.bytes_removed), report.packs_written, HumanBytes(report.bytes_written)));
   }
+  const auto say_with = [&](const std::string& text, const std::vector<std::string>& names) {
+    cli.Say(text);
+    for (const std::string& name : names) cli.Say("  " + name + "\n");
+  };
   if (report.packs_waiting > 0) {
-    cli.Say(fmt::format("{} packs, {}, wait until these have ended, and go with a later prune:\n", report.packs_waiting,
-                        HumanBytes(report.bytes_waiting)));
-    for (const std::string& session : report.waiting_for) cli.Say("  " + session + "\n");
+    say_with(fmt::format("{} packs, {}, wait until these have ended, and go with a later prune:\n",
+                         report.packs_waiting, HumanBytes(report.bytes_waiting)),
+             report.waiting_for);
+  }
+  if (report.packs_young > 0) {
+    say_with(fmt::format(
+                 "{} packs with {} that no snapshot needs so far stay: these run, or a next backup may take them up:\n",
+                 report.packs_young, HumanBytes(report.bytes_young)),
+             report.young_of);
+  }
+  if (report.packs_damaged > 0) {
+    cli.Say(fmt::format("{} damaged packs stay, for snapshots need what is in them\n", report.packs_damaged));
+  }
+  if (!report.tombstones_unknown.empty()) {
+    say_with(
+        "these are by a newer program, or by a key that came meanwhile, and their packs stay: upgrade, or run it "
+        "again:\n",
+        report.tombstones_unknown);
+  }
+  if (!report.sessions_unproved.empty()) {
+    say_with(
+        "these are silent and fenced, and not proved dead: they stay on record until a backup of their machine ends "
+        "them:\n",
+        report.sessions_unproved);
   }
   if (plan.bytes_only_with_content_key > 0) {
     cli.Say(fmt::format("{} are dead beside live data in one frame: a prune with an owner's key frees them\n",

@@ -13,7 +13,10 @@ struct RepairCommand {
   bool dry_run = false, forget = false, drop_missing = false;
 
   // What is left undone makes the run one that is not complete.
-  static int CodeOf(const RepairReport& report) { return report.packs_missing > 0 ? kExitIncomplete : kExitOk; }
+  static int CodeOf(const RepairReport& report) {
+    const bool left = report.packs_missing > 0 || !report.snapshots_left.empty() || !report.snapshots_held.empty();
+    return left ? kExitIncomplete : kExitOk;
+  }
 
   std::string Would() const { return dry_run ? "would be " : ""; }
 
@@ -37,6 +40,8 @@ struct RepairCommand {
                    {"blobs_lost", report.blobs_lost},
                    {"snapshots_rewritten", hex(report.snapshots_rewritten)},
                    {"repaired_before", hex(report.repaired_before)},
+                   {"snapshots_left", hex(report.snapshots_left)},
+                   {"snapshots_held", hex(report.snapshots_held)},
                    {"set_aside", set_aside},
                    {"losses_recorded", report.losses_recorded.size()}});
   }
@@ -88,6 +93,22 @@ struct RepairCommand {
     return CodeOf(*report);
   }
 
+  // Also one that cannot be read: it may be named to be set aside.
+  static Result<SnapshotId> Resolve(const SnapshotSet& set, const std::string& name) {
+    auto readable = ResolveSnapshot(set, name, {});
+    std::vector<SnapshotId> found;
+    for (const UnreadableObject& unreadable : set.unreadable) {
+      const ParsedName parsed = ParseObjectName(unreadable.name.text());
+      const bool is_snapshot = parsed.kind == ParsedName::Kind::kSnapshot;
+      if (is_snapshot && name.size() >= 4 && parsed.session.ToHex().starts_with(name)) found.push_back(parsed.session);
+    }
+    if (readable && found.empty()) return (*readable)->id;
+    if (found.size() == 1 && !readable && readable.error().code() == ErrorCode::kNotFound) return found.front();
+    if (found.empty() || (!readable && readable.error().code() != ErrorCode::kNotFound)) return readable.error();
+    return MakeError(ErrorCode::kInvalidArgument, "\"{}\" is the beginning of several ids: {} and {}", name,
+                     found.front().ToHex(), readable ? (*readable)->id.ToHex() : found.back().ToHex());
+  }
+
   Result<int> Snapshots(Cli& cli) const {
     RepairSnapshotsOptions options;
     options.forget_broken = forget;
@@ -96,8 +117,8 @@ struct RepairCommand {
     if (!names.empty()) {
       ASSIGN_OR_RETURN(const SnapshotSet set, cli.Snapshots());
       for (const std::string& name : names) {
-        ASSIGN_OR_RETURN(const LoadedSnapshot* one, ResolveSnapshot(set, name, {}));
-        options.snapshots.push_back(one->id);
+        ASSIGN_OR_RETURN(const SnapshotId id, Resolve(set, name));
+        options.snapshots.push_back(id);
       }
     }
     auto progress = cli.ShowProgress();
@@ -106,17 +127,23 @@ struct RepairCommand {
     RETURN_IF_ERROR(report);
     if (cli.json()) {
       ShowJson(cli, *report);
-      return kExitOk;
+      return CodeOf(*report);
     }
     cli.Say(fmt::format(
         "snapshots: {} {}rewritten without what is lost, {} had been before, {} unreadable {}set aside, {} losses "
         "{}put on record\n",
         report->snapshots_rewritten.size(), Would(), report->repaired_before.size(), report->set_aside.size(), Would(),
         report->losses_recorded.size(), Would()));
+    if (!report->snapshots_left.empty()) {
+      cli.Say(
+          fmt::format("{} snapshots were left as they are: what they need is in the index, and in packs that are "
+                      "missing or damaged\n",
+                      report->snapshots_left.size()));
+    }
     cli.Say(
-        "what is lost was looked up in the index, and no pack was read: cairn repair packs finds damaged ones, "
+        "what is lost was looked up in the index, and no pack of data was read: cairn repair packs finds damaged ones, "
         "cairn repair index those that are missing\n");
-    return kExitOk;
+    return CodeOf(*report);
   }
 };
 

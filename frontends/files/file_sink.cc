@@ -125,6 +125,7 @@ class FileSink::File : public SinkFile {
   }
 
   Result<void> Take(Descriptor opened);
+  bool is_in_place() const override { return !is_new_; }
   Result<void> WriteAt(uint64_t offset, ByteSpan bytes) override;
   Result<size_t> ReadAt(uint64_t offset, MutableByteSpan target) override;
   Result<void> MakeHole(uint64_t offset, uint64_t length) override;
@@ -229,8 +230,8 @@ Result<void> FileSink::File::SetSize(uint64_t size) {
   struct stat status{};
   if (::fstat(file->get(), &status) != 0) return ErrnoError(errno, "setting the size");
   if (static_cast<uint64_t>(status.st_size) == size) return {};
-  is_written_ = true;
   if (::ftruncate(file->get(), static_cast<off_t>(size)) != 0) return ErrnoError(errno, "setting the size");
+  is_written_ = true;
   return {};
 }
 
@@ -323,8 +324,14 @@ Result<void> FileSink::MakeFolder(const TreePath& path) {
 namespace {
 
 // The file at `name`, where it is one that may be written in place.
-Descriptor OpenExisting(int folder, const std::string& name) {
-  const auto is_fit = [](const struct stat& status) { return S_ISREG(status.st_mode) && status.st_nlink == 1; };
+Descriptor OpenExisting(int folder, const std::string& name, const files::MetadataWriter& writer, const Node* node) {
+  const auto is_fit = [&](const struct stat& status) {
+    if (!S_ISREG(status.st_mode) || status.st_nlink != 1) return false;
+    if (node == nullptr) return true;
+    // Whoever may read or write what is there would have the new content, or the file, in their hands.
+    const bool is_ours = status.st_uid == writer.OwnerOf(*node) || status.st_uid == ::geteuid();
+    return is_ours && (status.st_mode & 0777 & ~node->mode) == 0;
+  };
   struct stat status{};
   // Looked at first: to open a device may do something.
   if (::fstatat(folder, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 || !is_fit(status)) return Descriptor();
@@ -347,12 +354,13 @@ void Reserve(int fd, uint64_t size) {
 
 }  // namespace
 
-Result<std::unique_ptr<SinkFile>> FileSink::OpenFile(const TreePath& path, uint64_t size, bool in_place) {
+Result<std::unique_ptr<SinkFile>> FileSink::OpenFile(const TreePath& path, uint64_t size, bool in_place,
+                                                     const Node* node) {
   if (path.empty()) return Error(ErrorCode::kInvalidArgument, "the target itself cannot become a file");
   ASSIGN_OR_RETURN(const auto place, shared_->root.Find(path));
   const int folder = place.folder.get();
   if (in_place) {
-    Descriptor opened = OpenExisting(folder, place.name);
+    Descriptor opened = OpenExisting(folder, place.name, shared_->Writer(path), node);
     if (opened.is_open()) {
       auto file = std::make_unique<File>(shared_, path, place.name, false);
       RETURN_IF_ERROR(file->Take(std::move(opened)));

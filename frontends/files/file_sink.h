@@ -31,7 +31,8 @@ class FileSink : public Sink {
   Result<std::vector<Bytes>> List(const TreePath& folder) override;
   Result<void> MakeFolder(const TreePath& path) override;
   // A file with further names is not written in place: that would change what they lead to, wherever they are.
-  Result<std::unique_ptr<SinkFile>> OpenFile(const TreePath& path, uint64_t size, bool in_place) override;
+  Result<std::unique_ptr<SinkFile>> OpenFile(const TreePath& path, uint64_t size, bool in_place,
+                                             const Node* node = nullptr) override;
   Result<void> MakeSpecial(const TreePath& path, const Node& node) override;
   Result<void> MakeLink(const TreePath& path, const TreePath& first) override;
   Result<void> SetMetadata(const TreePath& path, const Node& node,

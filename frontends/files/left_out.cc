@@ -19,6 +19,14 @@ class LeftOutByRules final : public LeftOut {
     return !rules_.empty() && rules_.Excludes(path, BaseOf(path), existing.type == NodeType::kFolder);
   }
 
+  // Where nothing of a folder was kept, or only the way to another given path, it may have been of another file system.
+  bool Others(const TreePath& folder, const std::set<Bytes>& names) const override {
+    return parameters_.one_file_system && std::ranges::all_of(names, [&](const Bytes& name) {
+             const TreePath path = JoinPath(folder, name);
+             return std::ranges::any_of(paths_, [&](const Bytes& given) { return IsIn(InsideOf(given), path); });
+           });
+  }
+
   // A tag without the signature of its standard is no tag; to spare a folder for it costs nothing.
   bool Marks(const Bytes& name) const override {
     if (parameters_.caches && AsText(name) == files::kCacheTagName) return true;
@@ -30,12 +38,18 @@ class LeftOutByRules final : public LeftOut {
   size_t BaseOf(const TreePath& path) const {
     size_t base = 0;
     for (const Bytes& given : paths_) {
-      const ByteSpan inside = ByteSpan(given).subspan(given.empty() ? 0 : 1);  // without the slash of the root
-      const bool is_in = path.size() > inside.size() && Equal(ByteSpan(path).first(inside.size()), inside) &&
-                         (inside.empty() || path[inside.size()] == '/');
-      if (is_in) base = std::max(base, inside.size());
+      const ByteSpan inside = InsideOf(given);
+      if (path.size() > inside.size() && IsIn(path, inside)) base = std::max(base, inside.size());
     }
     return base;
+  }
+
+  // A given path without the slash of the root.
+  static ByteSpan InsideOf(const Bytes& given) { return ByteSpan(given).subspan(given.empty() ? 0 : 1); }
+  // Is `path` the folder, or in it?
+  static bool IsIn(ByteSpan path, ByteSpan folder) {
+    return path.size() >= folder.size() && Equal(path.first(folder.size()), folder) &&
+           (folder.empty() || path.size() == folder.size() || path[folder.size()] == '/');
   }
 
   const FilesParameters parameters_;

@@ -49,7 +49,8 @@ class Subject {
   void UnlockFlags();
   void SetOwner();
   void SetMode();
-  void SetAttributes(const std::vector<std::pair<Bytes, Bytes>>& attributes);
+  void SetUserAttributes(const std::vector<std::pair<Bytes, Bytes>>& attributes);  // before the mode
+  void SetAttributes(const std::vector<std::pair<Bytes, Bytes>>& attributes);      // the others
   void SetTimes();
   void SetFlags();
 
@@ -103,8 +104,8 @@ void Subject::UnlockFlags() {
 }
 
 void Subject::SetOwner() {
-  uint64_t uid = node_.uid, gid = node_.gid;
-  if (!writer_.numeric_ids && !node_.user.empty()) uid = writer_.names.UserId(node_.user).value_or(uid);
+  const uint64_t uid = writer_.OwnerOf(node_);
+  uint64_t gid = node_.gid;
   if (!writer_.numeric_ids && !node_.group.empty()) gid = writer_.names.GroupId(node_.group).value_or(gid);
   has_user_ = uid == status_.st_uid;
   has_group_ = gid == status_.st_gid;
@@ -137,6 +138,9 @@ std::string_view KindOf(std::string_view name) {
   return name.substr(0, dot == std::string_view::npos ? name.size() : dot);
 }
 
+// Those of the namespace `user` ask for the right to write, which the mode may be about to take away.
+bool IsOfUser(std::string_view name) { return name.starts_with("user."); }
+
 // What the system gives to each new file by itself, and this restore did not: not what labels it (security.selinux).
 bool IsLeftOver(std::string_view name) {
   return name.starts_with("user.") || name.starts_with("trusted.") || name.starts_with("system.posix_acl_") ||
@@ -168,7 +172,17 @@ void Subject::SetAttributes(const std::vector<std::pair<Bytes, Bytes>>& attribut
     }
   }
   for (const auto& [name, value] : attributes) {
-    if (std::ranges::find(name, 0) == name.end()) SetAttribute(ToString(name), value);
+    if (std::ranges::find(name, 0) == name.end() && !IsOfUser(AsText(name))) SetAttribute(ToString(name), value);
+  }
+}
+
+void Subject::SetUserAttributes(const std::vector<std::pair<Bytes, Bytes>>& attributes) {
+  const bool any = std::ranges::any_of(attributes, [](const auto& one) { return IsOfUser(AsText(one.first)); });
+  if (!any) return;
+  const bool is_closed = (status_.st_mode & S_IWUSR) == 0 && ::geteuid() != 0;
+  if (is_closed && is_real_) static_cast<void>(::fchmod(fd_.get(), (status_.st_mode & 07777) | S_IWUSR));
+  for (const auto& [name, value] : attributes) {
+    if (std::ranges::find(name, 0) == name.end() && IsOfUser(AsText(name))) SetAttribute(ToString(name), value);
   }
 }
 
@@ -207,12 +221,18 @@ void Subject::SetFlags() {
 
 }  // namespace
 
+uint64_t MetadataWriter::OwnerOf(const Node& node) const {
+  if (numeric_ids || node.user.empty()) return node.uid;
+  return names.UserId(node.user).value_or(node.uid);
+}
+
 Result<void> MetadataWriter::Write(int folder, const std::string& name, const Node& node,
                                    const std::vector<std::pair<Bytes, Bytes>>& attributes) const {
   Subject subject(*this, folder, name, node);
   RETURN_IF_ERROR(subject.Open());
   subject.UnlockFlags();
   subject.SetOwner();
+  subject.SetUserAttributes(attributes);
   subject.SetMode();
   subject.SetAttributes(attributes);
   subject.SetTimes();
@@ -232,6 +252,7 @@ Result<void> MetadataWriter::WriteOpen(int file, const Node& node,
   RETURN_IF_ERROR(subject.Borrow(file));
   subject.UnlockFlags();
   subject.SetOwner();
+  subject.SetUserAttributes(attributes);
   subject.SetMode();
   subject.SetAttributes(attributes);
   subject.SetTimes();

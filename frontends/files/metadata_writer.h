@@ -17,6 +17,8 @@ struct MetadataWriter {
   // What this system or user cannot set, and what kind of thing that is ("owner", "times"): for one finding a kind.
   std::function<void(std::string_view kind, const Error& error)> cannot;
 
+  // Who will own it, as far as this user may say so.
+  uint64_t OwnerOf(const Node& node) const;
   // Sets all that `node` says of `name` in `folder`, in the order in which one does not undo the other: owner, mode,
   // attributes with ACLs, times, flags. An Error where `name` is not what `node` is. Follows no link.
   Result<void> Write(int folder, const std::string& name, const Node& node,

@@ -51,6 +51,7 @@ class Damage(CairnTest):
         self.run_cairn("key", "add", "--role", "writer", CAIRN_NEW_PASSWORD="w")
         self.make_source(files=12)
         self.oldest = self.backup()["id"]
+        self.oldest_segment = os.path.basename(self.objects("index")[0])
         self.write("more", os.urandom(100_000))
         self.backup()
         self.run_cairn("tag", "latest", "--add", "t")
@@ -83,6 +84,8 @@ class Damage(CairnTest):
         victim = objects[-1] if kind == "config" else objects[0]
         if kind == "snapshot":  # one that another follows: the newest alone could go unseen by a fresh client (SPEC 3)
             victim = os.path.join(self.repo, "snapshots", self.good.oldest)
+        if kind == "segment":  # one that is needed: that of a forgotten snapshot is missed by nobody
+            victim = os.path.join(self.repo, "index", self.good.oldest_segment)
         if kind == "key":  # what another's password alone opens, nobody else can verify
             victim = os.path.join(self.repo, "keys", self.good.own_key)
         data = read(victim)
@@ -288,7 +291,7 @@ class Damage(CairnTest):
         self.fresh()
         largest = max(self.objects("data"), key=os.path.getsize)
         os.remove(largest)
-        self.assertIn("no pack was read", self.run_cairn("repair", "snapshots").stdout.decode())
+        self.assertIn("no pack of data was read", self.run_cairn("repair", "snapshots").stdout.decode())
         self.run_cairn("repair", "index", "--drop-missing")
         self.run_cairn("backup", self.source, "--force")
         self.assertEqual(self.json("repair", "snapshots")["snapshots_rewritten"], [])
@@ -365,6 +368,154 @@ class Damage(CairnTest):
         self.assertIn("older", done.stderr.decode())
         self.run_cairn("backup", self.source, code=1)
         self.run_cairn("prune", code=1)
+
+    # --- what a repair must not take for lost, or forget ---
+
+    def flip(self, path):
+        data = read(path)
+        place = len(data) * 2 // 3
+        overwrite(path, data[:place] + bytes([data[place] ^ 1]) + data[place + 1:])
+
+    def lose_data(self):
+        os.remove(max(self.objects("data"), key=os.path.getsize))
+        self.run_cairn("repair", "index", "--drop-missing")
+
+    def snapshot_ids(self, code=0):
+        return [s["id"] for s in self.json("snapshots", code=code)["snapshots"]]
+
+    def test_metadata_in_a_missing_pack_is_not_lost(self):
+        self.fresh()
+        before = self.snapshot_ids()
+        away = self.repo + ".away"
+        os.rename(os.path.join(self.repo, "meta"), away)
+        for args in (("--forget",), ()):
+            done = self.run_cairn("repair", "snapshots", *args, code=3)
+            self.assertIn("repair index", done.stderr.decode())
+            self.assertNotIn("left out", done.stderr.decode())
+        shutil.rmtree(os.path.join(self.repo, "meta"), ignore_errors=True)
+        os.rename(away, os.path.join(self.repo, "meta"))
+        self.assertEqual(self.snapshot_ids(), before)
+        self.assertEqual(self.json("repair", "snapshots", "--forget")["snapshots_left"], [])
+        self.assertEqual(self.json("check", "--read-data")["damages"], 0)
+        self.restore_equals_source()
+
+    def test_metadata_in_a_damaged_pack_is_not_lost_until_the_pack_is_repaired(self):
+        self.fresh()
+        before = self.snapshot_ids()
+        for pack in self.objects("meta"):
+            self.flip(pack)
+        report = self.json("repair", "snapshots", "--forget", code=3)
+        self.assertEqual((report["snapshots_left"], report["snapshots_rewritten"]), (before, []))
+        self.assertEqual(self.snapshot_ids(), before)
+        self.run_cairn("repair", "packs")
+        self.assertEqual(self.json("repair", "snapshots", "--forget")["snapshots_left"], [])
+        self.assertEqual(self.json("check", "--read-data")["damages"], 0)
+
+    def test_what_a_lost_segment_named_is_not_forgotten(self):
+        self.fresh()
+        before = self.snapshot_ids()
+        self.damage("segment", "missing")
+        done = self.run_cairn("repair", "snapshots", "--forget", code=3)
+        self.assertIn("cairn repair index", done.stderr.decode())
+        self.assertEqual([one for one in self.snapshot_ids() if one in before], before)
+        self.run_cairn("repair", "index")
+        self.assertEqual(self.json("check", "--read-data")["damages"], 0)
+        self.restore_equals_source(before[-1])
+
+    def test_a_snapshot_whose_protection_cannot_be_read_is_not_forgotten(self):
+        self.fresh()
+        self.run_cairn("tag", self.good.oldest, "--protect")
+        before = self.snapshot_ids()
+        self.flip(self.objects("notes/" + self.good.oldest)[0])
+        self.lose_data()
+        done = self.run_cairn("repair", "snapshots", "--forget", code=3)
+        self.assertIn("may have protected it", done.stderr.decode())
+        self.assertEqual([one for one in self.snapshot_ids() if one in before], [self.good.oldest])
+
+    def test_nothing_is_forgotten_beside_a_snapshot_that_was_set_aside(self):
+        self.fresh()
+        before = self.snapshot_ids()
+        self.damage("snapshot", "flipped")
+        self.lose_data()
+        report = self.json("repair", "snapshots", "--forget", code=3)
+        self.assertEqual(report["set_aside"], ["snapshots/" + self.good.oldest])
+        rest = [one for one in before if one != self.good.oldest]
+        self.assertEqual(report["snapshots_held"], rest)
+        self.assertEqual([one for one in self.snapshot_ids() if one in before], rest)
+        self.run_cairn("repair", "snapshots", "--forget")
+        self.assertEqual([one for one in self.snapshot_ids() if one in before], [])
+        self.assertEqual(self.json("check", "--read-data")["damages"], 0)
+
+    def test_only_what_is_named_is_set_aside(self):
+        self.fresh()
+        noted = next(one for one in self.snapshot_ids() if self.objects("notes/" + one))
+        self.assertNotEqual(noted, self.good.oldest)
+        note = self.objects("notes/" + noted)[0]
+        self.flip(note)
+        self.damage("snapshot", "flipped")
+        self.damage("forgotten record", "flipped")
+        report = self.json("repair", "snapshots", "--forget", self.good.oldest[:12])
+        self.assertEqual(report["set_aside"], ["snapshots/" + self.good.oldest])
+        report = self.json("repair", "snapshots", "--forget", noted)
+        self.assertEqual(report["set_aside"], [os.path.relpath(note, self.repo)])
+
+    def test_what_is_not_named_and_cannot_be_read_keeps_the_named_from_being_forgotten(self):
+        self.fresh()
+        newest = self.snapshot_ids()[-1]
+        self.damage("snapshot", "flipped")
+        self.lose_data()
+        report = self.json("repair", "snapshots", "--forget", newest, code=3)
+        self.assertEqual((report["set_aside"], report["snapshots_held"]), ([], [newest]))
+        self.assertEqual(report["snapshots_rewritten"], [newest])
+
+    def test_a_damaged_record_of_forgotten_snapshots_is_set_aside(self):
+        self.fresh()
+        victim = self.damage("forgotten record", "flipped")
+        done = self.run_cairn("check", code=1)
+        self.assertIn("repair snapshots --forget", done.stdout.decode())
+        self.assertEqual(self.json("repair", "snapshots")["set_aside"], [])
+        self.assertEqual(self.json("repair", "snapshots", "--forget")["set_aside"], [victim])
+        self.assertEqual(self.json("check", "--read-data")["damages"], 0)
+        self.run_cairn("prune")
+        self.assertEqual(self.json("check", "--read-data")["damages"], 0)
+
+    # --- what check tells ---
+
+    def test_check_tells_that_the_newest_config_is_gone(self):
+        self.fresh()
+        self.run_cairn("key", "add", "--role", "reader", CAIRN_NEW_PASSWORD="r")
+        newest = os.path.relpath(self.objects("config")[-1], self.repo)
+        self.assertEqual(newest, "config/3")
+        os.remove(os.path.join(self.repo, newest))
+        out = self.run_cairn("check", "--json", code=1).stdout.decode()
+        told = [x for x in map(json.loads, out.splitlines()) if x.get("object") == newest]
+        self.assertEqual([(x["severity"], x["code"]) for x in told], [("damage", "forged")])
+
+    def test_check_says_how_many_keys_it_opened_and_misses_one(self):
+        self.fresh()
+        self.assertIn("1 of 2 keys opened", self.run_cairn("check").stdout.decode())
+        other, = (key for key in self.objects("keys") if os.path.basename(key) != self.good.own_key)
+        os.remove(other)
+        done = self.run_cairn("check")
+        self.assertIn("1 of 1 keys opened", done.stdout.decode())
+        self.assertIn("key add", done.stderr.decode())
+        self.assertEqual(self.json("check")["warnings"], 1)
+
+    def test_the_advice_is_in_the_order_in_which_it_helps(self):
+        self.fresh()
+        os.remove(max(self.objects("data"), key=os.path.getsize))
+        text = self.run_cairn("check", code=1).stdout.decode()
+        places = [text.index(step) for step in ("cairn repair index ", "--drop-missing", "cairn repair packs",
+                                                "cairn backup", "cairn repair snapshots")]
+        self.assertEqual(places, sorted(places))
+
+    def test_a_damaged_session_is_prunes_to_clear(self):
+        self.fresh()
+        path = os.path.join(self.repo, "sessions", "0123456789abcdef" * 2)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(b"no session")
+        self.assertIn("cairn prune ", self.run_cairn("check", code=1).stdout.decode())
 
 
 if __name__ == "__main__":

@@ -255,13 +255,52 @@ class MainJob(CairnTest):
         self.run_cairn("-r", other, "init")
         self.run_cairn("-r", other, "key", "add", "--role", "writer", CAIRN_NEW_PASSWORD="w")
         self.assertEqual(self.copy_to(other, password="w")["snapshots_copied"], 1)
-        self.assertEqual(self.copy_to(other, password="w")["snapshots_copied"], 0)
+        done = self.run_cairn("copy", "--to", other, CAIRN_TO_PASSWORD="w")
+        self.assertIn("was there", done.stdout.decode())
+        self.assertIn("cannot see what the 1 snapshots", done.stderr.decode())
         self.backup()
         self.assertEqual(self.copy_to(other, password="w")["snapshots_copied"], 1)
         shutil.rmtree(self.cache)  # then it cannot know, and says so
         done = self.run_cairn("copy", "--to", other, CAIRN_TO_PASSWORD="w")
         self.assertIn("remembers no copy", done.stderr.decode())
         self.assertEqual(self.json("-r", other, "check", "--read-data")["damages"], 0)
+
+    def test_a_copy_whose_blobs_were_lost_is_completed(self):
+        self.init()
+        self.make_source(files=10)
+        self.backup()
+        for name, more in (("other", ()), ("same", ("--same-keys-as", self.repo))):
+            other = self.path(name)
+            self.run_cairn("-r", other, "init", *more, CAIRN_FROM_PASSWORD="secret")
+            self.copy_to(other)
+            for part in ("data", "meta"):
+                with self.subTest(f"{name} {part}"):
+                    shutil.rmtree(os.path.join(other, part))
+                    self.run_cairn("-r", other, "repair", "index", "--drop-missing")
+                    done = self.run_cairn("copy", "--to", other, "--dry-run", CAIRN_TO_PASSWORD="secret")
+                    self.assertIn("would be sent", done.stdout.decode())
+                    done = self.run_cairn("copy", "--to", other, CAIRN_TO_PASSWORD="secret")
+                    self.assertIn("and were sent", done.stdout.decode())
+                    self.assertEqual(self.json("-r", other, "check", "--read-data")["damages"], 0)
+                    done = self.run_cairn("copy", "--to", other, CAIRN_TO_PASSWORD="secret")
+                    self.assertNotIn("sent", done.stdout.decode())
+                    self.assertIn("0 snapshots copied, 0 blobs", done.stdout.decode())
+
+    def test_what_the_source_has_lost_too_leaves_a_copy_incomplete(self):
+        self.init()
+        self.make_source(files=4)
+        self.backup()
+        for name, more in (("other", ()), ("same", ("--same-keys-as", self.repo))):
+            other = self.path(name)
+            self.run_cairn("-r", other, "init", *more, CAIRN_FROM_PASSWORD="secret")
+            self.copy_to(other)
+            shutil.rmtree(os.path.join(other, "data"))
+            self.run_cairn("-r", other, "repair", "index", "--drop-missing")
+        shutil.rmtree(os.path.join(self.repo, "data"))
+        for name in ("other", "same"):
+            with self.subTest(name):
+                done = self.run_cairn("copy", "--to", self.path(name), code=3, CAIRN_TO_PASSWORD="secret")
+                self.assertIn("not all can be sent", done.stderr.decode())
 
     def test_protection_goes_over_to_what_replaces_or_copies(self):
         self.init()

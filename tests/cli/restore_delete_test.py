@@ -64,6 +64,50 @@ class Delete(CairnTest):
         for name in ("extra", "sub/extra", "new/extra"):
             self.assertNotIn(name, left)
 
+    def test_what_marks_a_folder_stays_with_what_it_spared(self):
+        for name in ("a/x", "nb/p", "nb/.nobackup"):
+            self.put(os.path.join(self.source, name))
+        self.backup("--exclude-if-present", ".nobackup", "--exclude-caches")
+        for name in ("new/.nobackup", "new/mine", "a/.nobackup", "a/mine", "cache/data"):
+            self.put(os.path.join(self.source, name))
+        self.put(os.path.join(self.source, "cache/CACHEDIR.TAG"), b"Signature: 8a477f597d28d172789f06886806bc55\n")
+        before = self.left()
+        for _ in range(2):
+            self.restore_in_place()
+            self.assertEqual(self.left(), before)
+
+    def test_what_was_mounted_when_it_was_backed_up_may_be_folders_now(self):
+        for name in ("a", "home/ann/x"):
+            self.put(os.path.join(self.source, name))
+        os.makedirs(os.path.join(self.source, "empty"))
+        self.run_cairn("backup", "--one-file-system", self.source, os.path.join(self.source, "home/ann"))
+        for name in ("empty/of-another", "home/bob/y", "home/ann/extra"):
+            self.put(os.path.join(self.source, name))
+        self.restore_in_place()
+        self.assertEqual(self.left(), {"a", "empty/", "empty/of-another", "home/", "home/ann/", "home/ann/x", "home/bob/",
+                                       "home/bob/y"})
+
+    def test_nothing_is_deleted_inside_the_repository(self):
+        for name in ("r/index/x", "r/data/y"):
+            self.put(os.path.join(self.source, name))
+        self.backup()
+        target = self.path("target")
+        shutil.copytree(self.repo, os.path.join(target, "r"))
+        self.repo = os.path.join(target, "r")
+        before = self.objects("")
+        self.run_cairn("restore", "latest:" + self.source, "--target", target, "--delete", "--include", "*",
+                       "--include", "!*/", code=None)
+        self.assertEqual([name for name in before if not os.path.exists(name)], [])
+
+    def test_sockets_stay(self):
+        import socket
+        self.put(os.path.join(self.source, "a"))
+        with socket.socket(socket.AF_UNIX) as one:
+            one.bind(os.path.join(self.source, "sock"))
+            self.backup()
+            self.restore_in_place()
+        self.assertEqual(self.left(), {"a", "sock"})
+
     def test_what_a_rewrite_left_out_stays(self):
         for name in ("a", "sub/secret", "sub/b", "secret"):
             self.put(os.path.join(self.source, name))
@@ -166,6 +210,17 @@ class Incomplete(CairnTest):
         told = done.stderr.decode()
         self.assertRegex(told, r"/a: bytes \d+ to \d+ could not be restored")
         self.assertIn("/b: it is another name of", told)
+
+    def test_good_files_are_not_replaced_by_what_is_incomplete(self):
+        shutil.copytree(self.source, self.restored)
+        os.remove(os.path.join(self.restored, "b"))
+        os.link(os.path.join(self.restored, "a"), os.path.join(self.restored, "b"))
+        for rule in ("always", "if-newer"):
+            os.utime(os.path.join(self.restored, "a"), (1_500_000_000, 1_500_000_000))
+            done = self.run_cairn("restore", "latest", "--target", self.target, "--overwrite", rule, code=None)
+            self.assertNotEqual(done.returncode, 0)
+            same = subprocess.run(["diff", "-r", self.source, self.restored], capture_output=True)
+            self.assertEqual(same.returncode, 0, same.stdout.decode())
 
     def test_an_interrupt_is_no_damage(self):
         self.mend()

@@ -135,6 +135,66 @@ class RestoreOptions(CairnTest):
         self.same()
         self.assertEqual(os.listdir(elsewhere), [])
 
+    @unittest.skipUnless(os.geteuid() == 0, "needs root, to give files away")
+    def test_what_another_may_read_or_write_is_not_written_in_place(self):
+        secret = self.write("secret", b"for root alone")
+        os.chmod(secret, 0o600)
+        self.backup()
+        self.put("secret", b"of another's")
+        os.chown(os.path.join(self.restored, "secret"), 65534, 65534)
+        with open(os.path.join(self.restored, "secret"), "r+b") as held:
+            self.restore()
+            self.assertEqual(held.read(), b"of another's")
+        with open(os.path.join(self.restored, "secret"), "rb") as file:
+            self.assertEqual(file.read(), b"for root alone")
+
+    @unittest.skipUnless(os.geteuid() == 0 and shutil.which("setpriv"), "needs root, to become nobody")
+    def test_a_user_gets_attributes_of_closed_files_and_folders(self):
+        top = self.path("closed")
+        os.makedirs(os.path.join(top, "folder"))
+        with open(os.path.join(top, "file"), "wb") as file:
+            file.write(b"x")
+        try:
+            for name in ("file", "folder"):
+                os.setxattr(os.path.join(top, name), "user.k", b"v")
+        except OSError:
+            self.skipTest("no attributes here")
+        os.chmod(os.path.join(top, "file"), 0o444)
+        os.chmod(os.path.join(top, "folder"), 0o555)
+        for path in (top, os.path.join(top, "file"), os.path.join(top, "folder")):
+            os.chown(path, 65534, 65534)
+        self.run_cairn("backup", top)
+        target = self.path("theirs")
+        os.makedirs(target)
+        os.chown(target, 65534, 65534)
+        os.chmod(self.dir, 0o755)
+        subprocess.run(["chown", "-R", "65534:65534", self.repo, self.cache], check=True)
+        from cairn_testing import BIN
+        for _ in range(2):
+            done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", BIN, "restore",
+                                   "latest:" + top, "--target", target], env=self.env(), capture_output=True)
+            self.assertEqual((done.returncode, done.stderr), (0, b""))
+            for name, mode in (("file", 0o444), ("folder", 0o555)):
+                self.assertEqual(os.getxattr(os.path.join(target, name), "user.k"), b"v")
+                self.assertEqual(os.stat(os.path.join(target, name)).st_mode & 0o777, mode)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root, to mount")
+    def test_a_full_file_system_below_the_target_ends_no_more_than_itself(self):
+        for name in ("a/f", "m/f", "z/f"):
+            self.write(name, os.urandom(3_000_000))
+        self.backup()
+        from cairn_testing import BIN
+        os.makedirs(os.path.join(self.restored, "m"))
+        script = f"""mount -t tmpfs -o size=1m none '{self.restored}/m' || exit 77
+        "$CAIRN" restore latest --target '{self.target}'; code=$?; umount '{self.restored}/m'; exit $code"""
+        done = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, env=self.env(CAIRN=BIN))
+        if done.returncode == 77:
+            self.skipTest("may not mount")
+        self.assertEqual(done.returncode, 3, done.stderr.decode())
+        self.assertIn("m/f", done.stderr.decode())
+        for name in ("a/f", "z/f"):
+            self.assertEqual(os.path.getsize(os.path.join(self.restored, name)), 3_000_000)
+
     def test_a_choice_that_takes_nothing_is_told(self):
         done = self.run_cairn("restore", "latest", "--target", self.target, "--include", "no such name", code=1)
         self.assertIn("nothing in snapshot", done.stderr.decode())

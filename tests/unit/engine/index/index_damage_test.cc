@@ -145,6 +145,31 @@ TEST_F(IndexDamage, StrangeFilesInTheFolderDoNoHarm) {
   ExpectAll(*index);
 }
 
+// As on a disk that takes no more: what is asked then has an answer, and the repository is not blamed.
+TEST_F(IndexDamage, ACopyThatCannotBeMadeAnewIsAnErrorOfThisMachine) {
+  const auto index = Open();
+  Sync(*index);
+  for (const std::string& file : Files(".sst")) {
+    for (uint64_t at = 0; at < fs::file_size(file) * 3 / 4; at += 500) Flip(file, at);
+  }
+  for (uint64_t blob = 0; blob < kPacks * kBlobs; ++blob) IgnoreError(index->Find(Blob(blob)), "it is damaged");
+  const std::string obstacle = shared() + "/obstacle";
+  std::ofstream(obstacle) << "x";
+  if (std::system(("chattr +i '" + obstacle + "' 2>/dev/null").c_str()) != 0) GTEST_SKIP() << "no immutable files here";
+  const auto synced = SyncTo(*index, segments_.Listing());
+  EXPECT_EQ(synced ? ErrorCode::kBusy : synced.error().code(), ErrorCode::kPermission);
+  EXPECT_FALSE(HasForWriter(*index, 1));
+  const auto found = index->Find(Blob(1));
+  EXPECT_EQ(found ? ErrorCode::kBusy : found.error().code(), ErrorCode::kIo);
+  EXPECT_FALSE(index->AddPack(PackOf(900, {{{9'000}}}), SessionsForAdd()));
+  EXPECT_FALSE(index->Flush());
+  EXPECT_FALSE(index->ForEachBlob([](const BlobId&, BlobKind, std::span<const BlobPlace>) { return Result<void>(); }));
+  EXPECT_FALSE(SyncTo(*index, segments_.Listing()));
+  ASSERT_EQ(std::system(("chattr -i '" + obstacle + "'").c_str()), 0);
+  Sync(*index);
+  ExpectAll(*index);
+}
+
 TEST_F(IndexDamage, ManifestThatIsCutAnywhereOpensOrIsCorrupt) {
   Sync(*Open());
   const auto manifests = Files("MANIFEST");

@@ -244,6 +244,36 @@ TEST_F(IndexTest, WhatEnvelopeOpensAPackIsPartOfWhatASegmentSays) {
   EXPECT_EQ(found->front().session.session, Session(8));
 }
 
+TEST_F(IndexTest, AnythingThatAWriterMayNoLongerCountOnBeginsAGeneration) {
+  segments_.Put(1, SegmentOf({PackOf(1, {{{10}}}), PackOf(2, {{{20}}})}));
+  auto index = Open();
+  Sync(*index);
+  const IndexGeneration first = index->generation();
+  Sync(*index);
+  index = nullptr;
+  index = Open();
+  Sync(*index);
+  EXPECT_EQ(index->generation(), first);
+  segments_.Put(2, SegmentOf({PackOf(3, {{{30}}})}));
+  Sync(*index);
+  EXPECT_EQ(index->generation(), first) << "more is no loss";
+  segments_.Put(3, SegmentOf({}, {Pack(1)}));
+  Sync(*index);
+  const IndexGeneration second = index->generation();
+  EXPECT_NE(second, first) << "a pack was taken out";
+  segments_.Put(4, SegmentOf({}, {}, {{Pack(2), 0}}));
+  Sync(*index);
+  const IndexGeneration third = index->generation();
+  EXPECT_NE(third, second) << "a frame was retired";
+  ASSERT_TRUE(index->AddPack(PackOf(5, {{{50}}}), SessionsForAdd()));
+  ASSERT_TRUE(index->Flush());
+  index = nullptr;
+  index = Open();
+  EXPECT_EQ(index->generation(), third);
+  Sync(*index);
+  EXPECT_NE(index->generation(), third) << "what was put has no segment any more";
+}
+
 // Random segments, random listings, restarts, adds: always what the definition says.
 TEST_F(IndexTest, RandomListingsGiveWhatTheDefinitionSays) {
   const uint64_t seed = std::random_device()();

@@ -64,6 +64,28 @@ TEST_F(BackupTest, DoubtsAParentThatWasMadeInTheTickOfAChange) {
   EXPECT_EQ(BytesRead(other, files_), 3'000u);
 }
 
+// Two backups at once: the second one's copy of the index goes with it, and what it put the next one may never have
+// heard of.
+TEST_F(BackupTest, LooksUpWhatOnlyAPrivateCopyOfTheIndexKnew) {
+  Machine machine(store_, 1);
+  EXPECT_EQ(BytesRead(machine, files_), 3'000u);
+  auto held = machine.repository->LoadIndex(machine.context.job);
+  ASSERT_TRUE(held);
+  const auto before = store_.Contents();
+  MemoryFiles more = files_;
+  more["second"] = RandomText(2, 5'000);
+  EXPECT_EQ(BytesRead(machine, more), 5'000u);
+  held->reset();
+  EXPECT_EQ(BytesRead(machine, more), 0u) << "looked up, and not read";
+  auto lost = store_.Contents();
+  for (const auto& [name, bytes] : store_.Contents()) {
+    const bool is_lost = name.starts_with("data/") || name.starts_with("index/");
+    if (is_lost && !before.contains(name)) lost.erase(name);
+  }
+  store_.SetContents(lost);
+  EXPECT_EQ(BytesRead(machine, more), 5'000u);
+}
+
 // The time of a snapshot may be made up: it says nothing of when a file was read.
 TEST_F(BackupTest, DoubtsAFileThatWasReadInTheTickOfItsChangeWhateverTheParentsTime) {
   {

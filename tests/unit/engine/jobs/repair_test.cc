@@ -117,6 +117,56 @@ TEST_F(RepairTest, MissingPacksOfAWrongSegmentStayInTheIndex) {
   EXPECT_TRUE(after.Read(id_) == files_);
 }
 
+// The prune runs after the segments were judged: by what they say its packs are there still.
+TEST_F(RepairTest, WhatAPruneHasRemovedMeanwhileIsNotMissing) {
+  FaultStore store(memory_);
+  Machine machine(store, 2), pruner(memory_, 3);
+  MemoryFiles less = files_;
+  less.erase("other");
+  ASSERT_OK_AND_ASSIGN(const BackupReport kept, pruner.Backup(less));
+  ASSERT_OK(pruner.Forget({id_}));
+  int listings = 0;
+  store.SetHook([&](const StoreCall& call) {
+    if (call.operation != StoreOperation::kList || call.name != "data/" || ++listings != 2) return;
+    ASSERT_OK_AND_ASSIGN(const PruneReport pruned, pruner.Prune(0));
+    EXPECT_GT(pruned.packs_removed, 0u);
+  });
+  ASSERT_OK_AND_ASSIGN(const RepairReport report,
+                       RepairIndex(machine.context.job, *machine.repository, {.drop_missing = true}, Sink()));
+  ASSERT_GE(listings, 2);
+  EXPECT_EQ(report.packs_missing + report.packs_removed_from_index, 0u);
+  EXPECT_TRUE(told_.empty()) << told_.front();
+  Machine after(memory_, 4);
+  EXPECT_EQ(after.Damages(), 0u);
+  EXPECT_TRUE(after.Read(*kept.id) == less);
+}
+
+TEST_F(RepairTest, APackThatCouldNotBeReadIsPassedOverAndTheIndexIsRepaired) {
+  Machine writer(memory_, 5);
+  files_["more"] = RandomText(3, 3'000);
+  ASSERT_OK_AND_ASSIGN(const BackupReport second, writer.Backup(files_));
+  Protocol protocol(*writer.repository, writer.context.job);
+  ASSERT_OK_AND_ASSIGN(const auto segments, protocol.ListSegments());
+  ASSERT_EQ(segments.size(), 2u);
+  const ObjectName unread = DataPack();
+  for (const SegmentId& id : segments) {  // the one without the pack that cannot be read goes
+    ASSERT_OK_AND_ASSIGN(const IndexSegment segment, writer.repository->LoadSegment(id));
+    const bool has_it = std::ranges::any_of(
+        segment.packs, [&](const SegmentPack& pack) { return pack.name == ParseObjectName(unread.text()).pack; });
+    if (has_it) continue;
+    ASSERT_OK(memory_.Remove(SegmentName(id)));
+  }
+  FaultStore store(memory_);
+  Machine machine(store, 2);
+  store.FailWhere([&](const StoreCall& call) { return call.name == unread.text(); },
+                  Error(ErrorCode::kIo, "the disk is slow"));
+  EXPECT_THAT(RepairIndex(machine.context.job, *machine.repository, {}, {}),
+              ErrorIs(ErrorCode::kIo, HasSubstr(unread.text())));
+  Machine after(memory_, 4);
+  EXPECT_EQ(after.Damages(), 0u);
+  EXPECT_TRUE(after.Read(*second.id) == files_);
+}
+
 // --- packs ---
 
 TEST_F(RepairTest, AnUnknownPackIsNotFound) {

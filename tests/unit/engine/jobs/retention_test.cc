@@ -91,6 +91,44 @@ TEST(Retention, KeepsTheNewestOfEachBucketAndTheOldestWhereOneIsLeft) {
   EXPECT_EQ(line.Kept({.daily = 4}), "acef") << "the oldest stands for a day that is not there yet";
 }
 
+// A repair's or rewrite's copy has the time of its original, and any id: here one above and one below.
+TEST(Retention, WhatIsLeftOfAWholeDoesNotTakeItsPlace) {
+  Timeline line{{"2026-11-19 10:00"}, {"2026-11-19 10:00"}, {"2026-11-19 10:00"}, {"2026-11-20 10:00"}};
+  line[0].id = *SnapshotId::Parse("00000000000000000000000000000001");
+  line[1].id = *SnapshotId::Parse("00000000000000000000000000000002");
+  line[2].id = *SnapshotId::Parse("00000000000000000000000000000003");
+  const auto leave = [&](size_t whole) {
+    for (size_t i = 0; i < 3; ++i) {
+      line[i].inner.original = i == whole ? std::nullopt : std::optional(line[whole].id);
+      line[i].inner.items.front().complete = true;
+      line[i].inner.items.front().unread_nodes = 0;
+    }
+    SnapshotItem& repaired = line[(whole + 1) % 3].inner.items.front();
+    repaired.complete = false;
+    repaired.unread_nodes = 3;
+  };
+  for (size_t whole = 0; whole < 3; ++whole) {
+    leave(whole);
+    const std::string letter(1, static_cast<char>('a' + whole));
+    EXPECT_EQ(line.Kept({.last = 2}), letter + "d");
+    EXPECT_EQ(line.Kept({.daily = 2}), letter + "d");
+    EXPECT_EQ(line.Kept({.weekly = 2}), letter + "d") << "as the oldest";
+    EXPECT_EQ(line.Kept({.daily = 5}), letter + "d") << "no other is as old";
+  }
+}
+
+// A repair left no part of it whole, and the broken one is no better: what was made of no other comes first.
+TEST(Retention, OfTwoThatAreNotWholeTheOriginalStays) {
+  Timeline line{{"2026-11-19 10:00"}, {"2026-11-19 10:00"}};
+  for (size_t original = 0; original < 2; ++original) {
+    for (size_t i = 0; i < 2; ++i) {
+      line[i].inner.items.front().unread_nodes = 1;
+      line[i].inner.original = i == original ? std::nullopt : std::optional(line[original].id);
+    }
+    EXPECT_EQ(line.Kept({.last = 1}), original == 0 ? "a" : "b");
+  }
+}
+
 TEST(Retention, CountsWeeksAsIso8601Does) {
   // 2026-12-31 is a Thursday: 2026-W53 goes from Monday, 28 December, to Sunday, 3 January.
   const Timeline line{{"2026-12-27 10:00"}, {"2026-12-28 10:00"}, {"2027-01-03 10:00"}, {"2027-01-04 10:00"}};
