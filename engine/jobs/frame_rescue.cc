@@ -91,11 +91,11 @@ Result<void> FrameRescue::GiveUpFrame(const IndexedPack& pack, uint32_t number, 
 // Is this blob in a frame that reads and opens, and that stays or is rescued itself?
 Result<bool> FrameRescue::IsElsewhere(const IndexedPack& pack, uint32_t number, const IndexedFrame& frame,
                                       uint32_t blob) {
+  // Those without a tombstone come first.
   ASSIGN_OR_RETURN(std::vector<BlobLocation> others, index_.Find(frame.entry->blobs.at(blob).id));
   std::erase_if(others, [&](const BlobLocation& other) {
     return other.pack.kind != pack.kind || (other.pack.number == pack.number && other.frame_number == number);
   });
-  std::ranges::stable_partition(others, [](const BlobLocation& other) { return !other.pack.tombstoned; });
   for (const BlobLocation& other : others) {
     const FrameKey key{other.pack.number, other.frame_number};
     if (!known_good_.contains(key)) {
