@@ -16,6 +16,9 @@ constexpr size_t kWindowWants = 65'536;
 constexpr uint64_t kRangeBytesMax = 8 * kMiB;
 constexpr uint64_t kRangeGapMax = 64 * kKiB;  // cheaper to read over than to ask again
 
+// An error that the repository is not to be blamed for, and of which nothing is told.
+bool IsStop(const Error& error) { return error.code() == ErrorCode::kInterrupted; }
+
 }  // namespace
 
 struct FileRestorer::OpenFile {
@@ -70,8 +73,6 @@ bool FileRestorer::Ends(const Error& error, const TreePath& path) const {
   return !there || !there->has_value() || !root || !root->has_value() || (*there)->mount == (*root)->mount;
 }
 
-bool FileRestorer::IsStop(const Error& error) const { return error.code() == ErrorCode::kInterrupted; }
-
 // Opens the file, makes its holes, and notes which blobs it needs.
 Result<void> FileRestorer::PlanFile(FilePlan plan) {
   const size_t number = files_.size();
@@ -93,7 +94,7 @@ Result<void> FileRestorer::PlanFile(FilePlan plan) {
           hole = file.file->MakeHole(offset, entry.length);
           return hole;
         }
-        if (file.plan.in_place) {
+        if (file.file->is_in_place()) {
           ASSIGN_OR_RETURN(const bool there, IsThereAlready(file, offset, entry));
           if (there) return {};
         }

@@ -72,8 +72,6 @@ class FileRestorer {
   void TellFailure(bool is_source, OpenFile& file, uint64_t offset, uint64_t length, const Error& error);
   void FinishFile(OpenFile& file);
   Result<void> PlaceFile(OpenFile& file);
-  // An error that the repository is not to be blamed for, and of which nothing is told.
-  bool IsStop(const Error& error) const;
   Result<void> VerifyFile(OpenFile& file);
 
   const JobContext& context_;

@@ -46,6 +46,8 @@ class Subject {
 
   Result<void> Open();
   Result<void> Borrow(int file);  // one that is open already, with all rights
+  // In the order in which one does not undo the other; flags that forbid all of it are taken away before.
+  void SetAllButFlags(const std::vector<std::pair<Bytes, Bytes>>& attributes);
   void UnlockFlags();
   void SetOwner();
   void SetMode();
@@ -92,6 +94,15 @@ Result<void> Subject::Borrow(int file) {
   is_real_ = true;
   if (!fd_.is_open() || ::fstat(fd_.get(), &status_) != 0) return ErrnoError(errno, "setting metadata");
   return {};
+}
+
+void Subject::SetAllButFlags(const std::vector<std::pair<Bytes, Bytes>>& attributes) {
+  UnlockFlags();
+  SetOwner();
+  SetUserAttributes(attributes);
+  SetMode();
+  SetAttributes(attributes);
+  SetTimes();
 }
 
 // What is unchangeable takes no owner, mode, attribute or time.
@@ -230,12 +241,7 @@ Result<void> MetadataWriter::Write(int folder, const std::string& name, const No
                                    const std::vector<std::pair<Bytes, Bytes>>& attributes) const {
   Subject subject(*this, folder, name, node);
   RETURN_IF_ERROR(subject.Open());
-  subject.UnlockFlags();
-  subject.SetOwner();
-  subject.SetUserAttributes(attributes);
-  subject.SetMode();
-  subject.SetAttributes(attributes);
-  subject.SetTimes();
+  subject.SetAllButFlags(attributes);
   subject.SetFlags();
   return {};
 }
@@ -250,12 +256,7 @@ Result<void> MetadataWriter::WriteOpen(int file, const Node& node,
                                        const std::vector<std::pair<Bytes, Bytes>>& attributes) const {
   Subject subject(*this, -1, kNoName, node);
   RETURN_IF_ERROR(subject.Borrow(file));
-  subject.UnlockFlags();
-  subject.SetOwner();
-  subject.SetUserAttributes(attributes);
-  subject.SetMode();
-  subject.SetAttributes(attributes);
-  subject.SetTimes();
+  subject.SetAllButFlags(attributes);
   return {};
 }
 
