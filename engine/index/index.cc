@@ -63,7 +63,7 @@ void LocalIndex::NoteDamage() {
   if (!damaged_.exchange(true)) folder_->MarkDamaged();
 }
 
-Result<bool> LocalIndex::DropOther(const PackName& name, const index_rows::PackDigest& digest) {
+Result<bool> LocalIndex::DropOther(const PackName& name, const PackDigest& digest) {
   const std::unique_lock lock(rows_mutex_);
   RETURN_IF_ERROR(NeedTable());
   const auto slot = packs_.FindSlot(name);
@@ -77,7 +77,7 @@ Result<bool> LocalIndex::DropOther(const PackName& name, const index_rows::PackD
 }
 
 Result<uint32_t> LocalIndex::Store(const SegmentPack& pack, std::span<const PackSession> sessions,
-                                   const index_rows::PackDigest& digest) {
+                                   const PackDigest& digest) {
   const PackSet::Slot slot = packs_.SlotOf(pack.name);
   if (slot.complete) return slot.number;
   ASSIGN_OR_RETURN(const index_rows::PackRow row, Noting(table_->PutPack(slot.number, pack, sessions, digest)));
@@ -89,7 +89,7 @@ Result<void> LocalIndex::AddPack(const SegmentPack& pack, const std::vector<Pack
   if (packs_.IsRemoved(pack.name)) {
     return MakeError(ErrorCode::kInvalidArgument, "pack {} was taken out of the index", pack.name.ToString());
   }
-  const index_rows::PackDigest digest = index_rows::DigestOf(pack, sessions);
+  const PackDigest digest = DigestOf(pack, sessions);
   RETURN_IF_ERROR(DropOther(pack.name, digest));
   const std::shared_lock lock(rows_mutex_);
   RETURN_IF_ERROR(NeedTable());

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "engine/crypto/hash.h"
 #include "repo-format/limits.h"
 #include "repo-format/wire_reader.h"
 #include "repo-format/wire_writer.h"
@@ -87,27 +86,6 @@ Result<FrameRow> FrameRow::Parse(ByteSpan bytes) {
   row.entry = FrameEntry::Read(reader, UINT32_MAX);
   RETURN_IF_ERROR(reader.Finish());
   return row;
-}
-
-PackDigest DigestOf(const SegmentPack& pack, std::span<const PackSession> sessions) {
-  WireWriter writer;
-  writer.U8(static_cast<uint8_t>(pack.kind));
-  writer.V(pack.size);
-  uint32_t last = UINT32_MAX;
-  for (const FrameEntry& frame : pack.frames) {
-    const bool has_session = frame.codec != Codec::kPadding && frame.session < sessions.size();
-    // Not its number, which is another in each segment. Neighbours share theirs, mostly.
-    if (has_session && frame.session != last) writer.Raw(EncodeSessions(sessions.subspan(frame.session, 1)));
-    writer.U8(has_session && frame.session != last ? 1 : 0);
-    if (has_session) last = frame.session;
-    FrameEntry entry = frame;
-    entry.session = 0;
-    entry.Write(writer);
-  }
-  const Digest whole = Sha256(writer.bytes());
-  PackDigest digest;
-  std::copy_n(whole.bytes().begin(), digest.size(), digest.begin());
-  return digest;
 }
 
 Bytes SegmentRow::Encode() const {

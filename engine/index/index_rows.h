@@ -15,19 +15,14 @@
 #include <vector>
 
 #include "engine/index/index.h"
+#include "engine/index/pack_digest.h"
 #include "repo-format/index_segment.h"
 
 namespace cairn::index_rows {
 
 // Counts every change of what is below; a copy of another layout is thrown away.
-inline constexpr uint32_t kLayout = 2;
+inline constexpr uint32_t kLayout = 3;
 inline constexpr uint32_t kSessionsFrame = 0xffff'ffff;
-
-// Of all that a segment says of a pack: its kind, size and frames, with the sessions and envelopes that open them. Two
-// segments agree on a pack where their digests of it are equal.
-using PackDigest = std::array<uint8_t, 16>;
-// `sessions` are what pack.frames[].session counts in.
-PackDigest DigestOf(const SegmentPack& pack, std::span<const PackSession> sessions);
 
 struct PackRow {
   PackName name;

@@ -11,18 +11,6 @@ constexpr size_t kBulkSegments = 8;
 
 Error Stopped() { return Error(ErrorCode::kInterrupted, "stopped while the index was read"); }
 
-// The sessions of a segment as the packs of one kind see them.
-std::vector<PackSession> SessionsOf(const IndexSegment& segment, BlobKind kind) {
-  std::vector<PackSession> sessions;
-  sessions.reserve(segment.sessions.size());
-  for (const SegmentSession& session : segment.sessions) {
-    const auto& envelope = kind == BlobKind::kData ? session.content : session.metadata;
-    sessions.push_back({.session = session.session, .epoch = session.epoch, .suite = session.suite});
-    if (envelope) sessions.back().envelope = *envelope;
-  }
-  return sessions;
-}
-
 // Every frame has the envelope that opens it.
 Result<void> CheckEnvelopes(const SegmentId& id, const IndexSegment& segment) {
   for (const SegmentPack& pack : segment.packs) {
@@ -48,7 +36,7 @@ struct LocalIndex::Listing {
   struct Unresolved {  // named, with no rows in the copy, or with rows that were made from something else
     SegmentId segment;
     PackName pack;
-    index_rows::PackDigest digest;
+    PackDigest digest;
   };
   std::vector<Unresolved> unresolved;
   std::unordered_set<PackName> disputed;
@@ -168,7 +156,7 @@ Result<void> LocalIndex::LoadOne(const SegmentId& id, const LoadSegment& load, L
   row.packs.reserve(segment.packs.size());
   for (const SegmentPack& pack : segment.packs) {
     const auto& sessions = pack.kind == BlobKind::kData ? of_data : of_metadata;
-    const index_rows::PackDigest digest = index_rows::DigestOf(pack, sessions);
+    const PackDigest digest = DigestOf(pack, sessions);
     const auto before = packs_.FindSlot(pack.name);
     row.packs.emplace_back(pack.name, digest);
     if (settled != nullptr && before && settled->HasNamed(before->number)) continue;

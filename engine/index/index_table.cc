@@ -166,7 +166,7 @@ Result<uint32_t> IndexTable::NextNumber() const {
 }
 
 Result<PackRow> IndexTable::PutPack(uint32_t number, const SegmentPack& pack, std::span<const PackSession> sessions,
-                                    const index_rows::PackDigest& digest) {
+                                    const PackDigest& digest) {
   PackRow row{.name = pack.name, .digest = digest, .kind = pack.kind, .size = pack.size};
   row.frame_count = static_cast<uint32_t>(pack.frames.size());
   Batch batch(*state_);

@@ -43,7 +43,7 @@ class IndexTable {
 
   // The row of the pack is complete, and written, last. `sessions` are what pack.frames[].session counts in.
   Result<index_rows::PackRow> PutPack(uint32_t number, const SegmentPack& pack, std::span<const PackSession> sessions,
-                                      const index_rows::PackDigest& digest);
+                                      const PackDigest& digest);
   Result<void> DropPack(uint32_t number);
   Result<void> PutGeneration(const IndexGeneration& generation);
   Result<std::optional<IndexGeneration>> Generation() const;

@@ -65,9 +65,8 @@ class LocalIndex final : public Index {
 
   // Puts the rows of a pack where they are not there; its number. Where rows are there that were made from something
   // else DropOther takes them away before.
-  Result<uint32_t> Store(const SegmentPack& pack, std::span<const PackSession> sessions,
-                         const index_rows::PackDigest& digest);
-  Result<bool> DropOther(const PackName& name, const index_rows::PackDigest& digest);
+  Result<uint32_t> Store(const SegmentPack& pack, std::span<const PackSession> sessions, const PackDigest& digest);
+  Result<bool> DropOther(const PackName& name, const PackDigest& digest);
   Result<void> BeginGeneration();
   Result<std::shared_ptr<const IndexedFrame>> CachedFrame(uint32_t pack, uint32_t frame);
   Result<BlobLocation> Locate(const BlobId& id, const IndexedPack& pack, const BlobPlace& place);

@@ -24,8 +24,8 @@ class PackSet {
   // The pack's number, a new one where it has none. No number comes to mean another pack while this lives.
   struct Slot {
     uint32_t number = 0;
-    bool complete = false;               // its rows are in the copy
-    index_rows::PackDigest digest = {};  // of what they were made from
+    bool complete = false;   // its rows are in the copy
+    PackDigest digest = {};  // of what they were made from
   };
   Slot SlotOf(const PackName& name);
   std::optional<Slot> FindSlot(const PackName& name) const;
@@ -55,7 +55,7 @@ class PackSet {
  private:
   struct Pack {
     IndexedPack info;
-    index_rows::PackDigest digest = {};
+    PackDigest digest = {};
     bool complete = false;
     bool named = false;  // and not removed
     bool added = false;

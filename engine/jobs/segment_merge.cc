@@ -4,8 +4,7 @@
 #include <map>
 #include <set>
 
-#include "engine/crypto/hash.h"
-#include "repo-format/wire_writer.h"
+#include "engine/index/pack_digest.h"
 
 namespace cairn {
 namespace {
@@ -38,17 +37,23 @@ class Merger {
   // False, and nothing is added: it says other things of a pack, or a session, than a segment before it. One of them is
   // wrong, and a merge would carry that one on, perhaps, in place of the right one.
   bool Add(const SegmentId& id, const IndexSegment& segment) {
+    const std::vector<PackSession> of_data = SessionsOf(segment, BlobKind::kData);
+    const std::vector<PackSession> of_metadata = SessionsOf(segment, BlobKind::kMetadata);
+    std::vector<PackDigest> digests;
+    digests.reserve(segment.packs.size());
     for (const SegmentPack& pack : segment.packs) {
+      digests.push_back(DigestOf(pack, pack.kind == BlobKind::kData ? of_data : of_metadata));
       const auto known = packs_.find(pack.name);
-      if (known != packs_.end() && known->second != DigestOf(segment, pack)) return false;
+      if (known != packs_.end() && known->second != digests.back()) return false;
     }
     if (!std::ranges::all_of(segment.sessions, [&](const SegmentSession& one) { return Agrees(one); })) return false;
     merged_.level = static_cast<uint8_t>(std::min(255, std::max<int>(merged_.level, segment.level + 1)));
     merged_.covers.push_back(id);
     std::vector<uint32_t> numbers;
     for (const SegmentSession& session : segment.sessions) numbers.push_back(SessionNumber(session));
-    for (SegmentPack pack : segment.packs) {
-      if (!packs_.emplace(pack.name, DigestOf(segment, pack)).second) continue;
+    for (size_t i = 0; i < segment.packs.size(); ++i) {
+      if (!packs_.emplace(segment.packs[i].name, digests[i]).second) continue;
+      SegmentPack pack = segment.packs[i];
       for (FrameEntry& frame : pack.frames) {
         if (frame.codec != Codec::kPadding) frame.session = numbers.at(frame.session);
       }
@@ -74,26 +79,6 @@ class Merger {
   }
 
  private:
-  // Of all that a segment says of a pack, whatever numbers it gives to sessions.
-  static Digest DigestOf(const IndexSegment& segment, const SegmentPack& pack) {
-    WireWriter writer;
-    writer.U8(static_cast<uint8_t>(pack.kind));
-    writer.V(pack.size);
-    for (FrameEntry frame : pack.frames) {
-      if (frame.codec != Codec::kPadding) {
-        const SegmentSession& session = segment.sessions.at(frame.session);
-        const auto& envelope = pack.kind == BlobKind::kData ? session.content : session.metadata;
-        writer.Put(session.session);
-        writer.U32(session.epoch);
-        writer.U8(static_cast<uint8_t>(session.suite));
-        if (envelope) envelope->Write(writer);
-      }
-      frame.session = 0;
-      frame.Write(writer);
-    }
-    return Sha256(writer.bytes());
-  }
-
   // The merged segment has one entry for a session: with another's envelope its packs could not be opened.
   bool Agrees(const SegmentSession& session) const {
     const auto place = sessions_.find(session.session);
@@ -134,7 +119,7 @@ class Merger {
 
   IndexSegment merged_;
   std::map<SessionId, uint32_t> sessions_;
-  std::map<PackName, Digest> packs_;
+  std::map<PackName, PackDigest> packs_;
   std::set<PackName> removed_;
   std::set<RetiredFrame> retired_;
 };
