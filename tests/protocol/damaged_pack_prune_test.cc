@@ -2,34 +2,21 @@
 #include <gtest/gtest.h>
 
 #include "engine/repo/protocol.h"
-#include "tests/support/fault_store.h"
-#include "tests/support/machine.h"
+#include "tests/protocol/shared_repository.h"
 #include "tests/support/matchers.h"
-#include "tests/support/memory_store.h"
 
 namespace cairn {
 namespace {
 
-constexpr int64_t kNever = INT64_MAX;
-
-class DamagedPackPrune : public testing::Test {
+class DamagedPackPrune : public SharedRepository {
  protected:
   DamagedPackPrune() {
-    InitForTests(memory_);
-    for (uint32_t i = 0; i < 4; ++i) files_["file" + std::to_string(i)] = RandomText(i, 3'000);
     Machine machine(memory_, 1);
     const auto report = machine.Backup(files_);
     CHECK(report.has_value());
     first_ = *report->id;
   }
 
-  std::vector<std::string> Packs(std::string_view prefix = "data/") const {
-    std::vector<std::string> names;
-    for (const auto& [name, bytes] : memory_.Contents()) {
-      if (name.starts_with(prefix)) names.push_back(name);
-    }
-    return names;
-  }
   uint64_t PackBytes() const {
     uint64_t bytes = 0;
     for (const auto& [name, object] : memory_.Contents()) {
@@ -44,32 +31,18 @@ class DamagedPackPrune : public testing::Test {
     Machine machine(memory_, 2);
     Protocol protocol(*machine.repository, machine.context.job);
     const auto run = machine.context.random.NewId<SessionId>();
-    for (const std::string& name : Packs()) {
+    for (const std::string& name : Names("data/")) {
       ASSERT_OK(protocol.PutTombstone(ParseObjectName(name).pack, BlobKind::kData, run));
     }
-    for (const std::string& name : Packs("meta/")) {
+    for (const std::string& name : Names("meta/")) {
       ASSERT_OK(protocol.PutTombstone(ParseObjectName(name).pack, BlobKind::kMetadata, run));
     }
   }
   void DamageFirstFrame(const std::string& pack) {
     ASSERT_TRUE(memory_.Damage(Name(pack), [](Bytes& bytes) { bytes.at(200) ^= 1; }));
   }
-  Result<PruneReport> Prune(Machine& machine, std::vector<Finding>* findings = nullptr) {
-    PruneOptions options;
-    options.max_unused_percent = 0;
-    options.quiet_session_ns = kNever;
-    return RunPrune(machine.context.job, *machine.repository, options, [=](const Finding& finding) {
-      if (findings != nullptr) findings->push_back(finding);
-    });
-  }
-  void ExpectGood(const SnapshotId& id, const MemoryFiles& files) {
-    Machine reader(memory_, 98);
-    EXPECT_TRUE(reader.Read(id) == files);
-    EXPECT_EQ(reader.Damages(), 0u);
-  }
 
-  MemoryStore memory_;
-  MemoryFiles files_;
+  const MemoryFiles files_ = MakeFiles({.count = 4});
   SnapshotId first_;
 };
 
@@ -77,7 +50,7 @@ class DamagedPackPrune : public testing::Test {
 TEST_F(DamagedPackPrune, APackOfWhichAllIsStoredAgainGoes) {
   for (const bool missing : {false, true}) {
     SCOPED_TRACE(missing);
-    const std::vector<std::string> packs = Packs();
+    const std::vector<std::string> packs = Names("data/");
     PutTombstones();
     Machine writer(memory_, missing ? 3 : 33);
     const auto again = writer.Backup(files_);
@@ -91,11 +64,11 @@ TEST_F(DamagedPackPrune, APackOfWhichAllIsStoredAgainGoes) {
     }
     const uint64_t before = PackBytes();
     Machine pruner(memory_, missing ? 4 : 44);
-    const auto report = Prune(pruner);
+    const auto report = pruner.Prune(kNever);
     ASSERT_OK(report);
     EXPECT_EQ(report->bytes_removed, before + report->bytes_written - PackBytes()) << "nothing is freed by no pack";
     EXPECT_EQ(report->packs_damaged, 0u);
-    EXPECT_EQ(Packs("tombstones/").size(), 0u);
+    EXPECT_EQ(CountOf("tombstones/"), 0u);
     for (const std::string& pack : packs) EXPECT_FALSE(memory_.Stat(Name(pack)).has_value()) << pack;
     ExpectGood(*again->id, files_);
     ExpectGood(first_, files_);
@@ -122,16 +95,16 @@ TEST_F(DamagedPackPrune, APackWithTheOnlyCopyStaysAndTheRestGoes) {
   PutTombstones();
   ASSERT_OK(writer.Forget({*garbage->id}));
   DamageFirstFrame(damaged);
-  const size_t tombstones = Packs("tombstones/").size();
+  const size_t tombstones = CountOf("tombstones/");
   Machine pruner(memory_, 4);
   for (int i = 0; i < 2; ++i) {
     std::vector<Finding> findings;
-    const auto report = Prune(pruner, &findings);
+    const auto report = pruner.Prune(kNever, [&](const Finding& finding) { findings.push_back(finding); });
     ASSERT_OK(report);
     EXPECT_EQ(report->packs_damaged, 1u);
     EXPECT_EQ(std::ranges::count(findings, damaged, &Finding::object), 1);
     EXPECT_TRUE(memory_.Stat(Name(damaged)).has_value());
-    EXPECT_EQ(Packs("tombstones/").size(), 2u) << "that of the pack, and the list that it waits for";
+    EXPECT_EQ(CountOf("tombstones/"), 2u) << "that of the pack, and the list that it waits for";
     EXPECT_EQ(report->packs_removed, i == 0 ? tombstones - 1 : 0);
     EXPECT_EQ(report->blobs_rescued > 0, i == 0) << "what reads was moved at once";
   }
@@ -139,25 +112,25 @@ TEST_F(DamagedPackPrune, APackWithTheOnlyCopyStaysAndTheRestGoes) {
   Machine again(memory_, 5);
   const auto stored = again.Backup(files_);
   ASSERT_OK(stored);
-  ASSERT_OK(Prune(pruner));
-  EXPECT_EQ(Packs("tombstones/").size(), 0u);
+  ASSERT_OK(pruner.Prune(kNever));
+  EXPECT_EQ(CountOf("tombstones/"), 0u);
   ExpectGood(*stored->id, files_);
   ExpectGood(first_, files_);
 }
 
 TEST_F(DamagedPackPrune, AMissingPackIsToldAtOnceWithTheWayOutAndNoGarbageIsLeft) {
   PutTombstones();
-  const std::string gone = Packs().back();
+  const std::string gone = Names("data/").back();
   ASSERT_OK(memory_.Remove(Name(gone)));
   std::set<std::string> before;
   for (int i = 0; i < 3; ++i) {
     Machine pruner(memory_, 4 + static_cast<uint64_t>(i));
-    const auto report = Prune(pruner);
+    const auto report = pruner.Prune(kNever);
     ASSERT_FALSE(report);
     EXPECT_EQ(report.error().code(), ErrorCode::kCorrupt) << report.error().message();
     EXPECT_NE(report.error().message().find(gone), std::string::npos) << report.error().message();
     EXPECT_NE(report.error().message().find("--drop-missing"), std::string::npos) << report.error().message();
-    const auto data = Packs();
+    const auto data = Names("data/");
     if (i > 0) {
       EXPECT_EQ(data.size(), before.size()) << "each try left a pack";
     }
@@ -171,24 +144,24 @@ TEST_F(DamagedPackPrune, ADamagedTombstoneIsPutAgainAndFinished) {
   ASSERT_OK(garbage);
   PutTombstones();
   ASSERT_OK(writer.Forget({*garbage->id}));
-  for (const std::string& name : Packs("tombstones/")) {
+  for (const std::string& name : Names("tombstones/")) {
     ASSERT_TRUE(memory_.Damage(Name(name), [](Bytes& bytes) { bytes.back() ^= 1; }));
   }
   Machine pruner(memory_, 4);
-  const auto report = Prune(pruner);
+  const auto report = pruner.Prune(kNever);
   ASSERT_OK(report);
   EXPECT_EQ(report->packs_waiting, 0u);
   EXPECT_TRUE(report->tombstones_unknown.empty());
-  EXPECT_EQ(Packs("tombstones/").size(), 0u);
+  EXPECT_EQ(CountOf("tombstones/"), 0u);
   ExpectGood(first_, files_);
 }
 
 TEST_F(DamagedPackPrune, ATombstoneOfANewerProgramStaysAndIsToldApart) {
   PutTombstones();
-  const std::string newer = Packs("tombstones/").front();
+  const std::string newer = Names("tombstones/").front();
   ASSERT_TRUE(memory_.Damage(Name(newer), [](Bytes& bytes) { bytes.at(8) = 0xee; }));
   Machine pruner(memory_, 4);
-  const auto report = Prune(pruner);
+  const auto report = pruner.Prune(kNever);
   ASSERT_OK(report);
   EXPECT_EQ(report->tombstones_unknown, std::vector<std::string>{newer});
   EXPECT_EQ(report->packs_waiting, 0u);
@@ -210,7 +183,7 @@ TEST_F(DamagedPackPrune, CountsWhatIsFreedAndWritten) {
     for (const SessionSeen& seen : *sessions) ASSERT_OK(protocol.EndSession(seen.id));
   }
   const uint64_t before = PackBytes();
-  const auto freed = Prune(pruner);
+  const auto freed = pruner.Prune(kNever);
   ASSERT_OK(freed);
   EXPECT_GT(freed->packs_removed, 0u);
   EXPECT_EQ(freed->bytes_removed, before - PackBytes());
@@ -218,18 +191,12 @@ TEST_F(DamagedPackPrune, CountsWhatIsFreedAndWritten) {
 
   // Packs of both rounds are written: what is rescued in the first, and what is repacked in the second.
   PutTombstones();
-  MemoryFiles all, half;
-  for (uint32_t i = 0; i < 20; ++i) {
-    all["file" + std::to_string(100 + i)] = RandomText(100 + i, 3'000);
-    if (i % 2 == 0) half["file" + std::to_string(100 + i)] = RandomText(100 + i, 3'000);
-  }
+  const MemoryFiles all = MakeFiles({.count = 20, .number_first = 100, .seed_first = 100});
   Machine writer(memory_, 6);
-  const auto going = writer.Backup(all), kept = writer.Backup(half);
-  ASSERT_TRUE(going && kept);
-  ASSERT_OK(writer.Forget({*going->id}));
+  BackUpAndKeepLast(writer, {all, EveryOther(all)});
   std::set<std::string> old;
   for (const auto& [name, bytes] : memory_.Contents()) old.insert(name);
-  const auto rescued = Prune(pruner);
+  const auto rescued = pruner.Prune(kNever);
   ASSERT_OK(rescued);
   EXPECT_GT(rescued->blobs_rescued, 0u);
   EXPECT_GT(rescued->plan.bytes_repacked, 0u);
@@ -247,7 +214,6 @@ TEST_F(DamagedPackPrune, NothingIsFreedByWhatIsNotThere) {
   Machine writer(memory_, 3);
   const auto garbage = writer.Backup({{"garbage", RandomText(50, 9'000)}});
   ASSERT_OK(garbage);
-  std::vector<std::string> packs = Packs();
   ASSERT_OK(writer.Forget({*garbage->id}));
   const auto index = writer.repository->LoadIndex(writer.context.job);
   ASSERT_OK(index);
@@ -260,7 +226,7 @@ TEST_F(DamagedPackPrune, NothingIsFreedByWhatIsNotThere) {
   }
   const uint64_t before = PackBytes();
   Machine pruner(memory_, 4);
-  const auto report = Prune(pruner);
+  const auto report = pruner.Prune(kNever);
   ASSERT_OK(report);
   EXPECT_FALSE(report->plan.missing.empty());
   EXPECT_EQ(report->plan.bytes_before, before);

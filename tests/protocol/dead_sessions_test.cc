@@ -6,36 +6,23 @@
 
 #include "engine/jobs/session_watch.h"
 #include "engine/repo/write_session.h"
+#include "tests/protocol/shared_repository.h"
 #include "tests/support/crash_store.h"
-#include "tests/support/fault_store.h"
-#include "tests/support/machine.h"
 #include "tests/support/matchers.h"
-#include "tests/support/memory_store.h"
 
 namespace cairn {
 namespace {
 
-constexpr int64_t kNever = INT64_MAX;
 constexpr int64_t kHour = int64_t{3600} * 1'000'000'000;
 
-bool IsCommit(const StoreCall& call) {
-  return call.operation == StoreOperation::kPutIfAbsent && call.name.starts_with("snapshots/");
-}
-bool PutsSegment(const StoreCall& call) {
-  return call.operation == StoreOperation::kPut && call.name.starts_with("index/");
-}
-
-class DeadSessions : public testing::Test {
+class DeadSessions : public SharedRepository {
  protected:
   DeadSessions() {
-    InitForTests(memory_);
-    for (uint32_t i = 0; i < 6; ++i) files_["file" + std::to_string(i)] = RandomText(i, 3'000);
+    more_.insert(files_.begin(), files_.end());
     Machine first(memory_, 1);
     const auto report = first.Backup(files_);
     CHECK(report.has_value());
     kept_ = *report->id;
-    more_ = files_;
-    for (uint32_t i = 0; i < 6; ++i) more_["more" + std::to_string(i)] = RandomText(100 + i, 3'000);
   }
 
   // The machine's backup of `more_` dies before the first call of this sort.
@@ -50,19 +37,9 @@ class DeadSessions : public testing::Test {
     crashing.Revive();
   }
 
-  uint64_t CountOf(std::string_view prefix) const {
-    uint64_t count = 0;
-    for (const auto& [name, bytes] : memory_.Contents()) count += name.starts_with(prefix);
-    return count;
-  }
-  void ExpectKept() {
-    Machine reader(memory_, 99);
-    EXPECT_TRUE(reader.Read(kept_) == files_);
-    EXPECT_EQ(reader.Damages(), 0u);
-  }
-
-  MemoryStore memory_;
-  MemoryFiles files_, more_;
+  static constexpr ManyFiles kMore{.name = "more", .count = 6, .seed_first = 100};
+  const MemoryFiles files_ = MakeFiles({.count = 6});
+  MemoryFiles more_ = MakeFiles(kMore);  // and files_
   SnapshotId kept_;
 };
 
@@ -102,17 +79,14 @@ TEST_F(DeadSessions, PacksOfOneOnAnotherMachineGoWhenItIsQuiet) {
     ASSERT_OK(third);
     EXPECT_TRUE(third->sessions_unproved.empty());
     EXPECT_EQ(CountOf("sessions/"), 0u);
-    ExpectKept();
+    ExpectGood(kept_, files_);
   }
 }
 
 TEST_F(DeadSessions, OneThatSleptThroughAFenceBeginsAnew) {
   FaultStore store(memory_);
   Machine sleeper(store, 2);
-  bool slept = false;
-  store.SetHook([&](const StoreCall& call) {
-    if (!PutsSegment(call) || slept) return;
-    slept = true;
+  const InsideCall sleep(store, PutsSegment, [&] {
     Machine pruner(memory_, 3);
     for (int i = 0; i < 3; ++i) {
       ASSERT_OK(pruner.Prune(kHour));
@@ -121,10 +95,10 @@ TEST_F(DeadSessions, OneThatSleptThroughAFenceBeginsAnew) {
   });
   const auto report = sleeper.Backup(more_);
   ASSERT_OK(report);
-  ASSERT_TRUE(slept);
+  ASSERT_TRUE(sleep.ran());
   EXPECT_EQ(report->fenced_times, 1u);
   EXPECT_TRUE(sleeper.Read(*report->id) == more_);
-  ExpectKept();
+  ExpectGood(kept_, files_);
 }
 
 // Its fence lets what was forgotten go at once; what it put itself stays all the same.
@@ -167,7 +141,7 @@ TEST_F(DeadSessions, OneOnThisMachineThatNobodyTakesUpIsEnded) {
   EXPECT_EQ(CountOf("data/"), packs);
   EXPECT_EQ(CountOf("sessions/"), 0u);
   EXPECT_EQ(CountOf("snapshots/"), 1u) << "its fence has gone too";
-  ExpectKept();
+  ExpectGood(kept_, files_);
 }
 
 // Whose packs a pruner puts is not told by them, so that every pack in no segment is left while one is at work.
@@ -182,7 +156,7 @@ TEST_F(DeadSessions, AQuietPrunerOfAnotherMachineStopsNobodyForEver) {
   }
   Machine dead(store, 3);
   store.SetHook([&](const StoreCall& call) {
-    if (call.operation == StoreOperation::kPut && call.name.starts_with("tombstones/")) crashing.CrashNow();
+    if (PutsTombstone(call)) crashing.CrashNow();
   });
   ASSERT_FALSE(dead.Prune(kNever));
   ASSERT_TRUE(crashing.crashed());
@@ -208,7 +182,7 @@ TEST_F(DeadSessions, AQuietPrunerOfAnotherMachineStopsNobodyForEver) {
   EXPECT_GT(second->plan.unindexed.size(), 0u);
   EXPECT_EQ(second->packs_waiting, 0u);
   EXPECT_EQ(second->sessions_unproved.size(), 2u);
-  ExpectKept();
+  ExpectGood(kept_, files_);
 }
 
 TEST_F(DeadSessions, MaintenanceThatIsFencedSaysNothingOfItsPacks) {
@@ -230,11 +204,8 @@ TEST_F(DeadSessions, MaintenanceThatIsFencedSaysNothingOfItsPacks) {
 // A pruner sleeps in its n-th call, and another takes it for dead, and prunes.
 TEST_F(DeadSessions, PruneInsideEveryCallOfAPruneThatIsTakenForDeadLosesNothing) {
   Machine writer(memory_, 2);
-  MemoryFiles half;
-  for (uint32_t i = 0; i < 6; i += 2) half["more" + std::to_string(i)] = more_["more" + std::to_string(i)];
-  const auto all = writer.Backup(more_), part = writer.Backup(half);
-  ASSERT_TRUE(all && part);
-  ASSERT_OK(writer.Forget({*all->id}));
+  const MemoryFiles half = EveryOther(MakeFiles(kMore));
+  const SnapshotId part = BackUpAndKeepLast(writer, {more_, half});
   const auto contents = memory_.Contents();
   for (uint64_t n = 1;; n += 2) {
     SCOPED_TRACE(n);
@@ -242,11 +213,7 @@ TEST_F(DeadSessions, PruneInsideEveryCallOfAPruneThatIsTakenForDeadLosesNothing)
     memory.SetContents(contents);
     FaultStore store(memory);
     Machine sleeper(store, 100 + n);
-    const uint64_t before = store.InterceptedStore::calls();
-    bool ran = false;
-    store.SetHook([&](const StoreCall& call) {
-      if (ran || call.number != before + n) return;
-      ran = true;
+    const InsideCall work(store, n, [&] {
       Machine other(memory, 3);
       const auto pruned = other.Prune(0);
       ASSERT_OK(pruned);
@@ -256,11 +223,11 @@ TEST_F(DeadSessions, PruneInsideEveryCallOfAPruneThatIsTakenForDeadLosesNothing)
       EXPECT_EQ(pruned.error().code(), ErrorCode::kFenced) << pruned.error().message();
     }
     Machine reader(memory, 4);
-    EXPECT_TRUE(reader.Read(*part->id) == half && reader.Read(kept_) == files_);
+    EXPECT_TRUE(reader.Read(part) == half && reader.Read(kept_) == files_);
     ASSERT_OK(reader.Prune(0));
-    EXPECT_TRUE(reader.Read(*part->id) == half && reader.Read(kept_) == files_);
+    EXPECT_TRUE(reader.Read(part) == half && reader.Read(kept_) == files_);
     ASSERT_EQ(reader.Damages(), 0u);
-    if (!ran) break;
+    if (!work.ran()) break;
   }
 }
 

@@ -1,40 +1,23 @@
 // The interleavings of SPEC section 13, forced: one actor runs inside a store call of another.
 #include <gtest/gtest.h>
 
+#include "tests/protocol/shared_repository.h"
 #include "tests/support/crash_store.h"
-#include "tests/support/fault_store.h"
-#include "tests/support/machine.h"
-#include "tests/support/memory_store.h"
 
 namespace cairn {
 namespace {
 
-constexpr int64_t kNever = INT64_MAX;
-
-class Interleaving : public testing::Test {
+class Interleaving : public SharedRepository {
  protected:
-  Interleaving() {
-    InitForTests(memory_);
-    for (uint32_t i = 0; i < 6; ++i) files_["file" + std::to_string(i)] = RandomText(i, 3'000);
-  }
-
-  MemoryStore memory_;
-  MemoryFiles files_;
+  const MemoryFiles files_ = MakeFiles({.count = 6});
 };
-
-bool IsCommit(const StoreCall& call) {
-  return call.operation == StoreOperation::kPutIfAbsent && call.name.starts_with("snapshots/");
-}
 
 TEST_F(Interleaving, SessionThatSleepsThroughAPruneIsFencedAndBeginsAnew) {
   Machine other(memory_, 2);
   ASSERT_TRUE(other.Backup(files_));
   FaultStore store(memory_);
   Machine sleeper(store, 1);
-  bool slept = false;
-  store.SetHook([&](const StoreCall& call) {
-    if (!IsCommit(call) || slept) return;
-    slept = true;
+  const InsideCall sleep(store, IsCommit, [&] {
     // While it sleeps before its commit, all that it reuses is forgotten and pruned by somebody who takes it for dead.
     ASSERT_TRUE(other.ForgetAll());
     ASSERT_TRUE(other.Prune(0));
@@ -43,7 +26,7 @@ TEST_F(Interleaving, SessionThatSleepsThroughAPruneIsFencedAndBeginsAnew) {
   });
   const auto report = sleeper.Backup(files_);
   ASSERT_TRUE(report) << report.error().message();
-  EXPECT_TRUE(slept);
+  EXPECT_TRUE(sleep.ran());
   EXPECT_GE(report->fenced_times, 1u);
   EXPECT_TRUE(sleeper.Read(*report->id) == files_);
   EXPECT_EQ(other.Damages(), 0u);
@@ -54,10 +37,7 @@ TEST_F(Interleaving, PruneWaitsForASessionThatMayStillNeedThePacks) {
   ASSERT_TRUE(other.Backup(files_));
   FaultStore store(memory_);
   Machine writer(store, 1);
-  bool pruned = false;
-  store.SetHook([&](const StoreCall& call) {
-    if (!IsCommit(call) || pruned) return;
-    pruned = true;
+  const InsideCall prune(store, IsCommit, [&] {
     ASSERT_TRUE(other.ForgetAll());
     const auto report = other.Prune(kNever);
     ASSERT_TRUE(report) << report.error().message();
@@ -87,11 +67,7 @@ TEST_F(Interleaving, PruneInsideEveryCallOfABackupLosesNothing) {
     ASSERT_TRUE(first);
     FaultStore store(memory);
     Machine writer(store, 1);
-    const uint64_t before = store.InterceptedStore::calls();
-    bool ran = false;
-    store.SetHook([&](const StoreCall& call) {
-      if (ran || call.number != before + n) return;
-      ran = true;
+    const InsideCall work(store, n, [&] {
       ASSERT_TRUE(other.Forget({*first->id}));  // by name: the writer's own may be there already
       const auto pruned = other.Prune(n % 2 == 0 ? 0 : kNever);
       ASSERT_TRUE(pruned) << pruned.error().message();
@@ -99,7 +75,7 @@ TEST_F(Interleaving, PruneInsideEveryCallOfABackupLosesNothing) {
     MemoryFiles changed = files_;
     changed["new"] = RandomText(99, 5'000);
     const auto report = writer.Backup(changed);
-    if (!ran) break;
+    if (!work.ran()) break;
     ASSERT_TRUE(report) << "call " << n << ": " << report.error().message();
     EXPECT_TRUE(writer.Read(*report->id) == changed) << "call " << n;
     ASSERT_TRUE(other.Prune(0)) << "call " << n;
@@ -118,18 +94,14 @@ TEST_F(Interleaving, BackupInsideEveryCallOfAPruneLosesNothing) {
     FaultStore store(memory);
     Machine pruner(store, 2);
     ASSERT_TRUE(pruner.ForgetAll());
-    const uint64_t before = store.InterceptedStore::calls();
     std::optional<SnapshotId> id;
-    bool ran = false;
-    store.SetHook([&](const StoreCall& call) {
-      if (ran || call.number != before + n) return;
-      ran = true;
+    const InsideCall work(store, n, [&] {
       const auto report = writer.Backup(files_);
       ASSERT_TRUE(report) << report.error().message();
       id = report->id;
     });
     const auto pruned = pruner.Prune(0);
-    if (!ran) break;
+    if (!work.ran()) break;
     ASSERT_TRUE(pruned) << "call " << n << ": " << pruned.error().message();
     ASSERT_TRUE(id);
     EXPECT_TRUE(writer.Read(*id) == files_) << "call " << n;
@@ -142,17 +114,12 @@ void SweepCrashes(const MemoryFiles& files, const std::function<void(Machine&)>&
   for (uint64_t n = 1;; n += 2) {
     MemoryStore memory;
     InitForTests(memory);
-    std::optional<SnapshotId> id;
+    SnapshotId id;
     {
       Machine first(memory, 7);
       MemoryFiles old = files;
       old["old"] = RandomText(1234, 9'000);
-      const auto before = first.Backup(old);
-      ASSERT_TRUE(before);
-      const auto report = first.Backup(files);
-      ASSERT_TRUE(report);
-      id = report->id;
-      ASSERT_TRUE(first.Forget({*before->id}));
+      id = BackUpAndKeepLast(first, {old, files});
     }
     CrashStore store(memory);
     bool crashed = false;
@@ -164,11 +131,11 @@ void SweepCrashes(const MemoryFiles& files, const std::function<void(Machine&)>&
       store.Revive();
     }
     Machine next(memory, 9);
-    EXPECT_TRUE(next.Read(*id) == files) << "call " << n;
+    EXPECT_TRUE(next.Read(id) == files) << "call " << n;
     ASSERT_EQ(next.Damages(), 0u) << "call " << n;
     const auto pruned = next.Prune(0);
     ASSERT_TRUE(pruned) << "call " << n << ": " << pruned.error().message();
-    EXPECT_TRUE(next.Read(*id) == files) << "after a prune, call " << n;
+    EXPECT_TRUE(next.Read(id) == files) << "after a prune, call " << n;
     ASSERT_EQ(next.Damages(), 0u) << "after a prune, call " << n;
     if (!crashed) break;
   }

@@ -8,17 +8,14 @@
 #include "engine/pack/pack_reader.h"
 #include "engine/repo/protocol.h"
 #include "engine/repo/write_session.h"
-#include "tests/support/fault_store.h"
-#include "tests/support/machine.h"
-#include "tests/support/memory_store.h"
+#include "tests/protocol/shared_repository.h"
 
 namespace cairn {
 namespace {
 
-class LyingSegment : public testing::Test {
+class LyingSegment : public SharedRepository {
  protected:
   LyingSegment() {
-    InitForTests(memory_);
     files_["file"] = RandomText(1, 3'000);
     Machine machine(memory_, 1);
     const auto report = machine.Backup(files_);
@@ -55,13 +52,6 @@ class LyingSegment : public testing::Test {
     return findings;
   }
 
-  uint64_t CountOf(std::string_view prefix) const {
-    uint64_t count = 0;
-    for (const auto& [name, bytes] : memory_.Contents()) count += name.starts_with(prefix);
-    return count;
-  }
-
-  MemoryStore memory_;
   MemoryFiles files_;
   SnapshotId id_;
   bool keep_the_right_ones_ = false;
@@ -179,17 +169,14 @@ TEST(LyingPack, IsNotRescuedInPlaceOfTheRightOne) {
 
     FaultStore store(memory);
     Machine writer(store, 300 + seed);
-    bool pruned = false;
-    store.SetHook([&](const StoreCall& call) {
-      if (pruned || call.operation != StoreOperation::kPutIfAbsent || !call.name.starts_with("snapshots/")) return;
-      pruned = true;
+    const InsideCall prune(store, IsCommit, [&] {
       ASSERT_TRUE(other.ForgetAll());
-      ASSERT_TRUE(other.Prune(INT64_MAX));  // both have tombstones now, and the writer reuses one of them
+      ASSERT_TRUE(other.Prune(kNever));  // both have tombstones now, and the writer reuses one of them
     });
     const auto report = writer.Backup(files);
     ASSERT_TRUE(report) << report.error().message();
-    ASSERT_TRUE(pruned);
-    const auto after = other.Prune(INT64_MAX);
+    ASSERT_TRUE(prune.ran());
+    const auto after = other.Prune(kNever);
     ASSERT_TRUE(after) << after.error().message();
     EXPECT_EQ(after->packs_waiting, 0u);
     Machine reader(memory, 400 + seed);

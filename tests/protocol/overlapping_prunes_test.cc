@@ -5,16 +5,12 @@
 
 #include "engine/jobs/segment_merge.h"
 #include "engine/repo/write_session.h"
+#include "tests/protocol/shared_repository.h"
 #include "tests/support/crash_store.h"
-#include "tests/support/fault_store.h"
-#include "tests/support/machine.h"
 #include "tests/support/matchers.h"
-#include "tests/support/memory_store.h"
 
 namespace cairn {
 namespace {
-
-constexpr int64_t kNever = INT64_MAX;
 
 // A backup that has begun, and has been told of blobs that they are stored.
 class LiveBackup {
@@ -61,34 +57,17 @@ class LiveBackup {
   uint32_t signs_ = 0;
 };
 
-bool PutsTombstone(const StoreCall& call) {
-  return call.operation == StoreOperation::kPut && call.name.starts_with("tombstones/") &&
-         !call.name.ends_with(".seen");
-}
-bool PutsSeenList(const StoreCall& call) {
-  return call.operation == StoreOperation::kPut && call.name.ends_with(".seen");
-}
-
-class OverlappingPrunes : public testing::Test {
+class OverlappingPrunes : public SharedRepository {
  protected:
   // Snapshots of which one is forgotten that alone needs some packs, and one that alone needs half of each of others.
   OverlappingPrunes() {
-    InitForTests(memory_);
     Machine first(memory_, 1);
-    MemoryFiles alone, all, half;
-    for (uint32_t i = 0; i < 20; ++i) alone["alone" + std::to_string(i)] = RandomText(100 + i, 3'000);
-    for (uint32_t i = 0; i < 40; ++i) {
-      all["file" + std::to_string(100 + i)] = RandomText(i, 3'000);
-      if (i % 2 == 0) half["file" + std::to_string(100 + i)] = RandomText(i, 3'000);
-    }
-    const auto one = first.Backup(alone), two = first.Backup(all), three = first.Backup(half);
-    CHECK(one && two && three);
-    kept_ = *three->id;
-    half_ = half;
-    CHECK(first.Forget({*one->id, *two->id}).has_value());
+    const MemoryFiles alone = MakeFiles({.name = "alone", .count = 20, .seed_first = 100});
+    const MemoryFiles all = MakeFiles({.count = 40, .number_first = 100});
+    half_ = EveryOther(all);
+    kept_ = BackUpAndKeepLast(first, {alone, all, half_});
   }
 
-  MemoryStore memory_;
   MemoryFiles half_;
   SnapshotId kept_;
 };
@@ -123,8 +102,7 @@ TEST_F(OverlappingPrunes, ABackupThatBeganBetweenTwoRoundsIsWaitedForByAll) {
   const auto report = last.Prune(kNever);
   ASSERT_OK(report);
   EXPECT_EQ(report->packs_waiting, 0u);
-  EXPECT_TRUE(last.Read(kept_) == half_);
-  EXPECT_EQ(last.Damages(), 0u);
+  ExpectGood(last, kept_, half_);
 }
 
 // The same, and the pruner dies before its second list: whoever comes next puts one of its own.
@@ -163,8 +141,7 @@ TEST_F(OverlappingPrunes, TombstonesOfADeadPrunersSecondRoundGetAListOfTheirOwn)
   const auto tombstones = Protocol(*other.repository, other.context.job).ListTombstones();
   ASSERT_OK(tombstones);
   EXPECT_TRUE(tombstones->empty());
-  EXPECT_TRUE(other.Read(kept_) == half_);
-  EXPECT_EQ(other.Damages(), 0u);
+  ExpectGood(other, kept_, half_);
 }
 
 // A pruner that runs beside makes no list for tombstones that another is still putting.
@@ -190,8 +167,7 @@ TEST_F(OverlappingPrunes, AListOfAnotherDoesNotStandForTombstonesThatComeLater) 
   EXPECT_EQ(between->Lost(), 0u);
   between->End();
   ASSERT_OK(after.Prune(kNever));
-  EXPECT_TRUE(after.Read(kept_) == half_);
-  EXPECT_EQ(after.Damages(), 0u);
+  ExpectGood(after, kept_, half_);
 }
 
 // Hours may pass while it marks: what others did meanwhile is neither damage nor garbage.
@@ -199,13 +175,9 @@ TEST_F(OverlappingPrunes, WhatOthersDoWhileOneMarksIsNoDamageAndNotMoved) {
   for (const bool prunes : {true, false}) {
     FaultStore store(memory_);
     Machine pruner(store, prunes ? 3 : 8);
-    bool ran = false;
     std::optional<SnapshotId> id;
-    MemoryFiles more;
-    for (uint32_t i = 0; i < 20; ++i) more["more" + std::to_string(i)] = RandomText(300 + i, 3'000);
-    store.SetHook([&](const StoreCall& call) {
-      if (ran || call.operation != StoreOperation::kList || call.name != "data/") return;
-      ran = true;
+    const MemoryFiles more = MakeFiles({.name = "more", .count = 20, .seed_first = 300});
+    const InsideCall work(store, ListsDataPacks, [&] {
       Machine other(memory_, 5);
       if (prunes) {
         ASSERT_OK(other.Prune(kNever));
@@ -217,7 +189,7 @@ TEST_F(OverlappingPrunes, WhatOthersDoWhileOneMarksIsNoDamageAndNotMoved) {
     });
     const auto report = pruner.Prune(kNever);
     ASSERT_OK(report);
-    ASSERT_TRUE(ran);
+    ASSERT_TRUE(work.ran());
     EXPECT_EQ(report->packs_removed, 0u);
     EXPECT_EQ(report->blobs_rescued, 0u);
     Machine reader(memory_, 6);
@@ -232,21 +204,16 @@ TEST_F(OverlappingPrunes, APackOfABackupThatBeganMeanwhileIsNotGarbage) {
   Machine pruner(store, 3);
   ASSERT_OK(pruner.Prune(kNever));
   FaultStore faults(memory_);
-  faults.FailWhere(
-      [](const StoreCall& call) {
-        return call.operation == StoreOperation::kRemove ||
-               (call.operation == StoreOperation::kPut && call.name.starts_with("index/"));
-      },
-      FaultStore::Broken());
+  faults.FailWhere([](const StoreCall& call) { return call.operation == StoreOperation::kRemove || PutsSegment(call); },
+                   FaultStore::Broken());
   std::optional<Machine> writer;
-  store.SetHook([&](const StoreCall& call) {
-    if (writer || call.operation != StoreOperation::kList || call.name != "data/") return;
+  const InsideCall work(store, ListsDataPacks, [&] {
     writer.emplace(faults, 4);
     ASSERT_FALSE(writer->Backup({{"new", RandomText(700, 3'000)}}));  // from its first segment on it sleeps
   });
   const auto report = pruner.Prune(kNever);
   ASSERT_OK(report);
-  ASSERT_TRUE(writer);
+  ASSERT_TRUE(work.ran());
   EXPECT_EQ(report->plan.unindexed.size(), 0u);
   EXPECT_GT(report->plan.unindexed_of_live_sessions.size(), 0u);
   EXPECT_EQ(report->packs_waiting, 0u);
@@ -264,11 +231,7 @@ TEST_F(OverlappingPrunes, ForgetAndPruneByAnotherInsideEveryCallOfAPrune) {
     memory.SetContents(contents);
     FaultStore store(memory);
     Machine pruner(store, 3);
-    const uint64_t before = store.InterceptedStore::calls();
-    bool ran = false;
-    store.SetHook([&](const StoreCall& call) {
-      if (ran || call.number != before + n) return;
-      ran = true;
+    const InsideCall work(store, n, [&] {
       Machine other(memory, 5);
       ASSERT_OK(other.Forget({*going->id}));
       ASSERT_OK(other.Prune(kNever));
@@ -277,7 +240,7 @@ TEST_F(OverlappingPrunes, ForgetAndPruneByAnotherInsideEveryCallOfAPrune) {
     Machine reader(memory, 6);
     EXPECT_TRUE(reader.Read(kept_) == half_);
     ASSERT_EQ(reader.Damages(), 0u);
-    if (!ran) break;
+    if (!work.ran()) break;
   }
 }
 

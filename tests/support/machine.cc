@@ -40,11 +40,11 @@ Result<BackupReport> Machine::Backup(const MemoryFiles& files) {
   return RunBackup(context.job, *repository, std::move(sources), options, {});
 }
 
-Result<PruneReport> Machine::Prune(int64_t quiet_ns) {
+Result<PruneReport> Machine::Prune(int64_t quiet_ns, FindingSink findings) {
   PruneOptions options;
   options.max_unused_percent = 0;
   options.quiet_session_ns = quiet_ns;
-  return RunPrune(context.job, *repository, options, {});
+  return RunPrune(context.job, *repository, options, std::move(findings));
 }
 
 Result<ForgetReport> Machine::Forget(const std::vector<SnapshotId>& ids) {
