@@ -481,7 +481,14 @@ Result<RestoreReport> RunRestore(const JobContext& context, Repository& reposito
     const std::lock_guard lock(*mutex);
     if (findings) findings(finding);
   };
-  return RestoreRun(context, repository, index, snapshot, sink, options, std::move(one_at_a_time)).Run();
+  auto report = RestoreRun(context, repository, index, snapshot, sink, options, one_at_a_time).Run();
+  // After an Error too; no file is open any more.
+  if (auto closed = sink.Close(); !closed) {
+    ++context.progress.errors;
+    one_at_a_time({Finding::Severity::kWarning, closed.error().code(), "target", closed.error().message()});
+    if (report) ++report->failed;
+  }
+  return report;
 }
 
 }  // namespace cairn

@@ -70,6 +70,9 @@ class Sink {
   // Removes a file, or a folder that is empty; success where nothing is there. kBusy where another file system is
   // mounted.
   virtual Result<void> Remove(const TreePath& path) = 0;
+  // When no SinkFile is left: what is on the way alone, and had to be opened to be written into, is as it was, mode and
+  // flags. Also where SetMetadata did not come to it, because the writing ended early. An Error names the folder.
+  virtual Result<void> Close() = 0;
   virtual void SetFindingSink(FindingSink findings) = 0;
 };
 

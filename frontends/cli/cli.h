@@ -50,6 +50,7 @@ class Cli {
   Result<SnapshotSet> Snapshots();
   PasswordSources MainPassword() const;
   std::string CacheRoot() const;
+  const std::string& TemporaryCache() const { return temporary_cache_; }  // of this run alone; empty: there is none
   std::string RepositoryFolder() const;  // its absolute path, where it is a folder of this machine
 
   // A finding as a line on stderr, or as JSON; counts those that are worse than notes.

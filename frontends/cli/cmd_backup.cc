@@ -70,6 +70,7 @@ struct BackupCommand {
     }
     options.repository = cli.RepositoryFolder();
     options.cache_root = cli.CacheRoot();
+    options.temporary_cache = [&cli] { return cli.TemporaryCache(); };  // made with the password, after this
     return options;
   }
 

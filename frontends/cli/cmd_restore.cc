@@ -87,6 +87,7 @@ struct RestoreCommand {
     options.left_out = LeftOutOf;
     Protect(options, cli.RepositoryFolder(), "the repository", true);
     Protect(options, cli.CacheRoot(), "the folder of cairn's caches", false);
+    Protect(options, cli.TemporaryCache(), "the cache of this run", false);
     if (wanted.path.empty()) {
       cli.context().progress.items_total = one->inner.totals.files + one->inner.totals.others;
       cli.context().progress.bytes_total = one->inner.totals.bytes;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "engine/jobs/forget.h"
@@ -41,15 +42,17 @@ struct RewriteCommand {
     }
     if (set_description) options.description = description;
     ASSIGN_OR_RETURN(const SnapshotSet set, cli.Snapshots());
-    uint64_t rewritten = 0;
+    std::vector<const LoadedSnapshot*> olds;
     for (const std::string& name : names) {
-      ASSIGN_OR_RETURN(const LoadedSnapshot* snapshot, ResolveSnapshot(set, name, filter.Filter()));
-      if (forget && snapshot->is_protected && !dry_run) {
-        return MakeError(ErrorCode::kInvalidArgument,
-                         "snapshot {} is protected: it is not rewritten, for it cannot be forgotten (cairn tag "
-                         "--unprotect, or leave out --forget)",
-                         snapshot->id.ToHex());
+      ASSIGN_OR_RETURN(const LoadedSnapshot* one, ResolveSnapshot(set, name, filter.Filter()));
+      // Asked before anything is done, and each alone: what takes the place of one needs what that needed.
+      if (forget) {
+        RETURN_IF_ERROR(MayReplace(*repository, set, *one).While("--forget is refused, and nothing is rewritten"));
       }
+      if (std::ranges::find(olds, one) == olds.end()) olds.push_back(one);
+    }
+    uint64_t rewritten = 0;
+    for (const LoadedSnapshot* snapshot : olds) {
       ASSIGN_OR_RETURN(const RewriteReport report,
                        RunRewrite(cli.context(), *repository, *snapshot, options, cli.Findings()));
       rewritten += report.id ? 1 : 0;
@@ -61,9 +64,14 @@ struct RewriteCommand {
     }
     if (cli.json()) {
       cli.PrintJson(
-          {{"message_type", "summary"}, {"snapshots", names.size()}, {"rewritten", rewritten}, {"dry_run", dry_run}});
+          {{"message_type", "summary"}, {"snapshots", olds.size()}, {"rewritten", rewritten}, {"dry_run", dry_run}});
     }
     return 0;
+  }
+
+  static Result<void> MayReplace(const Repository& repository, const SnapshotSet& set, const LoadedSnapshot& old) {
+    RETURN_IF_ERROR(repository.NeedWrite(Rights::kWrite, "rewriting snapshots"));
+    return MayForget(repository, set, {old.id});
   }
 
   void Tell(Cli& cli, const LoadedSnapshot& snapshot, const RewriteReport& report) const {

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "engine/env/file_system.h"
+#include "frontends/files/changeable.h"
 #include "frontends/files/folder_names.h"
 #include "frontends/files/metadata_reader.h"
 #include "frontends/files/metadata_writer.h"
@@ -69,6 +70,9 @@ Result<void> WriteAll(int fd, uint64_t offset, ByteSpan bytes) {
 struct FileSink::Shared {
   Shared(FileSinkOptions options_in, const Random& random_in, SinkRoot root_in)
       : options(std::move(options_in)), random(random_in), root(std::move(root_in)), pool(options.open_files_max) {}
+  ~Shared() { IgnoreError(changed.PutBack(root), "the sink was not closed, and nobody asks what of this failed"); }
+  Shared(const Shared&) = delete;
+  Shared& operator=(const Shared&) = delete;
 
   std::string TemporaryName() const {
     std::array<uint8_t, 8> id{};
@@ -97,6 +101,7 @@ struct FileSink::Shared {
   const FileSinkOptions options;
   const Random& random;
   const SinkRoot root;
+  files::ChangedFolders changed;
   files::OwnerNames names;
   files::DescriptorPool pool;
   std::mutex mutex;
@@ -249,7 +254,7 @@ Result<void> FileSink::File::Finish(uint64_t size) {
   is_finished_ = true;
   if (is_new_) {
     ASSIGN_OR_RETURN(const auto place, shared_->root.Find(path_));
-    RETURN_IF_ERROR(files::Replace(place.folder.get(), open_name_, place.name));
+    RETURN_IF_ERROR(files::Replace(shared_->changed, open_name_, place));
   }
   return flags_ ? shared_->Writer(path_).WriteFlags(file->get(), *flags_) : Result<void>();
 }
@@ -289,7 +294,7 @@ Result<std::vector<Bytes>> FileSink::List(const TreePath& folder) {
   if (!opened.is_open()) return ErrnoError(errno, "listing the folder");
   auto listed = files::ReadFolderNames(opened.get());
   if (!listed && listed.error().system_errno() == EACCES && !shared_->options.read_only) {
-    files::MakeChangeable(place.folder.get(), place.name);  // this user's own, and closed
+    shared_->changed.MakeChangeable(place);  // this user's own, and closed
     listed = files::ReadFolderNames(opened.get());
   }
   RETURN_IF_ERROR(listed);
@@ -305,7 +310,7 @@ Result<void> FileSink::MakeFolder(const TreePath& path) {
   const int folder = place.folder.get();
   if (::mkdirat(folder, place.name.c_str(), 0700) == 0) return {};
   if (errno == EPERM || errno == EACCES) {
-    files::MakeChangeable(folder, ".");
+    shared_->changed.MakeFolderChangeable(place);
     if (::mkdirat(folder, place.name.c_str(), 0700) == 0) return {};
   }
   if (errno != EEXIST) return ErrnoError(errno, "making the folder");
@@ -313,10 +318,10 @@ Result<void> FileSink::MakeFolder(const TreePath& path) {
   if (::fstatat(folder, place.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode)) {
     // What comes into it must not fail.
     const bool is_closed = ::faccessat(folder, place.name.c_str(), R_OK | W_OK | X_OK, AT_EACCESS) != 0;
-    if (is_closed) files::MakeChangeable(folder, place.name);
+    if (is_closed) shared_->changed.MakeChangeable(place);
     return {};
   }
-  RETURN_IF_ERROR(files::Remove(folder, place.name));
+  RETURN_IF_ERROR(files::Remove(shared_->changed, place));
   if (::mkdirat(folder, place.name.c_str(), 0700) != 0) return ErrnoError(errno, "making the folder");
   return {};
 }
@@ -370,7 +375,7 @@ Result<std::unique_ptr<SinkFile>> FileSink::OpenFile(const TreePath& path, uint6
   const std::string name = shared_->TemporaryName();
   Descriptor opened = files::OpenAt(folder, name.c_str(), kFileFlags | O_CREAT | O_EXCL, 0600);
   if (!opened.is_open() && (errno == EPERM || errno == EACCES)) {
-    files::MakeChangeable(folder, ".");
+    shared_->changed.MakeFolderChangeable(place);
     opened = files::OpenAt(folder, name.c_str(), kFileFlags | O_CREAT | O_EXCL, 0600);
   }
   if (!opened.is_open()) return ErrnoError(errno, "making the file");
@@ -407,12 +412,12 @@ Result<void> FileSink::MakeSpecial(const TreePath& path, const Node& node) {
   ASSIGN_OR_RETURN(const auto place, shared_->root.Find(path));
   const std::string name = shared_->TemporaryName();
   if (MakeNode(place.folder.get(), name, node) != 0) {
-    if (errno == EPERM || errno == EACCES) files::MakeChangeable(place.folder.get(), ".");
+    if (errno == EPERM || errno == EACCES) shared_->changed.MakeFolderChangeable(place);
     if (MakeNode(place.folder.get(), name, node) != 0) {
       return ErrnoError(errno, fmt::format("making a {}", Name(node.type)));
     }
   }
-  return files::Replace(place.folder.get(), name, place.name);
+  return files::Replace(shared_->changed, name, place);
 }
 
 Result<void> FileSink::MakeLink(const TreePath& path, const TreePath& first) {
@@ -430,7 +435,7 @@ Result<void> FileSink::MakeLink(const TreePath& path, const TreePath& first) {
     is_linked = link();
   }
   if (!is_linked) return ErrnoError(errno, "linking to " + PathForPeople(first));
-  RETURN_IF_ERROR(files::Replace(place.folder.get(), name, place.name));
+  RETURN_IF_ERROR(files::Replace(shared_->changed, name, place));
   // Where `path` was a name of this file already, the system has left both.
   ::unlinkat(place.folder.get(), name.c_str(), 0);
   return {};
@@ -439,7 +444,9 @@ Result<void> FileSink::MakeLink(const TreePath& path, const TreePath& first) {
 Result<void> FileSink::SetMetadata(const TreePath& path, const Node& node,
                                    const std::vector<std::pair<Bytes, Bytes>>& attributes) {
   ASSIGN_OR_RETURN(const auto place, shared_->root.Find(path));
-  return shared_->Writer(path).Write(place.folder.get(), place.name, node, attributes);
+  RETURN_IF_ERROR(shared_->Writer(path).Write(place.folder.get(), place.name, node, attributes));
+  if (node.type == NodeType::kFolder) shared_->changed.Forget(path);
+  return {};
 }
 
 Result<void> FileSink::Remove(const TreePath& path) {
@@ -447,8 +454,10 @@ Result<void> FileSink::Remove(const TreePath& path) {
   const auto place = shared_->root.Find(path);
   if (!place && IsMissingWay(place.error())) return {};
   RETURN_IF_ERROR(place);
-  return files::Remove(place->folder.get(), place->name);
+  return files::Remove(shared_->changed, *place);
 }
+
+Result<void> FileSink::Close() { return shared_->changed.PutBack(shared_->root); }
 
 void FileSink::SetFindingSink(FindingSink findings) {
   const std::lock_guard lock(shared_->mutex);

@@ -38,6 +38,8 @@ class FileSink : public Sink {
   Result<void> SetMetadata(const TreePath& path, const Node& node,
                            const std::vector<std::pair<Bytes, Bytes>>& attributes) override;
   Result<void> Remove(const TreePath& path) override;
+  // By the destructor too, when the last of the files is gone; but then nobody hears of an Error.
+  Result<void> Close() override;
   void SetFindingSink(FindingSink findings) override;
 
  private:

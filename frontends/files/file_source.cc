@@ -346,7 +346,11 @@ Result<std::shared_ptr<SourceFolder>> FileSource::OpenRoot(FindingSink findings)
                      PathForPeople(AsBytes(shared_->paths.front())),
                      shared_->paths.size() > 1 ? ", nor any other of the given paths" : "");
   }
-  shared_->caches = CachesIn(shared_->options.cache_root);  // only now: one may have been made since
+  // Only now: one may have been made since.
+  shared_->caches = CachesIn(shared_->options.cache_root);
+  const std::string temporary = shared_->options.temporary_cache ? shared_->options.temporary_cache() : std::string();
+  struct stat status{};
+  if (!temporary.empty() && ::stat(temporary.c_str(), &status) == 0) shared_->caches.push_back(files::IdOf(status));
   ASSIGN_OR_RETURN(auto place, FolderPlace::OpenRoot(shared_->pool));
   Folder::Scope scope;
   scope.plan = &shared_->plan;

@@ -1,6 +1,7 @@
 // Files of this machine as a Source.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,6 +25,8 @@ struct FileSourceOptions {
   std::string repository;
   // Where cairn has its caches: those of repositories are left out, and whatever else is in it stays.
   std::string cache_root;
+  // The cache of this run alone, which is left out whole. Asked when the root is opened; empty, or no function: none.
+  std::function<std::string()> temporary_cache;
   size_t open_folders_max = 128;  // descriptors that may be kept at once; more are opened when needed
 };
 

@@ -78,9 +78,9 @@ Result<SinkRoot::Place> SinkRoot::Find(const TreePath& path) const {
   if (!root_.is_open()) return Error(ErrorCode::kNotFound, "there is no target folder");
   const std::string_view text = AsText(path);
   const size_t slash = text.rfind('/');
-  ASSIGN_OR_RETURN(Descriptor folder,
-                   OpenFolder(slash == std::string_view::npos ? std::string_view() : text.substr(0, slash)));
-  return Place{std::move(folder), path.empty() ? "." : std::string(text.substr(slash + 1))};
+  const std::string_view above = slash == std::string_view::npos ? std::string_view() : text.substr(0, slash);
+  ASSIGN_OR_RETURN(Descriptor folder, OpenFolder(above));
+  return Place{std::move(folder), path.empty() ? "." : std::string(text.substr(slash + 1)), ToBytes(AsBytes(above))};
 }
 
 }  // namespace cairn::files

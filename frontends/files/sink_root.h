@@ -22,6 +22,7 @@ class SinkRoot {
   struct Place {
     Descriptor folder;
     std::string name;
+    TreePath folder_path = {};  // of this folder
   };
   Result<Place> Find(const TreePath& path) const;
 

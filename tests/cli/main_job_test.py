@@ -320,6 +320,25 @@ class MainJob(CairnTest):
         copy = self.json("-r", other, "snapshots")["snapshots"][0]["id"]
         self.assertIn("protected", self.run_cairn("-r", other, "forget", copy, code=1).stderr.decode())
 
+    def test_a_dry_rewrite_is_refused_where_the_old_one_may_not_be_forgotten(self):
+        self.init()
+        self.make_source(files=3)
+        first, second = self.backup()["id"], self.backup()["id"]
+        self.run_cairn("tag", second, "--protect")
+        before = self.objects("")
+        for dry in (("-n",), ()):
+            told = self.run_cairn("rewrite", first, second, "--exclude", "big", "--forget", *dry, code=1)
+            self.assertIn(f"snapshot {second} is protected", told.stderr.decode(), dry)
+            self.assertEqual(self.objects(""), before, "the first one is not rewritten either")
+        self.run_cairn("rewrite", second, "--exclude", "big", "-n")
+        for role in ("reader", "maintainer"):
+            self.run_cairn("key", "add", "--role", role, CAIRN_NEW_PASSWORD=role)
+            for dry in (("-n",), ()):
+                told = self.run_cairn("rewrite", first, "--exclude", "big", "--forget", *dry, password=role, code=1)
+                self.assertIn("role", told.stderr.decode(), (role, dry))
+        # Named twice, it is one: the real run would not find it a second time.
+        self.assertEqual(self.json("rewrite", first, first, "--exclude", "big", "--forget")["rewritten"], 1)
+
     def test_a_rewrite_counts_what_is_left(self):
         self.init()
         self.make_source(files=4)

@@ -36,6 +36,18 @@ class Delete(CairnTest):
             found.update(os.path.relpath(os.path.join(root, name), top) + "/" for name in folders)
         return found
 
+    def test_the_cache_of_this_run_is_spared(self):
+        self.write("a", b"a")
+        self.run_cairn("backup", self.source)
+        target = self.path("out")
+        temporary = os.path.join(target, "tmp")
+        os.makedirs(temporary)
+        args = ("--no-cache", "restore", f"latest:{self.source}", "--target", target, "--delete")
+        done = self.run_cairn(*args, TMPDIR=temporary)
+        self.assertIn(b"it is the cache of this run", done.stderr)
+        self.assertEqual(sorted(os.listdir(target)), ["a", "tmp"])
+        self.assertEqual(os.listdir(temporary), [])  # the run itself clears it away
+
     def test_the_repository_and_the_caches_are_never_deleted(self):
         self.repo = os.path.join(self.source, "sub", "repo")
         self.cache = os.path.join(self.source, "xdg")

@@ -1,8 +1,10 @@
 """restore's options: what is taken, what is deleted, and a target that takes nothing more."""
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -177,6 +179,62 @@ class RestoreOptions(CairnTest):
             for name, mode in (("file", 0o444), ("folder", 0o555)):
                 self.assertEqual(os.getxattr(os.path.join(target, name), "user.k"), b"v")
                 self.assertEqual(os.stat(os.path.join(target, name)).st_mode & 0o777, mode)
+
+    def as_nobody(self):
+        """How to restore as nobody, who owns the target and what is in it."""
+        from cairn_testing import BIN
+        os.chmod(self.dir, 0o755)
+        subprocess.run(["chown", "-R", "65534:65534", self.target, self.repo, self.cache], check=True)
+        return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", BIN]
+
+    @staticmethod
+    def modes(*paths):
+        return [oct(os.stat(path).st_mode & 0o7777) for path in paths]
+
+    @unittest.skipUnless(os.geteuid() == 0 and shutil.which("setpriv"), "needs root, to become nobody")
+    def test_closed_folders_on_the_way_are_closed_again(self):
+        self.put("d1/mine")
+        ways = (self.target, self.restored, os.path.join(self.restored, "d1"))
+        command = self.as_nobody()
+        for path, mode in zip(ways, (0o500, 0o2555, 0o511)):
+            os.chmod(path, mode)
+        before = self.modes(*ways)
+        done = subprocess.run([*command, "restore", "latest", "--target", self.target, "--include", "f8"],
+                              env=self.env(), capture_output=True)
+        self.assertEqual(done.returncode, 0, done.stderr.decode())
+        self.assertEqual(self.names(), {"d1/f8", "d1/mine"})
+        self.assertEqual(self.modes(*ways), before)
+
+    @unittest.skipUnless(os.geteuid() == 0 and shutil.which("setpriv"), "needs root, to become nobody")
+    def test_closed_folders_on_the_way_are_closed_again_by_a_restore_that_ends_early(self):
+        self.put("mine")
+        ways = (self.target, self.restored)
+        command = self.as_nobody()
+        for path in ways:
+            os.chmod(path, 0o555)
+        with subprocess.Popen([*command, "--limit-download", "1M", "restore", "latest", "--target", self.target,
+                               "--include", "big"], env=self.env(), stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE) as restore:
+            while restore.poll() is None and len(self.names()) < 2:
+                time.sleep(0.01)
+            restore.send_signal(signal.SIGINT)
+            restore.communicate(timeout=60)
+        self.assertEqual(restore.returncode, 130)
+        self.assertEqual(self.names(), {"mine"})
+        self.assertEqual(self.modes(*ways), ["0o555", "0o555"])
+
+    def test_unchangeable_folders_on_the_way_are_so_again(self):
+        self.put("d1/mine")
+        ways = (self.restored, os.path.join(self.restored, "d1"))
+        self.addCleanup(subprocess.run, ["chattr", "-R", "-ia", self.target], capture_output=True)
+        for path, flag in zip(ways, "ia"):
+            if subprocess.run(["chattr", "+" + flag, path], capture_output=True).returncode != 0:
+                self.skipTest("no immutable folders here")
+        self.restore("--include", "f8", "--include", "big")
+        self.assertEqual(self.names(), {"d1/f8", "d1/mine", "big"})
+        for path, flag in zip(ways, "ia"):
+            told = subprocess.run(["lsattr", "-d", path], capture_output=True, check=True).stdout.decode()
+            self.assertIn(flag, told.split()[0], path)
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root, to mount")
     def test_a_full_file_system_below_the_target_ends_no_more_than_itself(self):

@@ -220,6 +220,25 @@ class Terminal(CairnTest):
             self.assertEqual(b"the cache folder cannot be used" in done.stderr, told, done.stderr)
             self.assertEqual([name for name in os.listdir(self.dir) if name.startswith("cairn-cache")], [])
 
+    def test_a_temporary_cache_inside_the_source_is_not_backed_up(self):
+        self.init()
+        self.write("a", b"a")
+        temporary = os.path.join(self.source, "tmp")
+        os.mkdir(temporary)
+        with open(self.path("file"), "w"):
+            pass
+        for args in (("--no-cache",), ("--cache-dir", self.path("file", "below"))):
+            self.run_cairn(*args, "backup", self.source, TMPDIR=temporary)
+            listing = self.run_cairn("ls", "-R", "latest").stdout.decode()
+            self.assertNotIn("cairn-cache", listing)
+            self.assertIn(temporary.lstrip("/"), listing)
+        self.run_cairn("backup", self.dir)
+        # The ordinary caches are left out as ever.
+        self.run_cairn("--no-cache", "backup", self.dir, TMPDIR=temporary)
+        listing = self.run_cairn("ls", "-R", "latest").stdout.decode()
+        self.assertNotIn("cairn-cache", listing)
+        self.assertNotIn(self.json("cache", "list")["caches"][0]["repository"], listing)
+
     def test_the_cache_is_not_backed_up(self):
         self.init()
         self.write("a", b"a")

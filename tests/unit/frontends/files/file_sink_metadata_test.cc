@@ -1,3 +1,5 @@
+#include <linux/fs.h>
+
 #include "tests/unit/frontends/files/file_sink_fixture.h"
 #include "tests/unit/frontends/files/odd_tree.h"
 
@@ -112,6 +114,52 @@ TEST_P(FileSinkTest, AUserRestoresClosedFoldersOverThemselves) {
               return removed && !Exists(At("closed")) && findings_.empty() ? 0 : 7;
             }),
             0);
+}
+
+TEST_P(FileSinkTest, FoldersThatGetNoMetadataAreClosedAgain) {
+  if (!IsRoot()) GTEST_SKIP() << "needs root, to become nobody";
+  ASSERT_EQ(::chmod(target_.c_str(), 0777), 0);
+  EXPECT_EQ(AsNobody([&] {
+              const auto mode = [&](const char* name) { return StatOf(At(name)).st_mode & 07777; };
+              const auto close = [&](const char* name, mode_t rights) {
+                return ::chmod(At(name).c_str(), rights) == 0;
+              };
+              for (const char* name : {"way", "way/in", "way/taken", "way/gone"}) {
+                if (!sink_->MakeFolder(Text(name))) return 1;
+              }
+              for (const bool is_closed : {true, false}) {
+                if (!close("way/in", 0) || !close("way/taken", 0500) || !close("way", 0500)) return 2;
+                for (const char* name : {"way", "way/in", "way/taken"}) {
+                  if (!sink_->MakeFolder(Text(name))) return 3;
+                }
+                if (!Write("way/in/file", "1") || !Write("way/taken/file", "1")) return 4;
+                if (!sink_->SetMetadata(Text("way/taken"), Metadata(NodeType::kFolder, 0711), {})) return 5;
+                // Another folder of the same name, and perhaps number, is not closed.
+                if (!close("way/gone", 0) || !sink_->List(Text("way/gone")) || !sink_->Remove(Text("way/gone"))) {
+                  return 6;
+                }
+                if (!sink_->MakeFolder(Text("way/gone"))) return 7;
+                if (is_closed ? !sink_->Close() : (sink_.reset(), false)) return 8;
+                if (mode("way") != 0500 || mode("way/taken") != 0711 || mode("way/gone") != 0700) return 9;
+                if (mode("way/in") != 0) return 10;
+              }
+              sink_ = MakeSink({});
+              return RemoveTree(Text("way")) && findings_.empty() ? 0 : 11;
+            }),
+            0);
+}
+
+TEST_P(FileSinkTest, ImmutableFoldersThatGetNoMetadataAreSoAgain) {
+  ASSERT_OK(sink_->MakeFolder(Text("way")));
+  ASSERT_OK(sink_->MakeFolder(Text("way/in")));
+  const bool can = TrySetFlags(At("way/in"), FS_IMMUTABLE_FL) && TrySetFlags(At("way"), FS_APPEND_FL);
+  if (!can) GTEST_SKIP() << "no immutable folders here";
+  EXPECT_OK(Write("way/in/file", "1"));
+  EXPECT_OK(Write("way/file", "1"));
+  EXPECT_OK(sink_->Close());
+  EXPECT_EQ(FlagsOf(At("way/in")), FS_IMMUTABLE_FL);
+  EXPECT_EQ(FlagsOf(At("way")), FS_APPEND_FL);
+  EXPECT_OK(RemoveTree(Text("way")));
 }
 
 TEST_P(FileSinkTest, ATimeThatTheFileSystemCannotKeepIsTold) {
