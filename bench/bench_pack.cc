@@ -1,9 +1,12 @@
-// Packs: what it costs to assemble, finish and verify them, beside what sealing the frames costs.
+// Packs: what it costs to assemble, finish, put, read and verify them, beside what sealing the frames costs.
 #include <benchmark/benchmark.h>
 
-#include "engine/crypto/config_maker.h"
+#include "bench/owner.h"
+#include "bench/rate.h"
+#include "bench/temp_folder.h"
 #include "engine/pack/pack_assembler.h"
 #include "engine/pack/pack_reader.h"
+#include "engine/store/local_store.h"
 #include "repo-format/base/units.h"
 
 namespace cairn {
@@ -27,17 +30,10 @@ Frame NewFrame() {
   return frame;
 }
 
-// An owner, and frames for a pack.
+// Frames for a pack.
 struct Fixture {
   Fixture() {
     for (uint64_t bytes = 0; bytes < kPackBytes; bytes += kFrameBytes) frames.push_back(NewFrame());
-  }
-  static Keyring NewKeyring() {
-    auto made = MakeRepository({}, SystemRandom(), SystemClock());
-    CHECK(made.has_value());
-    auto opened = Keyring::Open(std::move(made->owner), 1, made->config_object);
-    CHECK(opened.has_value());
-    return *std::move(opened);
   }
   FinishedPack Assemble(bool pad) const {
     PackWriter writer(BlobKind::kData, sealer, SystemRandom(), kPackBytes / 8 * 9);
@@ -47,8 +43,7 @@ struct Fixture {
     return *std::move(finished);
   }
 
-  Keyring keyring = NewKeyring();
-  ObjectSealer sealer{keyring, SystemRandom()};
+  ObjectSealer sealer{bench::Owner(), SystemRandom()};
   PackSession session{.epoch = 1, .envelope = {.sealed = Bytes(80)}};
   std::vector<Frame> frames;
 };
@@ -65,9 +60,58 @@ void BM_PackVerify(benchmark::State& state) {
   const Fixture fixture;
   const FinishedPack pack = fixture.Assemble(false);
   for (auto _ : state) CHECK(VerifyPack(fixture.sealer, pack.kind, pack.name, pack.object).has_value());
-  state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * pack.object.size()));
+  bench::SetBytes(state, pack.object.size());
 }
 BENCHMARK(BM_PackVerify)->Unit(benchmark::kMillisecond);
+
+// A store below TMPDIR with one pack in it.
+struct StoredPack {
+  StoredPack() {
+    auto created = LocalStore::Create(PosixFileSystem(), SystemRandom(), folder.path() + "/store");
+    CHECK(created.has_value());
+    store = *std::move(created);
+    Put();
+  }
+  void Put() { CHECK(store->Put(PackObjectName(pack.kind, pack.name), pack.object).has_value()); }
+
+  const Fixture fixture;
+  const FinishedPack pack = fixture.Assemble(false);
+  const bench::TempFolder folder;
+  std::unique_ptr<LocalStore> store;
+};
+
+// Synced: this is mostly the disk.
+void BM_PackPut(benchmark::State& state) {
+  StoredPack stored;
+  for (auto _ : state) stored.Put();
+  bench::SetBytes(state, stored.pack.object.size());
+}
+BENCHMARK(BM_PackPut)->Unit(benchmark::kMillisecond)->UseRealTime();
+
+void BM_PackReadDirectory(benchmark::State& state) {
+  const StoredPack stored;
+  const FinishedPack& pack = stored.pack;
+  for (auto _ : state) {
+    CHECK(ReadDirectory(*stored.store, stored.fixture.sealer, pack.kind, pack.name, pack.object.size()).has_value());
+  }
+  bench::SetItems(state, stored.fixture.frames.size());
+}
+BENCHMARK(BM_PackReadDirectory);
+
+// From the page cache, its check verified.
+void BM_PackReadFrame(benchmark::State& state) {
+  const StoredPack stored;
+  const FinishedPack& pack = stored.pack;
+  const std::vector<uint64_t> offsets = FrameOffsets(pack.directory.frames);
+  size_t n = 0;
+  for (auto _ : state) {
+    const FrameEntry& entry = pack.directory.frames[n];
+    CHECK(ReadFrame(*stored.store, pack.kind, pack.name, offsets[n], entry).has_value());
+    n = (n + 1) % stored.fixture.frames.size();
+  }
+  bench::SetBytes(state, kFrameBytes);
+}
+BENCHMARK(BM_PackReadFrame);
 
 }  // namespace
 }  // namespace cairn

@@ -7,6 +7,9 @@
 namespace cairn {
 namespace {
 
+constexpr uint8_t kFixed = 1, kGear = 2;  // chunkers
+constexpr uint32_t kGearSizeMin = 64;
+
 constexpr std::string_view kPublicWhat = "config, public part";
 constexpr std::string_view kSealedWhat = "config, sealed part";
 
@@ -238,6 +241,10 @@ void WriteChunkerSettings(WireWriter& writer, const ChunkerSettings& settings) {
   writer.U32(settings.size_max);
 }
 
+bool IsKnownChunker(uint8_t source, uint8_t chunker) {
+  return source >= 1 && source <= 4 && (chunker == kFixed || chunker == kGear);
+}
+
 ChunkerSettings ReadChunkerSettings(WireReader& reader) {
   ChunkerSettings settings;
   const uint8_t source = reader.U8();
@@ -248,8 +255,12 @@ ChunkerSettings ReadChunkerSettings(WireReader& reader) {
   settings.size_max = reader.U32();
   if (reader.failed()) return settings;
   if (source < 1 || source > 4) reader.Unsupported(fmt::format("source kind {} is not known", source));
-  const bool ordered = settings.size_min > 0 && settings.size_min <= settings.size_average &&
-                       settings.size_average <= settings.size_max && settings.size_max <= limits::kBlobBytesMax;
+  if (!IsKnownChunker(source, settings.chunker)) return settings;  // refused when something is to be cut by it
+  const uint32_t least = settings.chunker == kGear ? kGearSizeMin : 1;
+  const bool is_fixed = settings.size_min == settings.size_average && settings.size_average == settings.size_max;
+  const bool ordered = (settings.chunker == kGear || is_fixed) && settings.size_min >= least &&
+                       settings.size_min <= settings.size_average && settings.size_average <= settings.size_max &&
+                       settings.size_max <= limits::kBlobBytesMax;
   if (!ordered) {
     reader.Fail(fmt::format("chunk sizes are {}, {}, {}", settings.size_min, settings.size_average, settings.size_max));
   }

@@ -57,7 +57,9 @@ struct ChunkerSettings {
 };
 
 void WriteChunkerSettings(WireWriter& writer, const ChunkerSettings& settings);
-ChunkerSettings ReadChunkerSettings(WireReader& reader);  // fails the reader where the sizes make no sense
+// Fails the reader where the sizes make no sense for a chunker that is known.
+ChunkerSettings ReadChunkerSettings(WireReader& reader);
+bool IsKnownChunker(uint8_t source, uint8_t chunker);  // by this version: what their numbers say
 
 struct Certificate {
   SlotId slot;

@@ -96,6 +96,16 @@ Bytes RestOf(WireReader& value, uint64_t size_max) {
   return ToBytes(value.Raw(value.remaining()));
 }
 
+// Nobody needs it to read the file: one of a later version (false) stays as it is.
+bool ReadChunker(Node& node, WireReader& value) {
+  WireReader look = value;
+  const uint8_t source = look.U8();
+  const uint8_t chunker = look.U8();
+  if (!look.failed() && !IsKnownChunker(source, chunker)) return false;
+  node.chunker = ReadChunkerSettings(value);
+  return true;
+}
+
 // Does this tag belong to this type of node?
 bool Belongs(uint64_t tag, NodeType type) {
   switch (tag) {
@@ -111,6 +121,7 @@ bool Belongs(uint64_t tag, NodeType type) {
     case 15:
       return type == NodeType::kFolder;
     case 16:
+    case 26:
       return type == NodeType::kFile;
     case 17:
       return type == NodeType::kSymlink;
@@ -194,6 +205,8 @@ bool ReadField(Node& node, uint64_t tag, WireReader& value) {
     case 17:
       node.target = RestOf(value, limits::kNameBytesMax);
       return true;
+    case 26:
+      return ReadChunker(node, value);
     default:
       return false;
   }
@@ -294,6 +307,11 @@ void Node::Write(WireWriter& writer) const {
   }
   if (changed_while_read) fields.AddV(16, 1);
   if (type == NodeType::kSymlink) fields.Add(17, target);
+  if (chunker) {
+    WireWriter value;
+    WriteChunkerSettings(value, *chunker);
+    fields.Add(26, value.bytes());
+  }
   fields.Add(unknown);
   writer.String(name);
   writer.U8(static_cast<uint8_t>(type));

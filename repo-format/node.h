@@ -78,6 +78,7 @@ struct Node {
   std::optional<Content> content;                    // files
   std::vector<Attribute> attributes;                 // ascending by name
   std::optional<Subtree> subtree;                    // folders
+  std::optional<ChunkerSettings> chunker;            // files: by what the content was cut, where not by the item's
   bool changed_while_read = false;
   Bytes target;  // symbolic links
   std::vector<UnknownRecord> unknown;

@@ -1,5 +1,7 @@
 #include "engine/codec/frame_codec.h"
 
+#include <xxhash.h>
+
 #include <algorithm>
 
 #include "engine/codec/compressor.h"
@@ -43,9 +45,21 @@ Result<void> CheckIds(const FrameContext& context, const std::vector<BlobEntry>&
   return {};
 }
 
-// All but the check, which needs no key and is not asked again of bytes that it was just taken from.
+Result<void> CompareChecksums(const std::vector<BlobEntry>& blobs, std::span<const BlobChecksum> checksums,
+                              ByteSpan plain, std::string_view what) {
+  size_t offset = 0;
+  for (size_t i = 0; i < blobs.size(); ++i) {
+    if (ChecksumOf(plain.subspan(offset, blobs[i].length)) != checksums[i]) {
+      return Corrupt("{}: blob {} opens to other bytes than those that its id was taken of", what, blobs[i].id.ToHex());
+    }
+    offset += blobs[i].length;
+  }
+  return {};
+}
+
+// All but the check, which needs no key and is not asked again of bytes that it was just taken from, and the ids.
 Result<Bytes> OpenSealed(const FrameContext& context, const FrameEntry& entry, ByteSpan sealed,
-                         const Secret32& session_key, const BlobHasher& hasher, std::string_view what) {
+                         const Secret32& session_key, std::string_view what) {
   const Secret32 key = FrameKey(context, session_key, sealed.first(kSaltSize));
   Bytes payload(sealed.size() - kSaltSize - kAeadTagSize);
   RETURN_IF_ERROR(AeadOpen(context.suite, key, AeadNonce{}, AssociatedData(context, entry.codec, entry.plain_length),
@@ -61,7 +75,6 @@ Result<Bytes> OpenSealed(const FrameContext& context, const FrameEntry& entry, B
   if (blob_bytes != payload.size()) {
     return Corrupt("{}: its blobs have {} bytes, it has {}", what, blob_bytes, payload.size());
   }
-  RETURN_IF_ERROR(CheckIds(context, entry.blobs, payload, hasher, what));
   return payload;
 }
 
@@ -86,11 +99,17 @@ FrameCheck CheckOfFrame(ByteSpan sealed) {
   return check;
 }
 
-FrameSealer::FrameSealer(const SessionKeys& keys, const FamilyId& family, const BlobHasher& hasher,
-                         const Random& random, Compression compression)
-    : keys_(keys), family_(family), hasher_(hasher), random_(random), compression_(compression) {}
+BlobChecksum ChecksumOf(ByteSpan plain) {
+  const XXH128_hash_t hash = XXH3_128bits(plain.data(), plain.size());
+  return {hash.low64, hash.high64};
+}
 
-Result<SealedFrame> FrameSealer::Seal(BlobKind kind, ByteSpan plain, std::vector<BlobEntry> blobs) {
+FrameSealer::FrameSealer(const SessionKeys& keys, const FamilyId& family, const Random& random, Compression compression)
+    : keys_(keys), family_(family), random_(random), compression_(compression) {}
+
+Result<SealedFrame> FrameSealer::Seal(BlobKind kind, ByteSpan plain, std::vector<BlobEntry> blobs,
+                                      std::span<const BlobChecksum> checksums) {
+  CHECK(checksums.size() == blobs.size());
   CHECK(!plain.empty() && plain.size() <= limits::kFramePlainBytesMax);
   CHECK(!blobs.empty() && blobs.size() <= limits::kFrameBlobsMax);
   const FrameContext context{kind, keys_.suite, family_};
@@ -116,8 +135,8 @@ Result<SealedFrame> FrameSealer::Seal(BlobKind kind, ByteSpan plain, std::vector
 
   // Opened again from the bytes that will be put, while the source is still there to be read again (SPEC 8.4).
   constexpr std::string_view kWhat = "a frame that was just sealed (this machine's memory or a library is broken)";
-  ASSIGN_OR_RETURN(const Bytes again, OpenSealed(context, frame.entry, frame.sealed, session_key, hasher_, kWhat));
-  if (!hasher_.Has(kind) && !Equal(again, plain)) return Corrupt("{}: it opens to other bytes", kWhat);
+  ASSIGN_OR_RETURN(const Bytes again, OpenSealed(context, frame.entry, frame.sealed, session_key, kWhat));
+  RETURN_IF_ERROR(CompareChecksums(frame.entry.blobs, checksums, again, kWhat));
   return frame;
 }
 
@@ -136,7 +155,9 @@ Result<Bytes> OpenFrame(const FrameContext& context, const FrameEntry& entry, By
   }
   if (entry.codec == Codec::kPadding) return Corrupt("{}: it is padding, and holds nothing", what);
   if (CheckOfFrame(sealed) != entry.check) return Corrupt("{}: its bytes differ from their check", what);
-  return OpenSealed(context, entry, sealed, session_key, hasher, what);
+  ASSIGN_OR_RETURN(Bytes plain, OpenSealed(context, entry, sealed, session_key, what));
+  RETURN_IF_ERROR(CheckIds(context, entry.blobs, plain, hasher, what));
+  return plain;
 }
 
 }  // namespace cairn

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "engine/crypto/blob_hasher.h"
@@ -22,25 +23,31 @@ struct SealedFrame {
   Bytes sealed;
 };
 
+// Of a blob's bytes, taken beside its id: against what breaks by itself, not against anybody. XXH3, 128 bits.
+struct BlobChecksum {
+  uint64_t low = 0, high = 0;
+  friend bool operator==(const BlobChecksum&, const BlobChecksum&) = default;
+};
+BlobChecksum ChecksumOf(ByteSpan plain);
+
 // Makes frames of one session; a session has one, for its counter goes into the salts. Safe for concurrent use (each
 // thread has its own compressor inside). Memory of a Seal: three times the plain bytes, and the compressor's state,
 // which a thread keeps: about 1 MiB at level 1, 90 MiB at level 19 with a frame of 16 MiB.
 class FrameSealer {
  public:
-  // Borrows keys, hasher and random for its life.
-  FrameSealer(const SessionKeys& keys, const FamilyId& family, const BlobHasher& hasher, const Random& random,
-              Compression compression);
+  // Borrows keys and random for its life.
+  FrameSealer(const SessionKeys& keys, const FamilyId& family, const Random& random, Compression compression);
 
-  // `plain` are the blobs one after the other, `blobs` their ids and lengths. Compresses (keeps the plain bytes where
-  // that does not help: incompressible data is noticed on a sample), seals, opens again from the sealed bytes and
-  // computes every id again (where the hasher cannot, compares the bytes): kCorrupt says that this machine's memory, or
-  // a compressor, is broken, or that `blobs` are not those of `plain`.
-  Result<SealedFrame> Seal(BlobKind kind, ByteSpan plain, std::vector<BlobEntry> blobs);
+  // `plain` are the blobs one after the other, `blobs` their ids and lengths, `checksums` of each. Compresses (keeps
+  // the plain bytes where that does not help: incompressible data is noticed on a sample), seals, opens again from the
+  // sealed bytes and compares each blob's checksum (SPEC 8.4): kCorrupt says that this machine's memory, or a
+  // compressor, is broken, or that `blobs` are not those of `plain`.
+  Result<SealedFrame> Seal(BlobKind kind, ByteSpan plain, std::vector<BlobEntry> blobs,
+                           std::span<const BlobChecksum> checksums);
 
  private:
   const SessionKeys& keys_;
   const FamilyId family_;
-  const BlobHasher& hasher_;
   const Random& random_;
   const Compression compression_;
   std::atomic<uint64_t> counter_{0};

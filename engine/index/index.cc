@@ -19,7 +19,10 @@ Result<std::unique_ptr<Index>> Index::Open(const IndexOptions& options) {
 }
 
 LocalIndex::LocalIndex(const IndexOptions& options, std::unique_ptr<CopyFolder> folder)
-    : options_(options), folder_(std::move(folder)), frames_(options.memory_bytes / 8) {}
+    : options_(options),
+      folder_(std::move(folder)),
+      frames_(options.memory_bytes / 8),
+      neighbours_(options.memory_bytes / 8) {}
 
 Result<void> LocalIndex::OpenTable() {
   constexpr int kAttemptLast = 2;
@@ -31,7 +34,7 @@ Result<void> LocalIndex::OpenTable() {
     }
     auto opened = IndexTable::Open({.folder = folder_->table(),
                                     .repository = options_.repository,
-                                    .memory_bytes = options_.memory_bytes / 8 * 7,
+                                    .memory_bytes = options_.memory_bytes / 8 * 6,
                                     .is_temporary = is_private()});
     if (opened) {
       table_ = *std::move(opened);
@@ -104,22 +107,41 @@ Result<void> LocalIndex::Flush() {
   return OfTheCopy(Noting(table_->Flush()));
 }
 
-Result<std::optional<uint32_t>> LocalIndex::FindForWriter(const BlobId& id) {
+bool LocalIndex::Counts(const BlobPlace& place) const {
+  const auto pack = packs_.Find(place.pack);
+  return pack && !pack->tombstoned && !pack->disputed && !IsRetired(place.pack, place.frame);
+}
+
+Result<bool> LocalIndex::HasForWriter(const BlobId& id, std::optional<uint32_t> length) {
   const std::shared_lock lock(rows_mutex_);
-  if (table_ == nullptr) return std::optional<uint32_t>();  // as where it is damaged
-  std::optional<uint32_t> length;
-  bool agree = true, usable = false;
+  if (table_ == nullptr) return false;  // as where it is damaged
+  if (length) {
+    const auto near = neighbours_.Find(id);
+    if (near && near->length == *length && Counts(*near)) return true;
+  }
+  std::optional<uint32_t> first;
+  std::optional<BlobPlace> usable;
+  bool agree = true;
   const auto found = Noting(table_->Places(id, [&](const BlobPlace& place) {
-    const auto pack = packs_.Find(place.pack);
-    if (!pack) return;
-    agree = agree && length.value_or(place.length) == place.length;
-    length = place.length;
-    usable = usable || (!pack->tombstoned && !pack->disputed && !IsRetired(place.pack, place.frame));
+    if (!packs_.Find(place.pack)) return;
+    agree = agree && first.value_or(place.length) == place.length;
+    first = place.length;
+    if (!usable && length.value_or(place.length) == place.length && Counts(place)) usable = place;
   }));
   // Where the copy is damaged the blob is stored once more: a cache does not stop a backup.
   if (!found && found.error().code() != ErrorCode::kCorrupt) return found.error();
-  if (!found || !agree || !usable) return std::optional<uint32_t>();
-  return length;
+  if (!found || !usable || (!length && !agree)) return false;
+  RememberNeighbours(*usable);
+  return true;
+}
+
+void LocalIndex::RememberNeighbours(const BlobPlace& place) {
+  const Neighbours::Ahead ahead = neighbours_.NoteFound(place);
+  if (ahead.count == 0) return;
+  const auto read =
+      Noting(table_->EachFrame(place.pack, ahead.first, ahead.count,
+                               [&](uint32_t frame, const auto& entry) { neighbours_.Put(place.pack, frame, entry); }));
+  IgnoreError(read, "without it the table is asked");
 }
 
 Result<std::shared_ptr<const IndexedFrame>> LocalIndex::CachedFrame(uint32_t pack, uint32_t frame) {

@@ -91,9 +91,10 @@ class Index {
   // The tombstones of a listing; replaces those set before. Names that are not in the index are kept for later.
   virtual void SetTombstones(const std::vector<PackName>& packs) = 0;
 
-  // For a writer: is it in a pack that counts, without tombstone or dispute, in a frame that is not retired, and do all
-  // its places agree on its length? The length, or nothing. Where the copy is found damaged: nothing.
-  virtual Result<std::optional<uint32_t>> FindForWriter(const BlobId& id) = 0;
+  // For a writer: is it in a pack that counts, without tombstone or dispute, in a frame that is not retired? With the
+  // length of the bytes that the writer has (SPEC section 9); without them all its places must agree on one. Where the
+  // copy is found damaged: no.
+  virtual Result<bool> HasForWriter(const BlobId& id, std::optional<uint32_t> length) = 0;
   // For a reader: every location in a pack that counts, the preferred one first (SPEC section 9). Empty: nowhere.
   // kIo, here and below: this machine's copy is damaged, which says nothing of the repository; the next Sync makes it
   // anew.

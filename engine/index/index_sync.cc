@@ -88,6 +88,7 @@ Result<void> LocalIndex::MakeAnew(Log& log) {
   table_ = nullptr;
   packs_.Clear();
   frames_.Clear();
+  neighbours_.Clear();
   retired_.clear();
   removed_.clear();
   may_copy_shared_ = false;  // what is damaged may be a file of theirs

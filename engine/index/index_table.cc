@@ -136,6 +136,18 @@ Result<std::vector<IndexedFrame>> IndexTable::Frames(uint32_t pack) const {
   return frames;
 }
 
+Result<void> IndexTable::EachFrame(uint32_t pack, uint32_t first, uint32_t count, const EachFrameEntry& each) const {
+  const auto rows = state_->NewIterator(rocksdb::ReadOptions(), Family::kFrames);
+  const auto begin = index_rows::ToFrameKey(pack, first);
+  const auto end = index_rows::ToFrameKey(pack, std::min(kSessionsFrame, first + count));
+  uint32_t number = first;
+  for (rows->Seek(ToSlice(begin)); rows->Valid() && rows->key().compare(ToSlice(end)) < 0; rows->Next()) {
+    ASSIGN_OR_RETURN(const FrameRow row, FrameRow::Parse(ToSpan(rows->value())));
+    each(number++, row.entry);
+  }
+  return state_->ToResult(rows->status());
+}
+
 Result<void> IndexTable::ForEachPack(const EachPack& each) const {
   const auto rows = state_->NewIterator(State::ScanOptions(), Family::kPacks);
   for (rows->SeekToFirst(); rows->Valid(); rows->Next()) {

@@ -9,6 +9,7 @@
 #include "engine/index/frame_cache.h"
 #include "engine/index/index.h"
 #include "engine/index/index_table.h"
+#include "engine/index/neighbours.h"
 #include "engine/index/pack_set.h"
 
 namespace cairn {
@@ -24,7 +25,7 @@ class LocalIndex final : public Index {
   void DropAddedPacks() override { packs_.DropAdded(); }
   void SetTombstones(const std::vector<PackName>& packs) override { packs_.SetTombstones(packs); }
 
-  Result<std::optional<uint32_t>> FindForWriter(const BlobId& id) override;
+  Result<bool> HasForWriter(const BlobId& id, std::optional<uint32_t> length) override;
   Result<std::vector<BlobLocation>> Find(const BlobId& id) override;
   std::vector<IndexedPack> Packs() override { return packs_.Sorted(); }
   std::optional<IndexedPack> FindPack(const PackName& name) override { return packs_.Find(name); }
@@ -68,6 +69,9 @@ class LocalIndex final : public Index {
   Result<uint32_t> Store(const SegmentPack& pack, std::span<const PackSession> sessions, const PackDigest& digest);
   Result<bool> DropOther(const PackName& name, const PackDigest& digest);
   Result<void> BeginGeneration();
+  // For a writer.
+  bool Counts(const BlobPlace& place) const;
+  void RememberNeighbours(const BlobPlace& place);
   Result<std::shared_ptr<const IndexedFrame>> CachedFrame(uint32_t pack, uint32_t frame);
   Result<BlobLocation> Locate(const BlobId& id, const IndexedPack& pack, const BlobPlace& place);
   bool IsRetired(uint32_t pack, uint32_t frame) const {
@@ -101,6 +105,7 @@ class LocalIndex final : public Index {
   std::unique_ptr<IndexTable> table_;  // goes before its folder does
   PackSet packs_;
   FrameCache frames_;
+  Neighbours neighbours_;
   std::atomic<bool> damaged_ = false;
   // Exclusive while rows are taken away (or the whole table is), shared while they are looked for and put: what was
   // found in `packs_` has its rows then. ForEachBlob does without, by its contract.

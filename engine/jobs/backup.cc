@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/jobs/item_backup.h"
+#include "engine/repo/blob_reader.h"
 
 namespace cairn {
 namespace {
@@ -30,11 +31,19 @@ const LoadedSnapshot* FindParent(const SnapshotSet& set, const BackupOptions& op
   return parent;
 }
 
-ChunkerSettings SettingsFor(const Keyring& keyring, SourceKind kind) {
+std::optional<ChunkerSettings> SettingsFor(const Keyring& keyring, SourceKind kind) {
   for (const ChunkerSettings& settings : keyring.sealed_part().chunkers) {
     if (settings.source == kind) return settings;
   }
-  return {kind, 2, 512 * 1024, 1024 * 1024, 8 * 1024 * 1024};
+  return std::nullopt;
+}
+
+ContentCuts CutsFor(const Keyring& keyring, SourceKind kind) {
+  ContentCuts cuts;
+  cuts.of_item =
+      SettingsFor(keyring, kind).value_or(ChunkerSettings{kind, 2, 512 * kKiB, 1024 * kKiB, 8 * 1024 * kKiB});
+  if (kind == SourceKind::kFiles || kind == SourceKind::kStream) cuts.of_text = SettingsFor(keyring, SourceKind::kRows);
+  return cuts;
 }
 
 // One try: a session from its first put to its commit.
@@ -126,7 +135,7 @@ class BackupRun {
       next = std::make_unique<FileCacheWriter>(files_, repository_.cache(), context_.random, key);
     }
     ASSIGN_OR_RETURN(const Secret32* chunking_key, repository_.keyring().chunking_key());
-    ItemBackup item(context_, *target_, source, SettingsFor(repository_.keyring(), source.chunking()),
+    ItemBackup item(context_, *target_, source, CutsFor(repository_.keyring(), source.chunking()),
                     chunking_key->bytes(), known, next.get(), options_.force, findings_);
     ASSIGN_OR_RETURN(ItemResult result, item.Run());
     if (const auto command = source.command_line()) {

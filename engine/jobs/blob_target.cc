@@ -22,7 +22,7 @@ class SessionTarget : public BlobTarget {
   std::unique_ptr<AddingSink> NewSink(uint64_t frame_bytes) override {
     return std::make_unique<SessionSink>(session_.NewBlobWriter(frame_bytes));
   }
-  Result<bool> Knows(const BlobId& id) override { return session_.Knows(id); }
+  Result<bool> Knows(const BlobId& id, std::optional<uint32_t> length) override { return session_.Knows(id, length); }
 
  private:
   WriteSession& session_;
@@ -33,17 +33,16 @@ class DryRunTarget : public BlobTarget {
   DryRunTarget(const Repository& repository, Index& index, DryRunTotals& totals)
       : repository_(repository), index_(index), totals_(totals) {}
   std::unique_ptr<AddingSink> NewSink(uint64_t frame_bytes) override;
-  Result<bool> Knows(const BlobId& id) override {
+  Result<bool> Knows(const BlobId& id, std::optional<uint32_t> length) override {
     {
       const std::lock_guard lock(mutex_);
       if (seen_.contains(id)) return true;
     }
-    ASSIGN_OR_RETURN(const auto length, index_.FindForWriter(id));
-    return length.has_value();
+    return index_.HasForWriter(id, length);
   }
   Result<BlobWriter::Added> Add(BlobKind kind, ByteSpan plain) {
     const BlobId id = repository_.hasher().Compute(kind, plain);
-    ASSIGN_OR_RETURN(const bool known, Knows(id));
+    ASSIGN_OR_RETURN(const bool known, Knows(id, static_cast<uint32_t>(plain.size())));
     if (known) return BlobWriter::Added{id, false};
     {
       const std::lock_guard lock(mutex_);

@@ -25,8 +25,8 @@ class BlobTarget {
  public:
   virtual ~BlobTarget() = default;
   virtual std::unique_ptr<AddingSink> NewSink(uint64_t frame_bytes) = 0;
-  // Is a blob there, or on its way?
-  virtual Result<bool> Knows(const BlobId& id) = 0;
+  // Is a blob there, or on its way? `length`: as in Index.
+  virtual Result<bool> Knows(const BlobId& id, std::optional<uint32_t> length) = 0;
 };
 
 std::unique_ptr<BlobTarget> MakeSessionTarget(WriteSession& session);

@@ -332,7 +332,7 @@ class CopyRun {
     for (;;) {
       ASSIGN_OR_RETURN(const auto id, needed.Next());
       if (!id) break;
-      ASSIGN_OR_RETURN(const bool known, session.Knows(*id));
+      ASSIGN_OR_RETURN(const bool known, session.Knows(*id, std::nullopt));
       if (known) continue;
       ASSIGN_OR_RETURN(const auto locations, source_index_->Find(*id));
       auto copied = locations.empty() ? MakeError(ErrorCode::kNotFound, "blob {} is in no pack of {}", id->ToHex(),
@@ -382,7 +382,7 @@ class CopyRun {
         *reader_, *writer, item.root,
         [&](const TreePath& path, Node& node) -> Result<bool> {
           if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while copying");
-          auto copied = CopyNode(session, *writer, node);
+          auto copied = CopyNode(session, *writer, item, node);
           if (!copied) return std::move(copied).error().While("copying /" + PathForPeople(path));
           return true;
         },
@@ -399,13 +399,13 @@ class CopyRun {
     return {};
   }
 
-  Result<void> CopyNode(WriteSession& session, BlobWriter& writer, Node& node) {
+  Result<void> CopyNode(WriteSession& session, BlobWriter& writer, const SnapshotItem& item, Node& node) {
     for (Attribute& attribute : node.attributes) {
       if (!attribute.blob) continue;
       ASSIGN_OR_RETURN(attribute.blob->id, CopyBlob(session, writer, attribute.blob->id));
     }
     if (!node.content) return {};
-    ListBuilder list(writer, 128);
+    ListBuilder list(writer, ListAverage(node.chunker ? node.chunker : item.chunker));
     RETURN_IF_ERROR(
         ForEachEntry(*reader_, *node.content, 0, UINT64_MAX, [&](uint64_t, const ListEntry& entry) -> Result<void> {
           ListEntry copy = entry;
@@ -421,7 +421,7 @@ class CopyRun {
   Result<BlobId> CopyBlob(WriteSession& session, BlobWriter& writer, const BlobId& id) {
     if (const auto copied = copied_.find(id); copied != copied_.end()) {
       // By an earlier session it may have been; since then a prune may have begun to remove it.
-      ASSIGN_OR_RETURN(const bool known, session.Knows(copied->second));
+      ASSIGN_OR_RETURN(const bool known, session.Knows(copied->second, std::nullopt));
       if (known) return copied->second;
     }
     ASSIGN_OR_RETURN(const auto plain, reader_->ReadBlob(BlobKind::kData, id));

@@ -10,23 +10,10 @@
 
 #include "engine/env/byte_budget.h"
 #include "engine/jobs/backup.h"
-#include "engine/jobs/blob_target.h"
-#include "engine/jobs/file_cache.h"
-#include "engine/repo/blob_reader.h"
-#include "engine/tree/directory_builder.h"
-#include "engine/tree/directory_reader.h"
+#include "engine/jobs/backup_folder.h"
+#include "engine/jobs/content_backup.h"
 
 namespace cairn {
-
-class ListBuilder;
-
-// Where unchanged entries are known from. Both may be missing.
-struct KnownEntries {
-  FileCacheReader* cache = nullptr;  // of this machine
-  bool cache_is_trusted = false;     // its snapshot may be reused without look-ups (SPEC 13.3)
-  BlobSource* blobs = nullptr;       // for lists, and the parent's tree where there is no cache, if this role may
-  std::optional<BlobId> parent_root;
-};
 
 struct ItemResult {
   SnapshotItem item;
@@ -36,49 +23,40 @@ struct ItemResult {
 };
 
 // One item, once. Threads: the caller's walks; context.executor's read, chunk, hash, compress and seal. Memory: the
-// queue of files to read is bounded by a byte budget, and each worker has one read buffer, one open frame and one
-// chunk.
+// queue of files to read is bounded by a byte budget, ContentBackup says its own.
 class ItemBackup {
  public:
-  ItemBackup(const JobContext& context, BlobTarget& target, Source& source, const ChunkerSettings& chunker,
+  ItemBackup(const JobContext& context, BlobTarget& target, Source& source, const ContentCuts& cuts,
              ByteSpan chunking_key, const KnownEntries& known, FileCacheWriter* next_cache, bool force,
              FindingSink findings);
   ~ItemBackup();
   Result<ItemResult> Run();
 
  private:
-  struct Folder;
-  struct Worker;
   struct Job;
-
   struct OpenFolder;
+  using FolderPtr = std::shared_ptr<BackupFolder>;
 
   // Down the tree, with a stack of its own: folders may be nested deeper than a thread's would hold.
-  Result<void> Walk(const std::shared_ptr<Folder>& root);
-  Result<std::vector<SourceEntry>> List(const Folder& folder);
+  Result<void> Walk(const FolderPtr& root);
+  Result<std::vector<SourceEntry>> List(const BackupFolder& folder);
   // The folder that is to be walked next, where the entry is one.
-  Result<std::shared_ptr<Folder>> VisitEntry(const std::shared_ptr<Folder>& folder, SourceEntry entry, uint64_t number);
-  Result<void> LeaveFolder(const std::shared_ptr<Folder>& folder, uint64_t count);
-  Result<std::shared_ptr<Folder>> EnterFolder(const std::shared_ptr<Folder>& parent, SourceEntry entry,
-                                              uint64_t number);
-  std::optional<CachedEntry> FindKnown(Folder& folder, const SourceEntry& entry);
-  Result<bool> CanReuse(const CachedEntry& known, const SourceEntry& entry);
-  Result<bool> KnowsContent(const Content& content);
+  Result<FolderPtr> VisitEntry(const FolderPtr& folder, SourceEntry entry, uint64_t number);
+  void LeaveFolder(const FolderPtr& folder, uint64_t count);
+  Result<FolderPtr> EnterFolder(const FolderPtr& parent, const SourceEntry& entry, uint64_t number);
+  void Reuse(const FolderPtr& folder, CachedEntry known, const SourceEntry& entry, uint64_t number);
   Result<void> SubmitBatch();
-  Result<std::optional<Node>> ReadNode(Worker& worker, Job& job);
+  void RunBatch(std::vector<Job>& batch);
+  Result<std::optional<Node>> ReadNode(Job& job);
+  void TellOfFile(const Job& job, const Node& node, const TreePath& path);
   static bool IsUnchanged(const Job& job, const Node& node);
-  Result<void> ReadContent(Worker& worker, SourceFile& file, const SourceEntry& entry, Node& node,
-                           std::optional<Error>& unreadable);
-  Result<void> ReadExtent(Worker& worker, SourceFile& file, ListBuilder& list, std::optional<Error>& unreadable);
+  Result<void> ReadContent(SourceFile& file, const SourceEntry& entry, Node& node, std::optional<Error>& unreadable);
   // False: not all of them, which was told.
-  Result<bool> StoreAttributes(Worker& worker, const SourceMetadata& metadata, Node& node, const TreePath& path);
-  Result<Node> MakeNode(Worker& worker, const SourceEntry& entry, SourceMetadata metadata, const TreePath& path);
-  void Complete(const std::shared_ptr<Folder>& folder, uint64_t number, std::optional<Node> node,
-                const ChangeMark& mark);
-  Result<void> Feed(Folder& folder);
-  void FinishFolder(const std::shared_ptr<Folder>& folder);
-  std::unique_ptr<Worker> TakeWorker();
-  void ReturnWorker(std::unique_ptr<Worker> worker);
+  Result<bool> StoreAttributes(const SourceMetadata& metadata, Node& node, const TreePath& path);
+  Result<Node> MakeNode(const SourceEntry& entry, SourceMetadata metadata, const TreePath& path);
+  void Complete(const FolderPtr& folder, uint64_t number, std::optional<Node> node, const ChangeMark& mark);
+  void FinishFolder(const FolderPtr& folder);
+  ItemResult MakeResult() const;
   void Unread(const TreePath& path, const Error& error);
   void Fail(const Error& error);
   Result<void> FirstError();
@@ -87,8 +65,8 @@ class ItemBackup {
   const JobContext& context_;
   BlobTarget& target_;
   Source& source_;
-  const ChunkerSettings chunker_;
-  const Bytes gear_material_;
+  const ContentCuts cuts_;
+  const Bytes chunking_key_;
   const KnownEntries known_;
   FileCacheWriter* const next_cache_;
   const bool force_;
@@ -96,22 +74,19 @@ class ItemBackup {
   std::mutex findings_mutex_;
 
   std::unique_ptr<AddingSink> metadata_sink_;  // shared by all folders and lists
+  std::unique_ptr<ContentBackup> contents_;    // from Run on
   ByteBudget queue_;
   std::vector<Job> batch_;
   uint64_t batch_bytes_ = 0;
 
   std::mutex mutex_;
   std::condition_variable_any idle_;
-  std::vector<std::unique_ptr<Worker>> workers_;  // guarded by mutex_: those not in use
-  uint64_t jobs_ = 0;                             // guarded by mutex_: batches under way
-  std::optional<Error> error_;                    // guarded by mutex_
-  std::optional<Subtree> root_;                   // guarded by mutex_
+  uint64_t jobs_ = 0;            // guarded by mutex_: batches under way
+  std::optional<Error> error_;   // guarded by mutex_
+  std::optional<Subtree> root_;  // guarded by mutex_
 
   std::atomic<uint64_t> files_{0}, folders_{0}, others_{0}, bytes_{0}, unread_{0};
-  std::atomic<uint64_t> files_new_{0}, files_changed_{0}, files_unchanged_{0}, bytes_read_{0};
+  std::atomic<uint64_t> files_new_{0}, files_changed_{0}, files_unchanged_{0};
 };
-
-// The material of the gear table: SPEC section 12.
-Bytes GearMaterial(ByteSpan chunking_key);
 
 }  // namespace cairn

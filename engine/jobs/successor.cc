@@ -10,7 +10,7 @@ Result<KeptBlobs> KeptBlobs::Of(WriteSession& session, BlobSource& blobs, const 
 }
 
 Result<void> KeptBlobs::NeedBlob(const BlobId& id, const std::string& of) const {
-  ASSIGN_OR_RETURN(const bool known, session_.Knows(id));
+  ASSIGN_OR_RETURN(const bool known, session_.Knows(id, std::nullopt));
   if (known) return {};
   return MakeError(ErrorCode::kBusy,
                    "blob {} of {} is in no pack that is sure to stay: a prune is at work on it, which moves what is "

@@ -28,7 +28,7 @@ WriteSession::WriteSession(Repository& repository, Index& index, const JobContex
       protocol_(repository, context, std::move(findings)),
       id_(context.random.NewId<SessionId>()),
       keys_(SessionKeys::New(repository.keyring(), id_, context.random)),
-      sealer_(keys_, repository.keyring().family(), repository.hasher(), context.random, options.compression),
+      sealer_(keys_, repository.keyring().family(), context.random, options.compression),
       data_packs_(BlobKind::kData, repository.sealer(), context.random, context.limits.pack_bytes,
                   [this](FinishedPack pack) { return PackFinished(std::move(pack)); }),
       metadata_packs_(BlobKind::kMetadata, repository.sealer(), context.random, context.limits.pack_bytes,
@@ -141,13 +141,12 @@ std::unique_ptr<BlobWriter> WriteSession::NewBlobWriter(uint64_t frame_bytes) {
   return std::make_unique<BlobWriter>(*this, frame_bytes);
 }
 
-Result<bool> WriteSession::Knows(const BlobId& id) {
+Result<bool> WriteSession::Knows(const BlobId& id, std::optional<uint32_t> length) {
   {
     const std::lock_guard lock(claim_mutex_);
     if (claimed_.contains(id)) return true;
   }
-  ASSIGN_OR_RETURN(const std::optional<uint32_t> length, index_.FindForWriter(id));
-  return length.has_value();
+  return index_.HasForWriter(id, length);
 }
 
 Result<bool> WriteSession::ParentIsTrusted(const SnapshotId& parent) {
@@ -158,7 +157,7 @@ Result<bool> WriteSession::ParentIsTrusted(const SnapshotId& parent) {
 
 Result<bool> WriteSession::Claim(BlobKind kind, const BlobId& id, uint32_t length) {
   RETURN_IF_ERROR(FirstError());
-  ASSIGN_OR_RETURN(const bool known, Knows(id));
+  ASSIGN_OR_RETURN(const bool known, Knows(id, length));
   if (!known) {
     const std::lock_guard lock(claim_mutex_);
     if (claimed_.emplace(id, length).second) {
@@ -178,8 +177,9 @@ bool WriteSession::ClaimAnew(const BlobId& id, uint32_t length) {
   return claimed_.emplace(id, length).second;
 }
 
-Result<void> WriteSession::SealAndAdd(BlobKind kind, ByteSpan plain, std::vector<BlobEntry> blobs) {
-  ASSIGN_OR_RETURN(SealedFrame frame, sealer_.Seal(kind, plain, std::move(blobs)));
+Result<void> WriteSession::SealAndAdd(BlobKind kind, ByteSpan plain, std::vector<BlobEntry> blobs,
+                                      std::span<const BlobChecksum> checksums) {
+  ASSIGN_OR_RETURN(SealedFrame frame, sealer_.Seal(kind, plain, std::move(blobs), checksums));
   const PackSession session{keys_.session, keys_.epoch, keys_.suite, keys_.envelope(kind)};
   return AddSealedFrame(kind, session, frame.entry, frame.sealed);
 }
@@ -416,8 +416,9 @@ Result<void> BlobWriter::AddAnew(BlobKind kind, ByteSpan plain) {
 
 Result<void> BlobWriter::Gather(BlobKind kind, const BlobId& id, ByteSpan plain) {
   const auto length = static_cast<uint32_t>(plain.size());
+  const BlobChecksum checksum = ChecksumOf(plain);
   if (plain.size() >= frame_bytes_) {  // a frame alone, straight from the caller's buffer
-    auto sealed = session_.SealAndAdd(kind, plain, {{id, length}});
+    auto sealed = session_.SealAndAdd(kind, plain, {{id, length}}, {&checksum, 1});
     if (!sealed) session_.Fail(sealed.error());
     return sealed;
   }
@@ -431,14 +432,16 @@ Result<void> BlobWriter::Gather(BlobKind kind, const BlobId& id, ByteSpan plain)
   if (frame.plain.capacity() == 0) frame.plain.reserve(target);
   Append(frame.plain, plain);
   frame.blobs.push_back({id, length});
+  frame.checksums.push_back(checksum);
   return {};
 }
 
 Result<void> BlobWriter::CloseFrame(BlobKind kind, OpenFrame& frame) {
   if (frame.blobs.empty()) return {};
-  auto sealed = session_.SealAndAdd(kind, frame.plain, std::move(frame.blobs));
+  auto sealed = session_.SealAndAdd(kind, frame.plain, std::move(frame.blobs), frame.checksums);
   frame.plain.clear();
   frame.blobs.clear();
+  frame.checksums.clear();
   if (!sealed) session_.Fail(sealed.error());
   return sealed;
 }

@@ -58,8 +58,8 @@ class WriteSession {
 
   // A writer for one thread's blobs: they are gathered in order into frames of about `frame_bytes`.
   std::unique_ptr<BlobWriter> NewBlobWriter(uint64_t frame_bytes);
-  // Is it there, or already on its way in this session? Then what refers to it may be committed.
-  Result<bool> Knows(const BlobId& id);
+  // Is it there, or already on its way in this session? Then what refers to it may be committed. `length`: as in Index.
+  Result<bool> Knows(const BlobId& id, std::optional<uint32_t> length);
   // May all below this parent be reused without look-ups? No tombstone was found, and its snapshot is in its place now.
   Result<bool> ParentIsTrusted(const SnapshotId& parent);
 
@@ -87,7 +87,8 @@ class WriteSession {
   bool ClaimAnew(const BlobId& id, uint32_t length);
   // True: the caller shall store it; false: it is known or claimed by another.
   Result<bool> Claim(BlobKind kind, const BlobId& id, uint32_t length);
-  Result<void> SealAndAdd(BlobKind kind, ByteSpan plain, std::vector<BlobEntry> blobs);
+  Result<void> SealAndAdd(BlobKind kind, ByteSpan plain, std::vector<BlobEntry> blobs,
+                          std::span<const BlobChecksum> checksums);
   Result<void> PackFinished(FinishedPack pack);
   Result<void> PutOnePack(const FinishedPack& pack);
   void AddToSegment(const FinishedPack& pack, uint64_t size);
@@ -158,6 +159,7 @@ class BlobWriter : public BlobSink {
   struct OpenFrame {
     Bytes plain;
     std::vector<BlobEntry> blobs;
+    std::vector<BlobChecksum> checksums;  // of each
   };
   Result<void> Gather(BlobKind kind, const BlobId& id, ByteSpan plain);
   Result<void> CloseFrame(BlobKind kind, OpenFrame& frame);

@@ -8,10 +8,16 @@
 
 namespace cairn {
 
+// The average by whose rule a list is cut: that of the parameters by which the content was. SPEC section 10.1.
+inline uint32_t ListAverage(const std::optional<ChunkerSettings>& chunker) {
+  const bool is_fine = chunker && (chunker->source == SourceKind::kRows || chunker->source == SourceKind::kPages);
+  return is_fine ? 32 : 128;
+}
+
 // One thread at a time. Memory: one list blob a level. Neighbouring holes become one; equal neighbouring blobs a run.
 class ListBuilder {
  public:
-  // `average`: 128 for files and streams, 32 for pages and rows.
+  // `average`: ListAverage.
   ListBuilder(BlobSink& sink, uint32_t average);
   Result<void> AddBlob(const BlobId& id, uint32_t length);
   Result<void> AddHole(uint64_t length);

@@ -23,7 +23,7 @@ class LiveBackup {
     CHECK(begun.has_value());
     session_ = *std::move(begun);
     CHECK(index_->ForEachBlob([&](const BlobId& id, BlobKind, std::span<const BlobPlace>) -> Result<void> {
-      ASSIGN_OR_RETURN(const bool known, session_->Knows(id));
+      ASSIGN_OR_RETURN(const bool known, session_->Knows(id, std::nullopt));
       if (known) told_.insert(id);
       return {};
     }));

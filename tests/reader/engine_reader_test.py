@@ -58,6 +58,7 @@ class Source:
         write(at(b"same"), b"x" * (20 << 20), mtime=-10**9 + 1)
         write(at(b"zeros"), bytes(5 << 20))
         write(at(b"text"), b"a line that is repeated\n" * 5000)
+        write(at(b"dump"), b"".join(b"%d\t%d\n" % (i, self.random.randrange(1 << 60)) for i in range(200000)))
         write(at(b"setuid"), b"#!/bin/false\n", mode=0o6755)
         write(at(b"unreadable"), b"secret", mode=0o000 if os.geteuid() == 0 else 0o400)
         self.sparse(b"sparse", 9 << 20, ((1 << 20, b"begin"), (4 << 20, self.random.randbytes(2 << 20))))
@@ -107,6 +108,10 @@ class Source:
             data = file.read()
         write(at(b"long"), data[:5 << 20] + b"something put in" + data[5 << 20:])
         write(at(b"text"), b"other")
+        with open(at(b"dump"), "rb") as file:
+            lines = file.read().splitlines(True)
+        lines[1000] = b"another one\n"
+        write(at(b"dump"), b"".join(lines))
         write(at(b"many", b"0500 new"), b"new")
         os.unlink(at(b"many", b"0007"))
         os.unlink(at(b"same"))
@@ -229,6 +234,21 @@ class Engine(unittest.TestCase):
         self.assertEqual(self.verify(), [])
         self.compare("latest", second, source.top)
         self.assertEqual(self.reader("cat", ids[0], "stream"), stream)
+
+    def test_copy_to_other_keys(self):
+        source = Source(os.path.join(self.top, "source"))
+        tree = os.fsdecode(source.top)
+        wanted = listing(source.top)
+        self.cairn("init", "--suite", self.suite)
+        self.cairn("backup", tree)
+        first, self.repository = self.repository, os.path.join(self.top, "copy")
+        self.cairn("init", "--suite", self.suite)
+        copied, self.repository = self.repository, first
+        self.environment["CAIRN_TO_PASSWORD"] = PASSWORD
+        self.cairn("copy", "--to", copied)
+        self.repository = copied
+        self.assertEqual(self.verify(), [])
+        self.compare("latest", wanted, source.top)
 
     def test_host_and_password(self):
         path = os.path.join(self.top, "f")

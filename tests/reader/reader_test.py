@@ -118,9 +118,10 @@ class Chunking(unittest.TestCase):
         count = vectors["input_bytes"]
         data = b"".join(mini.H(b"cairn vector" + mini.u32(i)) for i in range(count // 32 + 1))[:count]
         for vector in vectors["vectors"]:
-            parameters = chunking.Parameters(1, chunking.GEAR, vector["minimum"], vector["average"], vector["maximum"], "")
+            first = chunking.Parameters(1, chunking.GEAR, vector["minimum"], vector["average"], vector["maximum"], "")
             place = 0
             for size in vector["sizes"]:
+                parameters = first.at(vector["offset"] + place)
                 self.assertEqual(chunking.length(parameters, gear, data[place:place + parameters.most]), size)
                 place += size
                 if place < count:

@@ -28,6 +28,16 @@ class Parameters:
         self.lax = min((1 << 64) * 4 // gap, MASK)
         self.normal = least + gap * 57 // 64
 
+    def at(self, offset):
+        """Those that hold for a chunk which begins at this offset of its run of data: 12.4."""
+        factor = 1
+        while (self.chunker == GEAR and offset >= (factor * self.average) << 20 and 2 * factor * self.most <= LARGEST):
+            factor *= 2
+        if factor == 1:
+            return self
+        return Parameters(self.source, self.chunker, factor * self.least, factor * self.average, factor * self.most,
+                          "grown parameters")
+
     def ends(self, length, tail_hash):
         """Whether a chunk of this length, whose last 64 bytes have this hash, may be followed by another one."""
         if length == self.most:
@@ -35,6 +45,11 @@ class Parameters:
         if self.chunker == FIXED or not self.least <= length < self.most:
             return False
         return tail_hash < (self.strict if length < self.normal else self.lax)
+
+
+def is_known(value):
+    """Whether parameters, as bytes, are of this version; those that are too short are, and wrong."""
+    return len(value) < 2 or (value[0] in (1, 2, 3, 4) and value[1] in (FIXED, GEAR))
 
 
 def read_parameters(cursor):

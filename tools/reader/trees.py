@@ -1,5 +1,6 @@
 """Lists, directories and nodes: section 10."""
 
+import chunking
 import crypto
 import packs
 from errors import Corrupt, ReaderError, Unsupported
@@ -58,7 +59,7 @@ class Node:
             raise Unsupported(f"{what}: node of type {kind}")
         once = {1, 2, 3, 4, 5, 6, 7, 8, 14}
         needed = {1, 3, 5, 7}
-        own = {FILE: {9, 10, 12, 13, 16}, FOLDER: {12, 15}, LINK: {10, 17}, CHARACTER: {10, 11}, BLOCK: {10, 11}, FIFO: {10}}
+        own = {FILE: {9, 10, 12, 13, 16, 26}, FOLDER: {12, 15}, LINK: {10, 17}, CHARACTER: {10, 11}, BLOCK: {10, 11}, FIFO: {10}}
         records = Records(fields, what, once=once.union(*own.values()),
                           needed=needed | {FILE: {9, 13}, FOLDER: {15}, LINK: {17}, FIFO: set()}.get(kind, {11}))
         for tag in records.values:
@@ -81,6 +82,9 @@ class Node:
         if self.torn > 1 or (records.has(16) and not self.torn):
             raise Corrupt(f"{what}: tag 16 is not 1")
         self.target = records.raw(17)
+        # Of a later version it is passed over: nobody needs it to read the file.
+        self.is_cut_oddly = not chunking.is_known(records.raw(26, absent=b"\1\1"))
+        self.chunker = None if self.is_cut_oddly else records.read(26, chunking.read_parameters)
         if kind == LINK and not (1 <= len(self.target) <= NAME_LIMIT and b"\0" not in self.target):
             raise Corrupt(f"{what}: target of a link")
         if kind == FILE and (self.content.bytes != self.size or self.size > LARGEST):

@@ -111,12 +111,13 @@ class Verify:
             return
         if item.command is not None:
             self._needs(packs.DATA, item.command[1], item.command[0], f"{what}, command")
-        self.chunker = item.chunker
-        self.average = LIST_AVERAGE[item.chunker.source] if item.chunker else 128
+        self.item_chunker = item.chunker
+        self.is_copy = snapshot.original is not None
+        self._cut_by(item.chunker)
         pending = [(item.root, None, f"{what}: /", 0)]
         while pending:
             root, entries, where, depth = pending.pop()
-            key = root, entries, self.average
+            key = root, entries, item.chunker and item.chunker.source, self.is_copy
             if key in self.seen:
                 continue
             self.seen.add(key)
@@ -153,34 +154,47 @@ class Verify:
         if whole and shape.bytes is not None and shape.bytes != below:
             self.findings.append(f"{where}: {shape.bytes} bytes of files below as written, {below} as counted")
 
+    def _cut_by(self, chunker, is_unknown=False):
+        """What the content that comes next was cut by; of what is not known nothing can be said."""
+        self.chunker = None if is_unknown else chunker
+        self.average = None if is_unknown else LIST_AVERAGE[chunker.source] if chunker else 128
+
     def _file(self, node):
+        self._cut_by(node.chunker or self.item_chunker, node.is_cut_oddly)
         if node.content.root is not None:
-            key = node.content.root, node.content.bytes, node.content.leaves, node.content.depth, self.average
+            key = (node.content.root, node.content.bytes, node.content.leaves, node.content.depth, self.average,
+                   self.is_copy)
             if key in self.seen:
                 return
             self.seen.add(key)
         shape = Shape(self, node.what)
         before = None
+        begin = offset = 0  # of the chunk before, and of this one, in its run of data
         try:
             for extent in trees.Walker(self.index, shape.visited).extents(node):
                 if extent.type != HOLE:
                     self._needs(packs.DATA, extent.id, extent.length, node.what)
-                    if extent.type != BLOB and not self._ends(extent):
+                    if extent.type != BLOB and not self._ends(extent, offset):
                         shape.odd("a run of chunks that do not end where they are cut")
                 if before is not None:
                     if extent.id == before.id:
                         shape.odd("neighbouring holes or equal blobs that are not joined")
-                    elif HOLE not in (extent.type, before.type) and not self._ends(before):
+                    elif HOLE not in (extent.type, before.type) and not self._ends(before, begin):
                         shape.odd("a chunk that does not end where it is cut")
                 before = extent
+                begin = offset
+                offset = 0 if extent.type == HOLE else offset + extent.bytes
         except (ReaderError, OSError) as problem:
             self.findings.append(f"{node.what}: {problem}")
         shape.judge()
 
-    def _ends(self, extent):
-        """Whether the end of a chunk is one where section 12 cuts; that there was none before is not looked at."""
+    def _ends(self, extent, offset):
+        """Whether the end of a chunk at this offset is one where section 12 cuts; that there was none before, and a run
+        in which chunks grow, is not looked at."""
         length, tail = self.good.get((packs.DATA, extent.id), (None, None))
-        return self.chunker is None or tail is None or self.chunker.ends(length, tail)
+        if self.is_copy:  # it may have been cut by the keys of another repository
+            return True
+        return self.chunker is None or tail is None or self.chunker.at(offset).ends(length, tail)
 
 
 class Shape:
@@ -188,6 +202,7 @@ class Shape:
 
     def __init__(self, verify, what):
         self.verify, self.what = verify, what
+        self.average = verify.average  # of lists; None: not known
         self.levels = {}
         self.bytes = None
 
@@ -204,6 +219,8 @@ class Shape:
             if depth == top and top and len(blobs[0][1]) < 2:
                 self.odd("a root of one entry")
             for position, (data, entries) in enumerate(blobs):
+                if kind == LIST and self.average is None:
+                    continue
                 cuts = [self._cuts(kind, depth, entry, id_key) for entry in entries]
                 most = trees.LIST_LIMIT if kind == LIST else trees.DIRECTORY_LIMIT
                 if any(cuts[LEAST[kind] - 1:-1]):
@@ -232,7 +249,7 @@ class Shape:
 
     def _cuts(self, kind, depth, entry, id_key):
         if kind == LIST:
-            return trees.cut_of_list(entry, self.verify.average)
+            return trees.cut_of_list(entry, self.average)
         if id_key is None:
             return False
         return trees.cut_of_directory(entry.name if depth else entry[0], depth, id_key)

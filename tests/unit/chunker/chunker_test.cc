@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
-#include "chunker/stream_chunker.h"
+#include "chunker/cutter.h"
 #include "engine/crypto/hash.h"
-#include "engine/jobs/item_backup.h"
+#include "engine/jobs/content_backup.h"
 #include "repo-format/wire_writer.h"
 
 namespace cairn::chunker {
@@ -25,19 +25,22 @@ std::vector<uint8_t> Noise(size_t size, uint32_t seed) {
   return data;
 }
 
+// Of a stream that begins at `offset` and comes in pieces.
 std::vector<size_t> Cut(const ChunkerParams& params, const GearTable& table, std::span<const uint8_t> data,
-                        size_t piece) {
-  StreamChunker chunker(params, table);
+                        size_t piece, uint64_t offset = 0) {
+  Cutter cutter(params, table);
+  cutter.Reset(offset);
   std::vector<size_t> sizes;
-  const auto take = [&] {
-    while (const auto chunk = chunker.Next()) sizes.push_back(chunk->size());
-  };
-  for (size_t i = 0; i < data.size(); i += piece) {
-    chunker.Append(data.subspan(i, std::min(piece, data.size() - i)));
-    take();
+  size_t begin = 0, end = 0;
+  while (begin < data.size()) {
+    end = std::min(end + piece, data.size());
+    while (begin < end) {
+      const size_t length = cutter.Next(data.subspan(begin, end - begin), end == data.size());
+      if (length == 0) break;
+      sizes.push_back(length);
+      begin += length;
+    }
   }
-  chunker.Finish();
-  take();
   return sizes;
 }
 
@@ -58,11 +61,12 @@ TEST(Chunker, CutsWhereTheReferenceCuts) {
   }
   data.resize(length);
   const GearTable table = TestTable(*FromHex(json["key"].get<std::string>()));
-  ASSERT_EQ(json["vectors"].size(), 3u);
+  ASSERT_EQ(json["vectors"].size(), 5u);
   for (const auto& vector : json["vectors"]) {
     const ChunkerParams params{ChunkerKind::kGear, vector["minimum"], vector["average"], vector["maximum"]};
     const std::vector<size_t> expected = vector["sizes"];
-    EXPECT_EQ(Cut(params, table, data, 70'001), expected) << params.size_average;
+    const uint64_t offset = vector["offset"];
+    EXPECT_EQ(Cut(params, table, data, 70'001, offset), expected) << params.size_average << " at " << offset;
   }
 }
 
@@ -100,6 +104,43 @@ TEST(Chunker, MeanIsNearTheAverage) {
         static_cast<double>(data.size()) / static_cast<double>(Cut(params, table, data, 1 << 20).size());
     EXPECT_NEAR(mean, average, average * 0.05);
   }
+}
+
+// SPEC 12.4.
+TEST(Chunker, ChunksGrowSoThatALongStreamHasNoMoreOfThem) {
+  const GearTable table = TestTable(Bytes(32, 9));
+  const auto data = Noise(4'000'000, 3);
+  const ChunkerParams params{ChunkerKind::kGear, 64, 1000, 8000};
+  const auto mean_at = [&](uint64_t offset) {
+    return static_cast<double>(data.size()) / static_cast<double>(Cut(params, table, data, 1 << 20, offset).size());
+  };
+  const uint64_t first = uint64_t{1000} << 20;
+  EXPECT_NEAR(mean_at(first - data.size()), 1000, 50);
+  EXPECT_NEAR(mean_at(first), 2000, 100);
+  EXPECT_NEAR(mean_at(2 * first - data.size()), 2000, 100);
+  EXPECT_NEAR(mean_at(2 * first), 4000, 200);
+  // 8,000 times 2^10 is below 8 MiB, times 2^11 is not: it stays.
+  ChunkerParams large = params;
+  large.size_max = 4 << 20;
+  const auto kept = Cut(large, table, data, 1 << 20, first << 30);
+  EXPECT_EQ(kept, Cut(large, table, data, 1 << 20, first));
+}
+
+TEST(Chunker, ItGrowsAtAChunkNotWithinOne) {
+  const GearTable table = TestTable(Bytes(32, 9));
+  const auto data = Noise(200'000, 8);
+  const ChunkerParams params{ChunkerKind::kGear, 64, 1000, 8000};
+  const uint64_t border = uint64_t{1000} << 20;
+  const auto before = Cut(params, table, data, 1 << 20);
+  size_t chunks = 0;
+  uint64_t length = 0;
+  while (length < 100'000) length += before[chunks++];
+  // The border lies in the last of these chunks.
+  const auto sizes = Cut(params, table, data, 1 << 20, border - length + 1);
+  ASSERT_GT(sizes.size(), chunks);
+  EXPECT_TRUE(std::equal(before.begin(), before.begin() + static_cast<ptrdiff_t>(chunks), sizes.begin()));
+  const auto grown = Cut({ChunkerKind::kGear, 128, 2000, 16'000}, table, std::span(data).subspan(length), 1 << 20);
+  EXPECT_TRUE(std::equal(grown.begin(), grown.end(), sizes.begin() + static_cast<ptrdiff_t>(chunks), sizes.end()));
 }
 
 TEST(Chunker, FindsItsCutsAgainAfterAnInsertion) {

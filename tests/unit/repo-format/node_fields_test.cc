@@ -280,5 +280,24 @@ TEST(NodeFields, OtherFormsOfAttributesAreUnsupported) {
   ExpectBad(6, 14, Join({{1}, String(Text("user.a")), {2, 0}}), kUnsupported, "an attribute has form 2");
 }
 
+// Tag 26 is nothing that a file needs to be read.
+TEST(NodeFields, ChunkersOfALaterVersionStayAsTheyAre) {
+  const auto with = [](const Bytes& value) { return NodeBytes(1, FieldsOf(1).Plus(26, value)); };
+  const auto sizes = [](uint32_t least, uint32_t average, uint32_t most) {
+    return Join({U(least, 4), U(average, 4), U(most, 4)});
+  };
+  for (const Bytes& value : {Join({{3, 2}, sizes(64, 100, 200)}), Join({{9, 2}, sizes(64, 100, 200)}),
+                             Join({{3, 77}, sizes(0, 0, 0)}), Join({{4, 3}, sizes(1, 2, 3), {4}}), Bytes{9, 9}}) {
+    const auto again = Parse(with(value));
+    ASSERT_OK(again);
+    EXPECT_EQ(*again, with(value));
+  }
+  for (const Bytes& value : {Join({{3, 2}, sizes(200, 100, 300)}), Join({{3, 2}, sizes(63, 100, 300)}),
+                             Join({{3, 1}, sizes(64, 64, 65)}), Join({{3, 2}, sizes(64, 100, (8 << 20) + 1)}),
+                             Join({{3, 2}, sizes(64, 100, 200), {4}}), Bytes{3, 2, 1}, Bytes{3}, Bytes{}}) {
+    EXPECT_THAT(Parse(with(value)), ErrorCodeIs(kCorrupt)) << ToHex(value);
+  }
+}
+
 }  // namespace
 }  // namespace cairn::encoding_test

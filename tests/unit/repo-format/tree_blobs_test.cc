@@ -31,6 +31,7 @@ Node NodeOf(std::string_view name, NodeType type) {
                            {}};
     node.link_group = std::array<uint8_t, 8>{1, 2, 3, 4, 5, 6, 7, 8};
     node.changed_while_read = true;
+    node.chunker = ChunkerSettings{SourceKind::kRows, 2, 4'096, 16'384, 131'072};
   }
   if (type == NodeType::kFolder) node.subtree = Subtree{4, IdOf<BlobId>(3)};
   if (type == NodeType::kSymlink) node.target = Text("../else\xFFwhere");
@@ -112,6 +113,7 @@ TEST(DirectoryBlob, RejectsFieldsOfAnotherType) {
   EXPECT_THAT(WithLeaf([](auto& b) { b.nodes[5].flags = 0x10; }), kCorrupt);
   EXPECT_THAT(WithLeaf([](auto& b) { b.nodes[1].link_group.emplace(); }), kCorrupt) << "a folder's other names";
   EXPECT_THAT(WithLeaf([](auto& b) { b.nodes[1].changed_while_read = true; }), kCorrupt);
+  EXPECT_THAT(WithLeaf([](auto& b) { b.nodes[1].chunker = b.nodes[0].chunker; }), kCorrupt);
 }
 
 TEST(DirectoryBlob, RejectsAttributesThatCannotBe) {

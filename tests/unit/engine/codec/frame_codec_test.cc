@@ -47,7 +47,8 @@ TEST_P(FrameCodec, RoundTripsAtEveryLevel) {
 TEST_P(FrameCodec, RoundTripsEverySize) {
   for (const size_t size : {size_t{1}, size_t{2}, size_t{100}, size_t{1} << 20, size_t{limits::kFramePlainBytesMax}}) {
     const Bytes plain(size, 'x');
-    auto frame = NewSealer().Seal(BlobKind::kData, plain, BlobsOf(BlobKind::kData, plain, 8 << 20));
+    const auto blobs = BlobsOf(BlobKind::kData, plain, 8 << 20);
+    auto frame = NewSealer().Seal(BlobKind::kData, plain, blobs, ChecksumsOf(plain, blobs));
     ASSERT_TRUE(frame) << size;
     EXPECT_EQ(*Open(*frame), plain) << size;
   }
@@ -76,11 +77,11 @@ TEST_P(FrameCodec, IsWhatSpecSays) {
 
 TEST_P(FrameCodec, SaltIsTheHmacThatSpecSays) {
   const StuckRandom stuck;
-  FrameSealer sealer(keys_, owner_.family(), hasher_, stuck, {.level = 0});
+  FrameSealer sealer(keys_, owner_.family(), stuck, {.level = 0});
   const Bytes plain = Text(2'000);
   const auto blobs = BlobsOf(BlobKind::kData, plain, 1'000);
   for (uint64_t counter = 0; counter < 3; ++counter) {
-    const auto frame = sealer.Seal(BlobKind::kData, plain, blobs);
+    const auto frame = sealer.Seal(BlobKind::kData, plain, blobs, ChecksumsOf(plain, blobs));
     ASSERT_TRUE(frame);
     WireWriter message;
     message.Raw(AsBytes("cairn salt 1"));
@@ -137,7 +138,7 @@ TEST_F(FrameSealerTest, StoresWhatDoesNotCompressAndIsNeverLarger) {
 // One key, one message, also on a virtual machine that was restored.
 TEST_F(FrameSealerTest, NeverRepeatsASaltThoughRandomnessRepeats) {
   const StuckRandom stuck;
-  FrameSealer sealer(keys_, owner_.family(), hasher_, stuck, {});
+  FrameSealer sealer(keys_, owner_.family(), stuck, {});
   const Bytes plain = Text(100);
   const auto blobs = BlobsOf(BlobKind::kData, plain, 100);
   std::mutex mutex;
@@ -147,7 +148,7 @@ TEST_F(FrameSealerTest, NeverRepeatsASaltThoughRandomnessRepeats) {
     for (int t = 0; t < 4; ++t) {
       threads.emplace_back([&] {
         for (int i = 0; i < 100; ++i) {
-          const auto frame = sealer.Seal(BlobKind::kData, plain, blobs);
+          const auto frame = sealer.Seal(BlobKind::kData, plain, blobs, ChecksumsOf(plain, blobs));
           const std::lock_guard lock(mutex);
           if (frame) salts.insert(SaltOf(*frame));
         }
@@ -160,8 +161,9 @@ TEST_F(FrameSealerTest, NeverRepeatsASaltThoughRandomnessRepeats) {
 TEST_F(FrameSealerTest, NeverRepeatsASaltForOtherBlobsThoughRandomnessAndCounterRepeat) {
   const StuckRandom stuck;
   const auto salt = [&](ByteSpan plain, BlobKind kind) {
-    FrameSealer restored(keys_, owner_.family(), hasher_, stuck, {});
-    return SaltOf(*restored.Seal(kind, plain, BlobsOf(kind, plain, 1'000)));
+    FrameSealer restored(keys_, owner_.family(), stuck, {});
+    const auto blobs = BlobsOf(kind, plain, 1'000);
+    return SaltOf(*restored.Seal(kind, plain, blobs, ChecksumsOf(plain, blobs)));
   };
   EXPECT_NE(salt(Text(100), BlobKind::kData), salt(Text(101), BlobKind::kData));
   EXPECT_NE(salt(Text(100), BlobKind::kData), salt(Text(100), BlobKind::kMetadata));
@@ -170,34 +172,41 @@ TEST_F(FrameSealerTest, NeverRepeatsASaltForOtherBlobsThoughRandomnessAndCounter
 TEST_F(FrameSealerTest, SealsManySmallBlobs) {
   const Bytes plain(limits::kFrameBlobsMax, 'x');
   const std::vector<BlobEntry> blobs(limits::kFrameBlobsMax, BlobsOf(BlobKind::kData, ByteSpan(plain).first(1), 1)[0]);
-  const auto frame = NewSealer().Seal(BlobKind::kData, plain, blobs);
+  const auto frame = NewSealer().Seal(BlobKind::kData, plain, blobs, ChecksumsOf(plain, blobs));
   ASSERT_TRUE(frame);
   EXPECT_EQ(*Open(*frame), plain);
 }
 
 // A bit that flipped between the id and the seal is found while the source is still there.
-TEST_F(FrameSealerTest, RefusesBytesThatAreNotWhatTheirIdsSay) {
+TEST_F(FrameSealerTest, RefusesBytesThatAreNotThoseOfTheirIds) {
   Bytes plain = Text(5'000);
   const auto blobs = BlobsOf(BlobKind::kData, plain, 1'000);
-  plain[4'999] ^= 1;
-  EXPECT_CODE(kCorrupt, NewSealer().Seal(BlobKind::kData, plain, blobs));
+  const auto checksums = ChecksumsOf(plain, blobs);
+  for (const size_t place : {size_t{0}, size_t{999}, size_t{1'000}, size_t{4'999}}) {
+    plain[place] ^= 1;
+    EXPECT_CODE(kCorrupt, NewSealer().Seal(BlobKind::kData, plain, blobs, checksums)) << place;
+    plain[place] ^= 1;
+  }
+  EXPECT_TRUE(NewSealer().Seal(BlobKind::kData, plain, blobs, checksums));
 }
 
 TEST_F(FrameSealerTest, RefusesLengthsThatDoNotSumUp) {
   const Bytes plain = Text(5'000);
   auto blobs = BlobsOf(BlobKind::kData, plain, 1'000);
   blobs.pop_back();
-  EXPECT_CODE(kCorrupt, NewSealer().Seal(BlobKind::kData, plain, blobs));
+  EXPECT_CODE(kCorrupt, NewSealer().Seal(BlobKind::kData, plain, blobs, ChecksumsOf(plain, blobs)));
 }
 
-// A maintainer holds no data id key; it seals no data either, but what it seals is compared all the same.
-TEST_F(FrameSealerTest, WorksWithoutTheIdKey) {
-  const BlobHasher maintainer(repository_.As("maintainer"));
-  FrameSealer sealer(keys_, owner_.family(), maintainer, SystemRandom(), {});
-  const Bytes plain = Text(5'000);
-  const auto frame = sealer.Seal(BlobKind::kData, plain, BlobsOf(BlobKind::kData, plain, 1'000));
-  ASSERT_TRUE(frame);
-  EXPECT_EQ(*Open(*frame), plain);
+// XXH3's own test vector of the empty input, and that no byte is passed over.
+TEST(BlobChecksum, IsXxh3) {
+  EXPECT_EQ(ChecksumOf({}), (BlobChecksum{0x6001c324468d497f, 0x99aa06d3014798d8}));
+  Bytes bytes(1'000, 0);
+  std::vector<BlobChecksum> seen = {ChecksumOf(bytes)};
+  for (uint8_t& byte : bytes) {
+    byte = 1;
+    EXPECT_EQ(std::ranges::count(seen, ChecksumOf(bytes)), 0);
+    seen.push_back(ChecksumOf(bytes));
+  }
 }
 
 }  // namespace

@@ -14,9 +14,7 @@ class FrameTest : public testing::Test {
  protected:
   explicit FrameTest(Suite suite = Suite::kAes256Gcm) : repository_(suite) {}
 
-  FrameSealer NewSealer(int level = 1) {
-    return FrameSealer(keys_, owner_.family(), hasher_, SystemRandom(), {.level = level});
-  }
+  FrameSealer NewSealer(int level = 1) { return FrameSealer(keys_, owner_.family(), SystemRandom(), {.level = level}); }
   // Cuts `plain` into blobs of `size` bytes.
   std::vector<BlobEntry> BlobsOf(BlobKind kind, ByteSpan plain, size_t size) const {
     std::vector<BlobEntry> blobs;
@@ -26,8 +24,17 @@ class FrameTest : public testing::Test {
     }
     return blobs;
   }
+  static std::vector<BlobChecksum> ChecksumsOf(ByteSpan plain, const std::vector<BlobEntry>& blobs) {
+    std::vector<BlobChecksum> checksums;
+    for (const BlobEntry& blob : blobs) {
+      checksums.push_back(ChecksumOf(plain.first(blob.length)));
+      plain = plain.subspan(blob.length);
+    }
+    return checksums;
+  }
   SealedFrame Sealed(ByteSpan plain, BlobKind kind = BlobKind::kData, int level = 1) {
-    auto frame = NewSealer(level).Seal(kind, plain, BlobsOf(kind, plain, 1'000));
+    const auto blobs = BlobsOf(kind, plain, 1'000);
+    auto frame = NewSealer(level).Seal(kind, plain, blobs, ChecksumsOf(plain, blobs));
     CHECK(frame.has_value());
     return *std::move(frame);
   }

@@ -133,9 +133,9 @@ class IndexTest : public testing::Test {
     return numbers;
   }
   static bool HasForWriter(Index& index, uint64_t blob) {
-    const auto found = index.FindForWriter(Blob(blob));
+    const auto found = index.HasForWriter(Blob(blob), std::nullopt);
     EXPECT_TRUE(found) << found.error().message();
-    return found && found->has_value();
+    return found && *found;
   }
   static uint64_t NumberOf(const PackName& name) {
     uint64_t number = 0;

@@ -42,7 +42,8 @@ TEST_F(IndexTest, LocationHasAllThatIsNeededToRead) {
   EXPECT_EQ(place.blob_offset, 112u + 113u);
   EXPECT_EQ(place.length, 114u);
   EXPECT_FALSE(place.retired);
-  EXPECT_EQ(**index->FindForWriter(Blob(14)), 114u);
+  EXPECT_TRUE(*index->HasForWriter(Blob(14), 114));
+  EXPECT_FALSE(*index->HasForWriter(Blob(14), 115));
 }
 
 TEST_F(IndexTest, EnvelopeIsThatOfThePacksKind) {
