@@ -123,29 +123,11 @@ Result<void> Cli::Start() {
     while (!ending.stop_requested()) {
       const timespec tick{0, 200'000'000};
       if (sigtimedwait(&set, nullptr, &tick) < 0) continue;
-      if (++count > 1) {  // asked twice: at once; the next run finds what was stored
-        RemoveForcedFolder();
-        _exit(kExitInterrupted);
-      }
+      if (++count > 1) _exit(kExitInterrupted);  // asked twice: at once; the next run finds what was stored
       stop_.request_stop();
     }
   });
   return {};
-}
-
-void Cli::RemoveWhenForced(const std::string& folder) {
-  const std::lock_guard lock(forced_mutex_);
-  forced_folder_ = folder;
-}
-
-// Other threads are still at work, and may put one more file into it.
-void Cli::RemoveForcedFolder() {
-  const std::lock_guard lock(forced_mutex_);
-  std::error_code failed;
-  for (int tries = 0; tries < 10 && !forced_folder_.empty() && std::filesystem::exists(forced_folder_, failed);
-       ++tries) {
-    std::filesystem::remove_all(forced_folder_, failed);
-  }
 }
 
 std::string Cli::CacheRoot() const {
