@@ -136,11 +136,12 @@ Result<bool> LocalIndex::HasForWriter(const BlobId& id, std::optional<uint32_t> 
 }
 
 void LocalIndex::RememberNeighbours(const BlobPlace& place) {
-  const Neighbours::Ahead ahead = neighbours_.NoteFound(place);
-  if (ahead.count == 0) return;
-  const auto read =
-      Noting(table_->EachFrame(place.pack, ahead.first, ahead.count,
-                               [&](uint32_t frame, const auto& entry) { neighbours_.Put(place.pack, frame, entry); }));
+  Neighbours::Step step = neighbours_.NoteFound(place);
+  if (step.blobs == 0) return;
+  const auto put = [&](uint32_t frame, const FrameEntry& entry) {
+    return neighbours_.Put(place.pack, frame, entry, frame == place.frame ? place.blob : 0, step);
+  };
+  const auto read = Noting(table_->EachFrame(place.pack, place.frame, step.frames, put));
   IgnoreError(read, "without it the table is asked");
 }
 

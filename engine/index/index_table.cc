@@ -138,12 +138,12 @@ Result<std::vector<IndexedFrame>> IndexTable::Frames(uint32_t pack) const {
 
 Result<void> IndexTable::EachFrame(uint32_t pack, uint32_t first, uint32_t count, const EachFrameEntry& each) const {
   const auto rows = state_->NewIterator(rocksdb::ReadOptions(), Family::kFrames);
-  const auto begin = index_rows::ToFrameKey(pack, first);
-  const auto end = index_rows::ToFrameKey(pack, std::min(kSessionsFrame, first + count));
-  uint32_t number = first;
-  for (rows->Seek(ToSlice(begin)); rows->Valid() && rows->key().compare(ToSlice(end)) < 0; rows->Next()) {
+  const uint32_t end = first + std::min(count, kSessionsFrame - first);
+  rows->Seek(ToSlice(index_rows::ToFrameKey(pack, first)));
+  for (uint32_t number = first; number < end && rows->Valid(); rows->Next(), ++number) {
+    if (!Equal(ToSpan(rows->key()), index_rows::ToFrameKey(pack, number))) break;  // the pack has no more
     ASSIGN_OR_RETURN(const FrameRow row, FrameRow::Parse(ToSpan(rows->value())));
-    each(number++, row.entry);
+    if (!each(number, row.entry)) break;
   }
   return state_->ToResult(rows->status());
 }

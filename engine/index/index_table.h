@@ -37,8 +37,8 @@ class IndexTable {
   Result<std::vector<IndexedFrame>> Frames(uint32_t pack) const;
   using EachPack = std::function<void(uint32_t number, const index_rows::PackRow&)>;
   Result<void> ForEachPack(const EachPack& each) const;
-  // `count` frames of a pack from `first` on, or as many as there are.
-  using EachFrameEntry = std::function<void(uint32_t frame, const FrameEntry&)>;
+  // `count` frames of a pack from `first` on, or as many as there are, until `each` says false.
+  using EachFrameEntry = std::function<bool(uint32_t frame, const FrameEntry&)>;
   Result<void> EachFrame(uint32_t pack, uint32_t first, uint32_t count, const EachFrameEntry& each) const;
   using EachSegment = std::function<void(const SegmentId&, const index_rows::SegmentRow&)>;
   Result<void> ForEachSegment(const EachSegment& each) const;

@@ -5,15 +5,16 @@
 #include <mutex>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "engine/index/index.h"
 
 namespace cairn {
 
-// Remembers frames of which several blobs were asked for, and those behind them: a look-up in the order of a backup
-// then needs no look into the table. What is asked for at random costs no more than without it. Safe for concurrent
-// use. Memory: about bytes_max.
+// Remembers what stands behind blobs of a pack that were asked for one after the other: a look-up in the order of a
+// backup then needs no look into the table. What is asked for at random costs no more than without it. Safe for
+// concurrent use. Memory: about bytes_max.
 class Neighbours {
  public:
   explicit Neighbours(uint64_t bytes_max);
@@ -21,26 +22,33 @@ class Neighbours {
   // Where it is, if that is remembered; `blob` is not filled.
   std::optional<BlobPlace> Find(const BlobId& id);
 
-  // The table had it there. So many frames from `first` on shall be remembered by Put; 0: none.
-  struct Ahead {
-    uint32_t first = 0, count = 0;
+  // The table had it there. What stands from there on shall be put: in so many frames at most, and so many blobs. 0:
+  // nothing.
+  struct Step {
+    uint32_t frames = 0;
+    size_t blobs = 0;
   };
-  Ahead NoteFound(const BlobPlace& place);
-  void Put(uint32_t pack, uint32_t frame, const FrameEntry& entry);
+  Step NoteFound(const BlobPlace& place);
+  // The blobs of a frame from `first` on, as many as the step has left; false when it is used up.
+  bool Put(uint32_t pack, uint32_t frame, const FrameEntry& entry, uint32_t first, Step& step);
   void Clear();
 
  private:
   struct Place {
     uint32_t pack = 0, frame = 0, length = 0;
   };
+  using Position = std::pair<uint32_t, uint32_t>;  // frame, blob
   // A pack that is read along.
   struct Run {
     uint32_t pack = 0;
-    uint32_t first = 0, end = 0;  // frames that were remembered last, or the one that was asked for
-    uint32_t count = 0;           // of frames in the next step
+    Position begin, end;      // what was remembered last
+    uint32_t frames = 0;      // of the last step
+    uint32_t pause = 0;       // so many look-ups are left alone
+    uint32_t pause_last = 0;  // where what is remembered is pushed out before it is asked for: twice as long each time
   };
+  Run TakeRun(uint32_t pack, const Position& position);
 
-  const size_t blobs_max_;
+  const size_t blobs_max_, step_blobs_;
   std::mutex mutex_;
   // Guarded by mutex_.
   std::unordered_map<BlobId, Place> places_;

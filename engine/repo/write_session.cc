@@ -400,23 +400,24 @@ Result<BlobId> BlobWriter::AddBlob(BlobKind kind, ByteSpan plain) {
 
 Result<BlobWriter::Added> BlobWriter::Add(BlobKind kind, ByteSpan plain) {
   CHECK(!plain.empty() && plain.size() <= limits::kBlobBytesMax);
+  const BlobChecksum checksum = ChecksumOf(plain);  // before the id: a bit that flips in between is found
   const BlobId id = session_.repository_.hasher().Compute(kind, plain);
   const auto length = static_cast<uint32_t>(plain.size());
   ASSIGN_OR_RETURN(const bool is_new, session_.Claim(kind, id, length));
   if (!is_new) return Added{id, false};
-  RETURN_IF_ERROR(Gather(kind, id, plain));
+  RETURN_IF_ERROR(Gather(kind, id, checksum, plain));
   return Added{id, true};
 }
 
 Result<void> BlobWriter::AddAnew(BlobKind kind, ByteSpan plain) {
+  const BlobChecksum checksum = ChecksumOf(plain);  // before the id: a bit that flips in between is found
   const BlobId id = session_.repository_.hasher().Compute(kind, plain);
   if (!session_.ClaimAnew(id, static_cast<uint32_t>(plain.size()))) return {};
-  return Gather(kind, id, plain);
+  return Gather(kind, id, checksum, plain);
 }
 
-Result<void> BlobWriter::Gather(BlobKind kind, const BlobId& id, ByteSpan plain) {
+Result<void> BlobWriter::Gather(BlobKind kind, const BlobId& id, const BlobChecksum& checksum, ByteSpan plain) {
   const auto length = static_cast<uint32_t>(plain.size());
-  const BlobChecksum checksum = ChecksumOf(plain);
   if (plain.size() >= frame_bytes_) {  // a frame alone, straight from the caller's buffer
     auto sealed = session_.SealAndAdd(kind, plain, {{id, length}}, {&checksum, 1});
     if (!sealed) session_.Fail(sealed.error());

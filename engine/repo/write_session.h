@@ -161,7 +161,7 @@ class BlobWriter : public BlobSink {
     std::vector<BlobEntry> blobs;
     std::vector<BlobChecksum> checksums;  // of each
   };
-  Result<void> Gather(BlobKind kind, const BlobId& id, ByteSpan plain);
+  Result<void> Gather(BlobKind kind, const BlobId& id, const BlobChecksum& checksum, ByteSpan plain);
   Result<void> CloseFrame(BlobKind kind, OpenFrame& frame);
 
   WriteSession& session_;

@@ -9,6 +9,11 @@ import unittest
 BIN = os.environ.get("CAIRN_BIN")
 
 
+def can_mount():
+    """Whether this user may mount where nobody else sees it; not in a root that is no mount point, as of a chroot."""
+    return os.geteuid() == 0 and subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode == 0
+
+
 class CairnTest(unittest.TestCase):
     """Each test has a folder of its own, with a repository path that `init` may fill."""
 

@@ -8,11 +8,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from cairn_testing import CairnTest
-
-
-def can_mount():
-    return os.geteuid() == 0 and subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode == 0
+from cairn_testing import CairnTest, can_mount
 
 
 class Delete(CairnTest):

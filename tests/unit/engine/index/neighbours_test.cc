@@ -16,27 +16,89 @@ SegmentPack LongPack(uint64_t n, uint64_t first, uint64_t frames) {
 
 uint32_t LengthOf(uint64_t blob) { return static_cast<uint32_t>(100 + blob % 1'000'000); }
 
-uint32_t CountAt(Neighbours& neighbours, uint32_t pack, uint32_t frame) {
-  return neighbours.NoteFound({.pack = pack, .frame = frame}).count;
+uint32_t FramesAt(Neighbours& neighbours, uint32_t pack, uint32_t frame, uint32_t blob) {
+  return neighbours.NoteFound({.pack = pack, .frame = frame, .blob = blob}).frames;
+}
+// All that a step asks for.
+void PutStep(Neighbours& neighbours, const SegmentPack& pack, uint32_t number, const BlobPlace& place,
+             Neighbours::Step step) {
+  for (uint32_t f = place.frame; f < std::min<size_t>(place.frame + step.frames, pack.frames.size()); ++f) {
+    if (!neighbours.Put(number, f, pack.frames[f], f == place.frame ? place.blob : 0, step)) return;
+  }
 }
 
 TEST(Neighbours, ReadsAheadWhereAPackIsAskedForInOrderAndNotAtRandom) {
-  Neighbours neighbours(kMiB);
-  EXPECT_EQ(CountAt(neighbours, 7, 3), 0u);
-  EXPECT_EQ(CountAt(neighbours, 7, 3), 4u);    // 3 to 6
-  EXPECT_EQ(CountAt(neighbours, 7, 7), 16u);   // 7 to 22
-  EXPECT_EQ(CountAt(neighbours, 7, 25), 64u);  // two were passed over
-  EXPECT_EQ(CountAt(neighbours, 7, 89), 64u);
-  EXPECT_EQ(CountAt(neighbours, 7, 10), 0u);  // back
-  EXPECT_EQ(CountAt(neighbours, 7, 500), 0u);
-  EXPECT_EQ(CountAt(neighbours, 7, 501), 4u);
-  for (uint32_t pack = 100; pack < 200; ++pack) EXPECT_EQ(CountAt(neighbours, pack, 0), 0u);
-  EXPECT_EQ(CountAt(neighbours, 7, 505), 0u);  // so many others later it is a new run
+  Neighbours neighbours(64 * kMiB);
+  const SegmentPack pack = LongPack(7, 0, 600);
+  const auto ask = [&](uint32_t frame, uint32_t blob) {
+    const BlobPlace place{.pack = 7, .frame = frame, .blob = blob};
+    const auto step = neighbours.NoteFound(place);
+    PutStep(neighbours, pack, 7, place, step);
+    return step.frames;
+  };
+  EXPECT_EQ(ask(3, 0), 0u);
+  EXPECT_EQ(ask(3, 1), 4u);    // 3 to 6
+  EXPECT_EQ(ask(7, 0), 16u);   // 7 to 22
+  EXPECT_EQ(ask(25, 0), 64u);  // two were passed over
+  EXPECT_EQ(ask(89, 0), 64u);
+  EXPECT_EQ(ask(10, 0), 0u);  // back
+  EXPECT_EQ(ask(500, 0), 0u);
+  EXPECT_EQ(ask(500, 1), 4u);
+  for (uint32_t other = 100; other < 200; ++other) EXPECT_EQ(FramesAt(neighbours, other, 0, 0), 0u);
+  EXPECT_EQ(ask(504, 0), 0u);  // so many others later it is a new run
+}
+
+TEST(Neighbours, AStepHasNoMoreBlobsThanItsShareEvenWithinAFrame) {
+  constexpr size_t kBlobs = 64 * 10;
+  Neighbours neighbours(kBlobs * 128);
+  std::vector<Blobs> all(1);
+  for (uint64_t b = 0; b < 10'000; ++b) all[0].numbers.push_back(b);
+  const SegmentPack pack = PackOf(1, all);
+  uint64_t looks = 0;
+  for (uint32_t b = 0; b < 10'000; ++b) {
+    if (neighbours.Find(Blob(b))) continue;
+    ++looks;
+    const BlobPlace place{.pack = 1, .frame = 0, .blob = b};
+    PutStep(neighbours, pack, 1, place, neighbours.NoteFound(place));
+  }
+  EXPECT_LE(looks, 10'000 / 10 + 10);
+}
+
+// More packs at once than there is room for: then there are pauses, and few steps.
+TEST(Neighbours, WhatIsPushedOutBeforeItIsAskedForIsReadAheadSeldom) {
+  Neighbours neighbours(64 * 10 * 128);
+  std::vector<SegmentPack> packs;
+  for (uint64_t p = 0; p < 60; ++p) packs.push_back(LongPack(p, p * 1'000, 100));
+  std::vector<FrameEntry> others;
+  for (uint64_t o = 0; o < 10; ++o) {
+    Blobs blobs;
+    for (uint64_t b = 0; b < 200; ++b) blobs.numbers.push_back(1'000'000 + o * 200 + b);
+    others.push_back(Frame(blobs, 0));
+  }
+  uint64_t steps = 0, looks = 0;
+  for (uint32_t b = 0; b < 1'000; ++b) {
+    for (uint32_t p = 0; p < 60; ++p) {
+      for (uint32_t again = 0; again < 2; ++again) {  // each pushes the others out
+        Neighbours::Step other{1, 200};
+        neighbours.Put(1'000, 0, others[looks % others.size()], 0, other);
+        if (neighbours.Find(Blob(p * 1'000 + b))) continue;
+        ++looks;
+        const BlobPlace place{.pack = p, .frame = b / 10, .blob = b % 10};
+        const auto step = neighbours.NoteFound(place);
+        if (step.blobs > 0) ++steps;
+        PutStep(neighbours, packs[p], p, place, step);
+      }
+    }
+  }
+  EXPECT_LT(steps, looks / 10);
 }
 
 TEST(Neighbours, TheOldestGoFirst) {
   Neighbours neighbours(100 * 128);
-  for (uint32_t f = 0; f < 20; ++f) neighbours.Put(1, f, LongPack(1, f * 10, 1).frames[0]);
+  for (uint32_t f = 0; f < 20; ++f) {
+    Neighbours::Step step{1, 10};
+    neighbours.Put(1, f, LongPack(1, f * 10, 1).frames[0], 0, step);
+  }
   EXPECT_FALSE(neighbours.Find(Blob(99)));
   const auto kept = neighbours.Find(Blob(100));
   ASSERT_TRUE(kept);
