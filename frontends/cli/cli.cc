@@ -18,6 +18,7 @@
 #include "engine/store/limit_store.h"
 #include "engine/store/local_store.h"
 #include "frontends/cli/exit_code.h"
+#include "frontends/cli/scratch_store.h"
 #include "frontends/cli/text.h"
 
 namespace cairn {
@@ -123,11 +124,35 @@ Result<void> Cli::Start() {
     while (!ending.stop_requested()) {
       const timespec tick{0, 200'000'000};
       if (sigtimedwait(&set, nullptr, &tick) < 0) continue;
-      if (++count > 1) _exit(kExitInterrupted);  // asked twice: at once; the next run finds what was stored
+      if (++count > 1) {  // asked twice: at once; the next run finds what was stored
+        RemoveForcedFolder();
+        _exit(kExitInterrupted);
+      }
       stop_.request_stop();
     }
   });
   return {};
+}
+
+void Cli::RemoveWhenForced(std::shared_ptr<ScratchFolder> folder) {
+  const std::lock_guard lock(forced_mutex_);
+  forced_folder_ = std::move(folder);
+}
+
+// Other threads are still at work, and may be making it, or put one more file into it.
+void Cli::RemoveForcedFolder() {
+  std::shared_ptr<ScratchFolder> folder;
+  {
+    const std::lock_guard lock(forced_mutex_);
+    folder = forced_folder_;
+  }
+  for (int tries = 0; tries < 20 && folder != nullptr; ++tries) {
+    const auto removed = folder->Remove();
+    if (removed) return;
+    if (removed.error().code() == ErrorCode::kBusy) {
+      SystemClock().Sleep(std::chrono::milliseconds(5), std::stop_token());
+    }
+  }
 }
 
 std::string Cli::CacheRoot() const {

@@ -18,6 +18,8 @@
 
 namespace cairn {
 
+class ScratchFolder;
+
 struct GlobalOptions {
   std::string repository;
   std::string password_file, password_command;
@@ -53,6 +55,10 @@ class Cli {
   const std::string& TemporaryCache() const { return temporary_cache_; }  // of this run alone; empty: there is none
   std::string RepositoryFolder() const;  // its absolute path, where it is a folder of this machine
 
+  // A folder of this run alone that goes even where the user forces the end by asking for it twice; give it before it
+  // is made. nullptr: none any more.
+  void RemoveWhenForced(std::shared_ptr<ScratchFolder> folder);
+
   // A finding as a line on stderr, or as JSON; counts those that are worse than notes.
   FindingSink Findings();
   uint64_t findings_told() const { return findings_told_; }
@@ -75,6 +81,7 @@ class Cli {
   class CliLog;
   void ProgressLine(const std::string& line);
   Result<std::string> UsableCache();
+  void RemoveForcedFolder();
 
   std::stop_source stop_;
   std::unique_ptr<Log> log_;
@@ -83,6 +90,8 @@ class Cli {
   std::unique_ptr<JobContext> context_;
   std::unique_ptr<ObjectStore> store_;
   std::unique_ptr<Repository> repository_;
+  std::mutex forced_mutex_;
+  std::shared_ptr<ScratchFolder> forced_folder_;  // guarded by forced_mutex_
   std::jthread signals_;
   std::mutex output_mutex_;
   bool progress_shown_ = false;  // guarded by output_mutex_

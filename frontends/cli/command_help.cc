@@ -56,6 +56,9 @@ const std::map<std::string, std::string>& AllExamples() {
       {"key",
        "cairn key add --role writer --label web1 --host 'web1'\n"
        "cairn key list\n"},
+      {"benchmark",
+       "cairn benchmark                                      with synthetic data\n"
+       "cairn benchmark /var/backups/all.sql --duration 5\n"},
       {"completion",
        "source <(cairn completion bash)\n"
        "cairn completion --man ~/.local/share/man/man1\n"},

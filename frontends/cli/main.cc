@@ -54,6 +54,7 @@ void AddCommands(CLI::App& app, cairn::Cli& cli, cairn::Action& action) {
   cairn::AddRewrite(app, cli, action);
   cairn::AddKey(app, cli, action);
   cairn::AddStats(app, cli, action);
+  cairn::AddBenchmark(app, cli, action);
   cairn::AddCache(app, cli, action);
   cairn::AddConfig(app, cli, action);
   cairn::AddCompletion(app, cli, action);
