@@ -93,6 +93,7 @@ Cli::~Cli() {
   }
   if (signals_.joinable()) {
     signals_.request_stop();
+    pthread_kill(signals_.native_handle(), SIGTERM);  // it waits for one
     signals_.join();
   }
 }
@@ -121,9 +122,9 @@ Result<void> Cli::Start() {
   signals_ = std::jthread([this](const std::stop_token& ending) {
     const sigset_t set = EndingSignals();
     int count = 0;
-    while (!ending.stop_requested()) {
-      const timespec tick{0, 200'000'000};
-      if (sigtimedwait(&set, nullptr, &tick) < 0) continue;
+    for (;;) {
+      if (sigwaitinfo(&set, nullptr) < 0) continue;  // EINTR
+      if (ending.stop_requested()) return;
       if (++count > 1) {  // asked twice: at once; the next run finds what was stored
         RemoveForcedFolder();
         _exit(kExitInterrupted);
