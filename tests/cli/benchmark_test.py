@@ -11,7 +11,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from cairn_testing import BIN, CairnTest
+from cairn_testing import BIN, CairnTest, is_sanitized
 
 LIMITS = {"read", "sha256", "zstd", "put", "get"}
 STAGES = {"chunk", "id", "compress", "seal", "verify", "pack_name", "hit", "miss", "dry_run"}
@@ -149,6 +149,7 @@ class Benchmark(CairnTest):
         self.assertLessEqual(report["limits"]["put"]["all_cores"], 1 << 20)
         self.assertEqual(report["held_back"]["first_backup"]["by"], "put")
 
+    @unittest.skipIf(is_sanitized(), "a sanitizer takes memory of its own")
     def test_little_memory_is_kept_to(self):
         self.init()
         self.make_source(files=20)

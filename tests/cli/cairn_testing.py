@@ -9,6 +9,13 @@ import unittest
 BIN = os.environ.get("CAIRN_BIN")
 
 
+def is_sanitized():
+    """Is the program built with a sanitizer, whose own memory is beyond any bound of ours?"""
+    with open(BIN, "rb") as file:
+        program = file.read()
+    return any(name in program for name in (b"__asan_init", b"__tsan_init"))
+
+
 def can_mount():
     """Whether this user may mount where nobody else sees it; not in a root that is no mount point, as of a chroot."""
     return os.geteuid() == 0 and subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode == 0
