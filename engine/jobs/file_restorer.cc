@@ -15,6 +15,7 @@ constexpr size_t kWindowFiles = 4'096;
 constexpr size_t kWindowWants = 65'536;
 constexpr uint64_t kRangeBytesMax = 8 * kMiB;
 constexpr uint64_t kRangeGapMax = 64 * kKiB;  // cheaper to read over than to ask again
+constexpr size_t kFinishedAtOnce = 64;        // files, by one task
 
 // An error that the repository is not to be blamed for, and of which nothing is told.
 bool IsStop(const Error& error) { return error.code() == ErrorCode::kInterrupted; }
@@ -23,12 +24,13 @@ bool IsStop(const Error& error) { return error.code() == ErrorCode::kInterrupted
 
 struct FileRestorer::OpenFile {
   FilePlan plan;
-  std::unique_ptr<SinkFile> file;
-  std::mutex mutex;      // one thread at a time writes a file
-  bool failed = false;   // guarded by mutex
-  bool refused = false;  // guarded by mutex: by the target, which is asked for no more of it
-  uint64_t wanted = 0;   // bytes that are to be written, by the thread that plans
-  uint64_t written = 0;  // guarded by mutex
+  std::mutex mutex;                // one thread at a time writes a file; whoever finishes it is alone with it
+  std::unique_ptr<SinkFile> file;  // guarded by mutex; nothing until there is something to write
+  bool failed = false;             // guarded by mutex
+  bool refused = false;            // guarded by mutex: by the target, which is asked for no more of it
+  uint64_t wanted = 0;             // bytes that are to be written, by the thread that plans
+  uint64_t written = 0;            // guarded by mutex
+  bool is_finished = false;        // by the one thread that finishes it
 };
 
 struct FileRestorer::Fetch {
@@ -73,7 +75,7 @@ bool FileRestorer::Ends(const Error& error, const TreePath& path) const {
   return !there || !there->has_value() || !root || !root->has_value() || (*there)->mount == (*root)->mount;
 }
 
-// Opens the file, makes its holes, and notes which blobs it needs.
+// Notes which blobs the file needs. It is opened here only where that says which, or where it has holes.
 Result<void> FileRestorer::PlanFile(FilePlan plan) {
   const size_t number = files_.size();
   auto open = std::make_unique<OpenFile>();
@@ -81,20 +83,21 @@ Result<void> FileRestorer::PlanFile(FilePlan plan) {
   const Node& node = open->plan.node;
   OpenFile& file = *open;
   files_.push_back(std::move(open));
-  auto made = sink_.OpenFile(file.plan.path, node.size, file.plan.in_place, &node);
-  if (!made) {
-    FailTarget(file, 0, node.size, made.error());
-    return target_end_;
+  if (file.plan.in_place) {
+    if (auto opened = OpenTarget(file); !opened) {
+      FailTarget(file, 0, node.size, opened.error());
+      return target_end_;
+    }
   }
-  file.file = *std::move(made);
   Result<void> hole;
   auto walked =
       ForEachEntry(blobs_, *node.content, 0, UINT64_MAX, [&](uint64_t offset, const ListEntry& entry) -> Result<void> {
         if (entry.type == ListEntry::Type::kHole) {
-          hole = file.file->MakeHole(offset, entry.length);
+          hole = OpenTarget(file);
+          if (hole) hole = file.file->MakeHole(offset, entry.length);
           return hole;
         }
-        if (file.file->is_in_place()) {
+        if (file.file != nullptr && file.file->is_in_place()) {
           ASSIGN_OR_RETURN(const bool there, IsThereAlready(file, offset, entry));
           if (there) return {};
         }
@@ -106,6 +109,13 @@ Result<void> FileRestorer::PlanFile(FilePlan plan) {
   hole ? FailFile(file, 0, node.size, walked.error()) : FailTarget(file, 0, node.size, walked.error());
   std::erase_if(wants_, [&](const Want& want) { return want.file == number; });
   return target_end_;
+}
+
+// Where it is not yet.
+Result<void> FileRestorer::OpenTarget(OpenFile& file) {
+  if (file.file != nullptr) return {};
+  ASSIGN_OR_RETURN(file.file, sink_.OpenFile(file.plan.path, file.plan.node.size, file.plan.in_place, &file.plan.node));
+  return {};
 }
 
 // Do the right bytes stand there already? Then nothing is fetched, and nothing written.
@@ -155,7 +165,13 @@ Result<void> FileRestorer::RunWindow() {
   // Ranges that were not begun left their files as they are: nothing may be said of those.
   if (context_.stop.stop_requested()) stopped = Error(ErrorCode::kInterrupted, "interrupted while restoring");
   if (stopped || is_ended_) {  // what is whole gets its place also where the target takes nothing more
-    for (auto& file : files_) submit([this, &file = *file] { FinishFile(file); });
+    for (size_t first = 0; first < files_.size(); first += kFinishedAtOnce) {
+      submit([this, first] {
+        for (size_t i = first; i < std::min(first + kFinishedAtOnce, files_.size()); ++i) {
+          if (!files_[i]->is_finished) FinishFile(*files_[i]);
+        }
+      });
+    }
     wait();
     stopped = target_end_;
   }
@@ -167,7 +183,17 @@ Result<void> FileRestorer::RunWindow() {
 // Wants by pack and frame, neighbouring frames joined into ranges.
 Result<std::vector<FileRestorer::Range>> FileRestorer::PlanFetches() {
   std::map<std::pair<PackName, uint32_t>, Fetch> by_frame;
+  Fetch* last = nullptr;  // and the blob of its frame that was wanted last: the next one mostly follows it
+  size_t last_blob = 0;
   for (const Want& want : wants_) {
+    if (last != nullptr && !last->location.retired && !last->location.pack.tombstoned) {
+      const std::vector<BlobEntry>& blobs = last->location.frame->blobs;
+      if (last_blob + 1 < blobs.size() && blobs[last_blob + 1].id == want.id) {
+        ++last_blob;
+        last->wants.push_back(want);
+        continue;
+      }
+    }
     const auto locations = index_.Find(want.id);
     const auto usable = [&]() -> const BlobLocation* {
       if (!locations) return nullptr;
@@ -181,6 +207,8 @@ Result<std::vector<FileRestorer::Range>> FileRestorer::PlanFetches() {
     Fetch& fetch = by_frame[{usable->pack.name, usable->frame_number}];
     if (fetch.wants.empty()) fetch.location = *usable;
     fetch.wants.push_back(want);
+    last = &fetch;
+    last_blob = usable->blob_number;
   }
   std::vector<Range> ranges;
   const PackName* pack = nullptr;
@@ -267,18 +295,23 @@ void FileRestorer::WriteBlob(const Want& want, ByteSpan blob) {
              Corrupt("data blob {} has {} bytes, the file's list says {}", want.id.ToHex(), blob.size(), want.length));
     return;
   }
-  Result<void> written;
+  Result<void> opened, written;
+  bool is_whole = false;
   {
     const std::lock_guard lock(file.mutex);
     if (file.refused) return;
-    for (uint64_t i = 0; i < want.count && written; ++i) {
+    opened = OpenTarget(file);
+    for (uint64_t i = 0; i < want.count && opened && written; ++i) {
       written = file.file->WriteAt(want.offset + i * want.length, blob);
       if (!written) break;
       file.written += blob.size();
       context_.progress.bytes_done += blob.size();
     }
+    is_whole = opened && written && file.written == file.wanted && !file.failed;
   }
-  if (!written) FailTarget(file, want.offset, want.length * want.count, written.error());
+  if (!opened) return FailTarget(file, 0, file.plan.node.size, opened.error());
+  if (!written) return FailTarget(file, want.offset, want.length * want.count, written.error());
+  if (is_whole) FinishFile(file);  // while its descriptor is open: this was the last of it
 }
 
 void FileRestorer::FailFile(OpenFile& file, uint64_t offset, uint64_t length, const Error& error) {
@@ -311,20 +344,27 @@ void FileRestorer::TellFailure(bool is_source, OpenFile& file, uint64_t offset, 
   }
 }
 
+// When nobody writes it any more.
 void FileRestorer::FinishFile(OpenFile& file) {
-  const bool is_whole = file.file != nullptr && !file.failed && !file.refused && file.written == file.wanted;
-  if (is_ended_ && !is_whole) return;
+  file.is_finished = true;
+  const bool is_whole = !file.failed && !file.refused && file.written == file.wanted;
+  if (is_ended_ && (!is_whole || file.file == nullptr)) return;
   const Node& node = file.plan.node;
   bool is_placed = false;
+  if (!file.refused) {
+    if (auto opened = OpenTarget(file); !opened) FailTarget(file, 0, node.size, opened.error());
+    if (is_ended_ && file.file == nullptr) return;
+  }
   if (file.file != nullptr) {
     auto placed = PlaceFile(file);
     file.file.reset();
+    if (!placed && IsStop(placed.error())) return;  // it is not there, and nothing is to be said of it
     if (!placed && Ends(placed.error(), file.plan.path)) return FailTarget(file, 0, node.size, placed.error());
     if (!placed) TellFailure(false, file, 0, node.size, placed.error());
     is_placed = placed.has_value();
     ++context_.progress.items_done;
   }
-  if (!file.failed && context_.progress.on_item) {
+  if (is_placed && !file.failed && context_.progress.on_item) {
     context_.progress.on_item("restored", PathForPeople(file.plan.path));
   }
   const std::lock_guard lock(report_mutex_);
@@ -351,6 +391,7 @@ Result<void> FileRestorer::PlaceFile(OpenFile& file) {
   }
   if (options_.verify && !file.failed) RETURN_IF_ERROR(VerifyFile(file));
   auto attributes = ReadAttributes(blobs_, node);
+  if (!attributes && IsStop(attributes.error())) return std::move(attributes).error();
   if (!attributes) {
     FailFile(file, 0, 0, attributes.error());
     attributes = std::vector<std::pair<Bytes, Bytes>>();

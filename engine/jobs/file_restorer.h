@@ -58,6 +58,7 @@ class FileRestorer {
   struct Range;  // neighbouring frames of one pack, one request
 
   Result<void> PlanFile(FilePlan plan);
+  Result<void> OpenTarget(OpenFile& file);
   Result<bool> IsThereAlready(OpenFile& file, uint64_t offset, const ListEntry& entry);
   Result<std::vector<Range>> PlanFetches();
   void RunRange(const Range& range);

@@ -42,8 +42,9 @@ class SinkFile {
 };
 
 // Writes below a target folder and never outside it, whatever names and links stand there: no symbolic link is followed
-// below the target. Errors say what was being done; which path it was, the caller knows. Safe for concurrent use on
-// different paths; a folder is made before what is in it.
+// below the target. A folder that somebody moves away meanwhile may take along what is still written into it. Errors
+// say what was being done; which path it was, the caller knows. Safe for concurrent use on different paths; a folder is
+// made before what is in it.
 class Sink {
  public:
   virtual ~Sink() = default;

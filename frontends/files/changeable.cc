@@ -18,7 +18,7 @@ constexpr int kHinderingFlags = static_cast<int>(kFlagImmutable | kFlagAppend);
 
 // Success where another folder, or none, stands there now.
 Result<void> Undo(const SinkRoot::Place& place, const Change& change) {
-  const Descriptor held = OpenAt(place.folder.get(), place.name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW);
+  const Descriptor held = OpenAt(place.folder(), place.name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW);
   struct stat status{};
   if (!held.is_open() || ::fstat(held.get(), &status) != 0 || IdOf(status) != change.id) return {};
   // Opened before the right to read it may go, and flagged after the mode, which a flag would hold.
@@ -81,11 +81,11 @@ FlagsAside::~FlagsAside() {
 }
 
 void ChangedFolders::MakeChangeable(const SinkRoot::Place& place) {
-  Note(PathOf(place), files::MakeChangeable(place.folder.get(), place.name));
+  Note(PathOf(place), files::MakeChangeable(place.folder(), place.name));
 }
 
 void ChangedFolders::MakeFolderChangeable(const SinkRoot::Place& place) {
-  Note(place.folder_path, files::MakeChangeable(place.folder.get(), "."));
+  Note(place.folder_path, files::MakeChangeable(place.folder(), "."));
 }
 
 TreePath ChangedFolders::PathOf(const SinkRoot::Place& place) {

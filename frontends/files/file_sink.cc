@@ -126,7 +126,7 @@ class FileSink::File : public SinkFile {
       return;
     }
     slot_.Close();
-    if (const auto place = shared_->root.Find(path_)) ::unlinkat(place->folder.get(), open_name_.c_str(), 0);
+    if (const auto place = shared_->root.Find(path_)) ::unlinkat(place->folder(), open_name_.c_str(), 0);
   }
 
   Result<void> Take(Descriptor opened);
@@ -148,7 +148,8 @@ class FileSink::File : public SinkFile {
   const std::string open_name_;
   const bool is_new_;
   bool is_finished_ = false, is_written_ = false;
-  std::optional<Node> flags_;  // those that are to be set at the end
+  std::optional<uint64_t> size_;  // of a new file, as far as it is known
+  std::optional<Node> flags_;     // those that are to be set at the end
   files::FileId id_;
   files::DescriptorPool::Slot slot_;
 };
@@ -157,6 +158,7 @@ Result<void> FileSink::File::Take(Descriptor opened) {
   struct stat status{};
   if (::fstat(opened.get(), &status) != 0) return ErrnoError(errno, "opening the file");
   id_ = files::IdOf(status);
+  if (is_new_) size_ = static_cast<uint64_t>(status.st_size);
   slot_.Set(std::move(opened));
   return {};
 }
@@ -164,7 +166,7 @@ Result<void> FileSink::File::Take(Descriptor opened) {
 Result<std::shared_ptr<const Descriptor>> FileSink::File::Use() {
   if (auto open = slot_.Get()) return open;
   ASSIGN_OR_RETURN(const auto place, shared_->root.Find(path_));
-  Descriptor opened = files::OpenAt(place.folder.get(), open_name_.c_str(), kFileFlags);
+  Descriptor opened = files::OpenAt(place.folder(), open_name_.c_str(), kFileFlags);
   struct stat status{};
   if (!opened.is_open() || ::fstat(opened.get(), &status) != 0) return ErrnoError(errno, "opening the file again");
   if (files::IdOf(status) != id_) {
@@ -185,7 +187,9 @@ void FileSink::File::MakeOld() {
 Result<void> FileSink::File::WriteAt(uint64_t offset, ByteSpan bytes) {
   ASSIGN_OR_RETURN(const auto file, Use());
   is_written_ = true;
-  return WriteAll(file->get(), offset, bytes);
+  RETURN_IF_ERROR(WriteAll(file->get(), offset, bytes));
+  if (size_) size_ = std::max(*size_, offset + bytes.size());
+  return {};
 }
 
 Result<size_t> FileSink::File::ReadAt(uint64_t offset, MutableByteSpan target) {
@@ -217,6 +221,7 @@ Result<void> FileSink::File::MakeHole(uint64_t offset, uint64_t length) {
   if (length == 0) return {};
   ASSIGN_OR_RETURN(const auto file, Use());
   is_written_ = true;
+  size_.reset();
   if (!shared_->options.sparse) return WriteZeros(file->get(), offset, length);
   const int done = ::fallocate(file->get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
                                static_cast<off_t>(length));
@@ -231,19 +236,22 @@ Result<void> FileSink::File::MakeHole(uint64_t offset, uint64_t length) {
 }
 
 Result<void> FileSink::File::SetSize(uint64_t size) {
+  if (size_ == size) return {};
   ASSIGN_OR_RETURN(const auto file, Use());
   struct stat status{};
   if (::fstat(file->get(), &status) != 0) return ErrnoError(errno, "setting the size");
   if (static_cast<uint64_t>(status.st_size) == size) return {};
   if (::ftruncate(file->get(), static_cast<off_t>(size)) != 0) return ErrnoError(errno, "setting the size");
   is_written_ = true;
+  if (size_) size_ = size;
   return {};
 }
 
 Result<void> FileSink::File::SetMetadata(const Node& node, const std::vector<std::pair<Bytes, Bytes>>& attributes) {
   ASSIGN_OR_RETURN(const auto file, Use());
-  flags_ = node;
-  return shared_->Writer(path_).WriteOpen(file->get(), node, attributes);
+  ASSIGN_OR_RETURN(const bool flags_remain, shared_->Writer(path_).WriteOpen(file->get(), node, attributes));
+  if (flags_remain) flags_ = node;
+  return {};
 }
 
 Result<void> FileSink::File::Finish(uint64_t size) {
@@ -254,7 +262,7 @@ Result<void> FileSink::File::Finish(uint64_t size) {
   is_finished_ = true;
   if (is_new_) {
     ASSIGN_OR_RETURN(const auto place, shared_->root.Find(path_));
-    RETURN_IF_ERROR(files::Replace(shared_->changed, open_name_, place));
+    RETURN_IF_ERROR(files::Replace(shared_->root, shared_->changed, open_name_, place));
   }
   return flags_ ? shared_->Writer(path_).WriteFlags(file->get(), *flags_) : Result<void>();
 }
@@ -274,7 +282,7 @@ Result<std::optional<SinkExisting>> FileSink::Existing(const TreePath& path) {
   if (!place && IsMissingWay(place.error())) return std::optional<SinkExisting>();
   RETURN_IF_ERROR(place);
   struct statx status{};
-  if (::statx(place->folder.get(), place->name.c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT,
+  if (::statx(place->folder(), place->name.c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT,
               STATX_BASIC_STATS | STATX_MNT_ID, &status) != 0) {
     if (errno == ENOENT) return std::optional<SinkExisting>();
     return ErrnoError(errno, "looking at what is there");
@@ -290,7 +298,7 @@ Result<std::optional<SinkExisting>> FileSink::Existing(const TreePath& path) {
 
 Result<std::vector<Bytes>> FileSink::List(const TreePath& folder) {
   ASSIGN_OR_RETURN(const auto place, shared_->root.Find(folder));
-  const Descriptor opened = files::OpenAt(place.folder.get(), place.name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW);
+  const Descriptor opened = files::OpenAt(place.folder(), place.name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW);
   if (!opened.is_open()) return ErrnoError(errno, "listing the folder");
   auto listed = files::ReadFolderNames(opened.get());
   if (!listed && listed.error().system_errno() == EACCES && !shared_->options.read_only) {
@@ -307,7 +315,7 @@ Result<std::vector<Bytes>> FileSink::List(const TreePath& folder) {
 Result<void> FileSink::MakeFolder(const TreePath& path) {
   if (path.empty()) return {};
   ASSIGN_OR_RETURN(const auto place, shared_->root.Find(path));
-  const int folder = place.folder.get();
+  const int folder = place.folder();
   if (::mkdirat(folder, place.name.c_str(), 0700) == 0) return {};
   if (errno == EPERM || errno == EACCES) {
     shared_->changed.MakeFolderChangeable(place);
@@ -321,7 +329,7 @@ Result<void> FileSink::MakeFolder(const TreePath& path) {
     if (is_closed) shared_->changed.MakeChangeable(place);
     return {};
   }
-  RETURN_IF_ERROR(files::Remove(shared_->changed, place));
+  RETURN_IF_ERROR(files::Remove(shared_->root, shared_->changed, place));
   if (::mkdirat(folder, place.name.c_str(), 0700) != 0) return ErrnoError(errno, "making the folder");
   return {};
 }
@@ -363,7 +371,7 @@ Result<std::unique_ptr<SinkFile>> FileSink::OpenFile(const TreePath& path, uint6
                                                      const Node* node) {
   if (path.empty()) return Error(ErrorCode::kInvalidArgument, "the target itself cannot become a file");
   ASSIGN_OR_RETURN(const auto place, shared_->root.Find(path));
-  const int folder = place.folder.get();
+  const int folder = place.folder();
   if (in_place) {
     Descriptor opened = OpenExisting(folder, place.name, shared_->Writer(path), node);
     if (opened.is_open()) {
@@ -411,13 +419,13 @@ Result<void> FileSink::MakeSpecial(const TreePath& path, const Node& node) {
   if (path.empty()) return MakeError(ErrorCode::kInvalidArgument, "the target cannot become a {}", Name(node.type));
   ASSIGN_OR_RETURN(const auto place, shared_->root.Find(path));
   const std::string name = shared_->TemporaryName();
-  if (MakeNode(place.folder.get(), name, node) != 0) {
+  if (MakeNode(place.folder(), name, node) != 0) {
     if (errno == EPERM || errno == EACCES) shared_->changed.MakeFolderChangeable(place);
-    if (MakeNode(place.folder.get(), name, node) != 0) {
+    if (MakeNode(place.folder(), name, node) != 0) {
       return ErrnoError(errno, fmt::format("making a {}", Name(node.type)));
     }
   }
-  return files::Replace(shared_->changed, name, place);
+  return files::Replace(shared_->root, shared_->changed, name, place);
 }
 
 Result<void> FileSink::MakeLink(const TreePath& path, const TreePath& first) {
@@ -425,26 +433,26 @@ Result<void> FileSink::MakeLink(const TreePath& path, const TreePath& first) {
   ASSIGN_OR_RETURN(const auto place, shared_->root.Find(path));
   const std::string name = shared_->TemporaryName();
   const auto link = [&] {
-    return ::linkat(source.folder.get(), source.name.c_str(), place.folder.get(), name.c_str(), 0) == 0;
+    return ::linkat(source.folder(), source.name.c_str(), place.folder(), name.c_str(), 0) == 0;
   };
   // What is unchangeable takes no further name, and none of its names moves: it is so again afterwards.
   std::optional<files::FlagsAside> aside;
   bool is_linked = link();
   if (!is_linked && errno == EPERM) {
-    aside.emplace(source.folder.get(), source.name);
+    aside.emplace(source.folder(), source.name);
     is_linked = link();
   }
   if (!is_linked) return ErrnoError(errno, "linking to " + PathForPeople(first));
-  RETURN_IF_ERROR(files::Replace(shared_->changed, name, place));
+  RETURN_IF_ERROR(files::Replace(shared_->root, shared_->changed, name, place));
   // Where `path` was a name of this file already, the system has left both.
-  ::unlinkat(place.folder.get(), name.c_str(), 0);
+  ::unlinkat(place.folder(), name.c_str(), 0);
   return {};
 }
 
 Result<void> FileSink::SetMetadata(const TreePath& path, const Node& node,
                                    const std::vector<std::pair<Bytes, Bytes>>& attributes) {
   ASSIGN_OR_RETURN(const auto place, shared_->root.Find(path));
-  RETURN_IF_ERROR(shared_->Writer(path).Write(place.folder.get(), place.name, node, attributes));
+  RETURN_IF_ERROR(shared_->Writer(path).Write(place.folder(), place.name, node, attributes));
   if (node.type == NodeType::kFolder) shared_->changed.Forget(path);
   return {};
 }
@@ -454,7 +462,7 @@ Result<void> FileSink::Remove(const TreePath& path) {
   const auto place = shared_->root.Find(path);
   if (!place && IsMissingWay(place.error())) return {};
   RETURN_IF_ERROR(place);
-  return files::Remove(shared_->changed, *place);
+  return files::Remove(shared_->root, shared_->changed, *place);
 }
 
 Result<void> FileSink::Close() { return shared_->changed.PutBack(shared_->root); }

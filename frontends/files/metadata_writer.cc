@@ -45,7 +45,7 @@ class Subject {
       : writer_(writer), folder_(folder), name_(name), node_(node) {}
 
   Result<void> Open();
-  Result<void> Borrow(int file);  // one that is open already, with all rights
+  Result<void> Borrow(int file);  // one that is open already, with all rights, and stays so
   // In the order in which one does not undo the other; flags that forbid all of it are taken away before.
   void SetAllButFlags(const std::vector<std::pair<Bytes, Bytes>>& attributes);
   void UnlockFlags();
@@ -55,12 +55,13 @@ class Subject {
   void SetAttributes(const std::vector<std::pair<Bytes, Bytes>>& attributes);      // the others
   void SetTimes();
   void SetFlags();
+  bool HasAllFlags() const;  // those of the node, and no others of those that are kept
 
  private:
   void Cannot(std::string_view kind, int error, std::string_view what) const {
     writer_.cannot(kind, ErrnoError(error, what));
   }
-  int Chown(uid_t uid, gid_t gid) const { return ::fchownat(fd_.get(), "", uid, gid, AT_EMPTY_PATH); }
+  int Chown(uid_t uid, gid_t gid) const { return ::fchownat(fd_, "", uid, gid, AT_EMPTY_PATH); }
   void SetAttribute(const std::string& name, const Bytes& value);
   std::string NamePath() const { return fmt::format("/proc/self/fd/{}/{}", folder_, name_); }
 
@@ -68,7 +69,8 @@ class Subject {
   const int folder_;
   const std::string& name_;
   const Node& node_;
-  Descriptor fd_;
+  Descriptor owned_;
+  int fd_ = -1;
   bool is_real_ = false;  // not an O_PATH one
   struct stat status_{};
   bool has_user_ = false, has_group_ = false;  // as wanted, after SetOwner
@@ -78,11 +80,12 @@ class Subject {
 
 Result<void> Subject::Open() {
   if (node_.type == NodeType::kFile || node_.type == NodeType::kFolder) {
-    fd_ = OpenAt(folder_, name_.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-    is_real_ = fd_.is_open();
+    owned_ = OpenAt(folder_, name_.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    is_real_ = owned_.is_open();
   }
-  if (!fd_.is_open()) fd_ = OpenAt(folder_, name_.c_str(), O_PATH | O_NOFOLLOW);
-  if (!fd_.is_open() || ::fstat(fd_.get(), &status_) != 0) return ErrnoError(errno, "setting metadata");
+  if (!owned_.is_open()) owned_ = OpenAt(folder_, name_.c_str(), O_PATH | O_NOFOLLOW);
+  fd_ = owned_.get();
+  if (!owned_.is_open() || ::fstat(fd_, &status_) != 0) return ErrnoError(errno, "setting metadata");
   if (!SameType(status_.st_mode, node_.type)) {
     return MakeError(ErrorCode::kBusy, "something else than the restored {} stands there now", Name(node_.type));
   }
@@ -90,9 +93,9 @@ Result<void> Subject::Open() {
 }
 
 Result<void> Subject::Borrow(int file) {
-  fd_ = Descriptor(::fcntl(file, F_DUPFD_CLOEXEC, 0));
+  fd_ = file;
   is_real_ = true;
-  if (!fd_.is_open() || ::fstat(fd_.get(), &status_) != 0) return ErrnoError(errno, "setting metadata");
+  if (::fstat(fd_, &status_) != 0) return ErrnoError(errno, "setting metadata");
   return {};
 }
 
@@ -107,11 +110,11 @@ void Subject::SetAllButFlags(const std::vector<std::pair<Bytes, Bytes>>& attribu
 
 // What is unchangeable takes no owner, mode, attribute or time.
 void Subject::UnlockFlags() {
-  has_flags_ = is_real_ && ::ioctl(fd_.get(), FS_IOC_GETFLAGS, &flags_) == 0;
+  has_flags_ = is_real_ && ::ioctl(fd_, FS_IOC_GETFLAGS, &flags_) == 0;
   constexpr int kHindering = static_cast<int>(kFlagImmutable | kFlagAppend);
   if (!has_flags_ || (flags_ & kHindering) == 0) return;
   const int free_flags = flags_ & ~kHindering;
-  if (::ioctl(fd_.get(), FS_IOC_SETFLAGS, &free_flags) == 0) flags_ = free_flags;
+  if (::ioctl(fd_, FS_IOC_SETFLAGS, &free_flags) == 0) flags_ = free_flags;
 }
 
 void Subject::SetOwner() {
@@ -138,7 +141,7 @@ void Subject::SetMode() {
   if (!has_user_) mode &= ~static_cast<mode_t>(S_ISUID);
   if (!has_group_ && node_.type == NodeType::kFile) mode &= ~static_cast<mode_t>(S_ISGID);
   if (mode != (node_.mode & 07777)) Cannot("set-id bits", EPERM, "setting set-user-id or set-group-id bits");
-  const int done = is_real_ ? ::fchmod(fd_.get(), mode) : ::chmod(fd_.ProcPath().c_str(), mode);
+  const int done = is_real_ ? ::fchmod(fd_, mode) : ::chmod(owned_.ProcPath().c_str(), mode);
   if (done != 0) Cannot("mode", errno, fmt::format("setting mode {:04o}", mode));
 }
 
@@ -159,7 +162,7 @@ bool IsLeftOver(std::string_view name) {
 }
 
 void Subject::SetAttribute(const std::string& name, const Bytes& value) {
-  const int done = is_real_ ? ::fsetxattr(fd_.get(), name.c_str(), value.data(), value.size(), 0)
+  const int done = is_real_ ? ::fsetxattr(fd_, name.c_str(), value.data(), value.size(), 0)
                             : ::lsetxattr(NamePath().c_str(), name.c_str(), value.data(), value.size(), 0);
   if (done != 0) {
     Cannot(fmt::format("{} attributes", KindOf(name)), errno,
@@ -168,14 +171,13 @@ void Subject::SetAttribute(const std::string& name, const Bytes& value) {
 }
 
 void Subject::SetAttributes(const std::vector<std::pair<Bytes, Bytes>>& attributes) {
-  const auto present = ListAttributes(is_real_ ? fd_.get() : -1, NamePath());
+  const auto present = ListAttributes(is_real_ ? fd_ : -1, NamePath());
   if (present) {
     for (const std::string& name : *present) {
       const bool is_wanted =
           std::ranges::any_of(attributes, [&](const auto& one) { return AsText(one.first) == name; });
       if (is_wanted || !IsLeftOver(name)) continue;
-      const int done =
-          is_real_ ? ::fremovexattr(fd_.get(), name.c_str()) : ::lremovexattr(NamePath().c_str(), name.c_str());
+      const int done = is_real_ ? ::fremovexattr(fd_, name.c_str()) : ::lremovexattr(NamePath().c_str(), name.c_str());
       if (done != 0 && errno != ENODATA) {
         Cannot(fmt::format("{} attributes", KindOf(name)), errno,
                fmt::format("removing extended attribute {}", PathForPeople(AsBytes(name))));
@@ -191,7 +193,7 @@ void Subject::SetUserAttributes(const std::vector<std::pair<Bytes, Bytes>>& attr
   const bool any = std::ranges::any_of(attributes, [](const auto& one) { return IsOfUser(AsText(one.first)); });
   if (!any) return;
   const bool is_closed = (status_.st_mode & S_IWUSR) == 0 && ::geteuid() != 0;
-  if (is_closed && is_real_) static_cast<void>(::fchmod(fd_.get(), (status_.st_mode & 07777) | S_IWUSR));
+  if (is_closed && is_real_) static_cast<void>(::fchmod(fd_, (status_.st_mode & 07777) | S_IWUSR));
   for (const auto& [name, value] : attributes) {
     if (std::ranges::find(name, 0) == name.end() && IsOfUser(AsText(name))) SetAttribute(ToString(name), value);
   }
@@ -202,7 +204,7 @@ void Subject::SetTimes() {
   times[0].tv_nsec = UTIME_OMIT;
   times[1].tv_sec = node_.modified.seconds;
   times[1].tv_nsec = node_.modified.nanoseconds;
-  int done = is_real_ ? ::futimens(fd_.get(), times) : ::utimensat(fd_.get(), "", times, AT_EMPTY_PATH);
+  int done = is_real_ ? ::futimens(fd_, times) : ::utimensat(fd_, "", times, AT_EMPTY_PATH);
   if (done != 0 && !is_real_) done = ::utimensat(folder_, name_.c_str(), times, AT_SYMLINK_NOFOLLOW);
   if (done != 0) {
     Cannot("times", errno, "setting the time of modification");
@@ -211,7 +213,7 @@ void Subject::SetTimes() {
   // Outside of what a file system can keep the system sets what is nearest, and says nothing.
   const bool is_unusual = node_.modified.seconds < 0 || node_.modified.seconds > std::numeric_limits<int32_t>::max();
   struct stat now{};
-  if (is_unusual && ::fstat(fd_.get(), &now) == 0 && TimeOf(now.st_mtim) != node_.modified) {
+  if (is_unusual && ::fstat(fd_, &now) == 0 && TimeOf(now.st_mtim) != node_.modified) {
     Cannot("times", ERANGE, fmt::format("setting the time of modification {}", node_.modified.seconds));
   }
 }
@@ -225,9 +227,14 @@ void Subject::SetFlags() {
   }
   const int flags = (flags_ & ~static_cast<int>(kFlagsKept)) | wanted;
   if (flags == flags_) return;
-  if (::ioctl(fd_.get(), FS_IOC_SETFLAGS, &flags) != 0) {
+  if (::ioctl(fd_, FS_IOC_SETFLAGS, &flags) != 0) {
     Cannot("flags", errno, fmt::format("setting file system flags {:#x}", wanted));
   }
+}
+
+bool Subject::HasAllFlags() const {
+  const auto flags = has_flags_ ? static_cast<uint64_t>(flags_) & kFlagsKept : 0;
+  return flags == (node_.flags & kFlagsKept);
 }
 
 }  // namespace
@@ -252,12 +259,12 @@ const std::string kNoName;
 
 }  // namespace
 
-Result<void> MetadataWriter::WriteOpen(int file, const Node& node,
+Result<bool> MetadataWriter::WriteOpen(int file, const Node& node,
                                        const std::vector<std::pair<Bytes, Bytes>>& attributes) const {
   Subject subject(*this, -1, kNoName, node);
   RETURN_IF_ERROR(subject.Borrow(file));
   subject.SetAllButFlags(attributes);
-  return {};
+  return !subject.HasAllFlags();
 }
 
 Result<void> MetadataWriter::WriteFlags(int file, const Node& node) const {

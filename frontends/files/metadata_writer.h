@@ -23,8 +23,8 @@ struct MetadataWriter {
   // attributes with ACLs, times, flags. An Error where `name` is not what `node` is. Follows no link.
   Result<void> Write(int folder, const std::string& name, const Node& node,
                      const std::vector<std::pair<Bytes, Bytes>>& attributes) const;
-  // The same of an open file, but for its flags, which may forbid to rename it: those follow by WriteFlags.
-  Result<void> WriteOpen(int file, const Node& node, const std::vector<std::pair<Bytes, Bytes>>& attributes) const;
+  // The same of an open file, but for its flags, which may forbid to rename it. True: those follow by WriteFlags.
+  Result<bool> WriteOpen(int file, const Node& node, const std::vector<std::pair<Bytes, Bytes>>& attributes) const;
   Result<void> WriteFlags(int file, const Node& node) const;
 };
 

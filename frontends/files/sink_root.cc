@@ -67,6 +67,37 @@ Result<Descriptor> SinkRoot::OpenFolder(std::string_view path) const {
   }
 }
 
+Result<std::shared_ptr<const Descriptor>> SinkRoot::UseFolder(std::string_view path) const {
+  auto& folders = kept_->folders;
+  const auto is_it = [&](const auto& kept) { return kept.first == path; };
+  uint64_t removals = 0;
+  {
+    const std::lock_guard lock(kept_->mutex);
+    removals = kept_->removals;
+    if (const auto found = std::ranges::find_if(folders, is_it); found != folders.end()) {
+      folders.splice(folders.begin(), folders, found);
+      return found->second;
+    }
+  }
+  ASSIGN_OR_RETURN(Descriptor opened, OpenFolder(path));
+  auto folder = std::make_shared<const Descriptor>(std::move(opened));
+  std::shared_ptr<const Descriptor> closing;  // after the lock is gone
+  const std::lock_guard lock(kept_->mutex);
+  if (kept_->removals != removals) return folder;  // it may be what was removed
+  folders.emplace_front(path, folder);             // perhaps twice, by two threads
+  if (folders.size() > kKeptMax) {
+    closing = std::move(folders.back().second);
+    folders.pop_back();
+  }
+  return folder;
+}
+
+void SinkRoot::Forget() const {
+  const std::lock_guard lock(kept_->mutex);
+  kept_->folders.clear();
+  ++kept_->removals;
+}
+
 Result<SinkRoot::Place> SinkRoot::Find(const TreePath& path) const {
   for (std::string_view rest = AsText(path); !rest.empty();) {
     const size_t end = std::min(rest.find('/'), rest.size());
@@ -79,7 +110,7 @@ Result<SinkRoot::Place> SinkRoot::Find(const TreePath& path) const {
   const std::string_view text = AsText(path);
   const size_t slash = text.rfind('/');
   const std::string_view above = slash == std::string_view::npos ? std::string_view() : text.substr(0, slash);
-  ASSIGN_OR_RETURN(Descriptor folder, OpenFolder(above));
+  ASSIGN_OR_RETURN(auto folder, UseFolder(above));
   return Place{std::move(folder), path.empty() ? "." : std::string(text.substr(slash + 1)), ToBytes(AsBytes(above))};
 }
 

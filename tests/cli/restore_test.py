@@ -207,13 +207,15 @@ class RestoreOptions(CairnTest):
 
     @unittest.skipUnless(os.geteuid() == 0 and shutil.which("setpriv"), "needs root, to become nobody")
     def test_closed_folders_on_the_way_are_closed_again_by_a_restore_that_ends_early(self):
+        self.write("huge", os.urandom(24_000_000))  # more than is fetched at once
+        self.backup()
         self.put("mine")
         ways = (self.target, self.restored)
         command = self.as_nobody()
         for path in ways:
             os.chmod(path, 0o555)
-        with subprocess.Popen([*command, "--limit-download", "1M", "restore", "latest", "--target", self.target,
-                               "--include", "big"], env=self.env(), stdout=subprocess.PIPE,
+        with subprocess.Popen([*command, "--limit-download", "4M", "restore", "latest", "--target", self.target,
+                               "--include", "huge"], env=self.env(), stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE) as restore:
             while restore.poll() is None and len(self.names()) < 2:
                 time.sleep(0.01)
@@ -256,6 +258,20 @@ class RestoreOptions(CairnTest):
     def test_a_choice_that_takes_nothing_is_told(self):
         done = self.run_cairn("restore", "latest", "--target", self.target, "--include", "no such name", code=1)
         self.assertIn("nothing in snapshot", done.stderr.decode())
+
+    @unittest.skipUnless(can_mount(), "needs to mount")
+    def test_what_could_not_be_made_is_not_told_as_restored(self):
+        for i in range(200):
+            self.write(f"nothing/{i}", b"")
+        self.backup()
+        os.mkdir(self.target)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m,nr_inodes=100", "none", self.target], check=True)
+        self.addCleanup(subprocess.run, ["umount", self.target])
+        done = self.run_cairn("restore", "latest", "--verbose", "--target", self.target, "--include", "nothing", code=1)
+        told = {line.split()[1] for line in done.stdout.decode().splitlines() if line.startswith("restored ")}
+        there = {os.path.relpath(os.path.join(self.restored, name), self.target) for name in self.names()}
+        self.assertTrue(there)
+        self.assertEqual({name.lstrip("/") for name in told}, there)
 
     def test_a_target_that_is_full_or_read_only_ends_it_with_one_word(self):
         if os.geteuid() != 0:

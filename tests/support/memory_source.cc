@@ -51,6 +51,7 @@ class Folder : public SourceFolder {
   Result<SourceMetadata> ReadMetadata(const SourceEntry& entry) override {
     SourceMetadata metadata;
     metadata.changed = entry.mark.changed;
+    if (AsText(entry.name).ends_with("+")) metadata.attributes.emplace_back(ToBytes(AsBytes("user.k")), entry.name);
     return metadata;
   }
 

@@ -8,7 +8,8 @@
 
 namespace cairn {
 
-// One folder of files. Borrows the map, which may change between backups; a file's mark follows its bytes.
+// One folder of files. Borrows the map, which may change between backups; a file's mark follows its bytes. A name that
+// ends with "+" has an extended attribute.
 using MemoryFiles = std::map<std::string, std::string>;
 
 class MemorySource : public Source {

@@ -1,6 +1,7 @@
 #include "engine/jobs/restore.h"
 
 #include <gtest/gtest.h>
+#include <sys/xattr.h>
 
 #include <filesystem>
 #include <fstream>
@@ -98,6 +99,42 @@ TEST_F(RestoreTest, AStopAtAnyCallIsToldOrComesTooLate) {
       for (const auto& [name, bytes] : Read(target.path())) EXPECT_TRUE(files_.at(name) == bytes) << name;
     }
     if (!stopped) return;
+  }
+  FAIL() << "a restore makes more calls than expected";
+}
+
+// It would look unchanged to the next restore, and keep lacking them.
+TEST_F(RestoreTest, AFileWhoseAttributesWereCutOffByAStopIsNotPlaced) {
+  if (::setxattr(TempFolder().path().c_str(), "user.k", "v", 1, 0) != 0) GTEST_SKIP() << "no attributes here";
+  files_["file+"] = RandomText(9, 3'000);
+  Machine writer(memory_, 1);
+  const auto backup = writer.Backup(files_);
+  ASSERT_TRUE(backup);
+  id_ = *backup->id;
+  uint64_t cut_off = 0;
+  for (uint64_t last = 1; last < 20; ++last) {
+    SCOPED_TRACE(last);
+    FaultStore store(memory_);
+    Machine machine(store, 2);
+    TempFolder target;
+    uint64_t reads = 0;
+    const auto is_late = [&](const StoreCall& call) {
+      if (!call.name.starts_with("data/") || ++reads <= last) return false;
+      machine.context.stop.request_stop();
+      return true;
+    };
+    store.FailWhere(is_late, Error(ErrorCode::kInterrupted, "waiting for bandwidth"));
+    const auto report = Restore(machine, target.path());
+    const std::string path = target.path() + "/file+";
+    if (fs::exists(path)) {
+      EXPECT_EQ(::getxattr(path.c_str(), "user.k", nullptr, 0), 5) << "that is its name";
+    }
+    if (report) {
+      EXPECT_GT(cut_off, 0u);
+      return;
+    }
+    EXPECT_EQ(report.error().code(), ErrorCode::kInterrupted) << report.error().message();
+    ++cut_off;
   }
   FAIL() << "a restore makes more calls than expected";
 }

@@ -49,14 +49,27 @@ TEST_P(FileSinkTest, ALinkInPlaceOfAFolderIsReplaced) {
   EXPECT_TRUE(S_ISDIR(StatOf(At("folder")).st_mode));
 }
 
-TEST_P(FileSinkTest, AFolderThatBecomesALinkDuringTheWritingEndsIt) {
+TEST_P(FileSinkTest, AFolderThatIsMovedAwayDuringTheWritingTakesTheFileAlong) {
   ASSERT_OK(sink_->MakeFolder(Text("folder")));
   auto file = sink_->OpenFile(Text("folder/file"), 3, false).value();
   EXPECT_OK(file->WriteAt(0, AsBytes("new")));
   ASSERT_EQ(::rename(At("folder").c_str(), At("moved").c_str()), 0);
   MakeLink(base_ + "/outside", At("folder"));
-  EXPECT_FALSE(file->Finish(3).has_value());
-  file.reset();
+  EXPECT_OK(file->Finish(3));
+  EXPECT_EQ(ReadFile(At("moved/file")), "new");
+  Node node;
+  node.type = NodeType::kFolder;
+  EXPECT_THAT(sink_->SetMetadata(Text("folder"), node, {}), ErrorCodeIs(ErrorCode::kBusy));
+}
+
+TEST_P(FileSinkTest, AFolderThatWasRemovedAndMadeAgainIsTheNewOne) {
+  ASSERT_OK(sink_->MakeFolder(Text("folder")));
+  ASSERT_OK(Write("folder/file", "old"));
+  ASSERT_OK(sink_->Remove(Text("folder/file")));
+  ASSERT_OK(sink_->Remove(Text("folder")));
+  ASSERT_OK(sink_->MakeFolder(Text("folder")));
+  ASSERT_OK(Write("folder/file", "new"));
+  EXPECT_EQ(ReadFile(At("folder/file")), "new");
 }
 
 TEST_P(FileSinkTest, AnotherFileUnderTheTemporaryNameIsNotWritten) {
