@@ -6,6 +6,7 @@
 #include <set>
 
 #include "engine/env/byte_budget.h"
+#include "engine/jobs/needed_places.h"
 #include "engine/jobs/object_check.h"
 #include "engine/jobs/pack_check.h"
 #include "engine/jobs/reachability.h"
@@ -148,22 +149,43 @@ class CheckRun {
                 error.message()});
           return {};
         }));
-    RETURN_IF_ERROR(needed_->StartReading());
-    for (;;) {
-      ASSIGN_OR_RETURN(const std::optional<BlobId> id, needed_->Next());
-      if (!id) return {};
+    std::set<uint32_t> bad_numbers;
+    for (const PackName& name : bad_packs_) {
+      if (const auto pack = index_->FindPack(name)) bad_numbers.insert(pack->number);
+    }
+    return FindNeeded([&](const BlobId& id, std::span<const BlobPlace> places) -> Result<void> {
       ++report_.blobs_needed;
-      ASSIGN_OR_RETURN(const std::vector<BlobLocation> locations, index_->Find(*id));
-      const bool somewhere = std::ranges::any_of(
-          locations, [&](const BlobLocation& location) { return !bad_packs_.contains(location.pack.name); });
-      for (const BlobLocation& location : locations) needed_packs_.insert(location.pack.number);
-      if (somewhere) continue;
-      bad_.Add(*id);
+      for (const BlobPlace& place : places) needed_packs_.insert(place.pack);
+      const auto is_bad = [&](const BlobPlace& place) { return bad_numbers.contains(place.pack); };
+      if (!std::ranges::all_of(places, is_bad)) return {};
+      bad_.Add(id);
       // Where a pack is missing or short, the pack was told already.
-      if (locations.empty()) {
-        Tell({Finding::Severity::kDamage, ErrorCode::kNotFound, "blob " + id->ToHex(),
+      if (places.empty()) {
+        Tell({Finding::Severity::kDamage, ErrorCode::kNotFound, "blob " + id.ToHex(),
               "a snapshot needs it, and no pack of the index has it"});
       }
+      return {};
+    });
+  }
+
+  // Few blobs of a large index are looked up one by one.
+  Result<void> FindNeeded(const EachNeeded& each) {
+    constexpr uint64_t kLookUpCost = 16;  // in steps of a walk, about
+    if (needed_->added() >= index_->blob_count() / kLookUpCost) {
+      return ForEachNeeded(context_, *index_, *needed_, each);
+    }
+    RETURN_IF_ERROR(needed_->StartReading());
+    std::vector<BlobPlace> places;
+    for (;;) {
+      if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while reading the index");
+      ASSIGN_OR_RETURN(const std::optional<BlobId> id, needed_->Next());
+      if (!id) return {};
+      ASSIGN_OR_RETURN(const std::vector<BlobLocation> locations, index_->Find(*id));
+      places.clear();
+      for (const BlobLocation& location : locations) {
+        places.push_back({location.pack.number, location.frame_number, location.blob_number, location.length});
+      }
+      RETURN_IF_ERROR(each(*id, places));
     }
   }
 

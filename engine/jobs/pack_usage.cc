@@ -2,34 +2,16 @@
 
 #include <algorithm>
 
+#include "engine/jobs/needed_places.h"
+
 namespace cairn {
 namespace {
 
 constexpr size_t kMissingMax = 1'000;
 
-// Calls `each` for every blob of the index with whether it is needed; what is needed and not in the index is `missing`.
-using EachMarked = std::function<Result<void>(bool needed, std::span<const BlobPlace> places)>;
-Result<std::vector<BlobId>> Merge(Index& index, IdSorter& needed, const EachMarked& each) {
-  std::vector<BlobId> missing;
-  RETURN_IF_ERROR(needed.StartReading());
-  ASSIGN_OR_RETURN(std::optional<BlobId> next, needed.Next());
-  const auto skip_to = [&](const BlobId* id) -> Result<void> {
-    while (next && (id == nullptr || *next < *id)) {
-      if (missing.size() < kMissingMax) missing.push_back(*next);
-      ASSIGN_OR_RETURN(next, needed.Next());
-    }
-    return {};
-  };
-  RETURN_IF_ERROR(index.ForEachBlob([&](const BlobId& id, BlobKind, std::span<const BlobPlace> places) -> Result<void> {
-    RETURN_IF_ERROR(skip_to(&id));
-    const bool is_needed = next && *next == id;
-    if (is_needed) {
-      ASSIGN_OR_RETURN(next, needed.Next());
-    }
-    return each(is_needed, places);
-  }));
-  RETURN_IF_ERROR(skip_to(nullptr));
-  return missing;
+Result<void> Miss(const BlobId& id, std::vector<BlobId>& missing) {
+  if (missing.size() < kMissingMax) missing.push_back(id);
+  return {};
 }
 
 // Which places of a needed blob must stay: all that are in different frames. A location that nobody opened proves
@@ -52,14 +34,13 @@ Result<PackUsage> MeasureUsage(const JobContext& context, Index& index, IdSorter
   PackUsage usage;
   // First pass over the index: which blobs of which packs are live.
   std::map<uint32_t, std::vector<std::pair<uint32_t, uint32_t>>> live_places;
-  ASSIGN_OR_RETURN(usage.missing,
-                   Merge(index, needed, [&](bool is_needed, std::span<const BlobPlace> places) -> Result<void> {
-                     if (context.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted");
-                     if (!is_needed) return {};
-                     ASSIGN_OR_RETURN(const std::vector<BlobPlace> kept, PlacesToKeep(index, places));
-                     for (const BlobPlace& place : kept) live_places[place.pack].emplace_back(place.frame, place.blob);
-                     return {};
-                   }));
+  RETURN_IF_ERROR(
+      ForEachNeeded(context, index, needed, [&](const BlobId& id, std::span<const BlobPlace> places) -> Result<void> {
+        if (places.empty()) return Miss(id, usage.missing);
+        ASSIGN_OR_RETURN(const std::vector<BlobPlace> kept, PlacesToKeep(index, places));
+        for (const BlobPlace& place : kept) live_places[place.pack].emplace_back(place.frame, place.blob);
+        return {};
+      }));
   for (const IndexedPack& pack : index.Packs()) {
     if (pack.tombstoned) continue;
     PackPlan plan;
@@ -100,35 +81,35 @@ Result<PackUsage> MeasureUsage(const JobContext& context, Index& index, IdSorter
   return usage;
 }
 
-Result<RescueNeed> FindRescue(Index& index, IdSorter& needed, const OwnFrames& own) {
+Result<RescueNeed> FindRescue(const JobContext& context, Index& index, IdSorter& needed, const OwnFrames& own) {
   RescueNeed rescue;
   std::set<uint32_t> tombstoned, own_packs;
   for (const IndexedPack& pack : index.Packs()) {
     if (pack.tombstoned) tombstoned.insert(pack.number);
     if (own.packs.contains(pack.name)) own_packs.insert(pack.number);
   }
-  ASSIGN_OR_RETURN(rescue.missing,
-                   Merge(index, needed, [&](bool is_needed, std::span<const BlobPlace> places) -> Result<void> {
-                     if (!is_needed) return {};
-                     const auto goes = [&](const BlobPlace& place) { return tombstoned.contains(place.pack); };
-                     if (std::ranges::none_of(places, goes)) return {};
-                     // As in PlacesToKeep: another location proves nothing, but for the same frame.
-                     std::set<FrameCheck> checks;
-                     for (const BlobPlace& place : places) {
-                       if (goes(place)) continue;
-                       ASSIGN_OR_RETURN(const std::vector<IndexedFrame> frames, index.Frames(place.pack));
-                       const IndexedFrame& frame = frames.at(place.frame);
-                       if (own_packs.contains(place.pack) && frame.session.session == own.session) return {};
-                       checks.insert(frame.entry->check);
-                     }
-                     for (const BlobPlace& place : places) {
-                       if (!goes(place)) continue;
-                       ASSIGN_OR_RETURN(const std::vector<IndexedFrame> frames, index.Frames(place.pack));
-                       if (!checks.insert(frames.at(place.frame).entry->check).second) continue;
-                       rescue.frames[{place.pack, place.frame}].push_back(place.blob);
-                     }
-                     return {};
-                   }));
+  RETURN_IF_ERROR(
+      ForEachNeeded(context, index, needed, [&](const BlobId& id, std::span<const BlobPlace> places) -> Result<void> {
+        if (places.empty()) return Miss(id, rescue.missing);
+        const auto goes = [&](const BlobPlace& place) { return tombstoned.contains(place.pack); };
+        if (std::ranges::none_of(places, goes)) return {};
+        // As in PlacesToKeep: another location proves nothing, but for the same frame.
+        std::set<FrameCheck> checks;
+        for (const BlobPlace& place : places) {
+          if (goes(place)) continue;
+          ASSIGN_OR_RETURN(const std::vector<IndexedFrame> frames, index.Frames(place.pack));
+          const IndexedFrame& frame = frames.at(place.frame);
+          if (own_packs.contains(place.pack) && frame.session.session == own.session) return {};
+          checks.insert(frame.entry->check);
+        }
+        for (const BlobPlace& place : places) {
+          if (!goes(place)) continue;
+          ASSIGN_OR_RETURN(const std::vector<IndexedFrame> frames, index.Frames(place.pack));
+          if (!checks.insert(frames.at(place.frame).entry->check).second) continue;
+          rescue.frames[{place.pack, place.frame}].push_back(place.blob);
+        }
+        return {};
+      }));
   return rescue;
 }
 

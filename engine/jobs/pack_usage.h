@@ -44,6 +44,6 @@ struct RescueNeed {
   std::map<FrameKey, std::vector<uint32_t>> frames;  // the numbers of the needed blobs
   std::vector<BlobId> missing;
 };
-Result<RescueNeed> FindRescue(Index& index, IdSorter& needed, const OwnFrames& own);
+Result<RescueNeed> FindRescue(const JobContext& context, Index& index, IdSorter& needed, const OwnFrames& own);
 
 }  // namespace cairn

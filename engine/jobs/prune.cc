@@ -446,7 +446,7 @@ class PruneRun {
         set_.snapshots, [&](const LoadedSnapshot& snapshot) { return marked_.contains(snapshot.id); });
     if (!all_marked || marked_.size() != set_.snapshots.size()) RETURN_IF_ERROR(MarkSet());
     const OwnFrames own{session_->id(), session_->PacksPut()};
-    ASSIGN_OR_RETURN(RescueNeed need, FindRescue(*index_, *needed_, own));
+    ASSIGN_OR_RETURN(RescueNeed need, FindRescue(context_, *index_, *needed_, own));
     RETURN_IF_ERROR(RefuseMissing(need.missing));
     return need;
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/jobs/needed_places.h"
 #include "engine/jobs/pack_usage.h"
 #include "engine/jobs/reachability.h"
 
@@ -9,20 +10,16 @@ namespace cairn {
 namespace {
 
 // Sealed bytes of the frames in which one of the needed blobs is, and the needed blobs themselves.
-Result<void> CountNeeded(Index& index, IdSorter& needed, StatsReport& report) {
-  RETURN_IF_ERROR(needed.StartReading());
-  ASSIGN_OR_RETURN(std::optional<BlobId> next, needed.Next());
+Result<void> CountNeeded(const JobContext& context, Index& index, IdSorter& needed, StatsReport& report) {
   std::set<FrameKey> frames;
-  RETURN_IF_ERROR(index.ForEachBlob([&](const BlobId& id, BlobKind, std::span<const BlobPlace> places) -> Result<void> {
-    while (next && *next < id) {
-      ASSIGN_OR_RETURN(next, needed.Next());
-    }
-    if (!next || *next != id) return {};
-    ++report.blobs;
-    report.blob_bytes += places[0].length;
-    frames.insert({places[0].pack, places[0].frame});
-    return {};
-  }));
+  RETURN_IF_ERROR(
+      ForEachNeeded(context, index, needed, [&](const BlobId&, std::span<const BlobPlace> places) -> Result<void> {
+        if (places.empty()) return {};  // check tells of it
+        ++report.blobs;
+        report.blob_bytes += places[0].length;
+        frames.insert({places[0].pack, places[0].frame});
+        return {};
+      }));
   std::vector<IndexedFrame> entries;
   std::optional<uint32_t> pack;
   for (const FrameKey& key : frames) {
@@ -58,7 +55,7 @@ Result<StatsReport> RunStats(const JobContext& context, Repository& repository,
                                   }
                                   return Result<void>();
                                 }));
-  RETURN_IF_ERROR(CountNeeded(*index, needed, report));
+  RETURN_IF_ERROR(CountNeeded(context, *index, needed, report));
   RETURN_IF_ERROR(repository.store().List("", [&](const ObjectInfo& info) -> Result<void> {
     const ParsedName parsed = ParseObjectName(info.name.text());
     report.objects_bytes += info.size;
