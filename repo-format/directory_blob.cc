@@ -24,19 +24,27 @@ DirectoryChild ReadChild(WireReader& reader) {
 
 }  // namespace
 
+void DirectoryChild::Write(WireWriter& writer) const {
+  writer.String(last_name);
+  writer.V(leaf_entries);
+  writer.V(bytes);
+  writer.Put(id);
+}
+
 Bytes DirectoryBlob::Encode() const {
+  WireWriter entries;
+  for (const Node& node : nodes) node.Write(entries);
+  for (const DirectoryChild& child : children) child.Write(entries);
+  return EncodeWith(depth, depth == 0 ? nodes.size() : children.size(), entries.bytes());
+}
+
+Bytes DirectoryBlob::EncodeWith(uint8_t depth, uint64_t count, ByteSpan entries) {
   WireWriter writer;
   writer.U8(kType);
   writer.U8(kVersion);
   writer.U8(depth);
-  writer.V(depth == 0 ? nodes.size() : children.size());
-  for (const Node& node : nodes) node.Write(writer);
-  for (const DirectoryChild& child : children) {
-    writer.String(child.last_name);
-    writer.V(child.leaf_entries);
-    writer.V(child.bytes);
-    writer.Put(child.id);
-  }
+  writer.V(count);
+  writer.Raw(entries);
   return std::move(writer).Take();
 }
 

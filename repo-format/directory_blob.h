@@ -13,6 +13,7 @@ struct DirectoryChild {  // inner entry
   uint64_t leaf_entries = 0;
   uint64_t bytes = 0;  // of files directly below it
   BlobId id;
+  void Write(WireWriter& writer) const;
   friend bool operator==(const DirectoryChild&, const DirectoryChild&) = default;
 };
 
@@ -22,6 +23,8 @@ struct DirectoryBlob {
   std::vector<DirectoryChild> children;  // depth > 0, ascending by last name
 
   Bytes Encode() const;
+  // The same of so many nodes, or children, that were written one behind the other.
+  static Bytes EncodeWith(uint8_t depth, uint64_t count, ByteSpan entries);
   static Result<DirectoryBlob> Parse(ByteSpan blob);
 };
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "repo-format/base/check.h"
+
 namespace cairn {
 
 void WireReader::Fail(std::string_view why) {
@@ -160,40 +162,38 @@ Result<void> ReadRecords(ByteSpan bytes, std::string_view what, std::vector<Unkn
   return reader.status();
 }
 
-void RecordWriter::Add(uint64_t tag, ByteSpan value) { records_.emplace(tag, ToBytes(value)); }
-
-void RecordWriter::Add(const std::vector<UnknownRecord>& unknown) {
-  for (const UnknownRecord& record : unknown) records_.emplace(record.tag, record.value);
-}
+void RecordWriter::Add(const std::vector<UnknownRecord>& unknown) { unknown_ = unknown; }
 
 void RecordWriter::AddU8(uint64_t tag, uint8_t value) {
-  WireWriter writer;
-  writer.U8(value);
-  Add(tag, writer.bytes());
+  known_.ShortRecord(tag, [&](WireWriter& writer) { writer.U8(value); });
 }
 
 void RecordWriter::AddU64(uint64_t tag, uint64_t value) {
-  WireWriter writer;
-  writer.U64(value);
-  Add(tag, writer.bytes());
+  known_.ShortRecord(tag, [&](WireWriter& writer) { writer.U64(value); });
 }
 
 void RecordWriter::AddV(uint64_t tag, uint64_t value) {
-  WireWriter writer;
-  writer.V(value);
-  Add(tag, writer.bytes());
+  known_.ShortRecord(tag, [&](WireWriter& writer) { writer.V(value); });
 }
 
 void RecordWriter::AddTime(uint64_t tag, const WireTime& value) {
-  WireWriter writer;
-  writer.Time(value);
-  Add(tag, writer.bytes());
+  known_.ShortRecord(tag, [&](WireWriter& writer) { writer.Time(value); });
 }
 
 Bytes RecordWriter::Take() && {
-  WireWriter writer;
-  for (const auto& [tag, value] : records_) writer.Record(tag, value);
-  return std::move(writer).Take();
+  if (unknown_.empty()) return std::move(known_).Take();
+  WireWriter merged;
+  auto next = unknown_.begin();
+  WireReader known(known_.bytes(), "records");
+  while (known.remaining() > 0) {
+    const uint64_t tag = known.V();
+    const ByteSpan value = known.String(UINT64_MAX);
+    for (; next != unknown_.end() && next->tag < tag; ++next) merged.Record(next->tag, next->value);
+    merged.Record(tag, value);
+  }
+  CHECK(!known.failed());
+  for (; next != unknown_.end(); ++next) merged.Record(next->tag, next->value);
+  return std::move(merged).Take();
 }
 
 }  // namespace cairn

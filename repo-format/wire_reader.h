@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <string_view>
 #include <vector>
 
@@ -73,19 +72,21 @@ Result<void> ReadRecords(ByteSpan bytes, std::string_view what, std::vector<Unkn
                          const std::function<bool(uint64_t tag)>& repeats,
                          const std::function<bool(uint64_t tag, WireReader& value)>& known);
 
-// Known and unknown records in ascending order: call Add in any order, then Write.
+// Known and unknown records in ascending order: call Add in ascending order for those that are known, then for those
+// that are not, then Take.
 class RecordWriter {
  public:
-  void Add(uint64_t tag, ByteSpan value);
-  void Add(const std::vector<UnknownRecord>& unknown);
+  void Add(uint64_t tag, ByteSpan value) { known_.Record(tag, value); }
+  void Add(const std::vector<UnknownRecord>& unknown);  // once
   void AddU8(uint64_t tag, uint8_t value);
   void AddU64(uint64_t tag, uint64_t value);
   void AddV(uint64_t tag, uint64_t value);
   void AddTime(uint64_t tag, const WireTime& value);
-  Bytes Take() &&;  // stable for equal tags
+  Bytes Take() &&;
 
  private:
-  std::multimap<uint64_t, Bytes> records_;  // those of one tag stay in the order of Add
+  WireWriter known_;
+  std::vector<UnknownRecord> unknown_;
 };
 
 }  // namespace cairn

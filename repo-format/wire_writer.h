@@ -37,12 +37,24 @@ class WireWriter {
 
   // A record: tag, length, value. Tags of one field ascend: a CHECK (equal ones where SPEC lets them repeat).
   void Record(uint64_t tag, ByteSpan value);
+  // One whose value `write(*this)` appends: less than 128 bytes.
+  template <class Write>
+  void ShortRecord(uint64_t tag, const Write& write) {
+    BeginRecord(tag);
+    const size_t begin = size();
+    U8(0);
+    write(*this);
+    EndShort(begin);
+  }
 
   size_t size() const { return bytes_.size(); }
   const Bytes& bytes() const { return bytes_; }
   Bytes Take() && { return std::move(bytes_); }
 
  private:
+  void BeginRecord(uint64_t tag);
+  void EndShort(size_t begin);  // the length that stands there
+
   Bytes bytes_;
   uint64_t last_tag_ = 0;
 };

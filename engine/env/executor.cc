@@ -64,7 +64,7 @@ class ThreadPool : public Executor {
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<std::function<void()>> tasks_;  // guarded by mutex_; bounded by the byte budgets of those who submit
+  std::deque<std::function<void()>> tasks_;  // guarded by mutex_; bounded by those who submit
   bool ending_ = false;                      // guarded by mutex_
   std::vector<std::jthread> threads_;
 };

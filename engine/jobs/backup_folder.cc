@@ -47,11 +47,13 @@ Result<void> BackupFolder::Complete(uint64_t number, std::optional<Node> done, c
     waiting_.pop_front();
     ++first_;
     if (!slot.node) continue;
+    WireWriter written;
+    slot.node->Write(written);
     if (next_cache_ != nullptr) {
-      cached_.Add(slot.mark, *slot.node);
+      cached_.Add(slot.mark, written.bytes());
       next_cache_->Take(cached_, false);
     }
-    RETURN_IF_ERROR(builder_->Add(*std::move(slot.node)));
+    RETURN_IF_ERROR(builder_->AddWritten(*slot.node, written.bytes()));
   }
   return {};
 }

@@ -180,9 +180,9 @@ FileCacheWriter::~FileCacheWriter() {
 
 FileCacheWriter::Folder::Folder(const TreePath& path) : path_(Sha256(path)) {}
 
-void FileCacheWriter::Folder::Add(const ChangeMark& mark, const Node& node) {
+void FileCacheWriter::Folder::Add(const ChangeMark& mark, ByteSpan node) {
   WriteMark(group_, mark);
-  node.Write(group_);
+  group_.Raw(node);
   ++count_;
 }
 

@@ -85,7 +85,7 @@ class FileCacheWriter {
   class Folder {
    public:
     explicit Folder(const TreePath& path = {});
-    void Add(const ChangeMark& mark, const Node& node);
+    void Add(const ChangeMark& mark, ByteSpan node);  // as Node::Write gives it
 
    private:
     friend class FileCacheWriter;

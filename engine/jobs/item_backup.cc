@@ -12,6 +12,12 @@ constexpr uint64_t kBatchFiles = 64;
 constexpr uint64_t kBatchBytes = 4 * kMiB;
 constexpr uint64_t kEntryCost = 2 * kKiB;  // of a queued file in memory, about
 
+// Folders that are read ahead: in one, in all around the walk, and in the one where it is whatever the others take.
+constexpr size_t kAheadInFolder = 4;
+constexpr size_t kAheadMax = 32;
+constexpr size_t kAheadWhereItIs = 2;
+constexpr size_t kAheadTasksMax = 32;  // that wait for the executor, which may be busy with large files
+
 }  // namespace
 
 struct ItemBackup::Job {
@@ -39,7 +45,10 @@ ItemBackup::ItemBackup(const JobContext& context, BlobTarget& target, Source& so
       metadata_sink_(target.NewSink(context.limits.frame_bytes_metadata)),
       queue_(context.limits.memory_bytes / 8) {}
 
-ItemBackup::~ItemBackup() { WaitForJobs(); }
+ItemBackup::~ItemBackup() {
+  open_.clear();
+  WaitForJobs();
+}
 
 Result<ItemResult> ItemBackup::Run() {
   const FindingSink tell = [this](const Finding& finding) {
@@ -59,6 +68,7 @@ Result<ItemResult> ItemBackup::Run() {
   if (walked) walked = SubmitBatch();
   if (!walked) Fail(walked.error());
   batch_.clear();
+  open_.clear();
   WaitForJobs();
   for (auto finished : {contents_->Finish(), metadata_sink_->Finish()}) {
     if (!finished) Fail(finished.error());
@@ -92,60 +102,109 @@ struct ItemBackup::OpenFolder {
   FolderPtr folder;
   std::vector<SourceEntry> entries;
   uint64_t next = 0;
+  std::vector<std::pair<uint64_t, std::unique_ptr<FolderAhead>>> ahead;  // with their numbers, ascending
+  uint64_t next_ahead = 0;                                               // up to here entries were looked at for such
 };
 
 Result<void> ItemBackup::Walk(const FolderPtr& root) {
-  std::vector<OpenFolder> open;
-  const auto enter = [&](const FolderPtr& folder) -> Result<void> {
-    ASSIGN_OR_RETURN(auto entries, List(*folder));
-    open.push_back({folder, std::move(entries)});
-    return {};
-  };
-  RETURN_IF_ERROR(enter(root));
-  while (!open.empty()) {
+  RETURN_IF_ERROR(Push(root, root->source->List()));
+  while (!open_.empty()) {
     if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted");
     RETURN_IF_ERROR(FirstError());
-    OpenFolder& top = open.back();
+    OpenFolder& top = open_.back();
     if (top.next == top.entries.size()) {
-      LeaveFolder(top.folder, top.next);
-      open.pop_back();
+      Pop();
       continue;
     }
     const uint64_t number = top.next++;
-    ASSIGN_OR_RETURN(const auto inner, VisitEntry(top.folder, std::move(top.entries[number]), number));
-    if (inner != nullptr) RETURN_IF_ERROR(enter(inner));
+    SourceEntry entry = std::move(top.entries[number]);
+    RETURN_IF_ERROR(entry.type == NodeType::kFolder ? VisitFolder(top, entry, number)
+                                                    : VisitOther(top.folder, std::move(entry), number));
   }
   return {};
 }
 
-Result<std::vector<SourceEntry>> ItemBackup::List(const BackupFolder& folder) {
-  auto listed = folder.source->List();
-  if (listed || listed.error().code() == ErrorCode::kInterrupted || folder.parent() == nullptr) return listed;
-  Unread(folder.Path(), listed.error());
-  return std::vector<SourceEntry>();
+Result<void> ItemBackup::Push(const FolderPtr& folder, Result<std::vector<SourceEntry>> entries) {
+  if (!entries && (entries.error().code() == ErrorCode::kInterrupted || folder->parent() == nullptr)) {
+    return std::move(entries).error();
+  }
+  if (!entries) Unread(folder->Path(), entries.error());
+  open_.push_back({.folder = folder, .entries = {}, .ahead = {}});
+  if (entries) open_.back().entries = *std::move(entries);
+  ReadAhead(open_.back());
+  return {};
 }
 
-void ItemBackup::LeaveFolder(const FolderPtr& folder, uint64_t count) {
-  folder->SetCount(count);
+void ItemBackup::Pop() {
+  const FolderPtr folder = open_.back().folder;
+  folder->SetCount(open_.back().next);
   folder->source.reset();  // jobs that still read from it hold it themselves
   FinishFolder(folder);
+  open_.pop_back();
 }
 
-Result<ItemBackup::FolderPtr> ItemBackup::VisitEntry(const FolderPtr& folder, SourceEntry entry, uint64_t number) {
-  if (entry.type == NodeType::kFolder) {
-    if (folder->depth() + 1 < limits::kFolderDepthMax) return EnterFolder(folder, entry, number);
-    Unread(JoinPath(folder->Path(), entry.name),
-           MakeError(ErrorCode::kUnsupported, "folders are nested deeper than {}", limits::kFolderDepthMax));
-    Complete(folder, number, std::nullopt, entry.mark);
-    return FolderPtr();
+// The next few, so that the other cores list while this one compares. Where the walk is there is always room for some.
+void ItemBackup::ReadAhead(OpenFolder& open) {
+  if (open.folder->depth() + 1 >= limits::kFolderDepthMax) return;
+  const auto has_room = [&] {
+    if (load_ahead_->tasks >= kAheadTasksMax || load_ahead_->entries >= AheadLoad::kEntriesMax) return false;
+    return open.ahead.size() < kAheadWhereItIs || (open.ahead.size() < kAheadInFolder && ahead_ < kAheadMax);
+  };
+  open.next_ahead = std::max(open.next_ahead, open.next);
+  while (open.next_ahead < open.entries.size() && has_room()) {
+    const uint64_t number = open.next_ahead++;
+    const SourceEntry& entry = open.entries[number];
+    if (entry.type != NodeType::kFolder) continue;
+    open.ahead.emplace_back(number, std::make_unique<FolderAhead>(context_.executor, context_.clock, load_ahead_,
+                                                                  open.folder->source, entry));
+    ++ahead_;
   }
+}
+
+Result<FolderReading> ItemBackup::TakeReading(OpenFolder& open, const SourceEntry& entry, uint64_t number) {
+  std::unique_ptr<FolderAhead> ahead;
+  if (!open.ahead.empty() && open.ahead.front().first == number) {
+    ahead = std::move(open.ahead.front().second);
+    open.ahead.erase(open.ahead.begin());
+    --ahead_;
+  }
+  ReadAhead(open);  // before this one is waited for
+  auto reading = ahead != nullptr ? ahead->Take() : std::nullopt;
+  return reading ? *std::move(reading) : ReadFolder(*open.folder->source, entry);
+}
+
+Result<void> ItemBackup::VisitFolder(OpenFolder& open, const SourceEntry& entry, uint64_t number) {
+  const FolderPtr parent = open.folder;
+  const auto skip = [&](const TreePath& path, const Error& error) -> Result<void> {
+    if (error.code() == ErrorCode::kInterrupted) return error;
+    Unread(path, error);
+    Complete(parent, number, std::nullopt, entry.mark);
+    return {};
+  };
+  if (parent->depth() + 1 >= limits::kFolderDepthMax) {
+    return skip(JoinPath(parent->Path(), entry.name),
+                MakeError(ErrorCode::kUnsupported, "folders are nested deeper than {}", limits::kFolderDepthMax));
+  }
+  auto folder = std::make_shared<BackupFolder>(parent, entry, number);
+  const TreePath path = folder->Path();
+  if (const auto known = parent->known.Find(entry)) folder->known = parent->known.Open(known_, *known, path);
+  auto reading = TakeReading(open, entry, number);
+  if (!reading) return skip(path, reading.error());
+  ASSIGN_OR_RETURN(folder->node, MakeNode(entry, std::move(reading->metadata), path));
+  folder->source = std::move(reading->source);
+  context_.progress.SetCurrent(PathForPeople(path));
+  return Push(folder, std::move(reading->entries));
+}
+
+// Anything but a folder.
+Result<void> ItemBackup::VisitOther(const FolderPtr& folder, SourceEntry entry, uint64_t number) {
   auto known = folder->known.Find(entry);
   const bool was_known = known.has_value();
   if (known && !force_) {
     ASSIGN_OR_RETURN(const bool reuse, known_.CanReuse(*known, entry, target_));
     if (reuse) {
       Reuse(folder, *std::move(known), entry, number);
-      return FolderPtr();
+      return {};
     }
   }
   const uint64_t cost = kEntryCost + std::min<uint64_t>(entry.size, limits::kBlobBytesMax);
@@ -154,8 +213,7 @@ Result<ItemBackup::FolderPtr> ItemBackup::VisitEntry(const FolderPtr& folder, So
   std::optional<Content> known_content;
   if (known && force_ && known->mark == mark) known_content = std::move(known->node.content);
   batch_.push_back({folder, folder->source, std::move(entry), number, was_known, std::move(known_content), mark});
-  if (batch_.size() >= kBatchFiles || batch_bytes_ >= kBatchBytes) RETURN_IF_ERROR(SubmitBatch());
-  return FolderPtr();
+  return batch_.size() >= kBatchFiles || batch_bytes_ >= kBatchBytes ? SubmitBatch() : Result<void>();
 }
 
 void ItemBackup::Reuse(const FolderPtr& folder, CachedEntry known, const SourceEntry& entry, uint64_t number) {
@@ -169,27 +227,6 @@ void ItemBackup::Reuse(const FolderPtr& folder, CachedEntry known, const SourceE
   }
   ++context_.progress.items_done;
   Complete(folder, number, std::move(known.node), entry.mark);
-}
-
-Result<ItemBackup::FolderPtr> ItemBackup::EnterFolder(const FolderPtr& parent, const SourceEntry& entry,
-                                                      uint64_t number) {
-  auto folder = std::make_shared<BackupFolder>(parent, entry, number);
-  const TreePath path = folder->Path();
-  if (const auto known = parent->known.Find(entry)) folder->known = parent->known.Open(known_, *known, path);
-  const auto skip = [&](const Error& error) -> Result<FolderPtr> {
-    if (error.code() == ErrorCode::kInterrupted) return error;
-    Unread(path, error);
-    Complete(parent, number, std::nullopt, entry.mark);
-    return FolderPtr();
-  };
-  auto source = parent->source->OpenFolder(entry);
-  if (!source) return skip(source.error());
-  auto metadata = parent->source->ReadMetadata(entry);
-  if (!metadata) return skip(metadata.error());
-  ASSIGN_OR_RETURN(folder->node, MakeNode(entry, *std::move(metadata), path));
-  folder->source = *std::move(source);
-  context_.progress.SetCurrent(PathForPeople(path));
-  return folder;
 }
 
 // --- reading, on the workers ---

@@ -12,6 +12,7 @@
 #include "engine/jobs/backup.h"
 #include "engine/jobs/backup_folder.h"
 #include "engine/jobs/content_backup.h"
+#include "engine/jobs/folder_ahead.h"
 
 namespace cairn {
 
@@ -22,8 +23,8 @@ struct ItemResult {
   uint64_t bytes_read = 0;
 };
 
-// One item, once. Threads: the caller's walks; context.executor's read, chunk, hash, compress and seal. Memory: the
-// queue of files to read is bounded by a byte budget, ContentBackup says its own.
+// One item, once. Threads: the caller's walks; context.executor's list folders ahead of it, and read, chunk, hash,
+// compress and seal. Memory: the queue of files to read is bounded by a byte budget, ContentBackup says its own.
 class ItemBackup {
  public:
   ItemBackup(const JobContext& context, BlobTarget& target, Source& source, const ContentCuts& cuts,
@@ -39,11 +40,12 @@ class ItemBackup {
 
   // Down the tree, with a stack of its own: folders may be nested deeper than a thread's would hold.
   Result<void> Walk(const FolderPtr& root);
-  Result<std::vector<SourceEntry>> List(const BackupFolder& folder);
-  // The folder that is to be walked next, where the entry is one.
-  Result<FolderPtr> VisitEntry(const FolderPtr& folder, SourceEntry entry, uint64_t number);
-  void LeaveFolder(const FolderPtr& folder, uint64_t count);
-  Result<FolderPtr> EnterFolder(const FolderPtr& parent, const SourceEntry& entry, uint64_t number);
+  Result<void> Push(const FolderPtr& folder, Result<std::vector<SourceEntry>> entries);
+  void Pop();
+  void ReadAhead(OpenFolder& open);
+  Result<FolderReading> TakeReading(OpenFolder& open, const SourceEntry& entry, uint64_t number);
+  Result<void> VisitFolder(OpenFolder& open, const SourceEntry& entry, uint64_t number);
+  Result<void> VisitOther(const FolderPtr& folder, SourceEntry entry, uint64_t number);
   void Reuse(const FolderPtr& folder, CachedEntry known, const SourceEntry& entry, uint64_t number);
   Result<void> SubmitBatch();
   void RunBatch(std::vector<Job>& batch);
@@ -78,6 +80,9 @@ class ItemBackup {
   ByteBudget queue_;
   std::vector<Job> batch_;
   uint64_t batch_bytes_ = 0;
+  std::vector<OpenFolder> open_;  // from the root to where the walk is
+  size_t ahead_ = 0;              // folders that are read ahead, in all of these
+  const std::shared_ptr<AheadLoad> load_ahead_ = std::make_shared<AheadLoad>();
 
   std::mutex mutex_;
   std::condition_variable_any idle_;

@@ -75,8 +75,8 @@ class SourceFile {
   virtual Result<ChangeMark> Mark() = 0;
 };
 
-// An open folder, shared by the walk and the workers that read its files. List and OpenFolder are called by the walk
-// alone; OpenFile and ReadMetadata from any thread, at the same time.
+// An open folder, shared by the walk and the workers that read its files and list its folders ahead. List is called
+// once, and before the rest; OpenFolder, OpenFile and ReadMetadata from any thread, at the same time.
 class SourceFolder {
  public:
   virtual ~SourceFolder() = default;

@@ -21,71 +21,72 @@ size_t VarintBytes(uint64_t value) {
   return bytes;
 }
 
-size_t ChildBytes(const DirectoryChild& child) {
-  return VarintBytes(child.last_name.size()) + child.last_name.size() + VarintBytes(child.leaf_entries) +
-         VarintBytes(child.bytes) + BlobId::kSize;
-}
-
 }  // namespace
 
 // The open blob of one depth.
 struct DirectoryBuilder::Level {
-  DirectoryBlob blob;
-  size_t entry_bytes = 0;  // encoded
+  uint8_t depth = 0;
+  uint64_t count = 0;
+  WireWriter entries;  // nodes, or children
+  Bytes last_name;     // of them
   uint64_t leaf_entries = 0;
   uint64_t file_bytes = 0;  // modulo 2^64: sparse files may say more
+  BlobId last_child;        // depth > 0
 
-  size_t size() const { return blob.depth == 0 ? blob.nodes.size() : blob.children.size(); }
-  const Bytes& last_name() const { return blob.depth == 0 ? blob.nodes.back().name : blob.children.back().last_name; }
-  size_t EncodedBytesWith(size_t more) const { return kFixedBytes + VarintBytes(size() + 1) + entry_bytes + more; }
+  size_t EncodedBytesWith(size_t more) const { return kFixedBytes + VarintBytes(count + 1) + entries.size() + more; }
+  void Add(ByteSpan entry, const Bytes& name) {
+    entries.Raw(entry);
+    last_name = name;
+    ++count;
+  }
   void Clear() {
-    blob.nodes.clear();
-    blob.children.clear();
-    entry_bytes = 0;
-    leaf_entries = file_bytes = 0;
+    entries = {};
+    count = leaf_entries = file_bytes = 0;
   }
 };
 
 DirectoryBuilder::DirectoryBuilder(BlobSink& sink) : sink_(sink) { levels_.push_back(std::make_unique<Level>()); }
 DirectoryBuilder::~DirectoryBuilder() = default;
 
-Result<void> DirectoryBuilder::Add(Node node) {
+Result<void> DirectoryBuilder::Add(const Node& node) {
+  WireWriter writer;
+  node.Write(writer);
+  return AddWritten(node, writer.bytes());
+}
+
+Result<void> DirectoryBuilder::AddWritten(const Node& node, ByteSpan written) {
   if (!IsNodeName(node.name)) {
     return MakeError(ErrorCode::kInvalidArgument, "a name of {} bytes cannot be a node's", node.name.size());
   }
   if (entries_ > 0 && !IsBefore(last_name_, node.name)) {
     return Error(ErrorCode::kInvalidArgument, "names of a directory do not ascend");
   }
-  WireWriter writer;
-  node.Write(writer);
-  const size_t bytes = writer.size();
   constexpr size_t kBytesMax = limits::kDirectoryBlobBytesMax - kFixedBytes - 1;
-  if (bytes > kBytesMax) {
-    return MakeError(ErrorCode::kUnsupported, "the metadata of one entry has {} bytes, at most {} fit", bytes,
+  if (written.size() > kBytesMax) {
+    return MakeError(ErrorCode::kUnsupported, "the metadata of one entry has {} bytes, at most {} fit", written.size(),
                      kBytesMax);
   }
-  RETURN_IF_ERROR(MakeRoom(0, bytes));
+  RETURN_IF_ERROR(MakeRoom(0, written.size()));
   Level& leaf = *levels_.front();
-  leaf.entry_bytes += bytes;
+  leaf.Add(written, node.name);
   leaf.file_bytes += node.size;
   ++leaf.leaf_entries;
   ++entries_;
   last_name_ = node.name;
-  leaf.blob.nodes.push_back(std::move(node));
-  return CloseIfFull(0, last_name_);
+  return CloseIfFull(0);
 }
 
 Result<void> DirectoryBuilder::MakeRoom(size_t level, size_t entry_bytes) {
   const Level& open = *levels_[level];
-  if (open.size() == 0 || open.EncodedBytesWith(entry_bytes) <= limits::kDirectoryBlobBytesMax) return {};
+  if (open.count == 0 || open.EncodedBytesWith(entry_bytes) <= limits::kDirectoryBlobBytesMax) return {};
   return Close(level);
 }
 
-Result<void> DirectoryBuilder::CloseIfFull(size_t level, const Bytes& name) {
+Result<void> DirectoryBuilder::CloseIfFull(size_t level) {
   const Level& open = *levels_[level];
-  if (open.size() < limits::kDirectoryEntriesMin) return {};
-  const bool is_full = open.size() >= limits::kDirectoryEntriesMax ||
-                       CutsDirectory(sink_.MetadataHash(kCutLabel, {name}), open.blob.depth);
+  if (open.count < limits::kDirectoryEntriesMin) return {};
+  const bool is_full = open.count >= limits::kDirectoryEntriesMax ||
+                       CutsDirectory(sink_.MetadataHash(kCutLabel, {open.last_name}), open.depth);
   if (is_full) return Close(level);
   return {};
 }
@@ -93,32 +94,34 @@ Result<void> DirectoryBuilder::CloseIfFull(size_t level, const Bytes& name) {
 // Stores the open blob of a depth and enters it one depth higher.
 Result<void> DirectoryBuilder::Close(size_t level) {
   Level& full = *levels_[level];
-  if (full.blob.depth > limits::kBlobTreeDepthMax) {
+  if (full.depth > limits::kBlobTreeDepthMax) {
     return MakeError(ErrorCode::kUnsupported, "a directory is deeper than {}", limits::kBlobTreeDepthMax);
   }
-  ASSIGN_OR_RETURN(const BlobId id, sink_.AddBlob(BlobKind::kMetadata, full.blob.Encode()));
+  const Bytes blob = DirectoryBlob::EncodeWith(full.depth, full.count, full.entries.bytes());
+  ASSIGN_OR_RETURN(const BlobId id, sink_.AddBlob(BlobKind::kMetadata, blob));
   DirectoryChild child;
-  child.last_name = full.last_name();
+  child.last_name = full.last_name;
   child.leaf_entries = full.leaf_entries;
   child.bytes = full.file_bytes;
   child.id = id;
   full.Clear();
-  return AddChild(level + 1, std::move(child));
+  return AddChild(level + 1, child);
 }
 
-Result<void> DirectoryBuilder::AddChild(size_t level, DirectoryChild child) {
+Result<void> DirectoryBuilder::AddChild(size_t level, const DirectoryChild& child) {
   if (level == levels_.size()) {
     levels_.push_back(std::make_unique<Level>());
-    levels_.back()->blob.depth = static_cast<uint8_t>(level);
+    levels_.back()->depth = static_cast<uint8_t>(level);
   }
-  const size_t bytes = ChildBytes(child);
-  RETURN_IF_ERROR(MakeRoom(level, bytes));
+  WireWriter written;
+  child.Write(written);
+  RETURN_IF_ERROR(MakeRoom(level, written.size()));
   Level& open = *levels_[level];
-  open.entry_bytes += bytes;
+  open.Add(written.bytes(), child.last_name);
   open.leaf_entries += child.leaf_entries;
   open.file_bytes += child.bytes;
-  open.blob.children.push_back(std::move(child));
-  return CloseIfFull(level, Bytes(open.last_name()));
+  open.last_child = child.id;
+  return CloseIfFull(level);
 }
 
 Result<Subtree> DirectoryBuilder::Finish() {
@@ -130,8 +133,8 @@ Result<Subtree> DirectoryBuilder::Finish() {
   for (size_t level = 0;; ++level) {
     const Level& open = *levels_[level];
     const bool is_top = level + 1 == levels_.size();
-    if (is_top && level > 0 && open.size() == 1) return Subtree{entries_, open.blob.children.front().id};
-    if (open.size() > 0) RETURN_IF_ERROR(Close(level));
+    if (is_top && level > 0 && open.count == 1) return Subtree{entries_, open.last_child};
+    if (open.count > 0) RETURN_IF_ERROR(Close(level));
   }
 }
 

@@ -15,16 +15,18 @@ class DirectoryBuilder {
  public:
   explicit DirectoryBuilder(BlobSink& sink);
   ~DirectoryBuilder();
-  Result<void> Add(Node node);
+  Result<void> Add(const Node& node);
+  // `written`: what node.Write gives.
+  Result<void> AddWritten(const Node& node, ByteSpan written);
   // Once.
   Result<Subtree> Finish();
 
  private:
   struct Level;
   Result<void> MakeRoom(size_t level, size_t entry_bytes);
-  Result<void> CloseIfFull(size_t level, const Bytes& name);
+  Result<void> CloseIfFull(size_t level);
   Result<void> Close(size_t level);
-  Result<void> AddChild(size_t level, DirectoryChild child);
+  Result<void> AddChild(size_t level, const DirectoryChild& child);
 
   BlobSink& sink_;
   uint64_t entries_ = 0;

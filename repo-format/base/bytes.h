@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <span>
@@ -45,9 +46,19 @@ using Bytes = std::vector<uint8_t, UninitializedAllocator<uint8_t>>;
 
 inline ByteSpan AsBytes(std::string_view text) { return {reinterpret_cast<const uint8_t*>(text.data()), text.size()}; }
 inline std::string_view AsText(ByteSpan bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
-inline Bytes ToBytes(ByteSpan bytes) { return Bytes(bytes.begin(), bytes.end()); }
+// Bytes' own ways to copy go byte by byte, because of the allocator.
+inline void Append(Bytes& target, ByteSpan source) {
+  if (source.empty()) return;
+  const size_t size = target.size();
+  target.resize(size + source.size());
+  std::memcpy(target.data() + size, source.data(), source.size());
+}
+inline Bytes ToBytes(ByteSpan bytes) {
+  Bytes copy;
+  Append(copy, bytes);
+  return copy;
+}
 inline std::string ToString(ByteSpan bytes) { return std::string(AsText(bytes)); }
-inline void Append(Bytes& target, ByteSpan source) { target.insert(target.end(), source.begin(), source.end()); }
 bool Equal(ByteSpan a, ByteSpan b);  // not constant-time: for public values only
 
 // Lower-case hexadecimal and back; FromHex takes lower case only, so that the two are inverses.

@@ -100,17 +100,18 @@ TEST(Wire, LeftOverBytesAreCorrupt) {
   EXPECT_THAT(reader.Finish(), ErrorCodeIs(ErrorCode::kCorrupt));
 }
 
-TEST(Records, AreWrittenInAscendingOrderAndEqualTagsInTheirOwn) {
+TEST(Records, ThoseThatAreNotKnownComeBetweenTheOthers) {
   RecordWriter writer;
-  writer.AddU8(7, 1);
   writer.Add(2, Text("b"));
   writer.Add(2, Text("a"));
-  writer.Add({{4, Text("unknown")}});
+  writer.AddU8(7, 1);
+  writer.Add({{4, Text("unknown")}, {8, Bytes(200, 1)}});
   WireWriter expected;
   expected.Record(2, Text("b"));
   expected.Record(2, Text("a"));
   expected.Record(4, Text("unknown"));
   expected.Record(7, Of({1}));
+  expected.Record(8, Bytes(200, 1));
   EXPECT_EQ(std::move(writer).Take(), expected.bytes());
 }
 
