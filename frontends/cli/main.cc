@@ -1,7 +1,10 @@
 #include <fcntl.h>
+#include <malloc.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <thread>
 
 #include "engine/env/version.h"
 #include "frontends/cli/command.h"
@@ -82,9 +85,19 @@ bool FillStandardDescriptors() {
   return true;
 }
 
+// glibc gives threads eight arenas a core, and raises the size from which memory goes back to the system to that of
+// whatever was freed, so that packs that are long gone stay in our memory: a third of the peak of a first backup. What
+// the top of an arena keeps saves as many page faults as giving it back at once would cost.
+void KeepMemoryTogether() {
+  ::mallopt(M_ARENA_MAX, static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));
+  ::mallopt(M_MMAP_THRESHOLD, static_cast<int>(8 * cairn::kMiB));
+  ::mallopt(M_TRIM_THRESHOLD, static_cast<int>(64 * cairn::kMiB));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  KeepMemoryTogether();
   if (!FillStandardDescriptors()) return cairn::kExitFatal;
   cairn::Cli cli;
   cairn::Action action;
