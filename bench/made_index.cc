@@ -3,6 +3,7 @@
 #include <cstring>
 #include <filesystem>
 #include <random>
+#include <utility>
 
 namespace cairn::bench {
 namespace {

@@ -2,12 +2,16 @@
 // phase, so that its peak memory is the phase's; "rebuild" makes in FOLDER what the others open.
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <cstdio>
 #include <functional>
 #include <map>
 #include <random>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "bench/made_index.h"
 #include "engine/jobs/needed_places.h"

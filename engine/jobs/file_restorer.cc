@@ -174,6 +174,7 @@ Result<void> FileRestorer::RunWindow() {
     }
     wait();
     stopped = target_end_;
+    if (stopped && is_cut_off_) stopped = Error(ErrorCode::kInterrupted, "interrupted while restoring");
   }
   files_.clear();
   wants_.clear();
@@ -358,7 +359,10 @@ void FileRestorer::FinishFile(OpenFile& file) {
   if (file.file != nullptr) {
     auto placed = PlaceFile(file);
     file.file.reset();
-    if (!placed && IsStop(placed.error())) return;  // it is not there, and nothing is to be said of it
+    if (!placed && IsStop(placed.error())) {  // it is not there, and nothing is to be said of it
+      is_cut_off_ = true;
+      return;
+    }
     if (!placed && Ends(placed.error(), file.plan.path)) return FailTarget(file, 0, node.size, placed.error());
     if (!placed) TellFailure(false, file, 0, node.size, placed.error());
     is_placed = placed.has_value();

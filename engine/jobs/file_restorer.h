@@ -86,6 +86,7 @@ class FileRestorer {
   std::mutex report_mutex_;  // guards report_, findings_ and target_end_ while a window runs
   Result<void> target_end_;  // what ended the restore
   std::atomic<bool> is_ended_ = false;
+  std::atomic<bool> is_cut_off_ = false;  // a stop left a file unfinished
   ByteBudget fetch_budget_;
 
   std::map<LinkGroup, Outcome> outcomes_;  // guarded by report_mutex_ while a window runs

@@ -6,11 +6,18 @@
 
 namespace cairn {
 
+namespace {
+
+// Of the reading ahead that this thread does.
+thread_local std::vector<Finding>* collected_findings = nullptr;
+
+}  // namespace
+
 Result<FolderReading> ReadFolder(SourceFolder& parent, const SourceEntry& entry) {
   ASSIGN_OR_RETURN(auto source, parent.OpenFolder(entry));
   ASSIGN_OR_RETURN(auto metadata, parent.ReadMetadata(entry));
   auto entries = source->List();
-  return FolderReading{std::move(source), std::move(metadata), std::move(entries)};
+  return FolderReading{std::move(source), std::move(metadata), std::move(entries), {}};
 }
 
 struct FolderAhead::State {
@@ -24,12 +31,15 @@ struct FolderAhead::State {
     return !std::exchange(has_begun, true);
   }
   void Run() {
-    const auto now = clock.Steady();
+    std::vector<Finding> findings;
+    collected_findings = &findings;
     auto read = ReadFolder(*parent, entry);
+    collected_findings = nullptr;
     parent.reset();
+    if (read) read->findings = std::move(findings);
     if (read && read->entries) load->entries += listed = read->entries->size();
     const std::lock_guard lock(mutex);
-    time = now;
+    time = clock.Steady();
     reading = std::move(read);
     done.notify_all();
   }
@@ -63,6 +73,12 @@ FolderAhead::FolderAhead(Executor& executor, const Clock& clock, std::shared_ptr
     --state->load->tasks;
     if (state->load->entries < AheadLoad::kEntriesMax && state->Begin()) state->Run();
   });
+}
+
+bool FolderAhead::Collects(const Finding& finding) {
+  if (collected_findings == nullptr) return false;
+  collected_findings->push_back(finding);
+  return true;
 }
 
 FolderAhead::~FolderAhead() {

@@ -17,6 +17,7 @@ struct FolderReading {
   std::shared_ptr<SourceFolder> source;
   SourceMetadata metadata;
   Result<std::vector<SourceEntry>> entries;
+  std::vector<Finding> findings;  // of a reading ahead, to be told by who takes it
 };
 // `entry` is a folder in `parent`. An Error: it could not be opened, or its metadata not be read.
 Result<FolderReading> ReadFolder(SourceFolder& parent, const SourceEntry& entry);
@@ -37,6 +38,10 @@ class FolderAhead {
   ~FolderAhead();
   FolderAhead(const FolderAhead&) = delete;
   FolderAhead& operator=(const FolderAhead&) = delete;
+
+  // To be asked by the source's FindingSink: true where this thread reads ahead, and the finding comes with the
+  // reading. One that nobody takes has found nothing.
+  static bool Collects(const Finding& finding);
 
   // Once. Nothing where no thread has come to it yet, so that this waits for no other work, and where it was read so
   // long ago that what is there may be something else by now: it is to be read by the caller.

@@ -52,12 +52,7 @@ ItemBackup::~ItemBackup() {
 
 Result<ItemResult> ItemBackup::Run() {
   const FindingSink tell = [this](const Finding& finding) {
-    const std::lock_guard lock(findings_mutex_);
-    if (finding.severity != Finding::Severity::kNote) {  // a socket that is passed over is no loss
-      ++unread_;
-      ++context_.progress.errors;
-    }
-    if (findings_) findings_(finding);
+    if (!FolderAhead::Collects(finding)) Tell(finding);
   };
   ASSIGN_OR_RETURN(contents_, ContentBackup::New(context_, target_, *metadata_sink_, cuts_, chunking_key_));
   ASSIGN_OR_RETURN(auto root_source, source_.OpenRoot(tell));
@@ -151,6 +146,7 @@ void ItemBackup::ReadAhead(OpenFolder& open) {
     return open.ahead.size() < kAheadWhereItIs || (open.ahead.size() < kAheadInFolder && ahead_ < kAheadMax);
   };
   open.next_ahead = std::max(open.next_ahead, open.next);
+  if (load_ahead_->entries >= AheadLoad::kEntriesMax) ForgetAheadAbove(open);
   while (open.next_ahead < open.entries.size() && has_room()) {
     const uint64_t number = open.next_ahead++;
     const SourceEntry& entry = open.entries[number];
@@ -158,6 +154,15 @@ void ItemBackup::ReadAhead(OpenFolder& open) {
     open.ahead.emplace_back(number, std::make_unique<FolderAhead>(context_.executor, context_.clock, load_ahead_,
                                                                   open.folder->source, entry));
     ++ahead_;
+  }
+}
+
+// Large ones, which may wait until the walk comes back to them, leave no room for those that it comes to now.
+void ItemBackup::ForgetAheadAbove(const OpenFolder& open) {
+  for (OpenFolder& above : open_) {
+    if (&above == &open) continue;
+    ahead_ -= above.ahead.size();
+    above.ahead.clear();
   }
 }
 
@@ -190,6 +195,7 @@ Result<void> ItemBackup::VisitFolder(OpenFolder& open, const SourceEntry& entry,
   if (const auto known = parent->known.Find(entry)) folder->known = parent->known.Open(known_, *known, path);
   auto reading = TakeReading(open, entry, number);
   if (!reading) return skip(path, reading.error());
+  for (const Finding& finding : reading->findings) Tell(finding);
   ASSIGN_OR_RETURN(folder->node, MakeNode(entry, std::move(reading->metadata), path));
   folder->source = std::move(reading->source);
   context_.progress.SetCurrent(PathForPeople(path));
@@ -419,10 +425,16 @@ void ItemBackup::FinishFolder(const FolderPtr& first) {
 // --- threads ---
 
 void ItemBackup::Unread(const TreePath& path, const Error& error) {
-  ++unread_;
-  ++context_.progress.errors;
+  Tell({Finding::Severity::kWarning, error.code(), "/" + PathForPeople(path), error.message()});
+}
+
+void ItemBackup::Tell(const Finding& finding) {
   const std::lock_guard lock(findings_mutex_);
-  if (findings_) findings_({Finding::Severity::kWarning, error.code(), "/" + PathForPeople(path), error.message()});
+  if (finding.severity != Finding::Severity::kNote) {  // a socket that is passed over is no loss
+    ++unread_;
+    ++context_.progress.errors;
+  }
+  if (findings_) findings_(finding);
 }
 
 void ItemBackup::Fail(const Error& error) {

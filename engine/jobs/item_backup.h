@@ -43,6 +43,7 @@ class ItemBackup {
   Result<void> Push(const FolderPtr& folder, Result<std::vector<SourceEntry>> entries);
   void Pop();
   void ReadAhead(OpenFolder& open);
+  void ForgetAheadAbove(const OpenFolder& open);
   Result<FolderReading> TakeReading(OpenFolder& open, const SourceEntry& entry, uint64_t number);
   Result<void> VisitFolder(OpenFolder& open, const SourceEntry& entry, uint64_t number);
   Result<void> VisitOther(const FolderPtr& folder, SourceEntry entry, uint64_t number);
@@ -60,6 +61,7 @@ class ItemBackup {
   void FinishFolder(const FolderPtr& folder);
   ItemResult MakeResult() const;
   void Unread(const TreePath& path, const Error& error);
+  void Tell(const Finding& finding);
   void Fail(const Error& error);
   Result<void> FirstError();
   void WaitForJobs();

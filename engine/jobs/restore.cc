@@ -367,6 +367,7 @@ class RestoreRun {
     held_ = 0;
     for (const auto& [path, node] : folders_) {
       auto attributes = ReadAttributes(blobs_, node);
+      if (!attributes && attributes.error().code() == ErrorCode::kInterrupted) return std::move(attributes).error();
       if (!attributes) TellDamage(attributes.error(), path);
       auto set = sink_.SetMetadata(path, node, attributes ? *attributes : std::vector<std::pair<Bytes, Bytes>>());
       if (!set || !attributes) ++report_.failed;

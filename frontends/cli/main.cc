@@ -87,11 +87,12 @@ bool FillStandardDescriptors() {
 
 // glibc gives threads eight arenas a core, and raises the size from which memory goes back to the system to that of
 // whatever was freed, so that packs that are long gone stay in our memory: a third of the peak of a first backup. What
-// the top of an arena keeps saves as many page faults as giving it back at once would cost.
+// the tops of the arenas may keep, together, saves the page faults that giving it back at once would cost.
 void KeepMemoryTogether() {
-  ::mallopt(M_ARENA_MAX, static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));
+  const int arenas = static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 16U));
+  ::mallopt(M_ARENA_MAX, arenas);
   ::mallopt(M_MMAP_THRESHOLD, static_cast<int>(8 * cairn::kMiB));
-  ::mallopt(M_TRIM_THRESHOLD, static_cast<int>(64 * cairn::kMiB));
+  ::mallopt(M_TRIM_THRESHOLD, static_cast<int>(128 * cairn::kMiB) / arenas);
 }
 
 }  // namespace

@@ -74,6 +74,27 @@ TEST_F(FolderAheadTest, WhatWasReadLongAgoIsReadAgain) {
   EXPECT_EQ(load_->entries, 0U);
 }
 
+TEST_F(FolderAheadTest, WhatWasFoundComesWithTheReadingAndNotBefore) {
+  class Finder : public CountingFolder {
+   public:
+    Result<SourceMetadata> ReadMetadata(const SourceEntry&) override {
+      is_collected = FolderAhead::Collects({Finding::Severity::kWarning, ErrorCode::kPermission, "a", "b"});
+      return SourceMetadata{};
+    }
+    bool is_collected = false;
+  };
+  const auto folder = std::make_shared<Finder>();
+  const auto executor = MakeInlineExecutor();
+  const auto ahead = Ahead(*executor, folder);
+  EXPECT_TRUE(folder->is_collected);
+  auto reading = ahead->Take();
+  ASSERT_TRUE(reading.has_value() && reading->has_value());
+  ASSERT_EQ((*reading)->findings.size(), 1U);
+  EXPECT_EQ((*reading)->findings[0].object, "a");
+  ASSERT_TRUE(ReadFolder(*folder, SourceEntry{}).has_value());
+  EXPECT_FALSE(folder->is_collected) << "who reads for itself tells at once";
+}
+
 TEST_F(FolderAheadTest, NoMoreIsBegunWhereManyEntriesWait) {
   const auto folder = std::make_shared<CountingFolder>();
   const auto executor = MakeInlineExecutor();

@@ -107,6 +107,7 @@ TEST_F(RestoreTest, AStopAtAnyCallIsToldOrComesTooLate) {
 TEST_F(RestoreTest, AFileWhoseAttributesWereCutOffByAStopIsNotPlaced) {
   if (::setxattr(TempFolder().path().c_str(), "user.k", "v", 1, 0) != 0) GTEST_SKIP() << "no attributes here";
   files_["file+"] = RandomText(9, 3'000);
+  files_["nothing+"] = "";
   Machine writer(memory_, 1);
   const auto backup = writer.Backup(files_);
   ASSERT_TRUE(backup);
@@ -125,9 +126,14 @@ TEST_F(RestoreTest, AFileWhoseAttributesWereCutOffByAStopIsNotPlaced) {
     };
     store.FailWhere(is_late, Error(ErrorCode::kInterrupted, "waiting for bandwidth"));
     const auto report = Restore(machine, target.path());
-    const std::string path = target.path() + "/file+";
-    if (fs::exists(path)) {
-      EXPECT_EQ(::getxattr(path.c_str(), "user.k", nullptr, 0), 5) << "that is its name";
+    for (const std::string name : {"file+", "nothing+"}) {
+      const std::string path = target.path() + "/" + name;
+      if (fs::exists(path)) {
+        EXPECT_EQ(::getxattr(path.c_str(), "user.k", nullptr, 0), static_cast<ssize_t>(name.size()))
+            << "that is its value";
+      } else {
+        EXPECT_FALSE(report) << name << " is not there";
+      }
     }
     if (report) {
       EXPECT_GT(cut_off, 0u);
