@@ -30,6 +30,14 @@ struct ItemBackup::Job {
   ChangeMark next_mark;                  // what the next backup compares with
 };
 
+struct ItemBackup::OpenFolder {
+  FolderPtr folder;
+  std::vector<SourceEntry> entries;
+  uint64_t next = 0;
+  std::vector<std::pair<uint64_t, std::unique_ptr<FolderAhead>>> ahead;  // with their numbers, ascending
+  uint64_t next_ahead = 0;                                               // up to here entries were looked at for such
+};
+
 ItemBackup::ItemBackup(const JobContext& context, BlobTarget& target, Source& source, const ContentCuts& cuts,
                        ByteSpan chunking_key, const KnownEntries& known, FileCacheWriter* next_cache, bool force,
                        FindingSink findings)
@@ -92,14 +100,6 @@ ItemResult ItemBackup::MakeResult() const {
 }
 
 // --- the walk ---
-
-struct ItemBackup::OpenFolder {
-  FolderPtr folder;
-  std::vector<SourceEntry> entries;
-  uint64_t next = 0;
-  std::vector<std::pair<uint64_t, std::unique_ptr<FolderAhead>>> ahead;  // with their numbers, ascending
-  uint64_t next_ahead = 0;                                               // up to here entries were looked at for such
-};
 
 Result<void> ItemBackup::Walk(const FolderPtr& root) {
   RETURN_IF_ERROR(Push(root, root->source->List()));
