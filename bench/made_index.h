@@ -41,7 +41,7 @@ class MadeIndex {
   const std::string folder_;
   std::vector<SegmentId> segments_;
   std::unordered_map<SegmentId, uint64_t> numbers_;
-  std::unique_ptr<Executor> executor_ = MakeInlineExecutor();
+  std::unique_ptr<Executor> executor_ = MakeThreadPool(2);
   Progress progress_;
   std::unique_ptr<Index> index_;
   std::chrono::nanoseconds making_{0};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "engine/index/index_bulk.h"
 #include "engine/index/local_index.h"
 
 namespace cairn {
@@ -38,6 +39,7 @@ Result<void> LocalIndex::OpenTable() {
                                     .is_temporary = is_private()});
     if (opened) {
       table_ = *std::move(opened);
+      packs_.Reserve(table_->EstimatePacks());
       const auto read = table_->ForEachPack([this](uint32_t number, const auto& row) { packs_.Load(number, row); });
       const auto next = table_->NextNumber();
       const auto generation = table_->Generation();
@@ -80,10 +82,12 @@ Result<bool> LocalIndex::DropOther(const PackName& name, const PackDigest& diges
 }
 
 Result<uint32_t> LocalIndex::Store(const SegmentPack& pack, std::span<const PackSession> sessions,
-                                   const PackDigest& digest) {
+                                   const PackDigest& digest, IndexTable::Bulk* bulk) {
   const PackSet::Slot slot = packs_.SlotOf(pack.name);
   if (slot.complete) return slot.number;
-  ASSIGN_OR_RETURN(const index_rows::PackRow row, Noting(table_->PutPack(slot.number, pack, sessions, digest)));
+  auto put = bulk != nullptr && bulk->CanTake(slot.number) ? bulk->PutPack(slot.number, pack, sessions, digest)
+                                                           : table_->PutPack(slot.number, pack, sessions, digest);
+  ASSIGN_OR_RETURN(const index_rows::PackRow row, Noting(std::move(put)));
   packs_.SetComplete(slot.number, row);
   return slot.number;
 }
@@ -96,7 +100,7 @@ Result<void> LocalIndex::AddPack(const SegmentPack& pack, const std::vector<Pack
   RETURN_IF_ERROR(DropOther(pack.name, digest));
   const std::shared_lock lock(rows_mutex_);
   RETURN_IF_ERROR(NeedTable());
-  ASSIGN_OR_RETURN(const uint32_t number, Store(pack, sessions, digest));
+  ASSIGN_OR_RETURN(const uint32_t number, Store(pack, sessions, digest, nullptr));
   packs_.SetAdded(number);
   return {};
 }
@@ -108,8 +112,7 @@ Result<void> LocalIndex::Flush() {
 }
 
 bool LocalIndex::Counts(const BlobPlace& place) const {
-  const auto pack = packs_.Find(place.pack);
-  return pack && !pack->tombstoned && !pack->disputed && !IsRetired(place.pack, place.frame);
+  return packs_.CountsForWriter(place.pack) && !IsRetired(place.pack, place.frame);
 }
 
 Result<bool> LocalIndex::HasForWriter(const BlobId& id, std::optional<uint32_t> length) {

@@ -1,12 +1,13 @@
 // How the copy is brought into step with a listing.
 #include <algorithm>
 
+#include "engine/index/index_bulk.h"
 #include "engine/index/local_index.h"
 
 namespace cairn {
 namespace {
 
-// So many segments at once are sorted into place once, when all are there.
+// So many segments at once are put in place together, when all are there.
 constexpr size_t kBulkSegments = 8;
 
 Error Stopped() { return Error(ErrorCode::kInterrupted, "stopped while the index was read"); }
@@ -128,29 +129,66 @@ Result<std::vector<SegmentId>> LocalIndex::ReadKnown(const std::vector<SegmentId
 
 Result<void> LocalIndex::LoadAll(const std::vector<SegmentId>& missing, const LoadSegment& load,
                                  const JobContext& context, Listing& listing) {
-  const bool is_bulk = missing.size() >= kBulkSegments;
-  if (is_bulk) RETURN_IF_ERROR(Noting(table_->BeginBulk()));
-  Result<void> result;
+  if (missing.size() >= kBulkSegments) return LoadInBulk(missing, load, context, listing);
   for (const SegmentId& id : missing) {
-    result = context.stop.stop_requested() ? Stopped() : LoadOne(id, load, listing, nullptr);
-    if (!result) break;
+    if (context.stop.stop_requested()) return Stopped();
+    RETURN_IF_ERROR(LoadOne(id, load, listing, nullptr));
   }
-  if (is_bulk) {
-    const auto sorted = Noting(table_->EndBulk(context.clock, context.stop));
-    if (result) result = sorted;
-  }
-  return result;
+  return {};
 }
 
-Result<void> LocalIndex::LoadOne(const SegmentId& id, const LoadSegment& load, Listing& listing,
-                                 const Listing* settled) {
+// What was loaded before a segment that cannot be is put in place all the same: it need not be fetched again.
+Result<void> LocalIndex::LoadInBulk(const std::vector<SegmentId>& missing, const LoadSegment& load,
+                                    const JobContext& context, Listing& listing) {
+  ASSIGN_OR_RETURN(const auto bulk, IndexTable::Bulk::Begin(*table_, context.limits.memory_bytes / 8));
+  std::vector<SegmentId> loaded;
+  Result<void> fetched, put;
+  for (const SegmentId& id : missing) {
+    if (context.stop.stop_requested()) put = Stopped();
+    if (!put) break;
+    auto segment = Fetch(id, load);
+    if (!segment) {
+      fetched = std::move(segment).error();
+      break;
+    }
+    put = PutInBulk(id, *segment, listing, *bulk);
+    loaded.push_back(id);
+  }
+  if (put) put = Noting(bulk->Finish(context.executor.workers(), context.stop));
+  if (!put) {
+    ForgetPacks(bulk->packs());
+    return put;
+  }
+  for (const SegmentId& id : loaded) {
+    ASSIGN_OR_RETURN(const index_rows::SegmentRow row, Noting(table_->Segment(id)));
+    listing.Take(id, row, packs_);
+  }
+  return fetched;
+}
+
+Result<void> LocalIndex::PutInBulk(const SegmentId& id, const IndexSegment& segment, Listing& listing,
+                                   IndexTable::Bulk& bulk) {
+  ASSIGN_OR_RETURN(const index_rows::SegmentRow row, StorePacks(segment, listing, nullptr, &bulk));
+  return bulk.PutSegment(id, row);
+}
+
+// Rows that were to come did not.
+void LocalIndex::ForgetPacks(const std::vector<uint32_t>& numbers) {
+  const std::unique_lock lock(rows_mutex_);
+  for (const uint32_t number : numbers) packs_.Erase(number);
+}
+
+Result<IndexSegment> LocalIndex::Fetch(const SegmentId& id, const LoadSegment& load) {
   auto loaded = load(id);
   if (!loaded && loaded.error().code() == ErrorCode::kNotFound) {
     return MakeError(ErrorCode::kBusy, "segment {} went while the index was read", id.ToHex());
   }
-  if (!loaded) return std::move(loaded).error();
-  const IndexSegment& segment = *loaded;
-  RETURN_IF_ERROR(CheckEnvelopes(id, segment));
+  if (loaded) RETURN_IF_ERROR(CheckEnvelopes(id, *loaded));
+  return loaded;
+}
+
+Result<index_rows::SegmentRow> LocalIndex::StorePacks(const IndexSegment& segment, Listing& listing,
+                                                      const Listing* settled, IndexTable::Bulk* bulk) {
   const std::vector<PackSession> of_data = SessionsOf(segment, BlobKind::kData);
   const std::vector<PackSession> of_metadata = SessionsOf(segment, BlobKind::kMetadata);
   index_rows::SegmentRow row{.removed = segment.removed, .retired = segment.retired};
@@ -161,12 +199,20 @@ Result<void> LocalIndex::LoadOne(const SegmentId& id, const LoadSegment& load, L
     const auto before = packs_.FindSlot(pack.name);
     row.packs.emplace_back(pack.name, digest);
     if (settled != nullptr && before && settled->HasNamed(before->number)) continue;
+    if (bulk != nullptr && before && bulk->Holds(before->number)) continue;  // where they differ it is told later
     ASSIGN_OR_RETURN(const bool differs, DropOther(pack.name, digest));
     if (differs && listing.HasNamed(before->number)) listing.disputed.insert(pack.name);
     const std::shared_lock lock(rows_mutex_);  // no DropOther of another thread meanwhile
-    RETURN_IF_ERROR(Store(pack, sessions, digest));
+    RETURN_IF_ERROR(Store(pack, sessions, digest, bulk));
   }
   listing.retires_anew = listing.retires_anew || !segment.retired.empty();
+  return row;
+}
+
+Result<void> LocalIndex::LoadOne(const SegmentId& id, const LoadSegment& load, Listing& listing,
+                                 const Listing* settled) {
+  ASSIGN_OR_RETURN(const IndexSegment segment, Fetch(id, load));
+  ASSIGN_OR_RETURN(const index_rows::SegmentRow row, StorePacks(segment, listing, settled, nullptr));
   // Last: a crash before this makes the next Sync load the segment again.
   RETURN_IF_ERROR(Noting(table_->PutSegment(id, row)));
   listing.Take(id, row, packs_);

@@ -3,8 +3,8 @@
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
-#include <map>
 
+#include "engine/index/pack_rows.h"
 #include "engine/index/table_state.h"
 
 namespace cairn {
@@ -20,10 +20,6 @@ constexpr size_t kBatchBytesMax = 1 << 20;
 constexpr std::string_view kCopyKey = "copy";
 constexpr std::string_view kNextKey = "next";
 constexpr std::string_view kGenerationKey = "generation";
-
-rocksdb::Slice ToSlice(ByteSpan bytes) { return {AsText(bytes).data(), bytes.size()}; }
-rocksdb::Slice ToSlice(std::string_view text) { return {text.data(), text.size()}; }
-ByteSpan ToSpan(const rocksdb::Slice& slice) { return AsBytes({slice.data(), slice.size()}); }
 
 }  // namespace
 
@@ -158,6 +154,12 @@ Result<void> IndexTable::ForEachPack(const EachPack& each) const {
   return state_->ToResult(rows->status());
 }
 
+uint64_t IndexTable::EstimatePacks() const {
+  uint64_t count = 0;
+  state_->db->GetIntProperty(state_->family(Family::kPacks), rocksdb::DB::Properties::kEstimateNumKeys, &count);
+  return count;
+}
+
 Result<void> IndexTable::ForEachSegment(const EachSegment& each) const {
   const auto rows = state_->NewIterator(State::ScanOptions(), Family::kSegments);
   for (rows->SeekToFirst(); rows->Valid(); rows->Next()) {
@@ -166,6 +168,12 @@ Result<void> IndexTable::ForEachSegment(const EachSegment& each) const {
     each(SegmentId::FromBytes(ToSpan(rows->key())), row);
   }
   return state_->ToResult(rows->status());
+}
+
+Result<SegmentRow> IndexTable::Segment(const SegmentId& id) const {
+  rocksdb::PinnableSlice value;
+  RETURN_IF_ERROR(state_->Get(Family::kSegments, ToSlice(id.bytes()), &value));
+  return SegmentRow::Parse(ToSpan(value));
 }
 
 Result<uint32_t> IndexTable::NextNumber() const {
@@ -177,37 +185,36 @@ Result<uint32_t> IndexTable::NextNumber() const {
   return index_rows::ParseNumber(ToSpan(value));
 }
 
+Result<void> IndexTable::PutNextNumber(uint32_t number) {
+  Batch batch(*state_);
+  batch.Put(Family::kDefault, AsBytes(kNextKey), index_rows::ToNumberKey(number));
+  return batch.Write();
+}
+
+// Rows of frames come before those of their blobs in a batch.
+class IndexTable::BatchSink {
+ public:
+  BatchSink(Batch& batch, uint32_t pack) : batch_(batch), pack_(pack) {}
+  void Frame(const index_rows::FrameKey& key, const Bytes& row) { batch_.Put(Family::kFrames, key, row); }
+  void Blob(const BlobId& id, uint32_t frame, uint32_t blob, uint32_t length) {
+    const auto value = index_rows::ToBlobValue(frame, blob, length);
+    batch_.Put(Family::kBlobs, index_rows::ToBlobKey(id, pack_), ByteSpan(value.bytes).first(value.size));
+  }
+  Result<void> EndFrame() { return batch_.WriteIfLarge(); }
+
+ private:
+  Batch& batch_;
+  const uint32_t pack_;
+};
+
 Result<PackRow> IndexTable::PutPack(uint32_t number, const SegmentPack& pack, std::span<const PackSession> sessions,
                                     const PackDigest& digest) {
-  PackRow row{.name = pack.name, .digest = digest, .kind = pack.kind, .size = pack.size};
-  row.frame_count = static_cast<uint32_t>(pack.frames.size());
   Batch batch(*state_);
   batch.Put(Family::kDefault, AsBytes(kNextKey), index_rows::ToNumberKey(number + 1));
-  batch.Put(Family::kPacks, index_rows::ToNumberKey(number), row.Encode());
-
-  std::map<uint32_t, uint32_t> local_numbers;  // of the caller's sessions that this pack uses
-  std::vector<PackSession> used;
-  uint64_t offset = ObjectHeader::kSize;
-  for (uint32_t f = 0; f < row.frame_count; ++f) {
-    FrameRow frame{.offset = offset, .entry = pack.frames[f]};
-    if (frame.entry.codec != Codec::kPadding) {
-      CHECK(frame.entry.session < sessions.size());
-      const auto [place, is_new] = local_numbers.try_emplace(frame.entry.session, static_cast<uint32_t>(used.size()));
-      if (is_new) used.push_back(sessions[frame.entry.session]);
-      frame.entry.session = place->second;
-    }
-    batch.Put(Family::kFrames, index_rows::ToFrameKey(number, f), frame.Encode());
-    for (uint32_t b = 0; b < frame.entry.blobs.size(); ++b) {
-      const BlobEntry& blob = frame.entry.blobs[b];
-      const auto value = index_rows::ToBlobValue(f, b, blob.length);
-      batch.Put(Family::kBlobs, index_rows::ToBlobKey(blob.id, number), ByteSpan(value.bytes).first(value.size));
-    }
-    row.blob_count += frame.entry.blobs.size();
-    offset += frame.entry.sealed_length;
-    RETURN_IF_ERROR(batch.WriteIfLarge());
-  }
-  row.complete = true;
-  batch.Put(Family::kFrames, index_rows::ToFrameKey(number, kSessionsFrame), index_rows::EncodeSessions(used));
+  const PackRow begun{.name = pack.name, .digest = digest, .kind = pack.kind, .size = pack.size};
+  batch.Put(Family::kPacks, index_rows::ToNumberKey(number), begun.Encode());
+  BatchSink sink(batch, number);
+  ASSIGN_OR_RETURN(PackRow row, index_rows::WritePackRows(number, pack, sessions, digest, sink));
   batch.Put(Family::kPacks, index_rows::ToNumberKey(number), row.Encode());
   RETURN_IF_ERROR(batch.Write());
   return row;
@@ -276,21 +283,6 @@ Result<void> IndexTable::DropSegment(const SegmentId& id) {
 Result<void> IndexTable::Flush() {
   rocksdb::FlushOptions options;
   return state_->ToResult(state_->db->Flush(options, state_->families));
-}
-
-Result<void> IndexTable::BeginBulk() { return state_->SetCompactions(false); }
-
-Result<void> IndexTable::EndBulk(const Clock& clock, const std::stop_token& stop) {
-  RETURN_IF_ERROR(Flush());
-  RETURN_IF_ERROR(state_->SetCompactions(true));
-  for (const Family family : {Family::kBlobs, Family::kFrames}) {
-    // Each file at level 0 is asked in each look-up. Merging ends by itself, or when it fails.
-    constexpr uint64_t kFilesEnough = 8;
-    while (state_->FilesAtLevel0(family) > kFilesEnough && state_->IsMerging(family)) {
-      if (!clock.Sleep(std::chrono::milliseconds(20), stop)) return {};
-    }
-  }
-  return {};
 }
 
 }  // namespace cairn

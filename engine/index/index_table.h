@@ -4,7 +4,6 @@
 #include <functional>
 #include <memory>
 #include <span>
-#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -37,12 +36,15 @@ class IndexTable {
   Result<std::vector<IndexedFrame>> Frames(uint32_t pack) const;
   using EachPack = std::function<void(uint32_t number, const index_rows::PackRow&)>;
   Result<void> ForEachPack(const EachPack& each) const;
+  uint64_t EstimatePacks() const;
   // `count` frames of a pack from `first` on, or as many as there are, until `each` says false.
   using EachFrameEntry = std::function<bool(uint32_t frame, const FrameEntry&)>;
   Result<void> EachFrame(uint32_t pack, uint32_t first, uint32_t count, const EachFrameEntry& each) const;
+  Result<index_rows::SegmentRow> Segment(const SegmentId& id) const;  // kCorrupt where it is not there
   using EachSegment = std::function<void(const SegmentId&, const index_rows::SegmentRow&)>;
   Result<void> ForEachSegment(const EachSegment& each) const;
   Result<uint32_t> NextNumber() const;
+  Result<void> PutNextNumber(uint32_t number);
 
   // The row of the pack is complete, and written, last. `sessions` are what pack.frames[].session counts in.
   Result<index_rows::PackRow> PutPack(uint32_t number, const SegmentPack& pack, std::span<const PackSession> sessions,
@@ -54,13 +56,12 @@ class IndexTable {
   Result<void> DropSegment(const SegmentId& id);
   Result<void> Flush();  // on return what was written before survives
 
-  // While many packs are put nothing is merged; EndBulk waits until it is, or until stop is asked for.
-  Result<void> BeginBulk();
-  Result<void> EndBulk(const Clock& clock, const std::stop_token& stop);
+  class Bulk;  // puts very many packs at once
 
  private:
   struct State;  // what is RocksDB's
   class Batch;
+  class BatchSink;
   explicit IndexTable(std::unique_ptr<State> state);
   Result<void> CheckCopy(const RepositoryId& repository, bool is_new);
   const std::unique_ptr<State> state_;

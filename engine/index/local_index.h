@@ -57,7 +57,14 @@ class LocalIndex final : public Index {
   Result<std::vector<SegmentId>> ReadKnown(const std::vector<SegmentId>& listed, Listing& listing);
   Result<void> LoadAll(const std::vector<SegmentId>& missing, const LoadSegment& load, const JobContext& context,
                        Listing& listing);
-  // What `settled` has named keeps its rows.
+  Result<void> LoadInBulk(const std::vector<SegmentId>& missing, const LoadSegment& load, const JobContext& context,
+                          Listing& listing);
+  Result<void> PutInBulk(const SegmentId& id, const IndexSegment& segment, Listing& listing, IndexTable::Bulk& bulk);
+  void ForgetPacks(const std::vector<uint32_t>& numbers);
+  static Result<IndexSegment> Fetch(const SegmentId& id, const LoadSegment& load);
+  // What `settled` has named keeps its rows. Rows go into `bulk` where there is one.
+  Result<index_rows::SegmentRow> StorePacks(const IndexSegment& segment, Listing& listing, const Listing* settled,
+                                            IndexTable::Bulk* bulk);
   Result<void> LoadOne(const SegmentId& id, const LoadSegment& load, Listing& listing, const Listing* settled);
   Result<void> ReloadUnresolved(const LoadSegment& load, const JobContext& context, Listing& listing);
   Result<void> Settle(Listing& listing);
@@ -66,7 +73,8 @@ class LocalIndex final : public Index {
 
   // Puts the rows of a pack where they are not there; its number. Where rows are there that were made from something
   // else DropOther takes them away before.
-  Result<uint32_t> Store(const SegmentPack& pack, std::span<const PackSession> sessions, const PackDigest& digest);
+  Result<uint32_t> Store(const SegmentPack& pack, std::span<const PackSession> sessions, const PackDigest& digest,
+                         IndexTable::Bulk* bulk);
   Result<bool> DropOther(const PackName& name, const PackDigest& digest);
   Result<void> BeginGeneration();
   // For a writer.

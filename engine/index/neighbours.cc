@@ -1,11 +1,11 @@
 #include "engine/index/neighbours.h"
 
 #include <algorithm>
+#include <span>
 
 namespace cairn {
 namespace {
 
-constexpr size_t kBytesABlob = 128;                // in both containers
 constexpr size_t kRunsMax = 64;                    // packs that are read along at once, each with room for a step
 constexpr uint32_t kFirstStep = 4, kStepMax = 64;  // frames
 constexpr uint32_t kGapMax = 16;                   // frames that are passed over, and it is the same run still
@@ -13,14 +13,36 @@ constexpr uint32_t kPauseMin = 16, kPauseMax = 1024;
 
 }  // namespace
 
+// Half of the places are for runs: what was remembered lately is not pushed out by chance.
 Neighbours::Neighbours(uint64_t bytes_max)
-    : blobs_max_(bytes_max / kBytesABlob), step_blobs_(std::max<size_t>(blobs_max_ / kRunsMax, 1)) {}
+    : sets_(std::max<size_t>(bytes_max / kBytesABlob / kSetPlaces, 1)),
+      step_blobs_(std::max<size_t>(sets_ * kSetPlaces / kRunsMax / 2, 1)) {
+  static_assert(kSetPlaces * sizeof(Place) + 1 <= kSetPlaces * kBytesABlob);
+}
 
 std::optional<BlobPlace> Neighbours::Find(const BlobId& id) {
   const std::lock_guard lock(mutex_);
-  const auto found = places_.find(id);
-  if (found == places_.end()) return std::nullopt;
-  return BlobPlace{.pack = found->second.pack, .frame = found->second.frame, .length = found->second.length};
+  if (places_.empty()) return std::nullopt;
+  const auto set = std::span(places_).subspan(SetOf(id) * kSetPlaces, kSetPlaces);
+  const auto found = std::ranges::find(set, id, &Place::id);
+  if (found == set.end() || found->length == kEmpty) return std::nullopt;
+  return BlobPlace{.pack = found->pack, .frame = found->frame, .length = found->length};
+}
+
+void Neighbours::Remember(const Place& place) {
+  if (places_.empty()) {
+    places_.resize(sets_ * kSetPlaces);
+    oldest_.resize(sets_);
+  }
+  const size_t number = SetOf(place.id);
+  const auto set = std::span(places_).subspan(number * kSetPlaces, kSetPlaces);
+  const auto same = std::ranges::find(set, place.id, &Place::id);
+  if (same != set.end()) {
+    *same = place;
+    return;
+  }
+  set[oldest_[number]] = place;
+  oldest_[number] = static_cast<uint8_t>((oldest_[number] + 1) % kSetPlaces);
 }
 
 // Out of the list; a new one ends behind the position.
@@ -61,10 +83,8 @@ bool Neighbours::Put(uint32_t pack, uint32_t frame, const FrameEntry& entry, uin
   uint32_t blob = first;
   for (; blob < entry.blobs.size() && step.blobs > 0; ++blob, --step.blobs) {
     const BlobEntry& one = entry.blobs[blob];
-    const auto [place, is_new] = places_.insert_or_assign(one.id, Place{pack, frame, one.length});
-    if (is_new) order_.push_back(one.id);
+    Remember({.id = one.id, .pack = pack, .frame = frame, .length = one.length});
   }
-  for (; order_.size() > blobs_max_; order_.pop_front()) places_.erase(order_.front());
   const auto run = std::ranges::find(runs_, pack, &Run::pack);
   if (run != runs_.end()) run->end = {frame, blob};
   return step.blobs > 0;
@@ -73,7 +93,7 @@ bool Neighbours::Put(uint32_t pack, uint32_t frame, const FrameEntry& entry, uin
 void Neighbours::Clear() {
   const std::lock_guard lock(mutex_);
   places_.clear();
-  order_.clear();
+  oldest_.clear();
   runs_.clear();
 }
 

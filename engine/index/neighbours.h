@@ -4,7 +4,6 @@
 #include <deque>
 #include <mutex>
 #include <optional>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -14,9 +13,11 @@ namespace cairn {
 
 // Remembers what stands behind blobs of a pack that were asked for one after the other: a look-up in the order of a
 // backup then needs no look into the table. What is asked for at random costs no more than without it. Safe for
-// concurrent use. Memory: about bytes_max.
+// concurrent use. Memory: bytes_max, from the first Put on.
 class Neighbours {
  public:
+  static constexpr size_t kBytesABlob = 45;
+
   explicit Neighbours(uint64_t bytes_max);
 
   // Where it is, if that is remembered; `blob` is not filled.
@@ -34,9 +35,14 @@ class Neighbours {
   void Clear();
 
  private:
+  // Ids are hashes: some bytes of one say in which set of a few places it is, where the oldest goes first.
   struct Place {
-    uint32_t pack = 0, frame = 0, length = 0;
+    BlobId id;
+    uint32_t pack = 0, frame = 0;
+    uint32_t length = kEmpty;
   };
+  static constexpr uint32_t kEmpty = UINT32_MAX;
+  static constexpr size_t kSetPlaces = 8;
   using Position = std::pair<uint32_t, uint32_t>;  // frame, blob
   // A pack that is read along.
   struct Run {
@@ -48,12 +54,15 @@ class Neighbours {
   };
   Run TakeRun(uint32_t pack, const Position& position);
 
-  const size_t blobs_max_, step_blobs_;
+  size_t SetOf(const BlobId& id) const { return std::hash<BlobId>()(id) % sets_; }
+  void Remember(const Place& place);
+
+  const size_t sets_, step_blobs_;
   std::mutex mutex_;
   // Guarded by mutex_.
-  std::unordered_map<BlobId, Place> places_;
-  std::deque<BlobId> order_;  // of remembering: the oldest goes first
-  std::deque<Run> runs_;      // few; the latest first
+  std::vector<Place> places_;    // set by set
+  std::vector<uint8_t> oldest_;  // of each set
+  std::deque<Run> runs_;         // few; the latest first
 };
 
 }  // namespace cairn

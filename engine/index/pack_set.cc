@@ -5,51 +5,37 @@
 
 namespace cairn {
 
-void PackSet::Load(uint32_t number, const index_rows::PackRow& row) {
-  {
-    const std::lock_guard lock(mutex_);
-    numbers_[row.name] = number;
-    packs_[number] = Pack{.info = {.number = number, .name = row.name}};
-    next_number_ = std::max(next_number_, number + 1);
+PackSet::PackSet() : names_(0, HashOfName{{&packs_}}, SameName{{&packs_}}) {}
+
+const PackSet::Pack* PackSet::At(uint32_t number) const {
+  const Place place = number < places_.size() ? places_[number] : kNowhere;
+  return place == kNowhere ? nullptr : &packs_[place];
+}
+
+const PackSet::Pack* PackSet::At(const PackName& name) const {
+  const auto found = names_.find(name);
+  return found == names_.end() ? nullptr : &packs_[*found];
+}
+
+PackSet::Pack& PackSet::Put(uint32_t number, const PackName& name) {
+  if (free_.empty()) {
+    free_.push_back(static_cast<Place>(packs_.size()));
+    packs_.emplace_back();
   }
-  if (row.complete) SetComplete(number, row);
-}
-
-void PackSet::SetNextNumber(uint32_t number) {
-  const std::lock_guard lock(mutex_);
-  next_number_ = std::max(next_number_, number);
-}
-
-void PackSet::Clear() {
-  const std::lock_guard lock(mutex_);
-  packs_.clear();
-  numbers_.clear();
-  // next_number_ goes on: a number that somebody still holds means nothing, rather than another pack.
-}
-
-PackSet::Slot PackSet::SlotOf(const PackName& name) {
-  const std::lock_guard lock(mutex_);
-  const auto [place, is_new] = numbers_.try_emplace(name, next_number_);
-  if (is_new) {
-    CHECK(next_number_ != UINT32_MAX);  // four billion packs through one copy of an index
-    packs_[next_number_] = Pack{.info = {.number = next_number_, .name = name}};
-    ++next_number_;
+  const Place place = free_.back();
+  free_.pop_back();
+  packs_[place] = Pack{.info = {.number = number, .name = name}};
+  if (const auto [other, is_new] = names_.insert(place); !is_new) {
+    names_.erase(other);
+    names_.insert(place);
   }
-  const Pack& pack = packs_[place->second];
-  return {.number = place->second, .complete = pack.complete, .digest = pack.digest};
+  if (places_.size() <= number) places_.resize(number + 1, kNowhere);
+  places_[number] = place;
+  next_number_ = std::max(next_number_, number + 1);
+  return packs_[place];
 }
 
-std::optional<PackSet::Slot> PackSet::FindSlot(const PackName& name) const {
-  const std::shared_lock lock(mutex_);
-  const auto found = numbers_.find(name);
-  if (found == numbers_.end()) return std::nullopt;
-  const Pack& pack = packs_.at(found->second);
-  return Slot{.number = found->second, .complete = pack.complete, .digest = pack.digest};
-}
-
-void PackSet::SetComplete(uint32_t number, const index_rows::PackRow& row) {
-  const std::lock_guard lock(mutex_);
-  Pack& pack = packs_[number];
+void PackSet::Complete(Pack& pack, const index_rows::PackRow& row) {
   pack.info.kind = row.kind;
   pack.info.size = row.size;
   pack.info.frame_count = row.frame_count;
@@ -59,15 +45,69 @@ void PackSet::SetComplete(uint32_t number, const index_rows::PackRow& row) {
   pack.complete = true;
 }
 
+void PackSet::Reserve(uint64_t packs) {
+  const std::lock_guard lock(mutex_);
+  const uint64_t most = std::min<uint64_t>(packs, 1'000'000);  // it is a guess
+  names_.reserve(most);
+  places_.reserve(most);
+}
+
+void PackSet::Load(uint32_t number, const index_rows::PackRow& row) {
+  const std::lock_guard lock(mutex_);
+  Pack& pack = Put(number, row.name);
+  if (row.complete) Complete(pack, row);
+}
+
+void PackSet::SetNextNumber(uint32_t number) {
+  const std::lock_guard lock(mutex_);
+  next_number_ = std::max(next_number_, number);
+}
+
+void PackSet::Clear() {
+  const std::lock_guard lock(mutex_);
+  names_.clear();
+  packs_.clear();
+  free_.clear();
+  places_.clear();
+  // next_number_ goes on: a number that somebody still holds means nothing, rather than another pack.
+}
+
+PackSet::Slot PackSet::SlotOf(const PackName& name) {
+  const std::lock_guard lock(mutex_);
+  const Pack* pack = At(name);
+  if (pack == nullptr) {
+    CHECK(next_number_ != kNoNumber);  // four billion packs through one copy of an index
+    pack = &Put(next_number_, name);
+  }
+  return {.number = pack->info.number, .complete = pack->complete, .digest = pack->digest};
+}
+
+std::optional<PackSet::Slot> PackSet::FindSlot(const PackName& name) const {
+  const std::shared_lock lock(mutex_);
+  const Pack* pack = At(name);
+  if (pack == nullptr) return std::nullopt;
+  return Slot{.number = pack->info.number, .complete = pack->complete, .digest = pack->digest};
+}
+
+void PackSet::SetComplete(uint32_t number, const index_rows::PackRow& row) {
+  const std::lock_guard lock(mutex_);
+  if (Pack* pack = At(number)) Complete(*pack, row);
+}
+
 void PackSet::SetIncomplete(uint32_t number) {
   const std::lock_guard lock(mutex_);
-  packs_[number].complete = false;
+  if (Pack* pack = At(number)) pack->complete = false;
 }
 
 void PackSet::Erase(uint32_t number) {
   const std::lock_guard lock(mutex_);
-  numbers_.erase(packs_[number].info.name);
-  packs_.erase(number);
+  Pack* pack = At(number);
+  if (pack == nullptr) return;
+  const Place place = std::exchange(places_[number], kNowhere);
+  const auto named = names_.find(pack->info.name);
+  if (named != names_.end() && *named == place) names_.erase(named);
+  *pack = Pack{.info = {.number = kNoNumber}};
+  free_.push_back(place);
 }
 
 bool PackSet::IsRemoved(const PackName& name) const {
@@ -77,25 +117,24 @@ bool PackSet::IsRemoved(const PackName& name) const {
 
 void PackSet::SetAdded(uint32_t number) {
   const std::lock_guard lock(mutex_);
-  packs_[number].added = true;
+  if (Pack* pack = At(number)) pack->added = true;
 }
 
 void PackSet::DropAdded() {
   const std::lock_guard lock(mutex_);
-  for (auto& [number, pack] : packs_) pack.added = false;
+  for (Pack& pack : packs_) pack.added = false;
 }
 
 void PackSet::SetTombstones(const std::vector<PackName>& packs) {
   const std::lock_guard lock(mutex_);
   tombstones_ = std::unordered_set<PackName>(packs.begin(), packs.end());
-  for (auto& [number, pack] : packs_) pack.info.tombstoned = tombstones_.contains(pack.info.name);
+  for (Pack& pack : packs_) pack.info.tombstoned = tombstones_.contains(pack.info.name);
 }
 
 bool PackSet::Loses(const std::vector<bool>& named, const std::unordered_set<PackName>& removed) const {
   const std::shared_lock lock(mutex_);
-  return std::ranges::any_of(packs_, [&](const auto& entry) {
-    const auto& [number, pack] = entry;
-    const bool is_named = number < named.size() && named[number];
+  return std::ranges::any_of(packs_, [&](const Pack& pack) {
+    const bool is_named = pack.info.number < named.size() && named[pack.info.number];
     return pack.complete && (removed.contains(pack.info.name) || (!is_named && !pack.added));
   });
 }
@@ -104,13 +143,14 @@ std::vector<uint32_t> PackSet::Settle(const std::vector<bool>& named, const std:
                                       std::unordered_set<PackName> removed) {
   std::vector<uint32_t> dropped;
   const std::lock_guard lock(mutex_);
-  for (auto& [number, pack] : packs_) {
-    const bool is_named = number < named.size() && named[number];
+  for (Pack& pack : packs_) {
+    if (pack.info.number == kNoNumber) continue;
+    const bool is_named = pack.info.number < named.size() && named[pack.info.number];
     const bool is_removed = removed.contains(pack.info.name);
     pack.named = is_named && !is_removed;
     pack.info.disputed = disputed.contains(pack.info.name);
     pack.added = pack.added && !is_named && !is_removed;
-    if (!pack.counts()) dropped.push_back(number);
+    if (!pack.counts()) dropped.push_back(pack.info.number);
   }
   removed_ = std::move(removed);
   return dropped;
@@ -118,25 +158,29 @@ std::vector<uint32_t> PackSet::Settle(const std::vector<bool>& named, const std:
 
 std::optional<IndexedPack> PackSet::Find(uint32_t number) const {
   const std::shared_lock lock(mutex_);
-  const auto found = packs_.find(number);
-  if (found == packs_.end() || !found->second.counts()) return std::nullopt;
-  return found->second.info;
+  const Pack* pack = At(number);
+  if (pack == nullptr || !pack->counts()) return std::nullopt;
+  return pack->info;
 }
 
 std::optional<IndexedPack> PackSet::Find(const PackName& name) const {
   const std::shared_lock lock(mutex_);
-  const auto found = numbers_.find(name);
-  if (found == numbers_.end()) return std::nullopt;
-  const Pack& pack = packs_.at(found->second);
-  if (!pack.counts()) return std::nullopt;
-  return pack.info;
+  const Pack* pack = At(name);
+  if (pack == nullptr || !pack->counts()) return std::nullopt;
+  return pack->info;
+}
+
+bool PackSet::CountsForWriter(uint32_t number) const {
+  const std::shared_lock lock(mutex_);
+  const Pack* pack = At(number);
+  return pack != nullptr && pack->counts() && !pack->info.tombstoned && !pack->info.disputed;
 }
 
 std::vector<IndexedPack> PackSet::Sorted() const {
   std::vector<IndexedPack> sorted;
   {
     const std::shared_lock lock(mutex_);
-    for (const auto& [number, pack] : packs_) {
+    for (const Pack& pack : packs_) {
       if (pack.counts()) sorted.push_back(pack.info);
     }
   }
@@ -147,7 +191,7 @@ std::vector<IndexedPack> PackSet::Sorted() const {
 uint64_t PackSet::blob_count() const {
   const std::shared_lock lock(mutex_);
   uint64_t count = 0;
-  for (const auto& [number, pack] : packs_) count += pack.counts() ? pack.info.blob_count : 0;
+  for (const Pack& pack : packs_) count += pack.counts() ? pack.info.blob_count : 0;
   return count;
 }
 

@@ -1,10 +1,13 @@
 // The packs of the derived copy, in memory: which of them count, and what is said of them.
 #pragma once
 
+#include <tsl/robin_set.h>
+
+#include <deque>
 #include <optional>
 #include <shared_mutex>
-#include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "engine/index/index.h"
@@ -13,10 +16,13 @@
 namespace cairn {
 
 // A pack counts where a segment of the last listing names it and none removes it, or where this process added it.
-// Safe for concurrent use; a lock is held for look-ups in memory only. About 200 bytes a pack.
+// Safe for concurrent use; a lock is held for look-ups in memory only. About 130 bytes a pack, and 4 for each number
+// that ever was.
 class PackSet {
  public:
-  // At opening: a row of the copy, and the first number that is not taken.
+  PackSet();
+  // At opening: about how many packs come, a row of the copy, and the first number that is not taken.
+  void Reserve(uint64_t packs);
   void Load(uint32_t number, const index_rows::PackRow& row);
   void SetNextNumber(uint32_t number);
   void Clear();
@@ -48,7 +54,8 @@ class PackSet {
   // Of packs that count, else nothing.
   std::optional<IndexedPack> Find(uint32_t number) const;
   std::optional<IndexedPack> Find(const PackName& name) const;
-  std::vector<IndexedPack> Sorted() const;  // by name
+  bool CountsForWriter(uint32_t number) const;  // and is neither tombstoned nor disputed
+  std::vector<IndexedPack> Sorted() const;      // by name
   uint64_t blob_count() const;
   uint32_t next_number() const;
 
@@ -61,13 +68,40 @@ class PackSet {
     bool added = false;
     bool counts() const { return complete && (named || added); }
   };
+  using Place = uint32_t;  // in packs_
+  static constexpr Place kNowhere = UINT32_MAX;
+  static constexpr uint32_t kNoNumber = UINT32_MAX;
+  // Places as the names of what is there.
+  struct Names {
+    using is_transparent = void;
+    const std::deque<Pack>* packs = nullptr;
+    const PackName& NameOf(Place place) const { return (*packs)[place].info.name; }
+    static const PackName& NameOf(const PackName& name) { return name; }
+  };
+  struct HashOfName : Names {
+    size_t operator()(const auto& one) const { return std::hash<PackName>()(NameOf(one)); }
+  };
+  struct SameName : Names {
+    bool operator()(const auto& a, const auto& b) const { return NameOf(a) == NameOf(b); }
+  };
+
+  // With mutex_ held; nullptr: there is none.
+  const Pack* At(uint32_t number) const;
+  Pack* At(uint32_t number) { return const_cast<Pack*>(std::as_const(*this).At(number)); }
+  const Pack* At(const PackName& name) const;
+  // A new pack, which takes the name from another that has it.
+  Pack& Put(uint32_t number, const PackName& name);
+  void Complete(Pack& pack, const index_rows::PackRow& row);
 
   mutable std::shared_mutex mutex_;
-  std::unordered_map<uint32_t, Pack> packs_;        // guarded by mutex_
-  std::unordered_map<PackName, uint32_t> numbers_;  // guarded by mutex_
-  std::unordered_set<PackName> tombstones_;         // guarded by mutex_
-  std::unordered_set<PackName> removed_;            // guarded by mutex_: of the last listing
-  uint32_t next_number_ = 0;                        // guarded by mutex_
+  // Guarded by mutex_.
+  std::deque<Pack> packs_;  // what is free has kNoNumber, and is in free_
+  std::vector<Place> free_;
+  std::vector<Place> places_;  // by number
+  tsl::robin_set<Place, HashOfName, SameName, std::allocator<Place>, /*StoreHash=*/true> names_;
+  std::unordered_set<PackName> tombstones_;
+  std::unordered_set<PackName> removed_;  // of the last listing
+  uint32_t next_number_ = 0;
 };
 
 }  // namespace cairn

@@ -6,7 +6,6 @@
 #include <rocksdb/table.h>
 #include <rocksdb/write_buffer_manager.h>
 
-#include <cstdlib>
 #include <filesystem>
 
 #include "repo-format/base/units.h"
@@ -97,6 +96,7 @@ Result<std::unique_ptr<IndexTable::State>> IndexTable::State::Open(const Options
   const auto cache = rocksdb::NewLRUCache(options.memory_bytes);
   auto state = std::make_unique<State>();
   state->folder = options.folder;
+  std::filesystem::remove_all(state->BulkFolder(), ignored);  // of a process that died
   rocksdb::DBOptions database = DatabaseOptions(options.memory_bytes, cache);
   database.avoid_flush_during_shutdown = options.is_temporary;
   rocksdb::DB* db = nullptr;
@@ -135,28 +135,6 @@ Result<void> IndexTable::State::Get(Family which, const rocksdb::Slice& key, roc
   const rocksdb::Status status = db->Get(rocksdb::ReadOptions(), family(which), key, value);
   if (status.IsNotFound()) return Corrupt("index copy in {} lacks row {}", folder, key.ToString(true));
   return ToResult(status);
-}
-
-Result<void> IndexTable::State::SetCompactions(bool on) {
-  for (const Family which : {Family::kBlobs, Family::kFrames}) {
-    RETURN_IF_ERROR(ToResult(db->SetOptions(family(which), {{"disable_auto_compactions", on ? "false" : "true"}})));
-  }
-  return {};
-}
-
-uint64_t IndexTable::State::FilesAtLevel0(Family which) const {
-  std::string text;
-  if (!db->GetProperty(family(which), rocksdb::DB::Properties::kNumFilesAtLevelPrefix + "0", &text)) return 0;
-  return std::strtoull(text.c_str(), nullptr, 10);
-}
-
-bool IndexTable::State::IsMerging(Family which) const {
-  uint64_t running = 0, pending = 0, failures = 0;
-  db->GetIntProperty(rocksdb::DB::Properties::kBackgroundErrors, &failures);
-  if (failures > 0) return false;  // what is pending may stay so
-  db->GetIntProperty(family(which), rocksdb::DB::Properties::kNumRunningCompactions, &running);
-  db->GetIntProperty(family(which), rocksdb::DB::Properties::kCompactionPending, &pending);
-  return running > 0 || pending > 0;
 }
 
 Result<void> IndexTable::State::ToResult(const rocksdb::Status& status, const std::string& folder) {

@@ -1,5 +1,5 @@
-// How RocksDB is opened, and what it says in our words. Only for index_table.cc and table_state.cc: its own headers are
-// seen here.
+// How RocksDB is opened, and what it says in our words. Only for index_table.cc, index_bulk.cc and table_state.cc: its
+// own headers are seen here.
 #pragma once
 
 #include <rocksdb/db.h>
@@ -15,6 +15,10 @@ namespace cairn {
 // Column families, in the order of IndexTable::State::families.
 enum class Family : size_t { kDefault, kBlobs, kPacks, kFrames, kSegments };
 
+inline rocksdb::Slice ToSlice(std::string_view text) { return {text.data(), text.size()}; }
+inline rocksdb::Slice ToSlice(ByteSpan bytes) { return ToSlice(AsText(bytes)); }
+inline ByteSpan ToSpan(const rocksdb::Slice& slice) { return AsBytes({slice.data(), slice.size()}); }
+
 struct IndexTable::State {
   static Result<std::unique_ptr<State>> Open(const Options& options, bool* is_new);
   State() = default;
@@ -27,9 +31,8 @@ struct IndexTable::State {
   std::unique_ptr<rocksdb::Iterator> NewIterator(const rocksdb::ReadOptions& options, Family which) const;
   // A row that has to be there: kCorrupt where it is not.
   Result<void> Get(Family which, const rocksdb::Slice& key, rocksdb::PinnableSlice* value) const;
-  Result<void> SetCompactions(bool on);
-  uint64_t FilesAtLevel0(Family which) const;
-  bool IsMerging(Family which) const;  // or is about to
+  // Files of rows before they are the table's: not there when it is opened.
+  std::string BulkFolder() const { return folder + "/bulk"; }
   Result<void> ToResult(const rocksdb::Status& status) const { return ToResult(status, folder); }
   static Result<void> ToResult(const rocksdb::Status& status, const std::string& folder);
 

@@ -1,8 +1,5 @@
 #include "engine/jobs/reachability.h"
 
-#include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <unordered_set>
 
 #include "engine/tree/directory_reader.h"
@@ -11,108 +8,19 @@
 #include "repo-format/limits.h"
 
 namespace cairn {
-namespace {
-
-struct CloseFile {
-  void operator()(std::FILE* file) const {
-    if (file != nullptr) std::fclose(file);
-  }
-};
-using File = std::unique_ptr<std::FILE, CloseFile>;
-
-}  // namespace
-
-// A sorted run in a file without a name: it goes with its descriptor, also when the process dies.
-struct IdSorter::Run {
-  File file;
-  std::optional<BlobId> front;
-  Bytes buffer;
-  size_t offset = 0;
-
-  Result<void> Advance() {
-    if (offset == buffer.size()) {
-      buffer.resize(BlobId::kSize * 4096);
-      const size_t got = std::fread(buffer.data(), 1, buffer.size(), file.get());
-      if (std::ferror(file.get()) != 0) return MakeError(ErrorCode::kIo, "reading a sorted run of blob ids failed");
-      buffer.resize(got);
-      offset = 0;
-      if (got == 0) {
-        front.reset();
-        return {};
-      }
-    }
-    front = BlobId::FromBytes(ByteSpan(buffer).subspan(offset, BlobId::kSize));
-    offset += BlobId::kSize;
-    return {};
-  }
-};
-
-IdSorter::IdSorter(std::string folder, uint64_t memory_bytes)
-    : folder_(std::move(folder)), ids_max_(std::max<size_t>(memory_bytes / BlobId::kSize, 1024)) {}
-IdSorter::~IdSorter() = default;
-
-Result<void> IdSorter::Add(const BlobId& id) {
-  ids_.push_back(id);
-  ++added_;
-  return ids_.size() >= ids_max_ ? Spill() : Result<void>();
-}
-
-Result<void> IdSorter::Spill() {
-  std::ranges::sort(ids_);
-  const auto repeated = std::ranges::unique(ids_);
-  ids_.erase(repeated.begin(), repeated.end());
-  if (ids_.size() < ids_max_ / 2) return {};  // many were equal: there is room again
-  std::string path = folder_ + "/ids-XXXXXX";
-  const int descriptor = mkstemp(path.data());
-  if (descriptor < 0) return ErrnoError(errno, "making a file for sorted blob ids in " + folder_);
-  std::remove(path.c_str());
-  auto run = std::make_unique<Run>();
-  run->file.reset(fdopen(descriptor, "w+b"));
-  for (const BlobId& id : ids_) {
-    if (std::fwrite(id.bytes().data(), BlobId::kSize, 1, run->file.get()) != 1) {
-      return ErrnoError(errno, "writing sorted blob ids in " + folder_);
-    }
-  }
-  if (std::fflush(run->file.get()) != 0) return ErrnoError(errno, "writing sorted blob ids in " + folder_);
-  std::rewind(run->file.get());
-  runs_.push_back(std::move(run));
-  ids_.clear();
-  return {};
-}
+IdSorter::IdSorter(const std::string& folder, uint64_t memory_bytes)
+    : reader_bytes_(memory_bytes / 4),
+      sorter_({.folder = folder, .record_bytes = BlobId::kSize, .memory_bytes = memory_bytes - reader_bytes_}) {}
 
 Result<void> IdSorter::StartReading() {
-  next_ = 0;
-  last_.reset();
-  for (auto& run : runs_) {
-    std::rewind(run->file.get());
-    run->buffer.clear();
-    run->offset = 0;
-  }
-  std::ranges::sort(ids_);
-  const auto repeated = std::ranges::unique(ids_);
-  ids_.erase(repeated.begin(), repeated.end());
-  for (auto& run : runs_) RETURN_IF_ERROR(run->Advance());
+  reader_ = nullptr;  // before there is another
+  ASSIGN_OR_RETURN(reader_, sorter_.Read({}, {}, reader_bytes_));
   return {};
 }
 
 Result<std::optional<BlobId>> IdSorter::Next() {
-  for (;;) {
-    Run* smallest = nullptr;
-    for (auto& run : runs_) {
-      if (run->front && (smallest == nullptr || *run->front < *smallest->front)) smallest = run.get();
-    }
-    std::optional<BlobId> id;
-    if (next_ < ids_.size() && (smallest == nullptr || ids_[next_] <= *smallest->front)) {
-      id = ids_[next_++];
-    } else if (smallest != nullptr) {
-      id = smallest->front;
-      RETURN_IF_ERROR(smallest->Advance());
-    }
-    if (!id) return std::optional<BlobId>();
-    if (last_ && *last_ == *id) continue;
-    last_ = id;
-    return id;
-  }
+  ASSIGN_OR_RETURN(const ByteSpan id, reader_->Next());
+  return id.empty() ? std::optional<BlobId>() : BlobId::FromBytes(id);
 }
 
 namespace {

@@ -6,33 +6,27 @@
 #include <string>
 #include <vector>
 
+#include "engine/env/record_sorter.h"
 #include "engine/repo/blob_reader.h"
 #include "engine/repo/snapshot_store.h"
 
 namespace cairn {
 
-// A set of blob ids that grows, then is read in ascending order, as often as StartReading is called. Spills sorted runs
-// to files below `folder` when `memory_bytes` are full, and merges them. One thread at a time. Files go with it.
+// A set of blob ids that grows, then is read in ascending order, as often as StartReading is called. What does not fit
+// in `memory_bytes` is in a file in `folder`. One thread at a time.
 class IdSorter {
  public:
-  IdSorter(std::string folder, uint64_t memory_bytes);
-  ~IdSorter();
-  Result<void> Add(const BlobId& id);
+  IdSorter(const std::string& folder, uint64_t memory_bytes);
+  Result<void> Add(const BlobId& id) { return sorter_.Add(id.bytes()); }
   // Ascending, each id once. After the last: nothing.
   Result<void> StartReading();
   Result<std::optional<BlobId>> Next();
-  uint64_t added() const { return added_; }
+  uint64_t added() const { return sorter_.added(); }
 
  private:
-  struct Run;
-  Result<void> Spill();
-  std::string folder_;
-  size_t ids_max_;
-  std::vector<BlobId> ids_;
-  std::vector<std::unique_ptr<Run>> runs_;
-  uint64_t added_ = 0;
-  size_t next_ = 0;
-  std::optional<BlobId> last_;
+  const uint64_t reader_bytes_;
+  RecordSorter sorter_;
+  std::unique_ptr<RecordSorter::Reader> reader_;
 };
 
 // Marks: every blob that these snapshots need goes into `ids`: directories, lists, data, attributes, command lines.

@@ -100,6 +100,43 @@ struct Segments {
   }
 };
 
+// One entry of what ForEachBlob gives, to compare two indexes as a whole.
+using Everything = std::map<BlobId, std::set<std::tuple<PackName, uint32_t, uint32_t, uint32_t>>>;
+
+inline Everything AllOf(Index& index) {
+  std::map<uint32_t, PackName> names;
+  for (const IndexedPack& pack : index.Packs()) names[pack.number] = pack.name;
+  Everything all;
+  EXPECT_TRUE(index.ForEachBlob([&](const BlobId& id, BlobKind, std::span<const BlobPlace> places) {
+    for (const BlobPlace& place : places) {
+      all[id].emplace(names.at(place.pack), place.frame, place.blob, place.length);
+    }
+    return Result<void>();
+  }));
+  return all;
+}
+
+// The definition, word for word.
+inline Everything Expected(const Segments& segments, const std::vector<SegmentId>& listing) {
+  std::set<PackName> removed;
+  for (const SegmentId& id : listing) {
+    for (const PackName& name : segments.all.at(id).removed) removed.insert(name);
+  }
+  Everything all;
+  for (const SegmentId& id : listing) {
+    for (const SegmentPack& pack : segments.all.at(id).packs) {
+      if (removed.contains(pack.name)) continue;
+      for (uint32_t f = 0; f < pack.frames.size(); ++f) {
+        for (uint32_t b = 0; b < pack.frames[f].blobs.size(); ++b) {
+          const BlobEntry& blob = pack.frames[f].blobs[b];
+          all[blob.id].emplace(pack.name, f, b, blob.length);
+        }
+      }
+    }
+  }
+  return all;
+}
+
 class IndexTest : public testing::Test {
  protected:
   IndexTest() {

@@ -49,8 +49,8 @@ TEST(Neighbours, ReadsAheadWhereAPackIsAskedForInOrderAndNotAtRandom) {
 }
 
 TEST(Neighbours, AStepHasNoMoreBlobsThanItsShareEvenWithinAFrame) {
-  constexpr size_t kBlobs = 64 * 10;
-  Neighbours neighbours(kBlobs * 128);
+  constexpr size_t kBlobs = 2 * 64 * 10;  // ten for each run
+  Neighbours neighbours(kBlobs * Neighbours::kBytesABlob);
   std::vector<Blobs> all(1);
   for (uint64_t b = 0; b < 10'000; ++b) all[0].numbers.push_back(b);
   const SegmentPack pack = PackOf(1, all);
@@ -66,7 +66,7 @@ TEST(Neighbours, AStepHasNoMoreBlobsThanItsShareEvenWithinAFrame) {
 
 // More packs at once than there is room for: then there are pauses, and few steps.
 TEST(Neighbours, WhatIsPushedOutBeforeItIsAskedForIsReadAheadSeldom) {
-  Neighbours neighbours(64 * 10 * 128);
+  Neighbours neighbours(64 * 10 * Neighbours::kBytesABlob);
   std::vector<SegmentPack> packs;
   for (uint64_t p = 0; p < 60; ++p) packs.push_back(LongPack(p, p * 1'000, 100));
   std::vector<FrameEntry> others;
@@ -94,19 +94,30 @@ TEST(Neighbours, WhatIsPushedOutBeforeItIsAskedForIsReadAheadSeldom) {
 }
 
 TEST(Neighbours, TheOldestGoFirst) {
-  Neighbours neighbours(100 * 128);
-  for (uint32_t f = 0; f < 20; ++f) {
+  constexpr uint64_t kRoom = 1'000, kPut = 4'000;
+  Neighbours neighbours(kRoom * Neighbours::kBytesABlob);
+  EXPECT_FALSE(neighbours.Find(Blob(0))) << "nothing was put";
+  EXPECT_FALSE(neighbours.Find(BlobId())) << "as an empty place is";
+  for (uint32_t f = 0; f < kPut / 10; ++f) {
     Neighbours::Step step{1, 10};
     neighbours.Put(1, f, LongPack(1, f * 10, 1).frames[0], 0, step);
   }
-  EXPECT_FALSE(neighbours.Find(Blob(99)));
-  const auto kept = neighbours.Find(Blob(100));
+  const auto count = [&](uint64_t from, uint64_t to) {
+    uint64_t found = 0;
+    for (uint64_t blob = from; blob < to; ++blob) found += neighbours.Find(Blob(blob)) ? 1 : 0;
+    return found;
+  };
+  EXPECT_EQ(count(kPut - kRoom / 5, kPut), kRoom / 5);
+  EXPECT_LT(count(0, kPut - 2 * kRoom), 20u);
+  EXPECT_LE(count(0, kPut), kRoom);
+  EXPECT_FALSE(neighbours.Find(BlobId()));
+  const auto kept = neighbours.Find(Blob(kPut - 10));
   ASSERT_TRUE(kept);
   EXPECT_EQ(kept->pack, 1u);
-  EXPECT_EQ(kept->frame, 10u);
-  EXPECT_EQ(kept->length, LengthOf(100));
+  EXPECT_EQ(kept->frame, kPut / 10 - 1);
+  EXPECT_EQ(kept->length, LengthOf(kPut - 10));
   neighbours.Clear();
-  EXPECT_FALSE(neighbours.Find(Blob(199)));
+  EXPECT_FALSE(neighbours.Find(Blob(kPut - 1)));
 }
 
 class NeighboursInIndex : public IndexTest {
