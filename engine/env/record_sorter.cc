@@ -53,7 +53,7 @@ RecordSorter::~RecordSorter() {
 }
 
 void RecordSorter::Batch::Add(ByteSpan record) {
-  order.push_back({HeadOf(record.data()), static_cast<uint32_t>(order.size())});
+  order.push_back({HeadOf(record.data()), static_cast<uint32_t>(records.size() / record_bytes)});
   Append(records, record);
   is_sorted = false;
 }
@@ -89,8 +89,9 @@ void RecordSorter::Batch::Clear() {
 }
 
 Result<void> RecordSorter::Add(ByteSpan record) {
-  CHECK(record.size() == options_.record_bytes);
-  if (batch_.order.size() == records_max_) RETURN_IF_ERROR(MakeRoom());
+  CHECK(record.size() == options_.record_bytes && !ended_adding_);
+  RETURN_IF_ERROR(failure_);
+  if (batch_.order.size() == records_max_) RETURN_IF_ERROR(Fail(MakeRoom()));
   // Pages that are never touched cost nothing; growing in steps would hold all of it twice.
   if (batch_.records.capacity() == 0) {
     batch_.records.reserve(records_max_ * options_.record_bytes);
@@ -98,6 +99,20 @@ Result<void> RecordSorter::Add(ByteSpan record) {
   }
   batch_.Add(record);
   ++added_;
+  return {};
+}
+
+Result<void> RecordSorter::Fail(Result<void> result) {
+  if (failure_ && !result) failure_ = result;
+  return result;
+}
+
+Result<void> RecordSorter::EndAdding() {
+  if (!ended_adding_) RETURN_IF_ERROR(Fail(AwaitRun()));
+  RETURN_IF_ERROR(failure_);
+  ended_adding_ = true;
+  written_ = Batch{.record_bytes = options_.record_bytes};
+  batch_.Sort();
   return {};
 }
 
@@ -131,18 +146,24 @@ Result<void> RecordSorter::AwaitRun() {
   return write_result_;
 }
 
+// A folder that is gone is not what somebody asked for and is not there: kIo.
+Error RecordSorter::Told(std::string_view what) const {
+  const Error error = ErrnoError(errno, fmt::format("{} sorted records in {}", what, options_.folder));
+  return Error(error.code() == ErrorCode::kNoSpace ? ErrorCode::kNoSpace : ErrorCode::kIo, error.message());
+}
+
 Result<void> RecordSorter::OpenFile() {
   if (file_ >= 0) return {};
   std::string path = options_.folder + "/sorting-XXXXXX";
   file_ = mkostemp(path.data(), O_CLOEXEC);
-  if (file_ < 0) return ErrnoError(errno, "making a file for sorted records in " + options_.folder);
+  if (file_ < 0) return Told("making a file for");
   unlink(path.c_str());
   return {};
 }
 
 Result<void> RecordSorter::WriteRun(Batch& batch) {
   RETURN_IF_ERROR(OpenFile());
-  runs_.push_back({file_bytes_, batch.order.size()});
+  const uint64_t offset = file_bytes_;
   Bytes buffer;
   buffer.reserve(kMiB + batch.record_bytes);
   for (const Place& place : batch.order) {
@@ -152,6 +173,7 @@ Result<void> RecordSorter::WriteRun(Batch& batch) {
     buffer.clear();
   }
   RETURN_IF_ERROR(WriteFile(buffer));
+  runs_.push_back({offset, batch.order.size()});
   batch.Clear();
   return {};
 }
@@ -160,7 +182,7 @@ Result<void> RecordSorter::WriteFile(ByteSpan bytes) {
   while (!bytes.empty()) {
     const ssize_t wrote = pwrite(file_, bytes.data(), bytes.size(), static_cast<off_t>(file_bytes_));
     if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0) return ErrnoError(errno, "writing sorted records in " + options_.folder);
+    if (wrote < 0) return Told("writing");
     bytes = bytes.subspan(static_cast<size_t>(wrote));
     file_bytes_ += static_cast<uint64_t>(wrote);
   }
@@ -171,7 +193,7 @@ Result<void> RecordSorter::ReadFile(uint64_t offset, MutableByteSpan target) con
   while (!target.empty()) {
     const ssize_t got = pread(file_, target.data(), target.size(), static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return ErrnoError(errno, "reading sorted records in " + options_.folder);
+    if (got < 0) return Told("reading");
     if (got == 0) return MakeError(ErrorCode::kIo, "sorted records in {} end before their end", options_.folder);
     target = target.subspan(static_cast<size_t>(got));
     offset += static_cast<uint64_t>(got);
@@ -234,9 +256,11 @@ struct RecordSorter::Reader::Source {
   }
 };
 
-Result<std::unique_ptr<RecordSorter::Reader>> RecordSorter::Read(ByteSpan first, ByteSpan end, uint64_t memory_bytes) {
-  RETURN_IF_ERROR(AwaitRun());
-  batch_.Sort();
+uint64_t RecordSorter::reader_bytes_min() const { return std::max<uint64_t>(runs_.size(), 1) * kRunBufferMin; }
+
+Result<std::unique_ptr<RecordSorter::Reader>> RecordSorter::Read(ByteSpan first, ByteSpan end,
+                                                                 uint64_t memory_bytes) const {
+  CHECK(ended_adding_);
   std::unique_ptr<Reader> reader(new Reader(*this));
   const uint64_t each = std::clamp(memory_bytes / std::max<uint64_t>(runs_.size(), 1), kRunBufferMin, kRunBufferMax);
   reader->buffer_bytes_ = each / options_.record_bytes * options_.record_bytes;

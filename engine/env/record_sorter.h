@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/env/executor.h"
@@ -16,7 +17,8 @@ namespace cairn {
 
 // A set of records in the order of their bytes. First it grows (Add, by one thread), then it is read, as often as one
 // likes and by several readers at once. What does not fit in memory goes into one file in `folder` that has no name: it
-// goes with this, also when the process dies. Errors: kNoSpace, kIo, with the folder.
+// goes with this, also when the process dies. Errors: kNoSpace, kIo, with the folder; after one of Add all that follows
+// fails with it.
 class RecordSorter {
  public:
   struct Options {
@@ -30,12 +32,17 @@ class RecordSorter {
 
   Result<void> Add(ByteSpan record);
   uint64_t added() const { return added_; }
+  const Result<void>& failure() const { return failure_; }
+  // Before the first Read: nothing may be added any more. Gives memory back.
+  Result<void> EndAdding();
 
-  // Ascending, each record once. One thread at a time; not while the sorter grows. Ends before the sorter does.
+  // Ascending, each record once. One thread at a time. Ends before the sorter does.
   class Reader;
   // Records that are `first` or above and below `end`; an empty span is no bound, a shorter one than a record is
-  // continued with zeros. `memory_bytes` are the reader's, or 4 KiB a run where that is more.
-  Result<std::unique_ptr<Reader>> Read(ByteSpan first, ByteSpan end, uint64_t memory_bytes);
+  // continued with zeros. `memory_bytes` are the reader's, or reader_bytes_min where that is more. Safe for concurrent
+  // use.
+  Result<std::unique_ptr<Reader>> Read(ByteSpan first, ByteSpan end, uint64_t memory_bytes) const;
+  uint64_t reader_bytes_min() const;
 
  private:
   struct Run {  // in the file
@@ -61,6 +68,8 @@ class RecordSorter {
     void Compact();  // records move to where no repetition is between them
     void Clear();
   };
+  Result<void> Fail(Result<void> result);
+  Error Told(std::string_view what) const;  // of errno
   Result<void> MakeRoom();
   Result<void> OpenFile();
   Result<void> WriteRun(Batch& batch);
@@ -78,6 +87,8 @@ class RecordSorter {
   uint64_t file_bytes_ = 0;
   std::vector<Run> runs_;
   uint64_t added_ = 0;
+  bool ended_adding_ = false;
+  Result<void> failure_;  // the first
   // With options_.thread: `written_` is its, with the file and runs_, until AwaitRun.
   Batch written_;
   std::mutex mutex_;
@@ -89,7 +100,7 @@ class RecordSorter {
 class RecordSorter::Reader {
  public:
   ~Reader();
-  // The next record, which stays until the next call; empty after the last.
+  // The next record, which stays until the next call; empty after the last. Not after an error.
   Result<ByteSpan> Next();
 
  private:

@@ -88,7 +88,8 @@ Result<uint32_t> LocalIndex::Store(const SegmentPack& pack, std::span<const Pack
   auto put = bulk != nullptr && bulk->CanTake(slot.number) ? bulk->PutPack(slot.number, pack, sessions, digest)
                                                            : table_->PutPack(slot.number, pack, sessions, digest);
   ASSIGN_OR_RETURN(const index_rows::PackRow row, Noting(std::move(put)));
-  packs_.SetComplete(slot.number, row);
+  packs_.SetRow(slot.number, row);
+  if (bulk == nullptr || !bulk->Holds(slot.number)) packs_.SetComplete(slot.number);
   return slot.number;
 }
 

@@ -6,7 +6,6 @@
 #include <condition_variable>
 #include <filesystem>
 #include <mutex>
-#include <optional>
 #include <utility>
 
 #include "engine/env/executor.h"
@@ -25,6 +24,7 @@ constexpr uint64_t kFileBytes = 64 * kMiB;  // what RocksDB itself would make
 constexpr uint64_t kRowBytes = 54;          // of a blob in such a file, about
 constexpr size_t kKeyBytes = std::tuple_size_v<BlobKey>;
 constexpr uint64_t kRowsBetweenStops = 4096;
+constexpr uint64_t kThreadBlobsMin = 50'000;  // for fewer a thread is not worth its while
 
 // A row of a blob as it is sorted: its key, then frame, blob and length, which put the first of two equal keys first.
 using BlobRecord = std::array<uint8_t, kKeyBytes + 12>;
@@ -88,6 +88,7 @@ class IndexTable::Bulk::Sink {
     }
     Note(bulk_.blobs_.Add(record));
   }
+  const Result<void>& result() const { return result_; }
   Result<void> EndFrame() { return result_; }
 
  private:
@@ -131,23 +132,32 @@ Result<std::unique_ptr<IndexTable::Bulk>> IndexTable::Bulk::Begin(IndexTable& ta
   std::error_code failure;
   std::filesystem::remove_all(folder, failure);
   if (!failure) std::filesystem::create_directory(folder, failure);
+  if (failure == std::errc::no_such_file_or_directory || failure == std::errc::not_a_directory) {
+    return Corrupt("index copy in {} is gone", table.state_->folder);
+  }
   if (failure) return ErrnoError(failure.value(), "making " + folder);
   return std::unique_ptr<Bulk>(new Bulk(table, memory_bytes));
+}
+
+Result<void> IndexTable::Bulk::OfTable(Result<void> result) const {
+  std::error_code ignored;
+  if (result || std::filesystem::exists(folder_, ignored)) return result;
+  return Corrupt("index copy in {} is gone: {}", state_.folder, result.error().message());
 }
 
 Result<PackRow> IndexTable::Bulk::PutPack(uint32_t number, const SegmentPack& pack,
                                           std::span<const PackSession> sessions, const PackDigest& digest) {
   CHECK(CanTake(number));
   Sink sink(*this, number);
-  ASSIGN_OR_RETURN(PackRow row, index_rows::WritePackRows(number, pack, sessions, digest, sink));
-  RETURN_IF_ERROR(sink.EndFrame());  // of the row of sessions
-  RETURN_IF_ERROR(pack_files_->Put(index_rows::ToNumberKey(number), row.Encode()));
+  const auto row = index_rows::WritePackRows(number, pack, sessions, digest, sink);
+  RETURN_IF_ERROR(OfTable(sink.result()));
+  RETURN_IF_ERROR(OfTable(pack_files_->Put(index_rows::ToNumberKey(number), row->Encode())));
   packs_.push_back(number);
   return row;
 }
 
 Result<void> IndexTable::Bulk::PutSegment(const SegmentId& id, const index_rows::SegmentRow& row) {
-  return segment_files_->Put(id.bytes(), row.Encode());
+  return OfTable(segment_files_->Put(id.bytes(), row.Encode()));
 }
 
 bool IndexTable::Bulk::Holds(uint32_t pack) const { return std::ranges::binary_search(packs_, pack); }
@@ -163,7 +173,7 @@ Result<std::vector<std::string>> IndexTable::Bulk::MakePart(uint64_t part, uint6
     ASSIGN_OR_RETURN(const ByteSpan record, reader.Next());
     if (record.empty()) return files.Take();
     const ByteSpan key = record.first(kKeyBytes);
-    if (n > 0 && Equal(key, last)) continue;  // one pack has the blob twice
+    if (n > 0 && Equal(key, last)) continue;  // the blob twice in a pack: not in a segment that was parsed
     std::ranges::copy(key, last.begin());
     std::array<uint32_t, 3> numbers;
     for (size_t i = 0; i < numbers.size(); ++i) {
@@ -176,8 +186,8 @@ Result<std::vector<std::string>> IndexTable::Bulk::MakePart(uint64_t part, uint6
 
 // Threads of its own: who syncs may be a task of the job's executor, and must not wait for another.
 Result<void> IndexTable::Bulk::MakeBlobFiles(unsigned threads, const std::stop_token& stop, Made& made) {
-  const uint64_t bytes = blobs_.added() * kRowBytes;
-  const uint64_t parts = std::clamp<uint64_t>((bytes + kFileBytes - 1) / kFileBytes, 1, 4096);
+  const uint64_t files = blobs_.added() * kRowBytes / kFileBytes + 1;
+  const uint64_t parts = std::max(files, std::min<uint64_t>(threads, blobs_.added() / kThreadBlobsMin));
   const auto bound = [parts](uint64_t part) {  // the first bytes of ids from which a part is
     Bytes first;
     if (part == 0 || part == parts) return first;
@@ -185,14 +195,15 @@ Result<void> IndexTable::Bulk::MakeBlobFiles(unsigned threads, const std::stop_t
     for (int shift = 56; shift >= 0; shift -= 8) first.push_back(static_cast<uint8_t>(value >> shift));
     return first;
   };
-  const auto executor = threads > 1 ? MakeThreadPool(threads) : MakeInlineExecutor();
-  // Few at once: each reads from every run.
+  RETURN_IF_ERROR(blobs_.EndAdding());
+  const uint64_t readers = std::clamp<uint64_t>(memory_bytes_ / 2 / blobs_.reader_bytes_min(), 1, threads);
+  const auto executor = readers > 1 ? MakeThreadPool(static_cast<unsigned>(readers)) : MakeInlineExecutor();
   for (uint64_t part = 0; part < parts; ++part) {
     std::unique_lock lock(made.mutex);
     made.ended.wait(lock, [&] { return made.running < executor->workers(); });
     if (!made.result) break;
     lock.unlock();
-    ASSIGN_OR_RETURN(auto reader, blobs_.Read(bound(part), bound(part + 1), memory_bytes_ / 2 / executor->workers()));
+    ASSIGN_OR_RETURN(auto reader, blobs_.Read(bound(part), bound(part + 1), memory_bytes_ / 2 / readers));
     lock.lock();
     ++made.running;
     lock.unlock();
@@ -219,7 +230,7 @@ Result<void> IndexTable::Bulk::PutNextNumber() {
 
 Result<void> IndexTable::Bulk::Finish(unsigned threads, const std::stop_token& stop) {
   Made made;
-  RETURN_IF_ERROR(MakeBlobFiles(threads, stop, made));
+  RETURN_IF_ERROR(OfTable(MakeBlobFiles(threads, stop, made)));
   std::vector<rocksdb::IngestExternalFileArg> all;
   const auto add = [&](Family family, std::vector<std::string> paths) {
     if (paths.empty()) return;

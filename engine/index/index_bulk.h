@@ -14,19 +14,21 @@ namespace cairn {
 
 // Rows are gathered beside the table, sorted, made into RocksDB's own files, and put in place in one step: no row is
 // written twice, and nothing is left to merge. Until Finish has succeeded the table has none of them; a crash, or
-// an end without Finish, leaves nothing but files that the next Open removes. One thread at a time; one Bulk of a
-// table. Memory: memory_bytes. Disk beside the rows: 48 bytes a blob until Finish ends.
+// an end without Finish, leaves nothing but files that the next Open removes. After an error there is only the end. One
+// thread at a time; one Bulk of a table. Memory: memory_bytes, and more where there are billions of blobs.
+// Disk beside the rows: 48 bytes a blob until Finish ends. Errors are IndexTable's.
 class IndexTable::Bulk {
  public:
   static Result<std::unique_ptr<Bulk>> Begin(IndexTable& table, uint64_t memory_bytes);
   ~Bulk();
 
-  // As IndexTable::PutPack. Numbers ascend; after an error Finish must not be called.
+  // As IndexTable::PutPack. Numbers ascend.
   Result<index_rows::PackRow> PutPack(uint32_t number, const SegmentPack& pack, std::span<const PackSession> sessions,
                                       const PackDigest& digest);
   // Ids ascend.
   Result<void> PutSegment(const SegmentId& id, const index_rows::SegmentRow& row);
   const std::vector<uint32_t>& packs() const { return packs_; }
+  uint64_t blob_count() const { return blobs_.added(); }
   bool Holds(uint32_t pack) const;
   bool CanTake(uint32_t pack) const { return packs_.empty() || packs_.back() < pack; }
 
@@ -39,6 +41,8 @@ class IndexTable::Bulk {
   class Sink;
   struct Made;  // what Finish gathers of its threads
   Bulk(IndexTable& table, uint64_t memory_bytes);
+  // kCorrupt where the folder is gone.
+  Result<void> OfTable(Result<void> result) const;
   Result<void> PutNextNumber();
   Result<void> MakeBlobFiles(unsigned threads, const std::stop_token& stop, Made& made);
   // Blobs whose ids begin with bytes of the part-th of `parts` equal ranges.

@@ -7,8 +7,10 @@
 namespace cairn {
 namespace {
 
-// So many segments at once are put in place together, when all are there.
+// So many segments at once are put in place together, when all are there. A stop loses what was fetched, and it takes
+// disk to sort: not more than this at a time.
 constexpr size_t kBulkSegments = 8;
+constexpr uint64_t kBulkBlobsMax = uint64_t{128} << 20;
 
 Error Stopped() { return Error(ErrorCode::kInterrupted, "stopped while the index was read"); }
 
@@ -129,8 +131,9 @@ Result<std::vector<SegmentId>> LocalIndex::ReadKnown(const std::vector<SegmentId
 
 Result<void> LocalIndex::LoadAll(const std::vector<SegmentId>& missing, const LoadSegment& load,
                                  const JobContext& context, Listing& listing) {
-  if (missing.size() >= kBulkSegments) return LoadInBulk(missing, load, context, listing);
-  for (const SegmentId& id : missing) {
+  std::span<const SegmentId> left = missing;
+  while (left.size() >= kBulkSegments) RETURN_IF_ERROR(LoadInBulk(left, load, context, listing));
+  for (const SegmentId& id : left) {
     if (context.stop.stop_requested()) return Stopped();
     RETURN_IF_ERROR(LoadOne(id, load, listing, nullptr));
   }
@@ -138,28 +141,28 @@ Result<void> LocalIndex::LoadAll(const std::vector<SegmentId>& missing, const Lo
 }
 
 // What was loaded before a segment that cannot be is put in place all the same: it need not be fetched again.
-Result<void> LocalIndex::LoadInBulk(const std::vector<SegmentId>& missing, const LoadSegment& load,
+Result<void> LocalIndex::LoadInBulk(std::span<const SegmentId>& left, const LoadSegment& load,
                                     const JobContext& context, Listing& listing) {
-  ASSIGN_OR_RETURN(const auto bulk, IndexTable::Bulk::Begin(*table_, context.limits.memory_bytes / 8));
-  std::vector<SegmentId> loaded;
+  ASSIGN_OR_RETURN(const auto bulk, Noting(IndexTable::Bulk::Begin(*table_, context.limits.memory_bytes / 8)));
+  const std::span<const SegmentId> all = left;
   Result<void> fetched, put;
-  for (const SegmentId& id : missing) {
+  for (; !left.empty() && bulk->blob_count() < kBulkBlobsMax; left = left.subspan(1)) {
     if (context.stop.stop_requested()) put = Stopped();
     if (!put) break;
-    auto segment = Fetch(id, load);
+    auto segment = Fetch(left.front(), load);
     if (!segment) {
       fetched = std::move(segment).error();
       break;
     }
-    put = PutInBulk(id, *segment, listing, *bulk);
-    loaded.push_back(id);
+    put = PutInBulk(left.front(), *segment, listing, *bulk);
   }
   if (put) put = Noting(bulk->Finish(context.executor.workers(), context.stop));
   if (!put) {
     ForgetPacks(bulk->packs());
     return put;
   }
-  for (const SegmentId& id : loaded) {
+  for (const uint32_t number : bulk->packs()) packs_.SetComplete(number);
+  for (const SegmentId& id : all.first(all.size() - left.size())) {
     ASSIGN_OR_RETURN(const index_rows::SegmentRow row, Noting(table_->Segment(id)));
     listing.Take(id, row, packs_);
   }
@@ -169,7 +172,7 @@ Result<void> LocalIndex::LoadInBulk(const std::vector<SegmentId>& missing, const
 Result<void> LocalIndex::PutInBulk(const SegmentId& id, const IndexSegment& segment, Listing& listing,
                                    IndexTable::Bulk& bulk) {
   ASSIGN_OR_RETURN(const index_rows::SegmentRow row, StorePacks(segment, listing, nullptr, &bulk));
-  return bulk.PutSegment(id, row);
+  return Noting(bulk.PutSegment(id, row));
 }
 
 // Rows that were to come did not.

@@ -17,6 +17,7 @@ using index_rows::PackRow;
 using index_rows::SegmentRow;
 
 constexpr size_t kBatchBytesMax = 1 << 20;
+constexpr uint32_t kNumberMax = 1 << 30;  // of a pack: there is memory for each number that ever was
 constexpr std::string_view kCopyKey = "copy";
 constexpr std::string_view kNextKey = "next";
 constexpr std::string_view kGenerationKey = "generation";
@@ -149,6 +150,7 @@ Result<void> IndexTable::ForEachPack(const EachPack& each) const {
   for (rows->SeekToFirst(); rows->Valid(); rows->Next()) {
     ASSIGN_OR_RETURN(const uint32_t number, index_rows::ParseNumber(ToSpan(rows->key())));
     ASSIGN_OR_RETURN(const PackRow row, PackRow::Parse(ToSpan(rows->value())));
+    if (number > kNumberMax) return Corrupt("pack row has number {}", number);
     each(number, row);
   }
   return state_->ToResult(rows->status());

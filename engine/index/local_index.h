@@ -57,7 +57,8 @@ class LocalIndex final : public Index {
   Result<std::vector<SegmentId>> ReadKnown(const std::vector<SegmentId>& listed, Listing& listing);
   Result<void> LoadAll(const std::vector<SegmentId>& missing, const LoadSegment& load, const JobContext& context,
                        Listing& listing);
-  Result<void> LoadInBulk(const std::vector<SegmentId>& missing, const LoadSegment& load, const JobContext& context,
+  // The first of those that are `left`, as many as go into a bulk; they are taken from it.
+  Result<void> LoadInBulk(std::span<const SegmentId>& left, const LoadSegment& load, const JobContext& context,
                           Listing& listing);
   Result<void> PutInBulk(const SegmentId& id, const IndexSegment& segment, Listing& listing, IndexTable::Bulk& bulk);
   void ForgetPacks(const std::vector<uint32_t>& numbers);

@@ -2,10 +2,21 @@
 
 #include <algorithm>
 #include <mutex>
+#include <utility>
+
+#include "repo-format/base/check.h"
 
 namespace cairn {
 
-PackSet::PackSet() : names_(0, HashOfName{{&packs_}}, SameName{{&packs_}}) {}
+size_t PackSet::HashOfName::operator()(const auto& one) const {
+  std::array<uint8_t, PackName::kSize> bytes;
+  const PackName& name = NameOf(one);
+  const auto put = std::ranges::copy(name.digest.bytes(), bytes.begin()).out;
+  std::ranges::copy(name.put, put);
+  return hash(bytes);
+}
+
+PackSet::PackSet() : names_(0, HashOfName{{&packs_}, ShortHash()}, SameName{{&packs_}}) {}
 
 const PackSet::Pack* PackSet::At(uint32_t number) const {
   const Place place = number < places_.size() ? places_[number] : kNowhere;
@@ -35,14 +46,13 @@ PackSet::Pack& PackSet::Put(uint32_t number, const PackName& name) {
   return packs_[place];
 }
 
-void PackSet::Complete(Pack& pack, const index_rows::PackRow& row) {
+void PackSet::Fill(Pack& pack, const index_rows::PackRow& row) const {
   pack.info.kind = row.kind;
   pack.info.size = row.size;
   pack.info.frame_count = row.frame_count;
   pack.info.blob_count = row.blob_count;
   pack.info.tombstoned = tombstones_.contains(row.name);
   pack.digest = row.digest;
-  pack.complete = true;
 }
 
 void PackSet::Reserve(uint64_t packs) {
@@ -55,7 +65,9 @@ void PackSet::Reserve(uint64_t packs) {
 void PackSet::Load(uint32_t number, const index_rows::PackRow& row) {
   const std::lock_guard lock(mutex_);
   Pack& pack = Put(number, row.name);
-  if (row.complete) Complete(pack, row);
+  if (!row.complete) return;
+  Fill(pack, row);
+  pack.complete = true;
 }
 
 void PackSet::SetNextNumber(uint32_t number) {
@@ -89,9 +101,14 @@ std::optional<PackSet::Slot> PackSet::FindSlot(const PackName& name) const {
   return Slot{.number = pack->info.number, .complete = pack->complete, .digest = pack->digest};
 }
 
-void PackSet::SetComplete(uint32_t number, const index_rows::PackRow& row) {
+void PackSet::SetRow(uint32_t number, const index_rows::PackRow& row) {
   const std::lock_guard lock(mutex_);
-  if (Pack* pack = At(number)) Complete(*pack, row);
+  if (Pack* pack = At(number)) Fill(*pack, row);
+}
+
+void PackSet::SetComplete(uint32_t number) {
+  const std::lock_guard lock(mutex_);
+  if (Pack* pack = At(number)) pack->complete = true;
 }
 
 void PackSet::SetIncomplete(uint32_t number) {

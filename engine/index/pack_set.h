@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/crypto/short_hash.h"
 #include "engine/index/index.h"
 #include "engine/index/index_rows.h"
 
@@ -35,7 +36,9 @@ class PackSet {
   };
   Slot SlotOf(const PackName& name);
   std::optional<Slot> FindSlot(const PackName& name) const;
-  void SetComplete(uint32_t number, const index_rows::PackRow& row);
+  // What its row says; then, when all its rows are in the copy: it is complete.
+  void SetRow(uint32_t number, const index_rows::PackRow& row);
+  void SetComplete(uint32_t number);
   void SetIncomplete(uint32_t number);
   void Erase(uint32_t number);
 
@@ -78,8 +81,10 @@ class PackSet {
     const PackName& NameOf(Place place) const { return (*packs)[place].info.name; }
     static const PackName& NameOf(const PackName& name) { return name; }
   };
+  // Keyed: who may put packs chooses their names, and the set grows while very many of them meet.
   struct HashOfName : Names {
-    size_t operator()(const auto& one) const { return std::hash<PackName>()(NameOf(one)); }
+    ShortHash hash;
+    size_t operator()(const auto& one) const;
   };
   struct SameName : Names {
     bool operator()(const auto& a, const auto& b) const { return NameOf(a) == NameOf(b); }
@@ -91,7 +96,7 @@ class PackSet {
   const Pack* At(const PackName& name) const;
   // A new pack, which takes the name from another that has it.
   Pack& Put(uint32_t number, const PackName& name);
-  void Complete(Pack& pack, const index_rows::PackRow& row);
+  void Fill(Pack& pack, const index_rows::PackRow& row) const;
 
   mutable std::shared_mutex mutex_;
   // Guarded by mutex_.

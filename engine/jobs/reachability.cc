@@ -14,6 +14,7 @@ IdSorter::IdSorter(const std::string& folder, uint64_t memory_bytes)
 
 Result<void> IdSorter::StartReading() {
   reader_ = nullptr;  // before there is another
+  RETURN_IF_ERROR(sorter_.EndAdding());
   ASSIGN_OR_RETURN(reader_, sorter_.Read({}, {}, reader_bytes_));
   return {};
 }
@@ -111,6 +112,7 @@ class Marker {
     if (lists && seen_.insert(node.content->root.id).second) {
       lists = ForEachEntry(blobs_, *node.content, 0, UINT64_MAX, add);
     }
+    RETURN_IF_ERROR(ids_.failure());  // that is not of the snapshot
     if (lists || lists.error().code() == ErrorCode::kInterrupted) return lists;
     return failed_(*snapshot_, PathForPeople(JoinPath(folder, node.name)), lists.error());
   }

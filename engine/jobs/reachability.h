@@ -18,10 +18,11 @@ class IdSorter {
  public:
   IdSorter(const std::string& folder, uint64_t memory_bytes);
   Result<void> Add(const BlobId& id) { return sorter_.Add(id.bytes()); }
-  // Ascending, each id once. After the last: nothing.
+  // Ascending, each id once. After the last: nothing. Nothing may be added any more.
   Result<void> StartReading();
   Result<std::optional<BlobId>> Next();
   uint64_t added() const { return sorter_.added(); }
+  const Result<void>& failure() const { return sorter_.failure(); }  // of an Add
 
  private:
   const uint64_t reader_bytes_;

@@ -1,5 +1,8 @@
 #include "engine/env/record_sorter.h"
 
+#include <sys/resource.h>
+
+#include <csignal>
 #include <filesystem>
 #include <random>
 #include <set>
@@ -25,6 +28,7 @@ Record RandomRecord(std::mt19937_64& random, uint64_t heads) {
 }
 
 std::vector<Record> All(RecordSorter& sorter, ByteSpan first = {}, ByteSpan end = {}) {
+  EXPECT_OK(sorter.EndAdding());
   auto reader = sorter.Read(first, end, 1 << 20);
   EXPECT_OK(reader);
   std::vector<Record> all;
@@ -79,6 +83,7 @@ TEST_P(RecordSorterTest, RangesMeetWithoutGapOrOverlap) {
     expected.insert(record);
     ASSERT_OK(sorter.Add(record));
   }
+  ASSERT_OK(sorter.EndAdding());
   const Bytes third(8, 0x55), two_thirds(8, 0xaa), last(8, 0xff);
   std::vector<std::vector<Record>> parts(3);
   const std::vector<std::pair<ByteSpan, ByteSpan>> bounds = {{{}, third}, {third, two_thirds}, {two_thirds, {}}};
@@ -121,6 +126,54 @@ TEST_P(RecordSorterTest, FolderThatIsGoneIsToldByItsName) {
   for (int i = 0; i < 5000 && result; ++i) result = sorter.Add(RandomRecord(random, uint64_t{1} << 40));
   ASSERT_FALSE(result);
   EXPECT_THAT(std::string(result.error().message()), testing::HasSubstr("/gone"));
+}
+
+// Files may have so many bytes and no more: a disk that is full.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(uint64_t bytes) : former_handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    getrlimit(RLIMIT_FSIZE, &former_);
+    const rlimit limit{bytes, former_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileSizeLimit() {
+    setrlimit(RLIMIT_FSIZE, &former_);
+    std::signal(SIGXFSZ, former_handler_);
+  }
+
+ private:
+  void (*former_handler_)(int);
+  rlimit former_{};
+};
+
+TEST_P(RecordSorterTest, AfterAFailureNothingIsGivenAsIfItWereAll) {
+  RecordSorter sorter(Options());
+  std::mt19937_64 random(3);
+  Result<void> failure;
+  {
+    const FileSizeLimit limit(20'000);
+    for (int i = 0; i < 10'000 && failure; ++i) failure = sorter.Add(RandomRecord(random, 700));
+  }
+  ASSERT_FALSE(failure);
+  EXPECT_THAT(std::string(failure.error().message()), testing::HasSubstr(folder_.path()));
+  const Result<void> later = sorter.Add(RandomRecord(random, 700));
+  ASSERT_FALSE(later) << "there is room again, but what was to be written is lost";
+  EXPECT_EQ(later.error().message(), failure.error().message());
+  EXPECT_FALSE(sorter.failure());
+  EXPECT_FALSE(sorter.EndAdding());
+}
+
+TEST_P(RecordSorterTest, AFailureOfTheLastRunIsToldAtTheEnd) {
+  RecordSorter sorter(Options());
+  std::mt19937_64 random(3);
+  {
+    const FileSizeLimit limit(5'000);
+    Result<void> failure;
+    for (int i = 0; i < 1025 && failure; ++i) failure = sorter.Add(RandomRecord(random, uint64_t{1} << 40));
+    EXPECT_EQ(failure.has_value(), GetParam()) << "a thread is still at it";
+    EXPECT_FALSE(sorter.EndAdding());
+  }
+  EXPECT_FALSE(sorter.EndAdding());
 }
 
 INSTANTIATE_TEST_SUITE_P(, RecordSorterTest, testing::Bool(),

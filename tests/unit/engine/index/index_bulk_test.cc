@@ -1,6 +1,7 @@
 // Many segments at once: their rows are put in place in one step, or not at all.
 #include <fstream>
 #include <thread>
+#include <utility>
 
 #include "tests/unit/engine/index/index_fixture.h"
 
@@ -120,12 +121,88 @@ TEST_F(IndexBulk, RowsThatWereMadeFromSomethingElseAreReplaced) {
   EXPECT_TRUE(PacksOf(*index, 66).empty());
 }
 
-TEST_F(IndexBulk, ABlobTwiceInAPackIsThereOnce) {
-  segments_.Put(200, SegmentOf({PackOf(200, {{{2000, 2001}}, {{2000}}})}));
+// Whoever can put a segment can give a process's copy no more than what it says.
+TEST_F(IndexBulk, PacksWhoseNamesAreMadeToMeet) {
+  std::vector<SegmentPack> packs(10'000);
+  for (uint64_t n = 0; n < packs.size(); ++n) {
+    packs[n].name = Pack(7);
+    for (size_t i = 0; i < 8; ++i) packs[n].name.digest.mutable_bytes()[20 + i] = static_cast<uint8_t>(n >> (8 * i));
+  }
+  segments_.Put(100, SegmentOf(packs));
   const auto index = Open();
   Sync(*index);
-  EXPECT_EQ(PacksOf(*index, 2000), Numbers{200});
-  EXPECT_EQ(index->Find(Blob(2000))->front().frame_number, 0u);
+  EXPECT_EQ(index->Packs().size(), kMany + packs.size());
+}
+
+TEST_F(IndexBulk, ATableThatIsGoneIsMadeAnew) {
+  const auto all = std::exchange(segments_.all, {});
+  const auto index = Open();
+  segments_.Put(500, SegmentOf({PackOf(500, {{{5000}}})}));
+  Sync(*index);
+  segments_.all = all;
+  std::filesystem::remove_all(folder_ + "/index/shared");
+  Sync(*index);
+  ExpectAll(*index);
+}
+
+TEST_F(IndexBulk, ATableThatGoesMeanwhileIsMadeAnew) {
+  const auto index = Open();
+  JobContext context{*executor_, SystemClock(), SystemRandom(), progress_, NullLog(), {}, Limits()};
+  int loads = 0;
+  const auto losing = [&](const SegmentId& id) {
+    if (++loads == 10) std::filesystem::remove_all(folder_ + "/index/shared");
+    return segments_.Loader()(id);
+  };
+  const auto result = index->Sync(segments_.Listing(), losing, context);
+  ASSERT_TRUE(result) << result.error().message();
+  ExpectAll(*index);
+}
+
+TEST_F(IndexBulk, APackOfTheBulkIsAddedMeanwhile) {
+  for (const bool stops : {false, true}) {
+    SCOPED_TRACE(stops);
+    std::filesystem::remove_all(folder_ + "/index");
+    const auto index = Open();
+    JobContext context{*executor_, SystemClock(), SystemRandom(), progress_, NullLog(), stop_.get_token(), Limits()};
+    int loads = 0;
+    uint64_t n = 0;  // of the segment that is loaded first
+    while (Segment(n) != segments_.Listing().front()) ++n;
+    const auto adding = [&](const SegmentId& id) {
+      if (++loads == 5) {
+        EXPECT_TRUE(index->AddPack(PackOf(n, {{{n, n + 1000}}}), SessionsForAdd()));
+        EXPECT_TRUE(HasForWriter(*index, n)) << "found at once";
+        EXPECT_EQ(PacksOf(*index, n), Numbers{n});
+        EXPECT_TRUE(index->Frames(index->FindPack(Pack(n))->number));
+        if (stops) stop_.request_stop();
+      }
+      return segments_.Loader()(id);
+    };
+    EXPECT_EQ(index->Sync(segments_.Listing(), adding, context).has_value(), !stops);
+    EXPECT_EQ(PacksOf(*index, n), Numbers{n});
+    stop_ = std::stop_source();
+    Sync(*index);
+    ExpectAll(*index);
+  }
+}
+
+// So many that there are several runs, and several threads that make files of them.
+TEST_F(IndexBulk, TwoHundredThousandBlobsByThreeThreads) {
+  segments_.all.clear();
+  for (uint64_t p = 0; p < 20; ++p) {
+    std::vector<Blobs> frames(100);
+    for (uint64_t f = 0; f < frames.size(); ++f) {
+      for (uint64_t b = 0; b < 100; ++b) frames[f].numbers.push_back(p * 10'000 + f * 100 + b);
+    }
+    segments_.Put(p, SegmentOf({PackOf(p, frames)}));
+  }
+  executor_ = MakeThreadPool(3);
+  const auto index = Open();
+  Limits limits;
+  limits.memory_bytes = kMiB;
+  JobContext context{*executor_, SystemClock(), SystemRandom(), progress_, NullLog(), {}, limits};
+  ASSERT_TRUE(index->Sync(segments_.Listing(), segments_.Loader(), context));
+  EXPECT_EQ(index->blob_count(), 200'000u);
+  EXPECT_EQ(AllOf(*index), Expected(segments_, segments_.Listing()));
 }
 
 TEST_F(IndexBulk, PacksAreAddedMeanwhile) {
