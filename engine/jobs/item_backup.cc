@@ -1,6 +1,7 @@
 #include "engine/jobs/item_backup.h"
 
 #include <algorithm>
+#include <deque>
 
 #include "repo-format/limits.h"
 #include "repo-format/tree_path.h"
@@ -10,6 +11,9 @@ namespace {
 
 constexpr uint64_t kBatchFiles = 64;
 constexpr uint64_t kBatchBytes = 4 * kMiB;
+// So many files of a batch are open while one is read: a disk that has several to bring is quicker than one that is
+// asked for each in turn.
+constexpr size_t kOpenAhead = 8;
 constexpr uint64_t kEntryCost = 2 * kKiB;  // of a queued file in memory, about
 
 // Folders that are read ahead: in one, in all around the walk, and in the one where it is whatever the others take.
@@ -259,10 +263,16 @@ Result<void> ItemBackup::SubmitBatch() {
 }
 
 void ItemBackup::RunBatch(std::vector<Job>& batch) {
-  for (Job& job : batch) {
+  std::deque<OpenedFile> files;  // of the jobs from i on
+  for (size_t i = 0; i < batch.size(); ++i) {
+    Job& job = batch[i];
     if (context_.stop.stop_requested()) Fail(Error(ErrorCode::kInterrupted, "interrupted"));
     if (!FirstError()) return;
-    auto node = ReadNode(job);
+    for (size_t next = i + files.size(); next < std::min(i + kOpenAhead, batch.size()); ++next) {
+      files.push_back(Open(batch[next]));
+    }
+    auto node = ReadNode(job, std::move(files.front()));
+    files.pop_front();
     job.source.reset();
     if (!node) {
       Fail(node.error());
@@ -272,13 +282,20 @@ void ItemBackup::RunBatch(std::vector<Job>& batch) {
   }
 }
 
+ItemBackup::OpenedFile ItemBackup::Open(const Job& job) {
+  if (job.entry.type != NodeType::kFile) return nullptr;
+  auto file = job.source->OpenFile(job.entry);
+  if (file) (*file)->ReadSoon();
+  return file;
+}
+
 // Read again because that was asked for, and found as it was.
 bool ItemBackup::IsUnchanged(const Job& job, const Node& node) {
   return job.known_content && node.content && *job.known_content == *node.content;
 }
 
 // The node; nothing where the entry could not be read (told); an Error where the repository failed.
-Result<std::optional<Node>> ItemBackup::ReadNode(Job& job) {
+Result<std::optional<Node>> ItemBackup::ReadNode(Job& job, OpenedFile opened) {
   const TreePath path = JoinPath(job.folder->Path(), job.entry.name);
   const bool may_miss_change = job.entry.mark.MayMissChange(ToWireTime(context_.clock.Now()));
   const auto skip = [&](const Error& error) -> Result<std::optional<Node>> {
@@ -286,12 +303,8 @@ Result<std::optional<Node>> ItemBackup::ReadNode(Job& job) {
     Unread(path, error);
     return std::optional<Node>();
   };
-  std::unique_ptr<SourceFile> file;
-  if (job.entry.type == NodeType::kFile) {
-    auto opened = job.source->OpenFile(job.entry);
-    if (!opened) return skip(opened.error());
-    file = *std::move(opened);
-  }
+  if (!opened) return skip(opened.error());
+  const std::unique_ptr<SourceFile> file = *std::move(opened);
   auto metadata = job.source->ReadMetadata(job.entry);
   if (!metadata) return skip(metadata.error());
   ASSIGN_OR_RETURN(Node node, MakeNode(job.entry, *std::move(metadata), path));

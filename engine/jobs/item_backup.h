@@ -50,7 +50,9 @@ class ItemBackup {
   void Reuse(const FolderPtr& folder, CachedEntry known, const SourceEntry& entry, uint64_t number);
   Result<void> SubmitBatch();
   void RunBatch(std::vector<Job>& batch);
-  Result<std::optional<Node>> ReadNode(Job& job);
+  using OpenedFile = Result<std::unique_ptr<SourceFile>>;
+  static OpenedFile Open(const Job& job);  // nullptr: of no file
+  Result<std::optional<Node>> ReadNode(Job& job, OpenedFile opened);
   void TellOfFile(const Job& job, const Node& node, const TreePath& path);
   static bool IsUnchanged(const Job& job, const Node& node);
   Result<void> ReadContent(SourceFile& file, const SourceEntry& entry, Node& node, std::optional<Error>& unreadable);

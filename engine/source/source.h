@@ -71,6 +71,8 @@ class SourceFile {
   virtual Result<Extent> NextExtent() = 0;
   // Reads on within a data extent; 0 bytes: its end (the file may have shrunk).
   virtual Result<size_t> Read(MutableByteSpan target) = 0;
+  // It is read soon: a hint that does not wait.
+  virtual void ReadSoon() {}
   // The mark now: another than before the reading means that the file changed meanwhile.
   virtual Result<ChangeMark> Mark() = 0;
 };

@@ -78,6 +78,11 @@ Result<size_t> LocalFile::Read(MutableByteSpan target) {
   return filled;
 }
 
+void LocalFile::ReadSoon() {
+  constexpr uint64_t kBytesMax = kMiB;  // the rest of a large one is read ahead when it is read
+  if (size_ > 0) ::posix_fadvise(file_.get(), 0, static_cast<off_t>(std::min(size_, kBytesMax)), POSIX_FADV_WILLNEED);
+}
+
 Result<ChangeMark> LocalFile::Mark() {
   struct stat status{};
   if (::fstat(file_.get(), &status) != 0) return ErrnoError(errno, "looking whether it changed");

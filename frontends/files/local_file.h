@@ -17,6 +17,7 @@ class LocalFile : public SourceFile {
   LocalFile(Descriptor file, const struct stat& status);
   Result<Extent> NextExtent() override;
   Result<size_t> Read(MutableByteSpan target) override;
+  void ReadSoon() override;
   Result<ChangeMark> Mark() override;
 
  private:

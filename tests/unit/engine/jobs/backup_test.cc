@@ -150,6 +150,83 @@ TEST_F(BackupTest, ReadsAFileAgainWhoseMetadataCouldNotBeReadWhole) {
   }
 }
 
+// Counts what is open.
+class CountedFiles : public MemorySource {
+ public:
+  struct Counts {
+    int opened = 0, open = 0, open_max = 0, announced = 0, read_unannounced = 0;
+  };
+  CountedFiles(const MemoryFiles& files, Counts& counts) : MemorySource(files), counts_(counts) {}
+  Result<std::shared_ptr<SourceFolder>> OpenRoot(FindingSink findings) override {
+    ASSIGN_OR_RETURN(auto root, MemorySource::OpenRoot(std::move(findings)));
+    return std::make_shared<Folder>(std::move(root), counts_);
+  }
+
+ private:
+  class File : public SourceFile {
+   public:
+    File(std::unique_ptr<SourceFile> real, Counts& counts) : real_(std::move(real)), counts_(counts) {
+      ++counts_.opened;
+      counts_.open_max = std::max(counts_.open_max, ++counts_.open);
+    }
+    ~File() override { --counts_.open; }
+    Result<Extent> NextExtent() override { return real_->NextExtent(); }
+    Result<size_t> Read(MutableByteSpan target) override {
+      if (!is_announced_) ++counts_.read_unannounced;
+      return real_->Read(target);
+    }
+    void ReadSoon() override { is_announced_ = ++counts_.announced > 0; }
+    Result<ChangeMark> Mark() override { return real_->Mark(); }
+
+   private:
+    const std::unique_ptr<SourceFile> real_;
+    Counts& counts_;
+    bool is_announced_ = false;
+  };
+  class Folder : public SourceFolder {
+   public:
+    Folder(std::shared_ptr<SourceFolder> real, Counts& counts) : real_(std::move(real)), counts_(counts) {}
+    Result<std::vector<SourceEntry>> List() override { return real_->List(); }
+    Result<std::shared_ptr<SourceFolder>> OpenFolder(const SourceEntry& entry) override {
+      return real_->OpenFolder(entry);
+    }
+    Result<std::unique_ptr<SourceFile>> OpenFile(const SourceEntry& entry) override {
+      if (ToString(entry.name) == "f7") return MakeError(ErrorCode::kPermission, "this one not");
+      ASSIGN_OR_RETURN(auto file, real_->OpenFile(entry));
+      return std::unique_ptr<SourceFile>(std::make_unique<File>(std::move(file), counts_));
+    }
+    Result<SourceMetadata> ReadMetadata(const SourceEntry& entry) override { return real_->ReadMetadata(entry); }
+
+   private:
+    const std::shared_ptr<SourceFolder> real_;
+    Counts& counts_;
+  };
+  Counts& counts_;
+};
+
+TEST_F(BackupTest, OpensFilesAheadOfTheirReadingAndFewAtOnce) {
+  MemoryFiles files;
+  for (int n = 0; n < 200; ++n) files["f" + std::to_string(n)] = RandomText(static_cast<uint32_t>(n), 300);
+  CountedFiles::Counts counts;
+  Machine machine(store_, 1);
+  std::vector<std::unique_ptr<Source>> sources;
+  sources.push_back(std::make_unique<CountedFiles>(files, counts));
+  BackupOptions options;
+  options.host = ToBytes(AsBytes("machine"));
+  std::vector<std::string> found;
+  const auto report = RunBackup(machine.context.job, *machine.repository, std::move(sources), options,
+                                [&](const Finding& finding) { found.push_back(finding.object); });
+  ASSERT_TRUE(report);
+  EXPECT_EQ(counts.opened, 199);
+  EXPECT_EQ(counts.announced, 199);
+  EXPECT_EQ(counts.read_unannounced, 0);
+  EXPECT_EQ(counts.open_max, 8);
+  EXPECT_EQ(counts.open, 0);
+  EXPECT_EQ(found, std::vector<std::string>{"/f7"}) << "in its turn, and the others are there";
+  files.erase("f7");
+  EXPECT_EQ(machine.Read(*report->id), files);
+}
+
 TEST(ChangeMark, MayMissAChangeNearItsOwnTime) {
   const auto at = [](int64_t seconds, uint32_t nanoseconds) {
     return ChangeMark{.size = 1, .modified = {1, 0}, .changed = {seconds, nanoseconds}, .inode = 1};
