@@ -90,7 +90,7 @@ void RecordSorter::Batch::Clear() {
 
 Result<void> RecordSorter::Add(ByteSpan record) {
   CHECK(record.size() == options_.record_bytes && !ended_adding_);
-  RETURN_IF_ERROR(failure_);
+  if (!failure_) return failure_;
   if (batch_.order.size() == records_max_) RETURN_IF_ERROR(Fail(MakeRoom()));
   // Pages that are never touched cost nothing; growing in steps would hold all of it twice.
   if (batch_.records.capacity() == 0) {
@@ -109,7 +109,7 @@ Result<void> RecordSorter::Fail(Result<void> result) {
 
 Result<void> RecordSorter::EndAdding() {
   if (!ended_adding_) RETURN_IF_ERROR(Fail(AwaitRun()));
-  RETURN_IF_ERROR(failure_);
+  if (!failure_) return failure_;
   ended_adding_ = true;
   written_ = Batch{.record_bytes = options_.record_bytes};
   batch_.Sort();

@@ -26,6 +26,7 @@ class BoundedFile : public SourceFile {
     if (got && *got > 0) deadline_->NoteRead();
     return got;
   }
+  void ReadSoon() override { base_->ReadSoon(); }
   Result<ChangeMark> Mark() override { return base_->Mark(); }
 
  private:

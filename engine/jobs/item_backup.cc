@@ -1,6 +1,7 @@
 #include "engine/jobs/item_backup.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <deque>
 
 #include "repo-format/limits.h"
@@ -21,6 +22,8 @@ constexpr size_t kAheadInFolder = 4;
 constexpr size_t kAheadMax = 32;
 constexpr size_t kAheadWhereItIs = 2;
 constexpr size_t kAheadTasksMax = 32;  // that wait for the executor, which may be busy with large files
+
+bool IsOutOfDescriptors(const Error& error) { return error.system_errno() == EMFILE || error.system_errno() == ENFILE; }
 
 }  // namespace
 
@@ -263,16 +266,19 @@ Result<void> ItemBackup::SubmitBatch() {
 }
 
 void ItemBackup::RunBatch(std::vector<Job>& batch) {
-  std::deque<OpenedFile> files;  // of the jobs from i on
+  std::deque<Opened> ahead;  // of the jobs from i on
   for (size_t i = 0; i < batch.size(); ++i) {
     Job& job = batch[i];
     if (context_.stop.stop_requested()) Fail(Error(ErrorCode::kInterrupted, "interrupted"));
     if (!FirstError()) return;
-    for (size_t next = i + files.size(); next < std::min(i + kOpenAhead, batch.size()); ++next) {
-      files.push_back(Open(batch[next]));
+    for (size_t next = i + ahead.size(); next < std::min(i + kOpenAhead, batch.size()); ++next) {
+      Opened opened = Open(batch[next]);
+      // What has no descriptor now may have one in its turn.
+      if (next > i && !opened.file && IsOutOfDescriptors(opened.file.error())) break;
+      ahead.push_back(std::move(opened));
     }
-    auto node = ReadNode(job, std::move(files.front()));
-    files.pop_front();
+    auto node = ReadNode(job, std::move(ahead.front()));
+    ahead.pop_front();
     job.source.reset();
     if (!node) {
       Fail(node.error());
@@ -282,11 +288,14 @@ void ItemBackup::RunBatch(std::vector<Job>& batch) {
   }
 }
 
-ItemBackup::OpenedFile ItemBackup::Open(const Job& job) {
-  if (job.entry.type != NodeType::kFile) return nullptr;
-  auto file = job.source->OpenFile(job.entry);
-  if (file) (*file)->ReadSoon();
-  return file;
+// Metadata is of what has the name, the bytes are of what is open: nothing may come between the two.
+ItemBackup::Opened ItemBackup::Open(const Job& job) const {
+  const bool may_miss_change = job.entry.mark.MayMissChange(ToWireTime(context_.clock.Now()));
+  Result<std::unique_ptr<SourceFile>> file = nullptr;
+  if (job.entry.type == NodeType::kFile) file = job.source->OpenFile(job.entry);
+  if (!file) return {may_miss_change, std::move(file), SourceMetadata()};
+  if (*file != nullptr) (*file)->ReadSoon();
+  return {may_miss_change, std::move(file), job.source->ReadMetadata(job.entry)};
 }
 
 // Read again because that was asked for, and found as it was.
@@ -295,21 +304,19 @@ bool ItemBackup::IsUnchanged(const Job& job, const Node& node) {
 }
 
 // The node; nothing where the entry could not be read (told); an Error where the repository failed.
-Result<std::optional<Node>> ItemBackup::ReadNode(Job& job, OpenedFile opened) {
+Result<std::optional<Node>> ItemBackup::ReadNode(Job& job, Opened opened) {
   const TreePath path = JoinPath(job.folder->Path(), job.entry.name);
-  const bool may_miss_change = job.entry.mark.MayMissChange(ToWireTime(context_.clock.Now()));
   const auto skip = [&](const Error& error) -> Result<std::optional<Node>> {
     if (error.code() == ErrorCode::kInterrupted) return error;
     Unread(path, error);
     return std::optional<Node>();
   };
-  if (!opened) return skip(opened.error());
-  const std::unique_ptr<SourceFile> file = *std::move(opened);
-  auto metadata = job.source->ReadMetadata(job.entry);
-  if (!metadata) return skip(metadata.error());
-  ASSIGN_OR_RETURN(Node node, MakeNode(job.entry, *std::move(metadata), path));
+  if (!opened.file) return skip(opened.file.error());
+  if (!opened.metadata) return skip(opened.metadata.error());
+  const std::unique_ptr<SourceFile> file = *std::move(opened.file);
+  ASSIGN_OR_RETURN(Node node, MakeNode(job.entry, *std::move(opened.metadata), path));
   // Neither this machine's cache nor the tree may say of it next time that it is unchanged.
-  if (may_miss_change) node.changed.reset();
+  if (opened.may_miss_change) node.changed.reset();
   if (!node.changed) job.next_mark = ChangeMark::Never();
   if (file != nullptr) {
     std::optional<Error> unreadable;

@@ -50,9 +50,14 @@ class ItemBackup {
   void Reuse(const FolderPtr& folder, CachedEntry known, const SourceEntry& entry, uint64_t number);
   Result<void> SubmitBatch();
   void RunBatch(std::vector<Job>& batch);
-  using OpenedFile = Result<std::unique_ptr<SourceFile>>;
-  static OpenedFile Open(const Job& job);  // nullptr: of no file
-  Result<std::optional<Node>> ReadNode(Job& job, OpenedFile opened);
+  // An entry that is about to be read, and whether a change after that may have left its mark as it is.
+  struct Opened {
+    bool may_miss_change = true;
+    Result<std::unique_ptr<SourceFile>> file;  // nullptr where it is none
+    Result<SourceMetadata> metadata;
+  };
+  Opened Open(const Job& job) const;
+  Result<std::optional<Node>> ReadNode(Job& job, Opened opened);
   void TellOfFile(const Job& job, const Node& node, const TreePath& path);
   static bool IsUnchanged(const Job& job, const Node& node);
   Result<void> ReadContent(SourceFile& file, const SourceEntry& entry, Node& node, std::optional<Error>& unreadable);

@@ -159,8 +159,9 @@ TEST_P(RecordSorterTest, AfterAFailureNothingIsGivenAsIfItWereAll) {
   const Result<void> later = sorter.Add(RandomRecord(random, 700));
   ASSERT_FALSE(later) << "there is room again, but what was to be written is lost";
   EXPECT_EQ(later.error().message(), failure.error().message());
-  EXPECT_FALSE(sorter.failure());
-  EXPECT_FALSE(sorter.EndAdding());
+  EXPECT_EQ(sorter.Add(RandomRecord(random, 700)).error().message(), failure.error().message());
+  EXPECT_EQ(sorter.EndAdding().error().message(), failure.error().message());
+  EXPECT_EQ(sorter.failure().error().message(), failure.error().message());
 }
 
 TEST_P(RecordSorterTest, AFailureOfTheLastRunIsToldAtTheEnd) {

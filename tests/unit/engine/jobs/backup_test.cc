@@ -155,11 +155,14 @@ class CountedFiles : public MemorySource {
  public:
   struct Counts {
     int opened = 0, open = 0, open_max = 0, announced = 0, read_unannounced = 0;
+    bool few_descriptors = false;
   };
-  CountedFiles(const MemoryFiles& files, Counts& counts) : MemorySource(files), counts_(counts) {}
+  // `at_open` is called at each opening, at its end.
+  CountedFiles(const MemoryFiles& files, Counts& counts, std::function<void()> at_open = {})
+      : MemorySource(files), counts_(counts), at_open_(std::move(at_open)) {}
   Result<std::shared_ptr<SourceFolder>> OpenRoot(FindingSink findings) override {
     ASSIGN_OR_RETURN(auto root, MemorySource::OpenRoot(std::move(findings)));
-    return std::make_shared<Folder>(std::move(root), counts_);
+    return std::make_shared<Folder>(std::move(root), *this);
   }
 
  private:
@@ -185,46 +188,85 @@ class CountedFiles : public MemorySource {
   };
   class Folder : public SourceFolder {
    public:
-    Folder(std::shared_ptr<SourceFolder> real, Counts& counts) : real_(std::move(real)), counts_(counts) {}
+    Folder(std::shared_ptr<SourceFolder> real, CountedFiles& all) : real_(std::move(real)), all_(all) {}
     Result<std::vector<SourceEntry>> List() override { return real_->List(); }
     Result<std::shared_ptr<SourceFolder>> OpenFolder(const SourceEntry& entry) override {
       return real_->OpenFolder(entry);
     }
     Result<std::unique_ptr<SourceFile>> OpenFile(const SourceEntry& entry) override {
       if (ToString(entry.name) == "f7") return MakeError(ErrorCode::kPermission, "this one not");
+      // The third at once, and every one behind it, finds no descriptor.
+      if (all_.counts_.few_descriptors && all_.counts_.open == 2) return ErrnoError(EMFILE, "opening the file");
       ASSIGN_OR_RETURN(auto file, real_->OpenFile(entry));
-      return std::unique_ptr<SourceFile>(std::make_unique<File>(std::move(file), counts_));
+      if (all_.at_open_) all_.at_open_();
+      return std::unique_ptr<SourceFile>(std::make_unique<File>(std::move(file), all_.counts_));
     }
     Result<SourceMetadata> ReadMetadata(const SourceEntry& entry) override { return real_->ReadMetadata(entry); }
 
    private:
     const std::shared_ptr<SourceFolder> real_;
-    Counts& counts_;
+    CountedFiles& all_;
   };
   Counts& counts_;
+  const std::function<void()> at_open_;
 };
 
-TEST_F(BackupTest, OpensFilesAheadOfTheirReadingAndFewAtOnce) {
-  MemoryFiles files;
-  for (int n = 0; n < 200; ++n) files["f" + std::to_string(n)] = RandomText(static_cast<uint32_t>(n), 300);
-  CountedFiles::Counts counts;
+class OpensAhead : public BackupTest {
+ protected:
+  OpensAhead() {
+    for (int n = 0; n < 200; ++n) many_["f" + std::to_string(n)] = RandomText(static_cast<uint32_t>(n), 300);
+  }
+  // The snapshot, and what could not be read.
+  SnapshotId Backup(Machine& machine, std::function<void()> at_open = {}) {
+    std::vector<std::unique_ptr<Source>> sources;
+    sources.push_back(std::make_unique<CountedFiles>(many_, counts_, std::move(at_open)));
+    BackupOptions options;
+    options.host = ToBytes(AsBytes("machine"));
+    const auto report = RunBackup(machine.context.job, *machine.repository, std::move(sources), options,
+                                  [&](const Finding& finding) { found_.push_back(finding.object); });
+    EXPECT_TRUE(report);
+    return *report->id;
+  }
+  MemoryFiles many_;
+  CountedFiles::Counts counts_;
+  std::vector<std::string> found_;
+};
+
+TEST_F(OpensAhead, OfTheirReadingAndFewAtOnce) {
   Machine machine(store_, 1);
-  std::vector<std::unique_ptr<Source>> sources;
-  sources.push_back(std::make_unique<CountedFiles>(files, counts));
-  BackupOptions options;
-  options.host = ToBytes(AsBytes("machine"));
-  std::vector<std::string> found;
-  const auto report = RunBackup(machine.context.job, *machine.repository, std::move(sources), options,
-                                [&](const Finding& finding) { found.push_back(finding.object); });
-  ASSERT_TRUE(report);
-  EXPECT_EQ(counts.opened, 199);
-  EXPECT_EQ(counts.announced, 199);
-  EXPECT_EQ(counts.read_unannounced, 0);
-  EXPECT_EQ(counts.open_max, 8);
-  EXPECT_EQ(counts.open, 0);
-  EXPECT_EQ(found, std::vector<std::string>{"/f7"}) << "in its turn, and the others are there";
-  files.erase("f7");
-  EXPECT_EQ(machine.Read(*report->id), files);
+  const SnapshotId id = Backup(machine);
+  EXPECT_EQ(counts_.opened, 199);
+  EXPECT_EQ(counts_.announced, 199);
+  EXPECT_EQ(counts_.read_unannounced, 0);
+  EXPECT_EQ(counts_.open_max, 8);
+  EXPECT_EQ(counts_.open, 0);
+  EXPECT_EQ(found_, std::vector<std::string>{"/f7"}) << "in its turn, and the others are there";
+  many_.erase("f7");
+  EXPECT_EQ(machine.Read(id), many_);
+}
+
+TEST_F(OpensAhead, AsManyAsThereAreDescriptors) {
+  many_.erase("f7");
+  counts_.few_descriptors = true;
+  Machine machine(store_, 1);
+  const SnapshotId id = Backup(machine);
+  EXPECT_EQ(found_, std::vector<std::string>{});
+  EXPECT_EQ(counts_.open_max, 2);
+  EXPECT_EQ(machine.Read(id), many_);
+}
+
+// What is read later than it was opened is in doubt from the opening on.
+TEST_F(OpensAhead, AFileIsInDoubtFromBeforeItsOpening) {
+  many_.erase("f7");
+  const UnixNs changed = Changed(many_);  // of the first
+  {
+    Machine first(store_, 1);
+    first.context.clock.SetNow(changed + 1'000'000);
+    Backup(first, [&] { first.context.clock.SetNow(changed + 3'600'000'000'000); });
+  }
+  Machine other(store_, 2);  // has the tree of the first to compare with
+  other.context.clock.SetNow(changed + 7'200'000'000'000);
+  EXPECT_EQ(BytesRead(other, many_), 300u) << "the first, which was opened near the time of its change";
 }
 
 TEST(ChangeMark, MayMissAChangeNearItsOwnTime) {
