@@ -1,9 +1,11 @@
 // An index over blobs that were made and not backed up.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <string>
+#include <thread>
 #include <unordered_map>
 #include <vector>
 
@@ -41,7 +43,7 @@ class MadeIndex {
   const std::string folder_;
   std::vector<SegmentId> segments_;
   std::unordered_map<SegmentId, uint64_t> numbers_;
-  std::unique_ptr<Executor> executor_ = MakeThreadPool(2);
+  std::unique_ptr<Executor> executor_ = MakeThreadPool(std::max(1u, std::thread::hardware_concurrency()));
   Progress progress_;
   std::unique_ptr<Index> index_;
   std::chrono::nanoseconds making_{0};
