@@ -32,5 +32,21 @@ BENCHMARK(BM_CryptoBlobHasher)
     ->Arg(kMiB)
     ->Arg(8 * kMiB);
 
+// As many as make a mebibyte.
+void BM_CryptoBlobHasherEach(benchmark::State& state) {
+  const BlobHasher hasher(bench::Owner());
+  const Bytes blobs = bench::MakeNoise(kMiB);
+  const auto length = static_cast<size_t>(state.range(0));
+  std::vector<ByteSpan> plain;
+  for (size_t i = 0; i < blobs.size(); i += length) plain.push_back(ByteSpan(blobs).subspan(i, length));
+  std::vector<BlobId> ids(plain.size());
+  for (auto _ : state) {
+    hasher.ComputeEach(BlobKind::kData, plain, ids);
+    benchmark::DoNotOptimize(ids.data());
+  }
+  bench::SetBytes(state, blobs.size());
+}
+BENCHMARK(BM_CryptoBlobHasherEach)->Arg(kKiB)->Arg(4 * kKiB)->Arg(16 * kKiB)->Arg(64 * kKiB)->Arg(256 * kKiB);
+
 }  // namespace
 }  // namespace cairn

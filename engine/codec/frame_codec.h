@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -53,6 +54,9 @@ class FrameSealer {
   std::atomic<uint64_t> counter_{0};
 };
 
+// Numbers of blobs in their frame.
+using BlobNumbers = std::span<const uint32_t>;
+
 // What is needed to open a frame, from a directory or segment.
 struct FrameContext {
   BlobKind kind = BlobKind::kData;
@@ -62,10 +66,13 @@ struct FrameContext {
 
 // First 16 bytes of SHA-256 of the sealed frame: needs no key.
 FrameCheck CheckOfFrame(ByteSpan sealed);
-// Plain bytes of a frame. Verifies the check, the seal, the length and - where `hasher` holds the id key of the kind -
-// each blob's id. kCorrupt names `what`. Allocates the size of `sealed`, and the plain length only after the seal
-// vouched for it.
+FrameCheck CheckOfDigest(const Digest& of_sealed);
+// Plain bytes of a frame. Verifies the seal, the length and - where `hasher` holds the id key of the kind - each blob's
+// id: of `only`, where these are given, for who needs no other. The check is not compared where the seal vouches for
+// all bytes: VerifyPack does that. kCorrupt names `what`, and tells bytes that differ from their check from a seal that
+// does not open. Allocates the size of `sealed`, and the plain length only after the seal vouched for it.
 Result<Bytes> OpenFrame(const FrameContext& context, const FrameEntry& entry, ByteSpan sealed,
-                        const Secret32& session_key, const BlobHasher& hasher, std::string_view what);
+                        const Secret32& session_key, const BlobHasher& hasher, std::string_view what,
+                        const std::optional<BlobNumbers>& only = std::nullopt);
 
 }  // namespace cairn

@@ -14,6 +14,8 @@ class BlobHasher {
   explicit BlobHasher(const Keyring& keyring);
   bool Has(BlobKind kind) const { return key(kind).has_value(); }
   BlobId Compute(BlobKind kind, ByteSpan plain) const;  // Has(kind): a CHECK
+  // Of each, into `ids`, which are as many; quicker than one after the other.
+  void ComputeEach(BlobKind kind, std::span<const ByteSpan> plain, std::span<BlobId> ids) const;
   // HMAC(metadata id key, label || parts): cuts of directories and link groups. Has(kMetadata): a CHECK.
   Digest MetadataHash(std::string_view label, std::initializer_list<ByteSpan> parts) const;
 

@@ -5,7 +5,10 @@
 
 #include <openssl/sha.h>
 
-#include <cstring>
+#include <algorithm>
+#include <optional>
+
+#include "engine/crypto/sha256_pair.h"
 
 namespace cairn {
 namespace {
@@ -19,6 +22,68 @@ Digest Final(SHA256_CTX& state) {
   SHA256_Final(digest.mutable_bytes().data(), &state);
   return digest;
 }
+
+// Digests of messages, each behind what `begin` has taken in: whole blocks.
+class Each {
+ public:
+  Each(const SHA256_CTX& begin, std::span<const ByteSpan> messages, std::span<Digest> digests)
+      : begin_(begin), messages_(messages), digests_(digests) {
+    CHECK(messages.size() == digests.size() && begin.num == 0);
+  }
+
+  void Run() {
+    std::optional<Lane> first = Next(), second;
+    if (sha256_pair::IsSupported()) second = Next();
+    while (first && second) {
+      const size_t blocks = std::min(first->left.size(), second->left.size()) / kBlockSize;
+      if (blocks > 0) {
+        sha256_pair::Compress({{{first->state.h, first->left.data()}, {second->state.h, second->left.data()}}}, blocks);
+        Pass(*first, blocks);
+        Pass(*second, blocks);
+      }
+      for (std::optional<Lane>* lane : {&first, &second}) {
+        if ((*lane)->left.size() < kBlockSize) *lane = Finish(**lane);
+      }
+    }
+    for (std::optional<Lane>* lane : {&first, &second}) {
+      while (*lane) *lane = Finish(**lane);
+    }
+  }
+
+ private:
+  struct Lane {
+    size_t message = 0;
+    SHA256_CTX state{};
+    ByteSpan left;
+  };
+
+  std::optional<Lane> Next() {
+    if (next_ == messages_.size()) return std::nullopt;
+    Lane lane{.message = next_, .state = begin_, .left = messages_[next_]};
+    ++next_;
+    return lane;
+  }
+
+  // What Update would have noted of so many blocks.
+  static void Pass(Lane& lane, size_t blocks) {
+    uint64_t bits = (uint64_t{lane.state.Nh} << 32 | lane.state.Nl) + blocks * kBlockSize * 8;
+    lane.state.Nl = static_cast<SHA_LONG>(bits);
+    lane.state.Nh = static_cast<SHA_LONG>(bits >> 32);
+    lane.left = lane.left.subspan(blocks * kBlockSize);
+  }
+
+  // What is left of it, alone. The lane is the next message's.
+  std::optional<Lane> Finish(Lane& lane) {
+    Update(lane.state, lane.left);
+    digests_[lane.message] = Final(lane.state);
+    return Next();
+  }
+
+  const SHA256_CTX& begin_;
+  const std::span<const ByteSpan> messages_;
+  const std::span<Digest> digests_;
+  size_t next_ = 0;
+};
 
 }  // namespace
 
@@ -34,6 +99,12 @@ Digest Sha256(std::initializer_list<ByteSpan> parts) {
   SHA256_Init(&state);
   for (const ByteSpan part : parts) Update(state, part);
   return Final(state);
+}
+
+void Sha256Each(std::span<const ByteSpan> messages, std::span<Digest> digests) {
+  SHA256_CTX begin;
+  SHA256_Init(&begin);
+  Each(begin, messages, digests).Run();
 }
 
 struct HmacKey::States {
@@ -71,6 +142,15 @@ Digest HmacKey::Compute(std::initializer_list<ByteSpan> message) const {
   state = states_->outer;
   Update(state, inner.bytes());
   return Final(state);
+}
+
+void HmacKey::ComputeEach(std::span<const ByteSpan> messages, std::span<Digest> digests) const {
+  Each(states_->inner, messages, digests).Run();
+  for (Digest& digest : digests) {
+    SHA256_CTX state = states_->outer;
+    Update(state, digest.bytes());
+    digest = Final(state);
+  }
 }
 
 Digest HmacSha256(ByteSpan key, std::initializer_list<ByteSpan> message) { return HmacKey(key).Compute(message); }

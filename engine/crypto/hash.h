@@ -3,6 +3,7 @@
 
 #include <initializer_list>
 #include <memory>
+#include <span>
 
 #include "engine/crypto/secret.h"
 #include "repo-format/base/bytes.h"
@@ -12,6 +13,8 @@ namespace cairn {
 
 Digest Sha256(ByteSpan bytes);
 Digest Sha256(std::initializer_list<ByteSpan> parts);  // of the parts joined
+// Of each message, into `digests`, which are as many. Two at a time where the processor can: begin with the longest.
+void Sha256Each(std::span<const ByteSpan> messages, std::span<Digest> digests);
 Digest HmacSha256(ByteSpan key, std::initializer_list<ByteSpan> message);
 // 32 bytes of output. The info is the parts joined.
 Secret32 Hkdf(ByteSpan key_material, ByteSpan salt, std::initializer_list<ByteSpan> info);
@@ -26,6 +29,7 @@ class HmacKey {
   HmacKey& operator=(HmacKey&&) noexcept;
   Digest Compute(ByteSpan message) const;
   Digest Compute(std::initializer_list<ByteSpan> message) const;
+  void ComputeEach(std::span<const ByteSpan> messages, std::span<Digest> digests) const;  // as Sha256Each
 
  private:
   struct States;  // wiped when it goes

@@ -7,6 +7,9 @@ class SessionSink : public AddingSink {
  public:
   explicit SessionSink(std::unique_ptr<BlobWriter> writer) : writer_(std::move(writer)) {}
   Result<BlobWriter::Added> Add(BlobKind kind, ByteSpan plain) override { return writer_->Add(kind, plain); }
+  Result<void> AddEach(BlobKind kind, std::span<const ByteSpan> plain, std::span<BlobWriter::Added> added) override {
+    return writer_->AddEach(kind, plain, added);
+  }
   Result<void> Finish() override { return writer_->Finish(); }
   Digest MetadataHash(std::string_view label, std::initializer_list<ByteSpan> parts) const override {
     return writer_->MetadataHash(label, parts);
@@ -40,8 +43,19 @@ class DryRunTarget : public BlobTarget {
     }
     return index_.HasForWriter(id, length);
   }
-  Result<BlobWriter::Added> Add(BlobKind kind, ByteSpan plain) {
-    const BlobId id = repository_.hasher().Compute(kind, plain);
+  Result<void> AddEach(BlobKind kind, std::span<const ByteSpan> plain, std::span<BlobWriter::Added> added) {
+    CHECK(plain.size() == added.size());
+    std::vector<BlobId> ids(plain.size());
+    repository_.hasher().ComputeEach(kind, plain, ids);
+    for (size_t i = 0; i < plain.size(); ++i) {
+      ASSIGN_OR_RETURN(added[i], AddNamed(kind, ids[i], plain[i]));
+    }
+    return {};
+  }
+  const Repository& repository() const { return repository_; }
+
+ private:
+  Result<BlobWriter::Added> AddNamed(BlobKind kind, const BlobId& id, ByteSpan plain) {
     ASSIGN_OR_RETURN(const bool known, Knows(id, static_cast<uint32_t>(plain.size())));
     if (known) return BlobWriter::Added{id, false};
     {
@@ -53,9 +67,7 @@ class DryRunTarget : public BlobTarget {
     totals_.bytes_new += plain.size();
     return BlobWriter::Added{id, true};
   }
-  const Repository& repository() const { return repository_; }
 
- private:
   const Repository& repository_;
   Index& index_;
   DryRunTotals& totals_;
@@ -66,7 +78,14 @@ class DryRunTarget : public BlobTarget {
 class DryRunSink : public AddingSink {
  public:
   explicit DryRunSink(DryRunTarget& target) : target_(target) {}
-  Result<BlobWriter::Added> Add(BlobKind kind, ByteSpan plain) override { return target_.Add(kind, plain); }
+  Result<BlobWriter::Added> Add(BlobKind kind, ByteSpan plain) override {
+    BlobWriter::Added added;
+    RETURN_IF_ERROR(target_.AddEach(kind, {&plain, 1}, {&added, 1}));
+    return added;
+  }
+  Result<void> AddEach(BlobKind kind, std::span<const ByteSpan> plain, std::span<BlobWriter::Added> added) override {
+    return target_.AddEach(kind, plain, added);
+  }
   Result<void> Finish() override { return {}; }
   Digest MetadataHash(std::string_view label, std::initializer_list<ByteSpan> parts) const override {
     return target_.repository().hasher().MetadataHash(label, parts);

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <mutex>
+#include <span>
 #include <unordered_set>
 
 #include "engine/repo/write_session.h"
@@ -13,6 +14,8 @@ namespace cairn {
 class AddingSink : public BlobSink {
  public:
   virtual Result<BlobWriter::Added> Add(BlobKind kind, ByteSpan plain) = 0;
+  // As BlobWriter::AddEach.
+  virtual Result<void> AddEach(BlobKind kind, std::span<const ByteSpan> plain, std::span<BlobWriter::Added> added) = 0;
   virtual Result<void> Finish() = 0;
   Result<BlobId> AddBlob(BlobKind kind, ByteSpan plain) override {
     ASSIGN_OR_RETURN(const BlobWriter::Added added, Add(kind, plain));

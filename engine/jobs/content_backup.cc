@@ -226,14 +226,16 @@ class ContentBackup::File : public std::enable_shared_from_this<File> {
 
   Result<void> StoreChunks(Stretch& stretch) {
     const SinkPool::Loan sink(is_text_ ? all_.text_sinks_ : all_.sinks_);
+    std::vector<ByteSpan> parts;
     size_t begin = 0;
-    for (auto& [id, length] : stretch.chunks) {
-      if (all_.context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted");
-      ASSIGN_OR_RETURN(const BlobWriter::Added added,
-                       sink->Add(BlobKind::kData, ByteSpan(stretch.buffer).subspan(begin, length)));
-      id = added.id;
+    for (const auto& [id, length] : stretch.chunks) {
+      parts.push_back(ByteSpan(stretch.buffer).subspan(begin, length));
       begin += length;
     }
+    if (all_.context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted");
+    std::vector<BlobWriter::Added> added(parts.size());
+    RETURN_IF_ERROR(sink->AddEach(BlobKind::kData, parts, added));
+    for (size_t i = 0; i < added.size(); ++i) stretch.chunks[i].first = added[i].id;
     return {};
   }
 

@@ -48,11 +48,26 @@ Result<OpenedDirectory> OpenDirectory(const ObjectSealer& sealer, BlobKind kind,
   return OpenedDirectory{.directory = std::move(directory), .slot = opened.slot};
 }
 
-Result<void> VerifyFrame(const FrameEntry& entry, ByteSpan sealed, uint64_t offset, const std::string& what) {
-  const FrameCheck check = CheckOfFrame(sealed);
+Result<void> CompareCheck(const FrameEntry& entry, const FrameCheck& check, uint64_t offset, const std::string& what) {
   if (check == entry.check) return {};
-  return Corrupt("{}: frame of {} bytes at offset {} has check {}, expected {}", what, sealed.size(), offset,
+  return Corrupt("{}: frame of {} bytes at offset {} has check {}, expected {}", what, entry.sealed_length, offset,
                  ToHex(check), ToHex(entry.check));
+}
+
+// The directory of a whole pack, and the spans of its frames. Says nothing of the frames' bytes.
+Result<OpenedDirectory> TakeApart(const ObjectSealer& sealer, BlobKind kind, const std::string& what, ByteSpan object,
+                                  std::vector<ByteSpan>& frames, bool* unknown_slot) {
+  RETURN_IF_ERROR(CheckSize(object.size(), what));
+  const ByteSpan header = object.first(ObjectHeader::kSize);
+  ASSIGN_OR_RETURN(const uint64_t length, DirectoryLength(header, object.size(), what));
+  ASSIGN_OR_RETURN(OpenedDirectory opened,
+                   OpenDirectory(sealer, kind, what, header, object.last(length), object.size(), unknown_slot));
+  uint64_t offset = ObjectHeader::kSize;
+  for (const FrameEntry& entry : opened.directory.frames) {
+    frames.push_back(object.subspan(offset, entry.sealed_length));
+    offset += entry.sealed_length;
+  }
+  return opened;
 }
 
 }  // namespace
@@ -71,17 +86,20 @@ Result<OpenedDirectory> ReadDirectory(ObjectStore& store, const ObjectSealer& se
 Result<OpenedDirectory> VerifyPack(const ObjectSealer& sealer, BlobKind kind, const PackName& pack, ByteSpan object,
                                    bool* unknown_slot) {
   const std::string what = What(pack);
+  std::vector<ByteSpan> hashed = {object};
+  bool is_unknown = false;
+  auto opened = TakeApart(sealer, kind, what, object, hashed, &is_unknown);
+  // The whole, and beside it its frames.
+  std::vector<Digest> digests(hashed.size());
+  Sha256Each(hashed, digests);
   // First of all: bytes that rot must not look like a newer version's.
-  const Digest digest = Sha256(object);
-  if (digest != pack.digest) return Corrupt("{}: SHA-256 is {}", what, digest.ToHex());
-  RETURN_IF_ERROR(CheckSize(object.size(), what));
-  const ByteSpan header = object.first(ObjectHeader::kSize);
-  ASSIGN_OR_RETURN(const uint64_t length, DirectoryLength(header, object.size(), what));
-  ASSIGN_OR_RETURN(OpenedDirectory opened,
-                   OpenDirectory(sealer, kind, what, header, object.last(length), object.size(), unknown_slot));
+  if (digests[0] != pack.digest) return Corrupt("{}: SHA-256 is {}", what, digests[0].ToHex());
+  if (unknown_slot != nullptr) *unknown_slot = is_unknown;
+  RETURN_IF_ERROR(opened);
   uint64_t offset = ObjectHeader::kSize;
-  for (const FrameEntry& entry : opened.directory.frames) {
-    RETURN_IF_ERROR(VerifyFrame(entry, object.subspan(offset, entry.sealed_length), offset, what));
+  for (size_t i = 0; i < opened->directory.frames.size(); ++i) {
+    const FrameEntry& entry = opened->directory.frames[i];
+    RETURN_IF_ERROR(CompareCheck(entry, CheckOfDigest(digests[i + 1]), offset, what));
     offset += entry.sealed_length;
   }
   return opened;
@@ -101,7 +119,7 @@ std::vector<uint64_t> FrameOffsets(const std::vector<FrameEntry>& frames) {
 Result<Bytes> ReadFrame(ObjectStore& store, BlobKind kind, const PackName& pack, uint64_t offset,
                         const FrameEntry& entry) {
   ASSIGN_OR_RETURN(Bytes sealed, store.GetRange(PackObjectName(kind, pack), offset, entry.sealed_length));
-  RETURN_IF_ERROR(VerifyFrame(entry, sealed, offset, What(pack)));
+  RETURN_IF_ERROR(CompareCheck(entry, CheckOfFrame(sealed), offset, What(pack)));
   return sealed;
 }
 

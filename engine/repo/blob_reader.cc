@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "engine/codec/frame_codec.h"
 #include "engine/pack/pack_reader.h"
 
 namespace cairn {
@@ -29,18 +28,20 @@ Digest BlobReader::MetadataHash(std::string_view label, std::initializer_list<By
   return repository_.hasher().MetadataHash(label, parts);
 }
 
-Result<Bytes> BlobReader::OpenSealed(const BlobLocation& location, ByteSpan sealed) {
+Result<Bytes> BlobReader::OpenSealed(const BlobLocation& location, ByteSpan sealed,
+                                     const std::optional<BlobNumbers>& only) {
   const PackSession& session = location.session;
   ASSIGN_OR_RETURN(const auto key, repository_.session_keys().Get(session.session, session.epoch, location.pack.kind,
                                                                   session.envelope));
   const FrameContext frame{location.pack.kind, session.suite, repository_.keyring().family()};
   const std::string what = fmt::format("{} frame {}", PackText(location), location.frame_number);
-  return OpenFrame(frame, *location.frame, sealed, *key, repository_.hasher(), what);
+  return OpenFrame(frame, *location.frame, sealed, *key, repository_.hasher(), what, only);
 }
 
 Result<std::shared_ptr<const Bytes>> BlobReader::OpenFrameAt(const BlobLocation& location) {
-  ASSIGN_OR_RETURN(const Bytes sealed, ReadFrame(repository_.store(), location.pack.kind, location.pack.name,
-                                                 location.frame_offset, *location.frame));
+  const ObjectName name = PackObjectName(location.pack.kind, location.pack.name);
+  ASSIGN_OR_RETURN(const Bytes sealed,
+                   repository_.store().GetRange(name, location.frame_offset, location.frame->sealed_length));
   ++frames_read_;
   ASSIGN_OR_RETURN(Bytes plain, OpenSealed(location, sealed));
   return std::make_shared<const Bytes>(std::move(plain));

@@ -4,9 +4,11 @@
 #include <atomic>
 #include <list>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <unordered_map>
 
+#include "engine/codec/frame_codec.h"
 #include "engine/env/finding.h"
 #include "engine/repo/blob_ends.h"
 #include "engine/repo/repository.h"
@@ -25,8 +27,9 @@ class BlobReader : public BlobSource {
 
   // The plaintext of a whole frame from the store, verified; not through the cache.
   Result<std::shared_ptr<const Bytes>> OpenFrameAt(const BlobLocation& location);
-  // The same from sealed bytes that the caller has fetched (a coalesced range).
-  Result<Bytes> OpenSealed(const BlobLocation& location, ByteSpan sealed);
+  // The same from sealed bytes that the caller has fetched (a coalesced range). `only`: as in OpenFrame.
+  Result<Bytes> OpenSealed(const BlobLocation& location, ByteSpan sealed,
+                           const std::optional<BlobNumbers>& only = std::nullopt);
 
   uint64_t frames_read() const { return frames_read_; }
 

@@ -399,11 +399,26 @@ Result<BlobId> BlobWriter::AddBlob(BlobKind kind, ByteSpan plain) {
 }
 
 Result<BlobWriter::Added> BlobWriter::Add(BlobKind kind, ByteSpan plain) {
-  CHECK(!plain.empty() && plain.size() <= limits::kBlobBytesMax);
   const BlobChecksum checksum = ChecksumOf(plain);  // before the id: a bit that flips in between is found
-  const BlobId id = session_.repository_.hasher().Compute(kind, plain);
-  const auto length = static_cast<uint32_t>(plain.size());
-  ASSIGN_OR_RETURN(const bool is_new, session_.Claim(kind, id, length));
+  return AddNamed(kind, session_.repository_.hasher().Compute(kind, plain), checksum, plain);
+}
+
+Result<void> BlobWriter::AddEach(BlobKind kind, std::span<const ByteSpan> plain, std::span<Added> added) {
+  CHECK(plain.size() == added.size());
+  std::vector<BlobChecksum> checksums;  // as in Add
+  for (const ByteSpan one : plain) checksums.push_back(ChecksumOf(one));
+  std::vector<BlobId> ids(plain.size());
+  session_.repository_.hasher().ComputeEach(kind, plain, ids);
+  for (size_t i = 0; i < plain.size(); ++i) {
+    ASSIGN_OR_RETURN(added[i], AddNamed(kind, ids[i], checksums[i], plain[i]));
+  }
+  return {};
+}
+
+Result<BlobWriter::Added> BlobWriter::AddNamed(BlobKind kind, const BlobId& id, const BlobChecksum& checksum,
+                                               ByteSpan plain) {
+  CHECK(!plain.empty() && plain.size() <= limits::kBlobBytesMax);
+  ASSIGN_OR_RETURN(const bool is_new, session_.Claim(kind, id, static_cast<uint32_t>(plain.size())));
   if (!is_new) return Added{id, false};
   RETURN_IF_ERROR(Gather(kind, id, checksum, plain));
   return Added{id, true};

@@ -150,6 +150,8 @@ class BlobWriter : public BlobSink {
     bool is_new = false;
   };
   Result<Added> Add(BlobKind kind, ByteSpan plain);
+  // One after the other, into `added`, which are as many: their ids are taken together, which is quicker.
+  Result<void> AddEach(BlobKind kind, std::span<const ByteSpan> plain, std::span<Added> added);
   // Stores it whatever the index says of it: for a pruner, which must not trust a location that it did not open.
   Result<void> AddAnew(BlobKind kind, ByteSpan plain);
   Digest MetadataHash(std::string_view label, std::initializer_list<ByteSpan> parts) const override;
@@ -161,6 +163,7 @@ class BlobWriter : public BlobSink {
     std::vector<BlobEntry> blobs;
     std::vector<BlobChecksum> checksums;  // of each
   };
+  Result<Added> AddNamed(BlobKind kind, const BlobId& id, const BlobChecksum& checksum, ByteSpan plain);
   Result<void> Gather(BlobKind kind, const BlobId& id, const BlobChecksum& checksum, ByteSpan plain);
   Result<void> CloseFrame(BlobKind kind, OpenFrame& frame);
 

@@ -48,12 +48,34 @@ TEST_F(FrameDamage, EveryTruncation) {
   }
 }
 
-TEST_F(FrameDamage, WrongCheck) {
+// The seal vouches for the bytes; that the check is right is VerifyPack's to say.
+TEST_F(FrameDamage, WrongCheckOfRightBytes) {
   SealedFrame wrong = frame_;
   wrong.entry.check[15] ^= 1;
-  const auto opened = Open(wrong);
+  EXPECT_TRUE(Open(wrong));
+}
+
+TEST_F(FrameDamage, TellsRotFromAnothersSeal) {
+  SealedFrame rotten = frame_;
+  rotten.sealed.back() ^= 1;
+  const auto opened = Open(rotten);
   EXPECT_CODE(kCorrupt, opened);
-  EXPECT_TRUE(opened.error().message().starts_with("frame 7: ")) << opened.error().message();
+  EXPECT_EQ(opened.error().message(), "frame 7: its bytes differ from their check");
+  rotten.entry.check = CheckOfFrame(rotten.sealed);
+  const auto of_another = Open(rotten);
+  EXPECT_CODE(kCorrupt, of_another);
+  EXPECT_EQ(of_another.error().message().find("check"), std::string::npos) << of_another.error().message();
+  EXPECT_TRUE(of_another.error().message().starts_with("frame 7: ")) << of_another.error().message();
+}
+
+TEST_F(FrameDamage, IdsOfBlobsThatNobodyAskedForAreNotLookedAt) {
+  SealedFrame wrong = frame_;
+  wrong.entry.blobs[1].id.mutable_bytes()[31] ^= 1;
+  const auto open = [&](const std::vector<uint32_t>& only) {
+    return OpenFrame(ContextOf(BlobKind::kData), wrong.entry, wrong.sealed, keys_.content, hasher_, "frame", only);
+  };
+  EXPECT_TRUE(open({0, 2}));
+  EXPECT_CODE(kCorrupt, open({0, 1}));
 }
 
 TEST_F(FrameDamage, WrongId) {

@@ -5,6 +5,7 @@
 namespace cairn {
 namespace {
 
+using crypto_test::RandomBytes;
 using crypto_test::TestRepository;
 
 class BlobHasherTest : public testing::Test {
@@ -18,6 +19,17 @@ TEST_F(BlobHasherTest, IdIsTheHmacUnderTheIdKeyOfTheKind) {
   const auto expected = [](const Secret32& key) { return HmacSha256(key.bytes(), {AsBytes("blob")}).ToHex(); };
   EXPECT_EQ(hasher.Compute(BlobKind::kData, AsBytes("blob")).ToHex(), expected(**owner.data_id_key()));
   EXPECT_EQ(hasher.Compute(BlobKind::kMetadata, AsBytes("blob")).ToHex(), expected(**owner.metadata_id_key()));
+}
+
+TEST_F(BlobHasherTest, IdsOfManyAreThoseOfEach) {
+  const BlobHasher hasher(repository_.As("owner"));
+  const std::vector<Bytes> blobs = {RandomBytes(100'000, 1), RandomBytes(1, 2), RandomBytes(5'000, 3)};
+  const std::vector<ByteSpan> plain(blobs.begin(), blobs.end());
+  for (const BlobKind kind : {BlobKind::kData, BlobKind::kMetadata}) {
+    std::vector<BlobId> ids(blobs.size());
+    hasher.ComputeEach(kind, plain, ids);
+    for (size_t i = 0; i < blobs.size(); ++i) EXPECT_EQ(ids[i], hasher.Compute(kind, blobs[i])) << i;
+  }
 }
 
 TEST_F(BlobHasherTest, MetadataHashJoinsLabelAndParts) {

@@ -1,5 +1,6 @@
 #include "engine/crypto/hash.h"
 
+#include <random>
 #include <thread>
 
 #include "tests/unit/engine/crypto/crypto_fixture.h"
@@ -30,6 +31,38 @@ TEST(Sha256, OfAStreamIsThatOfItsBytes) {
     }
     EXPECT_EQ(stream.Finish(), Sha256(bytes)) << "in steps of " << step;
   }
+}
+
+// Lengths on both sides of a block, so that lanes end, and begin anew, at every place.
+TEST(Sha256, OfEachIsThatOfEachAlone) {
+  const Bytes bytes = RandomBytes(70'000, 3);
+  const HmacKey key(AsBytes("key"));
+  std::mt19937 random(4);
+  for (size_t count = 0; count < 40; ++count) {
+    std::vector<ByteSpan> messages;
+    while (messages.size() < count) {
+      const size_t length = random() % 3 == 0 ? random() % 60'000 : random() % 200;
+      messages.push_back(ByteSpan(bytes).subspan(random() % 10'000, length));
+    }
+    std::vector<Digest> digests(count), keyed(count);
+    Sha256Each(messages, digests);
+    key.ComputeEach(messages, keyed);
+    for (size_t i = 0; i < count; ++i) {
+      EXPECT_EQ(digests[i], Sha256(messages[i])) << i << " of " << count << ": " << messages[i].size() << " bytes";
+      EXPECT_EQ(keyed[i], key.Compute(messages[i])) << i << " of " << count << ": " << messages[i].size() << " bytes";
+    }
+  }
+}
+
+TEST(Sha256, OfEachGivesThePublishedDigests) {
+  const Bytes million(1'000'000, 'a');
+  const std::vector<ByteSpan> messages = {million, ByteSpan(), AsBytes("abc"), million};
+  std::vector<Digest> digests(messages.size());
+  Sha256Each(messages, digests);
+  EXPECT_EQ(digests[0].ToHex(), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+  EXPECT_EQ(digests[1].ToHex(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  EXPECT_EQ(digests[2].ToHex(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(digests[3], digests[0]);
 }
 
 struct HmacCase {

@@ -30,6 +30,12 @@ class MemoryTarget : public BlobTarget {
       ASSIGN_OR_RETURN(const BlobId id, target_.blobs_.AddBlob(kind, plain));
       return BlobWriter::Added{id, true};
     }
+    Result<void> AddEach(BlobKind kind, std::span<const ByteSpan> plain, std::span<BlobWriter::Added> added) override {
+      for (size_t i = 0; i < plain.size(); ++i) {
+        ASSIGN_OR_RETURN(added[i], Add(kind, plain[i]));
+      }
+      return {};
+    }
     Result<void> Finish() override { return {}; }
     Digest MetadataHash(std::string_view label, std::initializer_list<ByteSpan> parts) const override {
       return target_.blobs_.MetadataHash(label, parts);
