@@ -15,7 +15,9 @@ constexpr size_t kWindowFiles = 4'096;
 constexpr size_t kWindowWants = 65'536;
 constexpr uint64_t kRangeBytesMax = 8 * kMiB;
 constexpr uint64_t kRangeGapMax = 64 * kKiB;  // cheaper to read over than to ask again
-constexpr size_t kFinishedAtOnce = 64;        // files, by one task
+constexpr size_t kFramesInTurn = 4;           // that a file's blobs lie in by turns, as after a few changes of it
+constexpr size_t kBlobsPassedOver = 16;
+constexpr size_t kFinishedAtOnce = 64;  // files, by one task
 
 // An error that the repository is not to be blamed for, and of which nothing is told.
 bool IsStop(const Error& error) { return error.code() == ErrorCode::kInterrupted; }
@@ -36,6 +38,20 @@ struct FileRestorer::OpenFile {
 struct FileRestorer::Fetch {
   BlobLocation location;
   std::vector<Want> wants;
+
+  const std::vector<BlobEntry>& blobs() const { return location.frame->blobs; }
+  void Add(Want want, uint32_t blob) {
+    want.blob = blob;
+    wants.push_back(want);
+  }
+  // Which of its blobs are wanted, each once, ascending.
+  std::vector<uint32_t> Wanted() const {
+    std::vector<uint32_t> numbers;
+    for (const Want& want : wants) numbers.push_back(want.blob);
+    std::ranges::sort(numbers);
+    numbers.erase(std::ranges::unique(numbers).begin(), numbers.end());
+    return numbers;
+  }
 };
 
 struct FileRestorer::Range {
@@ -184,16 +200,25 @@ Result<void> FileRestorer::RunWindow() {
 // Wants by pack and frame, neighbouring frames joined into ranges.
 Result<std::vector<FileRestorer::Range>> FileRestorer::PlanFetches() {
   std::map<std::pair<PackName, uint32_t>, Fetch> by_frame;
-  Fetch* last = nullptr;  // and the blob of its frame that was wanted last: the next one mostly follows it
-  size_t last_blob = 0;
+  std::array<Fetch*, kFramesInTurn> recent{};  // the frame that was wanted last comes first
+  // Behind the last one that was wanted, or a few blobs on: those between are of what the file was before.
+  const auto find_near = [](const Fetch* fetch, const BlobId& id) -> std::optional<uint32_t> {
+    if (fetch == nullptr || fetch->location.retired || fetch->location.pack.tombstoned) return std::nullopt;
+    const std::vector<BlobEntry>& blobs = fetch->blobs();
+    const uint32_t begin = fetch->wants.back().blob + 1;
+    for (uint32_t i = begin; i < std::min<size_t>(begin + kBlobsPassedOver, blobs.size()); ++i) {
+      if (blobs[i].id == id) return i;
+    }
+    return std::nullopt;
+  };
   for (const Want& want : wants_) {
-    if (last != nullptr && !last->location.retired && !last->location.pack.tombstoned) {
-      const std::vector<BlobEntry>& blobs = last->location.frame->blobs;
-      if (last_blob + 1 < blobs.size() && blobs[last_blob + 1].id == want.id) {
-        ++last_blob;
-        last->wants.push_back(want);
-        continue;
-      }
+    std::optional<uint32_t> near;
+    auto known = recent.begin();
+    while (known != recent.end() && !(near = find_near(*known, want.id))) ++known;
+    if (near) {
+      (*known)->Add(want, *near);
+      std::rotate(recent.begin(), known, known + 1);
+      continue;
     }
     const auto locations = index_.Find(want.id);
     const auto usable = [&]() -> const BlobLocation* {
@@ -207,9 +232,10 @@ Result<std::vector<FileRestorer::Range>> FileRestorer::PlanFetches() {
     }
     Fetch& fetch = by_frame[{usable->pack.name, usable->frame_number}];
     if (fetch.wants.empty()) fetch.location = *usable;
-    fetch.wants.push_back(want);
-    last = &fetch;
-    last_blob = usable->blob_number;
+    fetch.Add(want, usable->blob_number);
+    known = std::ranges::find(recent, &fetch);
+    if (known == recent.end()) *--known = &fetch;
+    std::rotate(recent.begin(), known, known + 1);
   }
   std::vector<Range> ranges;
   const PackName* pack = nullptr;
@@ -242,30 +268,35 @@ void FileRestorer::RunRange(const Range& range) {
     }
     const ByteSpan sealed =
         ByteSpan(*bytes).subspan(fetch.location.frame_offset - range.offset, fetch.location.frame->sealed_length);
-    auto plain = blobs_.OpenSealed(fetch.location, sealed);
+    auto plain = blobs_.OpenSealed(fetch.location, sealed, fetch.Wanted());
     if (plain) {
-      WriteWants(fetch.wants, fetch, *plain);
+      WriteWants(fetch, *plain);
     } else {
       FallBack(fetch, plain.error());
     }
   }
 }
 
-void FileRestorer::WriteWants(const std::vector<Want>& wants, const Fetch& fetch, ByteSpan plain) {
-  std::map<BlobId, ByteSpan> blobs;
-  size_t offset = 0;
-  for (const BlobEntry& blob : fetch.location.frame->blobs) {
-    blobs.emplace(blob.id, plain.subspan(offset, blob.length));
-    offset += blob.length;
-  }
-  for (const Want& want : wants) {
-    const auto found = blobs.find(want.id);
-    if (found != blobs.end()) {
-      WriteBlob(want, found->second);
-    } else {
-      FailFile(*files_[want.file], want.offset, want.length * want.count,
-               Corrupt("the index says of data blob {} that it is in a frame which does not hold it", want.id.ToHex()));
+// What follows itself in the frame and in the file is written at once.
+void FileRestorer::WriteWants(const Fetch& fetch, ByteSpan plain) {
+  std::vector<uint64_t> begins(1, 0);
+  for (const BlobEntry& blob : fetch.blobs()) begins.push_back(begins.back() + blob.length);
+  const auto is_simple = [&](const Want& want) {
+    return want.count == 1 && begins[want.blob + 1] - begins[want.blob] == want.length;
+  };
+  for (size_t i = 0; i < fetch.wants.size();) {
+    const Want& first = fetch.wants[i++];
+    uint32_t blobs = 1;
+    uint64_t end = first.offset + first.length;
+    while (i < fetch.wants.size() && is_simple(first)) {
+      const Want& next = fetch.wants[i];
+      const bool goes_on = next.file == first.file && next.offset == end && next.blob == first.blob + blobs;
+      if (!goes_on || !is_simple(next)) break;
+      ++blobs, ++i;
+      end += next.length;
     }
+    const ByteSpan bytes = plain.subspan(begins[first.blob], begins[first.blob + blobs] - begins[first.blob]);
+    blobs > 1 ? Write(*files_[first.file], first.offset, 1, bytes) : WriteBlob(first, bytes);
   }
 }
 
@@ -296,22 +327,27 @@ void FileRestorer::WriteBlob(const Want& want, ByteSpan blob) {
              Corrupt("data blob {} has {} bytes, the file's list says {}", want.id.ToHex(), blob.size(), want.length));
     return;
   }
+  Write(file, want.offset, want.count, blob);
+}
+
+// `count` times, one after the other.
+void FileRestorer::Write(OpenFile& file, uint64_t offset, uint64_t count, ByteSpan bytes) {
   Result<void> opened, written;
   bool is_whole = false;
   {
     const std::lock_guard lock(file.mutex);
     if (file.refused) return;
     opened = OpenTarget(file);
-    for (uint64_t i = 0; i < want.count && opened && written; ++i) {
-      written = file.file->WriteAt(want.offset + i * want.length, blob);
+    for (uint64_t i = 0; i < count && opened && written; ++i) {
+      written = file.file->WriteAt(offset + i * bytes.size(), bytes);
       if (!written) break;
-      file.written += blob.size();
-      context_.progress.bytes_done += blob.size();
+      file.written += bytes.size();
+      context_.progress.bytes_done += bytes.size();
     }
     is_whole = opened && written && file.written == file.wanted && !file.failed;
   }
   if (!opened) return FailTarget(file, 0, file.plan.node.size, opened.error());
-  if (!written) return FailTarget(file, want.offset, want.length * want.count, written.error());
+  if (!written) return FailTarget(file, offset, count * bytes.size(), written.error());
   if (is_whole) FinishFile(file);  // while its descriptor is open: this was the last of it
 }
 

@@ -53,6 +53,7 @@ class FileRestorer {
     uint64_t count = 1;   // how often it follows itself
     BlobId id;
     uint32_t length = 0;
+    uint32_t blob = 0;  // which of its frame, once that is known
   };
   struct Fetch;  // wants of one frame
   struct Range;  // neighbouring frames of one pack, one request
@@ -62,10 +63,11 @@ class FileRestorer {
   Result<bool> IsThereAlready(OpenFile& file, uint64_t offset, const ListEntry& entry);
   Result<std::vector<Range>> PlanFetches();
   void RunRange(const Range& range);
-  void WriteWants(const std::vector<Want>& wants, const Fetch& fetch, ByteSpan plain);
+  void WriteWants(const Fetch& fetch, ByteSpan plain);
   void FallBack(const Fetch& fetch, const Error& why);
   void ReadOne(const Want& want);
   void WriteBlob(const Want& want, ByteSpan blob);
+  void Write(OpenFile& file, uint64_t offset, uint64_t count, ByteSpan bytes);
   // The repository cannot give the bytes.
   void FailFile(OpenFile& file, uint64_t offset, uint64_t length, const Error& error);
   // The target does not take them; ends the restore where it will take no other file's either.

@@ -1,7 +1,9 @@
 #include "frontends/files/file_sink.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -361,7 +363,10 @@ Descriptor OpenExisting(int folder, const std::string& name, const files::Metada
 // and the writing will tell.
 void Reserve(int fd, uint64_t size) {
   if (size < kReserveBytesMin) return;
-  if (::fallocate(fd, 0, 0, static_cast<off_t>(size)) == 0) return;
+  struct statfs system{};
+  // In memory there is no order to be won, and one thread would fetch all pages.
+  const bool is_in_memory = ::fstatfs(fd, &system) == 0 && system.f_type == TMPFS_MAGIC;
+  if (!is_in_memory && ::fallocate(fd, 0, 0, static_cast<off_t>(size)) == 0) return;
   static_cast<void>(::ftruncate(fd, 0) == 0 && ::ftruncate(fd, static_cast<off_t>(size)) == 0);
 }
 

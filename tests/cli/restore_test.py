@@ -1,5 +1,6 @@
 """restore's options: what is taken, what is deleted, and a target that takes nothing more."""
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -9,6 +10,41 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from cairn_testing import CairnTest, can_mount
+
+
+class Patchwork(CairnTest):
+    """Files whose blobs lie in the frames of several snapshots by turns, repeated, and in another order."""
+
+    def test_every_state_comes_back(self):
+        dice = random.Random(7)
+        self.init()
+        source = self.path("source")
+        os.mkdir(source)
+        lines = [b"%08d %s\n" % (i, dice.randbytes(20).hex().encode()) for i in range(200_000)]
+        states = []
+        for generation in range(5):
+            if generation > 0:  # scattered rows, and a stretch, and rows behind
+                for _ in range(200):
+                    lines[dice.randrange(len(lines))] = b"changed %d\n" % dice.getrandbits(60)
+                begin = dice.randrange(len(lines) - 2_000)
+                lines[begin:begin + 2_000] = [b"stretch %d\n" % dice.getrandbits(60) for _ in range(2_000)]
+                lines += [b"behind %d\n" % dice.getrandbits(60) for _ in range(3_000)]
+            text = b"".join(lines)
+            pieces = [text[i:i + 300_000] for i in range(0, len(text), 300_000)]
+            dice.shuffle(pieces)
+            state = {"dump": text, "shuffled": b"".join(pieces + pieces[:9]),
+                     "repeated": text[:400_000] * 6 + bytes(3_000_000) + text[-400_000:]}
+            for name, data in state.items():
+                with open(os.path.join(source, name), "wb") as file:
+                    file.write(data)
+            states.append((self.backup()["id"], state))
+        for number, (snapshot, state) in enumerate(states):
+            target = self.path(f"out{number}")
+            report = self.json("restore", snapshot, "--target", target)
+            self.assertEqual((report["files"], report["failed"]), (3, 0))
+            for name, data in state.items():
+                with open(target + os.path.join(os.path.abspath(source), name), "rb") as file:
+                    self.assertTrue(file.read() == data, f"{name} of generation {number} differs")
 
 
 class RestoreOptions(CairnTest):
