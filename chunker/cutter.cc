@@ -15,8 +15,7 @@ void Cutter::Reset(uint64_t offset) {
   offset_ = offset;
   scan_ = GearScan{};
   grown_ = params_;
-  grows_at_ =
-      params_.kind == ChunkerKind::kGear ? uint64_t{params_.size_average} << kChunksBeforeGrowthLog : UINT64_MAX;
+  grows_at_ = uint64_t{params_.size_average} << kChunksBeforeGrowthLog;
   thresholds_ = GearThresholds::From(grown_);
   Grow();
 }

@@ -7,6 +7,7 @@ find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(RocksDB REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(nlohmann_json REQUIRED)
+find_package(SQLite3 REQUIRED)
 find_package(tsl-robin-map REQUIRED)
 
 # For libraries that bring no CMake package: cairn_find_library(<target> <library> <header>).

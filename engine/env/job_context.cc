@@ -8,6 +8,7 @@ Limits Limits::ForTests() {
   limits.pack_bytes = 4 * kKiB;
   limits.frame_bytes_files = kKiB;
   limits.frame_bytes_rows = 512;
+  limits.frame_bytes_pages = 256;
   limits.frame_bytes_metadata = 512;
   limits.segment_blobs_max = 8;
   limits.merge_fan_in = 4;

@@ -19,6 +19,7 @@ struct Limits {
   uint64_t pack_bytes = 16 * kMiB;     // a full pack
   uint64_t frame_bytes_files = kMiB;   // plain bytes at which a frame is closed, by kind of source
   uint64_t frame_bytes_rows = 256 * kKiB;
+  uint64_t frame_bytes_pages = 64 * kKiB;
   uint64_t frame_bytes_metadata = 64 * kKiB;
   uint64_t segment_blobs_max = 200'000;  // entries of a segment before the next is begun
   uint64_t segment_interval_s = 300;     // a running backup puts what it has at least this often

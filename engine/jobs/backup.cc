@@ -38,8 +38,13 @@ std::optional<ChunkerSettings> SettingsFor(const Keyring& keyring, SourceKind ki
   return std::nullopt;
 }
 
-ContentCuts CutsFor(const Keyring& keyring, SourceKind kind) {
+ContentCuts CutsFor(const Keyring& keyring, const Source& source) {
+  const SourceKind kind = source.chunking();
   ContentCuts cuts;
+  if (kind == SourceKind::kPages) {  // SPEC 12.3
+    cuts.of_item = {kind, 1, source.page_bytes(), source.page_bytes(), source.page_bytes()};
+    return cuts;
+  }
   cuts.of_item =
       SettingsFor(keyring, kind).value_or(ChunkerSettings{kind, 2, 512 * kKiB, 1024 * kKiB, 8 * 1024 * kKiB});
   if (kind == SourceKind::kFiles || kind == SourceKind::kStream) cuts.of_text = SettingsFor(keyring, SourceKind::kRows);
@@ -135,7 +140,7 @@ class BackupRun {
       next = std::make_unique<FileCacheWriter>(files_, repository_.cache(), context_.random, key);
     }
     ASSIGN_OR_RETURN(const Secret32* chunking_key, repository_.keyring().chunking_key());
-    ItemBackup item(context_, *target_, source, CutsFor(repository_.keyring(), source.chunking()),
+    ItemBackup item(context_, *target_, source, CutsFor(repository_.keyring(), source),
                     chunking_key->bytes(), known, next.get(), options_.force, findings_);
     ASSIGN_OR_RETURN(ItemResult result, item.Run());
     if (const auto command = source.command_line()) {

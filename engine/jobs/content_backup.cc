@@ -43,6 +43,7 @@ Result<void> CheckSettings(const ChunkerSettings& settings) {
 }
 
 uint64_t FrameBytes(const Limits& limits, SourceKind kind) {
+  if (kind == SourceKind::kPages) return limits.frame_bytes_pages;
   return kind == SourceKind::kRows ? limits.frame_bytes_rows : limits.frame_bytes_files;
 }
 
@@ -70,11 +71,13 @@ class ContentBackup::File : public std::enable_shared_from_this<File> {
   explicit File(ContentBackup& all) : all_(all) {}
 
   Result<StoredContent> Read(SourceFile& source, std::optional<Error>& unreadable) {
-    auto read = ReadRuns(source, unreadable);
+    auto read = BeginLate(source, unreadable);
+    if (read && !unreadable) read = ReadRuns(source, unreadable);
     if (!read || unreadable) Drop();
     if (read && !unreadable) ChooseCuts({});  // where there was no data
     RETURN_IF_ERROR(Drain());
     RETURN_IF_ERROR(read);
+    if (!unreadable && late_bytes_ > 0) RETURN_IF_ERROR(ReadLate(source, unreadable));
     StoredContent stored;
     if (unreadable) return stored;
     stored.bytes = list_->bytes();
@@ -91,6 +94,33 @@ class ContentBackup::File : public std::enable_shared_from_this<File> {
     std::vector<std::pair<BlobId, uint32_t>> chunks;  // the ids when it is done
     bool done = false;
   };
+
+  Result<void> BeginLate(SourceFile& source, std::optional<Error>& unreadable) {
+    auto late = source.LateBytes();
+    if (!late) unreadable = std::move(late).error();
+    late_bytes_ = late ? *late : 0;
+    if (late_bytes_ == 0) return {};
+    ChooseCuts({});
+    CHECK(late_bytes_ <= all_.cuts_.of_item.size_max);
+    run_begin_ = late_bytes_;
+    return list_->AddFirstLater(static_cast<uint32_t>(late_bytes_));
+  }
+
+  Result<void> ReadLate(SourceFile& source, std::optional<Error>& unreadable) {
+    auto bytes = source.ReadLate();
+    if (bytes && bytes->size() != late_bytes_) {
+      bytes = MakeError(ErrorCode::kIo, "its first {} bytes came as {}", late_bytes_, bytes->size());
+    }
+    if (!bytes) {
+      unreadable = std::move(bytes).error();
+      return {};
+    }
+    all_.bytes_read_ += bytes->size();
+    all_.context_.progress.bytes_done += bytes->size();
+    const SinkPool::Loan sink(all_.sinks_);
+    ASSIGN_OR_RETURN(const BlobWriter::Added added, sink->Add(BlobKind::kData, *bytes));
+    return list_->SetFirst(added.id);
+  }
 
   Result<void> ReadRuns(SourceFile& source, std::optional<Error>& unreadable) {
     for (;;) {
@@ -134,7 +164,7 @@ class ContentBackup::File : public std::enable_shared_from_this<File> {
         all_.context_.progress.bytes_done += *got;
       }
       ChooseCuts(ByteSpan(buffer).first(filled));
-      if (is_first) cutter_->Reset();
+      if (is_first) cutter_->Reset(std::exchange(run_begin_, 0));
       std::vector<std::pair<BlobId, uint32_t>> chunks;
       size_t cut = 0;
       while (cut < filled) {
@@ -282,6 +312,8 @@ class ContentBackup::File : public std::enable_shared_from_this<File> {
   // The reader's.
   std::optional<chunker::Cutter> cutter_;
   bool is_text_ = false;
+  uint64_t late_bytes_ = 0;
+  uint64_t run_begin_ = 0;  // of the next run, where it is not its own beginning: behind what is late
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -28,7 +28,8 @@ class RestoreRun {
   Result<RestoreReport> Run() {
     sink_.SetFindingSink(findings_);
     for (const SnapshotItem& item : snapshot_.inner.items) {
-      const bool several = snapshot_.inner.items.size() > 1;
+      if (!options_.item.empty() && item.name != options_.item) continue;
+      const bool several = snapshot_.inner.items.size() > 1 && options_.item.empty();
       RETURN_IF_ERROR(RestoreItem(item, several ? ToBytes(AsBytes(item.name)) : TreePath()));
     }
     if (!found_) {
@@ -247,6 +248,28 @@ class RestoreRun {
     return false;
   }
 
+  // Programs that have a database open would go on in the file that was replaced, and SQLite would write the journal of
+  // another database over what is restored.
+  std::optional<Error> RefuseDatabase(const TreePath& target, const Node& node, bool is_there) {
+    if (item_->kind != ItemKind::kSqlite || node.type != NodeType::kFile) return std::nullopt;
+    if (is_there) {
+      return Error(ErrorCode::kAlreadyExists,
+                   "a file stands there, and is left, for programs may have it open as their database: restore into it "
+                   "with --sqlite, or into another folder");
+    }
+    for (const std::string_view journal : {"-wal", "-journal"}) {
+      TreePath path = target;
+      Append(path, AsBytes(journal));
+      const auto existing = sink_.Existing(path);
+      if (existing && !existing->has_value()) continue;
+      return MakeError(ErrorCode::kAlreadyExists,
+                       "the journal {} of another database stands beside it, which SQLite would write over what is "
+                       "restored: move that away, or restore into another folder",
+                       PathForPeople(path));
+    }
+    return std::nullopt;
+  }
+
   // Anything but a folder.
   Result<void> Visit(const TreePath& target, const Node& node, const TreePath& source) {
     auto existing = sink_.Existing(target);
@@ -268,6 +291,11 @@ class RestoreRun {
       if (node.link_group && LooksTheSame(**existing, node)) {
         first_of_group_.emplace(*node.link_group, FirstName{target, (*existing)->file});
       }
+      return {};
+    }
+    if (const auto refused = RefuseDatabase(target, node, existing->has_value())) {
+      ++report_.failed;
+      Tell(Finding::Severity::kWarning, *refused, target);
       return {};
     }
     if (*existing) {

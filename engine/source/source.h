@@ -71,6 +71,10 @@ class SourceFile {
   virtual Result<Extent> NextExtent() = 0;
   // Reads on within a data extent; 0 bytes: its end (the file may have shrunk).
   virtual Result<size_t> Read(MutableByteSpan target) = 0;
+  // So many bytes at the beginning, no more than a chunk, come behind the end of the last extent: what some writers put
+  // down when all else is there. The extents begin behind them. 0: none. Asked before anything is read.
+  virtual Result<uint64_t> LateBytes() { return uint64_t{0}; }
+  virtual Result<Bytes> ReadLate() { return Bytes(); }
   // It is read soon: a hint that does not wait.
   virtual void ReadSoon() {}
   // The mark now: another than before the reading means that the file changed meanwhile.
@@ -96,6 +100,7 @@ class Source {
   virtual ~Source() = default;
   virtual ItemKind kind() const = 0;
   virtual SourceKind chunking() const = 0;
+  virtual uint32_t page_bytes() const { return 0; }  // of kPages: SPEC section 12.3
   virtual std::string name() const = 0;          // of the item: "files", "stream"
   virtual std::vector<Bytes> paths() const = 0;  // as given by the user; identify the item for finding its parent
   virtual Result<std::shared_ptr<SourceFolder>> OpenRoot(FindingSink findings) = 0;

@@ -33,6 +33,7 @@ struct ListBuilder::Level {
   uint64_t bytes = 0;
   uint64_t leaf_entries = 0;
 
+  BlobId& first_id() { return blob.depth == 0 ? blob.entries.front().id : blob.children.front().id; }
   size_t size() const { return blob.depth == 0 ? blob.entries.size() : blob.children.size(); }
   // Is the blob full, after an entry with this id (nullptr: a hole)?
   bool IsFull(const BlobId* id, uint32_t average) const {
@@ -51,6 +52,25 @@ Result<void> ListBuilder::AddBlob(const BlobId& id, uint32_t length) {
 Result<void> ListBuilder::AddHole(uint64_t length) {
   if (length == 0) return {};
   return AddEntry({ListEntry::Type::kHole, length, 1, BlobId()});
+}
+
+Result<void> ListBuilder::AddFirstLater(uint32_t length) {
+  CHECK(bytes_ == 0 && !awaits_first_);
+  awaits_first_ = true;
+  return AddBlob(BlobId(), length);
+}
+
+// The first of a blob's entries never decides where that blob ends (kListEntriesMin), so only ids were missing.
+Result<void> ListBuilder::SetFirst(const BlobId& id) {
+  CHECK(std::exchange(awaits_first_, false));
+  BlobId first = id;
+  for (const auto& held : held_) {
+    held->first_id() = first;
+    ASSIGN_OR_RETURN(first, sink_.AddBlob(BlobKind::kMetadata, held->blob.Encode()));
+  }
+  (levels_.empty() ? pending_.front().id : levels_[held_.size()]->first_id()) = first;
+  held_.clear();
+  return {};
 }
 
 Result<void> ListBuilder::AddEntry(const ListEntry& entry) {
@@ -94,8 +114,12 @@ Result<void> ListBuilder::Close(size_t level) {
     if (full.blob.depth > limits::kBlobTreeDepthMax) {
       return MakeError(ErrorCode::kUnsupported, "a file's list is deeper than {}", limits::kBlobTreeDepthMax);
     }
-    ASSIGN_OR_RETURN(const BlobId id, sink_.AddBlob(BlobKind::kMetadata, full.blob.Encode()));
-    const ListChild child{full.bytes, full.leaf_entries, id};
+    ListChild child{full.bytes, full.leaf_entries, BlobId()};
+    if (awaits_first_ && held_.size() == level) {
+      held_.push_back(std::make_unique<Level>(full));
+    } else {
+      ASSIGN_OR_RETURN(child.id, sink_.AddBlob(BlobKind::kMetadata, full.blob.Encode()));
+    }
     full.blob.entries.clear();
     full.blob.children.clear();
     full.bytes = full.leaf_entries = 0;
@@ -112,6 +136,7 @@ Result<void> ListBuilder::Close(size_t level) {
 }
 
 Result<Content> ListBuilder::Finish() {
+  CHECK(!awaits_first_);
   Content content;
   if (levels_.empty()) {
     content.entries = std::exchange(pending_, {});

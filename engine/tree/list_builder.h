@@ -14,13 +14,17 @@ inline uint32_t ListAverage(const std::optional<ChunkerSettings>& chunker) {
   return is_fine ? 32 : 128;
 }
 
-// One thread at a time. Memory: one list blob a level. Neighbouring holes become one; equal neighbouring blobs a run.
+// One thread at a time. Memory: one list blob a level, two where the first entry comes later. Neighbouring holes become
+// one; equal neighbouring blobs a run.
 class ListBuilder {
  public:
   // `average`: ListAverage.
   ListBuilder(BlobSink& sink, uint32_t average);
   Result<void> AddBlob(const BlobId& id, uint32_t length);
   Result<void> AddHole(uint64_t length);
+  // Before all others: the first entry is a blob whose id is told last, by SetFirst. It is joined with nothing.
+  Result<void> AddFirstLater(uint32_t length);
+  Result<void> SetFirst(const BlobId& id);
   // Adds entries of a content that is known already (an unchanged file re-used in part).
   Result<void> AddEntry(const ListEntry& entry);
   Result<Content> Finish();
@@ -36,6 +40,8 @@ class ListBuilder {
   uint64_t bytes_ = 0;
   std::vector<ListEntry> pending_;  // the newest entries: joined with what follows, or few enough to inline
   std::vector<std::unique_ptr<Level>> levels_;
+  bool awaits_first_ = false;
+  std::vector<std::unique_ptr<Level>> held_;  // the first blob of each level, while its first entry is not known
 
  public:
   ~ListBuilder();

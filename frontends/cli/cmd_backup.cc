@@ -1,10 +1,11 @@
 #include <fcntl.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 
 #include "engine/env/version.h"
@@ -13,35 +14,54 @@
 #include "frontends/cli/compression_option.h"
 #include "frontends/cli/exit_code.h"
 #include "frontends/cli/option_values.h"
+#include "frontends/cli/origin.h"
 #include "frontends/cli/text.h"
 #include "frontends/files/file_source.h"
 #include "frontends/files/source_scan.h"
+#include "frontends/sqlite/sqlite_source.h"
 #include "frontends/stream/stream_source.h"
+#include "repo-format/tree_path.h"
 
 namespace cairn {
 namespace {
 
-Bytes HostName() {
-  char name[256] = {};
-  return gethostname(name, sizeof(name) - 1) == 0 ? ToBytes(AsBytes(name)) : Bytes();
-}
-
-Bytes UserName() {
-  const passwd* user = getpwuid(geteuid());
-  return ToBytes(AsBytes(user != nullptr ? std::string(user->pw_name) : fmt::format("{}", geteuid())));
-}
-
 struct BackupCommand {
-  std::vector<std::string> paths, tags, excludes, exclude_files, exclude_if_present;
+  std::vector<std::string> paths, databases, tags, excludes, exclude_files, exclude_if_present;
   std::string host, time, description, parent, compression = "default", stdin_filename, exclude_larger_than;
+  uint32_t lock_wait = 60;
   bool force = false, dry_run = false, exclude_caches = false, one_file_system = false;
   bool from_stdin = false, from_command = false;
 
-  Result<std::unique_ptr<Source>> MakeSource(Cli& cli) const {
-    if (from_stdin || from_command) return MakeStream(cli);
-    ASSIGN_OR_RETURN(auto options, FileOptions(cli));
-    ASSIGN_OR_RETURN(auto source, FileSource::Make(std::move(options)));
-    return std::unique_ptr<Source>(std::move(source));
+  bool has_files() const { return !from_stdin && !from_command && (!paths.empty() || databases.empty()); }
+
+  // One item each.
+  Result<std::vector<std::unique_ptr<Source>>> MakeSources(Cli& cli) const {
+    std::vector<std::unique_ptr<Source>> sources;
+    if (has_files()) {
+      ASSIGN_OR_RETURN(auto options, FileOptions(cli));
+      ASSIGN_OR_RETURN(auto source, FileSource::Make(std::move(options)));
+      sources.push_back(std::move(source));
+    }
+    if (from_stdin || from_command) {
+      ASSIGN_OR_RETURN(auto source, MakeStream(cli));
+      sources.push_back(std::move(source));
+    }
+    std::set<std::string> names;
+    for (const auto& source : sources) names.insert(source->name());
+    for (const std::string& database : databases) {
+      SqliteSourceOptions options{.file = database, .item = FreeName(names, database), .lock_patience_s = lock_wait};
+      ASSIGN_OR_RETURN(auto source, SqliteSource::Make(std::move(options), SystemClock(), cli.stop()));
+      sources.push_back(std::move(source));
+    }
+    return sources;
+  }
+
+  // Of an item: the database's own, with a number behind it where another item has it already.
+  static std::string FreeName(std::set<std::string>& names, const std::string& database) {
+    const std::string own = PathForPeople(AsBytes(std::filesystem::path(database).filename().native()));
+    std::string name = own;
+    for (unsigned number = 2; !names.insert(name).second; ++number) name = fmt::format("{}-{}", own, number);
+    return name;
   }
 
   Result<FileSourceOptions> FileOptions(Cli& cli) const {
@@ -50,7 +70,7 @@ struct BackupCommand {
     }
     if (paths.empty()) {
       return Error(ErrorCode::kInvalidArgument,
-                   "nothing to back up: give paths, --stdin, or --from-command -- COMMAND");
+                   "nothing to back up: give paths, --sqlite FILE, --stdin, or --from-command -- COMMAND");
     }
     FileSourceOptions options;
     options.paths = paths;
@@ -114,15 +134,13 @@ struct BackupCommand {
   }
 
   Result<int> Run(Cli& cli) {
-    ASSIGN_OR_RETURN(auto source, MakeSource(cli));
+    ASSIGN_OR_RETURN(auto sources, MakeSources(cli));
     ASSIGN_OR_RETURN(Repository * repository, cli.Open());
     ASSIGN_OR_RETURN(const BackupOptions options, Options(cli));
-    std::vector<std::unique_ptr<Source>> sources;
-    sources.push_back(std::move(source));
     const auto start = SystemClock().Steady();
     auto progress = cli.ShowProgress();
     std::unique_ptr<std::jthread> scan;
-    if (progress != nullptr && !from_stdin && !from_command) {
+    if (progress != nullptr && has_files()) {
       ASSIGN_OR_RETURN(auto scanned, FileOptions(cli));
       scan = StartScan(std::move(scanned), cli.context().progress);
     }
@@ -209,6 +227,14 @@ void AddBackup(CLI::App& app, Cli& cli, Action& action) {
       ->type_name("SIZE")
       ->check(SizeValue());
   command->add_flag("-x,--one-file-system", options->one_file_system, "Stay on the file systems of the paths");
+  command
+      ->add_option("--sqlite", options->databases,
+                   "Back up a SQLite database as it is at one moment, while programs write to it (repeatable)")
+      ->type_name("FILE");
+  command
+      ->add_option("--lock-wait", options->lock_wait, "Seconds to wait for a database that another program has locked")
+      ->type_name("SECONDS")
+      ->capture_default_str();
   command->add_flag("--stdin", options->from_stdin, "Back up standard input");
   command->add_option("--stdin-filename", options->stdin_filename, "Name of the stream's file")->type_name("NAME");
   command->add_flag("--from-command", options->from_command, "Back up what a command writes; it must end with status 0")

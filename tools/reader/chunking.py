@@ -31,7 +31,7 @@ class Parameters:
     def at(self, offset):
         """Those that hold for a chunk which begins at this offset of its run of data: 12.4."""
         factor = 1
-        while (self.chunker == GEAR and offset >= (factor * self.average) << 20 and 2 * factor * self.most <= LARGEST):
+        while offset >= (factor * self.average) << 20 and 2 * factor * self.most <= LARGEST:
             factor *= 2
         if factor == 1:
             return self

@@ -27,7 +27,7 @@ class Restore:
     def snapshot(self, snapshot):
         files = []
         for item in snapshot.items:
-            if item.kind in (snapshots.FILES, snapshots.STREAM):
+            if item.kind in snapshots.KNOWN_ITEMS:
                 files.append(item)
             else:
                 self.problems.append(f"item {display(item.name)}: kind {item.kind} is not supported")
@@ -175,7 +175,7 @@ def find(index, snapshot, path):
     """The node at a path of a snapshot, and the walker that reads it. Of several items, the path begins with an item's name."""
     walker = trees.Walker(index)
     names = [name for name in os.fsencode(path).split(b"/") if name]
-    items = [item for item in snapshot.items if item.kind in (snapshots.FILES, snapshots.STREAM)]
+    items = [item for item in snapshot.items if item.kind in snapshots.KNOWN_ITEMS]
     if len(items) > 1:
         items = [item for item in items if names and item.name == names[0]]
         names = names[1:]

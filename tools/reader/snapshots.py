@@ -13,7 +13,8 @@ from errors import Corrupt, Forged, ReaderError
 from keys import METADATA, REVOKED
 from wire import Cursor, Records
 
-FILES, STREAM = 1, 2
+FILES, STREAM, SQLITE = 1, 2, 4
+KNOWN_ITEMS = (FILES, STREAM, SQLITE)
 _fnmatch = ctypes.CDLL(None).fnmatch
 _fnmatch.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int]
 

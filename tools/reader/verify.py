@@ -106,7 +106,7 @@ class Verify:
 
     def _item(self, snapshot, item):
         what = f"snapshot {snapshot.id.hex()}, item {trees.display(item.name)}"
-        if item.kind not in (snapshots.FILES, snapshots.STREAM):
+        if item.kind not in snapshots.KNOWN_ITEMS:
             self.notices.append(f"{what}: kind {item.kind} is not supported")
             return
         if item.command is not None:

@@ -166,6 +166,16 @@ TEST(Chunker, FixedSizesAreFixed) {
   EXPECT_EQ(sizes, (std::vector<size_t>{4096, 4096, 1808}));
 }
 
+// SPEC 12.4: pages too.
+TEST(Chunker, FixedSizesGrow) {
+  const ChunkerParams params{ChunkerKind::kFixed, 4096, 4096, 4096};
+  const uint64_t grows_at = uint64_t{4096} << 20;
+  EXPECT_EQ(Cut(params, GearTable(), Noise(20'000, 6), 777, grows_at - 4096),
+            (std::vector<size_t>{4096, 8192, 20'000 - 4096 - 8192}));
+  EXPECT_EQ(Cut(params, GearTable(), Noise(40'000, 6), 777, 4 * grows_at),
+            (std::vector<size_t>{32768, 40'000 - 32768}));
+}
+
 TEST(Chunker, AnEmptyStreamHasNoChunk) { EXPECT_TRUE(Cut(kSmall, GearTable(), {}, 1).empty()); }
 
 TEST(ChunkerParams, SaysWhatIsWrong) {

@@ -96,6 +96,23 @@ TEST(ListBuilder, EqualsWhatTheSpecificationSays) {
   }
 }
 
+TEST(ListBuilder, IsTheSameWhereTheFirstEntryComesLast) {
+  const SeededRandom random(9);
+  for (const size_t count : {1u, 2u, 4u, 5u, 7u, 8u, 9u, 100u, 1'000u, 5'000u, 60'000u}) {
+    SCOPED_TRACE(count);
+    std::vector<ListEntry> entries = RandomEntries(random, count);
+    entries.front() = Blob(RandomId(random), 4'096);
+    MemoryBlobs blobs, reference;
+    ListBuilder builder(blobs, 32);
+    ASSERT_OK(builder.AddFirstLater(4'096));
+    for (size_t i = 1; i < count; ++i) ASSERT_OK(builder.AddEntry(entries[i]));
+    ASSERT_OK(builder.SetFirst(entries.front().id));
+    ASSERT_OK_AND_ASSIGN(const Content content, builder.Finish());
+    EXPECT_EQ(content, ReferenceList(reference, entries, 32));
+    EXPECT_EQ(blobs.ids(), reference.ids());
+  }
+}
+
 TEST(ListBuilder, CutsHolesAndBlobsAloneAt128) {
   // Ids with the highest first bytes never cut.
   SeededRandom random;

@@ -1,0 +1,82 @@
+#include "frontends/sqlite/page_stream.h"
+
+#include <algorithm>
+
+#include "repo-format/base/units.h"
+
+namespace cairn::sqlite {
+namespace {
+
+constexpr uint64_t kStepBytes = kMiB;
+
+}  // namespace
+
+Result<std::unique_ptr<PageStream>> PageStream::Open(const std::string& path, Patience& patience) {
+  std::unique_ptr<PageStream> stream(new PageStream(path, patience));
+  ASSIGN_OR_RETURN(stream->source_, OpenToRead(path, patience));
+  RETURN_IF_ERROR(stream->BeginTransaction());
+  return stream;
+}
+
+PageStream::~PageStream() = default;
+
+Result<void> PageStream::BeginTransaction() {
+  sqlite3* const source = source_.get();
+  // BEGIN alone takes nothing: it is the first look at the database that does.
+  RETURN_IF_ERROR(Run(source, "BEGIN", path_, patience_));
+  RETURN_IF_ERROR(Run(source, "SELECT 1 FROM sqlite_schema LIMIT 1", path_, patience_));
+  ASSIGN_OR_RETURN(const int64_t page_bytes, Number(source, "PRAGMA page_size", path_, patience_));
+  ASSIGN_OR_RETURN(const int64_t pages, Number(source, "PRAGMA page_count", path_, patience_));
+  ASSIGN_OR_RETURN(const std::string mode, Text(source, "PRAGMA journal_mode", path_, patience_));
+  page_bytes_ = static_cast<uint32_t>(page_bytes);
+  bytes_ = static_cast<uint64_t>(pages) * page_bytes_;
+  stops_writers_ = mode != "wal";
+  return {};
+}
+
+Result<void> PageStream::Begin(uint64_t first_bytes) {
+  sink_.Begin(bytes_, page_bytes_, first_bytes);
+  if (bytes_ == 0) return {};  // a file of no bytes is an empty database, and a backup of it would have a page
+  sqlite3* target = nullptr;
+  const int code = sqlite3_open_v2("pages", &target, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_EXRESCODE,
+                                   sink_.name());
+  target_.reset(target);
+  if (code != SQLITE_OK) return ErrorOf(code, target, path_, patience_);
+  // What is written goes at once, and nothing is kept to go back to.
+  RETURN_IF_ERROR(Run(target,
+                      "PRAGMA journal_mode = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = OFF; "
+                      "PRAGMA cache_size = 64",
+                      path_, patience_));
+  backup_.reset(sqlite3_backup_init(target, "main", source_.get(), "main"));
+  if (backup_ == nullptr) return ErrorOf(sqlite3_errcode(target), target, path_, patience_);
+  return {};
+}
+
+Result<size_t> PageStream::Read(MutableByteSpan target) {
+  for (;;) {
+    const size_t got = sink_.Take(target);
+    if (got > 0 || backup_ == nullptr) return got;
+    if (patience_.is_stopped()) return Error(ErrorCode::kInterrupted, "interrupted");
+    RETURN_IF_ERROR(Step());
+  }
+}
+
+Result<void> PageStream::Step() {
+  const int pages = static_cast<int>(std::max<uint64_t>(kStepBytes / page_bytes_, 1));
+  const int code = sqlite3_backup_step(backup_.get(), pages);
+  if (code == SQLITE_DONE) return End();
+  if (code == SQLITE_OK) return {};
+  RETURN_IF_ERROR(sink_.CheckOrder());
+  return ErrorOf(code, source_.get(), path_, patience_);
+}
+
+Result<void> PageStream::End() {
+  backup_.reset();
+  target_.reset();
+  RETURN_IF_ERROR(sink_.CheckEnd());
+  RETURN_IF_ERROR(Run(source_.get(), "COMMIT", path_, patience_));
+  source_.reset();
+  return {};
+}
+
+}  // namespace cairn::sqlite

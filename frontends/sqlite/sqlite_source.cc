@@ -1,0 +1,189 @@
+#include "frontends/sqlite/sqlite_source.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+
+#include "frontends/sqlite/page_stream.h"
+#include "repo-format/tree_path.h"
+
+namespace cairn {
+namespace {
+
+constexpr uint32_t kChunkBytesMin = 4096;
+
+// What the header says (https://www.sqlite.org/fileformat.html, 1.3), for how the file is cut; SQLite itself is asked
+// when it is read.
+uint32_t PageBytesOf(const std::string& path) {
+  std::array<char, 18> header{};
+  std::ifstream file(path, std::ios::binary);
+  file.read(header.data(), header.size());
+  if (!file || std::memcmp(header.data(), "SQLite format 3", 16) != 0) return kChunkBytesMin;
+  const uint32_t said = static_cast<uint8_t>(header[16]) << 8 | static_cast<uint8_t>(header[17]);
+  return said == 1 ? 65'536 : said;
+}
+
+}  // namespace
+
+struct SqliteSource::Shared {
+  Shared(SqliteSourceOptions options_in, const Clock& clock, std::stop_token stop)
+      : options(std::move(options_in)),
+        patience(clock, std::chrono::seconds(options.lock_patience_s), std::move(stop)) {}
+
+  Result<SourceEntry> Look() const {
+    struct stat status{};
+    if (::stat(options.file.c_str(), &status) != 0) {
+      return ErrnoError(errno, "looking at " + PathForPeople(AsBytes(options.file)));
+    }
+    SourceEntry entry;
+    entry.name = ToBytes(AsBytes(std::filesystem::path(options.file).filename().native()));
+    entry.mode = status.st_mode & 07777;
+    entry.uid = status.st_uid;
+    entry.gid = status.st_gid;
+    entry.modified = {status.st_mtim.tv_sec, static_cast<uint32_t>(status.st_mtim.tv_nsec)};
+    entry.size = static_cast<uint64_t>(status.st_size);
+    entry.stable_mark = false;  // what is in the log beside it changes nothing here
+    return entry;
+  }
+
+  // Keeps the first, for Finish.
+  template <class Value>
+  Result<Value> Noting(Result<Value> result) {
+    const std::lock_guard lock(mutex);
+    if (!result && !error) error = result.error();
+    return result;
+  }
+
+  const SqliteSourceOptions options;
+  sqlite::Patience patience;
+  uint32_t chunk_bytes = kChunkBytesMin;
+  FindingSink findings;
+
+  std::mutex mutex;
+  // Guarded by mutex.
+  bool is_at_end = false;
+  std::optional<Error> error;
+};
+
+class SqliteSource::File : public SourceFile {
+ public:
+  File(std::shared_ptr<Shared> shared, std::unique_ptr<sqlite::PageStream> stream)
+      : shared_(std::move(shared)),
+        stream_(std::move(stream)),
+        late_bytes_(std::min<uint64_t>(shared_->chunk_bytes, stream_->bytes())) {}
+
+  Result<uint64_t> LateBytes() override {
+    RETURN_IF_ERROR(shared_->Noting(stream_->Begin(late_bytes_)));
+    return late_bytes_;
+  }
+  Result<Extent> NextExtent() override {
+    if (is_at_end_) return Extent{};
+    return Extent{false, std::max<uint64_t>(stream_->bytes() - late_bytes_, 1)};
+  }
+  Result<size_t> Read(MutableByteSpan target) override {
+    auto got = shared_->Noting(stream_->Read(target));
+    is_at_end_ = got && *got == 0;
+    if (is_at_end_ && late_bytes_ == 0) NoteEnd();
+    return got;
+  }
+  Result<Bytes> ReadLate() override {
+    NoteEnd();
+    return stream_->First();
+  }
+  Result<ChangeMark> Mark() override { return ChangeMark{}; }
+
+ private:
+  void NoteEnd() {
+    const std::lock_guard lock(shared_->mutex);
+    shared_->is_at_end = true;
+  }
+  const std::shared_ptr<Shared> shared_;
+  const std::unique_ptr<sqlite::PageStream> stream_;
+  const uint64_t late_bytes_;
+  bool is_at_end_ = false;
+};
+
+class SqliteSource::Folder : public SourceFolder {
+ public:
+  explicit Folder(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
+
+  Result<std::vector<SourceEntry>> List() override {
+    ASSIGN_OR_RETURN(SourceEntry entry, shared_->Noting(shared_->Look()));
+    return std::vector<SourceEntry>{std::move(entry)};
+  }
+  Result<std::shared_ptr<SourceFolder>> OpenFolder(const SourceEntry&) override {
+    return Error(ErrorCode::kNotFound, "a database has no folders");
+  }
+  Result<std::unique_ptr<SourceFile>> OpenFile(const SourceEntry&) override {
+    ASSIGN_OR_RETURN(auto stream, shared_->Noting(sqlite::PageStream::Open(shared_->options.file, shared_->patience)));
+    if (stream->page_bytes() > shared_->chunk_bytes) {
+      return shared_->Noting<std::unique_ptr<SourceFile>>(
+          MakeError(ErrorCode::kBusy, "{}: the size of its pages has changed: run it again",
+                    PathForPeople(AsBytes(shared_->options.file))));
+    }
+    if (stream->stops_writers() && shared_->findings) {
+      shared_->findings({Finding::Severity::kNote, ErrorCode::kBusy, PathForPeople(AsBytes(shared_->options.file)),
+                         "it is not in WAL mode: programs that write to it wait while it is read"});
+    }
+    return std::make_unique<File>(shared_, std::move(stream));
+  }
+  Result<SourceMetadata> ReadMetadata(const SourceEntry&) override { return SourceMetadata{}; }
+
+ private:
+  const std::shared_ptr<Shared> shared_;
+};
+
+SqliteSource::SqliteSource(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
+SqliteSource::~SqliteSource() = default;
+
+Result<std::unique_ptr<SqliteSource>> SqliteSource::Make(SqliteSourceOptions options, const Clock& clock,
+                                                         std::stop_token stop) {
+  std::error_code failure;
+  const std::filesystem::path whole = std::filesystem::absolute(options.file, failure).lexically_normal();
+  if (failure) return ErrnoError(failure.value(), "looking at " + PathForPeople(AsBytes(options.file)));
+  options.file = whole.native();
+  auto shared = std::make_shared<Shared>(std::move(options), clock, std::move(stop));
+  RETURN_IF_ERROR(shared->Look());
+  if (!std::filesystem::is_regular_file(whole, failure)) {
+    return MakeError(ErrorCode::kInvalidArgument, "{} is no file, and so no SQLite database",
+                     PathForPeople(AsBytes(shared->options.file)));
+  }
+  shared->chunk_bytes = std::max(PageBytesOf(shared->options.file), kChunkBytesMin);
+  return std::unique_ptr<SqliteSource>(new SqliteSource(std::move(shared)));
+}
+
+uint32_t SqliteSource::page_bytes() const { return shared_->chunk_bytes; }
+std::string SqliteSource::name() const { return shared_->options.item; }
+std::vector<Bytes> SqliteSource::paths() const { return {ToBytes(AsBytes(shared_->options.file))}; }
+
+Result<std::shared_ptr<SourceFolder>> SqliteSource::OpenRoot(FindingSink findings) {
+  const std::lock_guard lock(shared_->mutex);
+  shared_->findings = std::move(findings);
+  shared_->is_at_end = false;
+  shared_->error.reset();
+  return std::make_shared<Folder>(shared_);
+}
+
+Result<SourceEntry> SqliteSource::RootEntry() {
+  SourceEntry entry;
+  entry.type = NodeType::kFolder;
+  entry.mode = 0700;
+  entry.uid = ::geteuid();
+  entry.gid = ::getegid();
+  entry.stable_mark = false;
+  return entry;
+}
+
+Result<void> SqliteSource::Finish() {
+  const std::lock_guard lock(shared_->mutex);
+  if (shared_->error) return *shared_->error;
+  if (shared_->is_at_end) return {};
+  return MakeError(ErrorCode::kIo, "{} was not read to its end", PathForPeople(AsBytes(shared_->options.file)));
+}
+
+}  // namespace cairn

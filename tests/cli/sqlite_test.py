@@ -1,0 +1,498 @@
+"""SQLite databases: one state of them, whatever is written meanwhile, and back as files that SQLite opens."""
+import hashlib
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+from cairn_testing import CairnTest
+
+# Moves money between accounts, a transaction each, until it is killed; the sum stays.
+WRITER = """
+import random, sqlite3, sys, time
+database = sqlite3.connect(sys.argv[1], timeout=60, isolation_level=None)
+dice = random.Random(1)
+slowest = 0
+for round in range(10**9):
+    begin = time.monotonic()
+    database.execute("BEGIN IMMEDIATE")
+    a, b = dice.randrange(1000), dice.randrange(1000)
+    database.execute("UPDATE account SET balance = balance - 5 WHERE id = ?", (a,))
+    database.execute("UPDATE account SET balance = balance + 5 WHERE id = ?", (b,))
+    database.execute("INSERT INTO log VALUES (NULL, ?, ?)", (round, dice.randbytes(100).hex()))
+    database.execute("COMMIT")
+    slowest = max(slowest, time.monotonic() - begin)
+    print(round, slowest, flush=True)
+    time.sleep(0.002)
+"""
+
+# Dies in the middle of a transaction that has reached the file.
+CRASHED = """
+import os, signal, sqlite3, sys
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.execute("PRAGMA cache_size = 5")
+database.execute("BEGIN IMMEDIATE")
+database.execute("UPDATE account SET balance = 0")
+database.execute("UPDATE log SET text = 'half of it'")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def fill(path, page_size=4096, mode="delete", rows=2_000):
+    database = sqlite3.connect(path, isolation_level=None)
+    database.execute(f"PRAGMA page_size = {page_size}")
+    database.execute(f"PRAGMA journal_mode = {mode}")
+    database.execute("CREATE TABLE account (id INTEGER PRIMARY KEY, balance INTEGER)")
+    database.execute("CREATE TABLE log (id INTEGER PRIMARY KEY, round INTEGER, text TEXT)")
+    dice = random.Random(page_size)
+    database.execute("BEGIN")
+    database.executemany("INSERT INTO account VALUES (?, 100)", [(i,) for i in range(1000)])
+    database.executemany("INSERT INTO log VALUES (NULL, ?, ?)", [(-1 - i, dice.randbytes(100).hex()) for i in range(rows)])
+    database.execute("COMMIT")
+    return database
+
+
+def content(path):
+    """All of a database as SQL, after SQLite itself has found nothing wrong with it."""
+    database = sqlite3.connect(path)
+    try:
+        problems = database.execute("PRAGMA integrity_check").fetchall()
+        if problems != [("ok",)]:
+            raise AssertionError(f"{path}: {problems}")
+        return "\n".join(database.iterdump())
+    finally:
+        database.close()
+
+
+class SqliteTest(CairnTest):
+    def setUp(self):
+        super().setUp()
+        self.init()
+        self.file = self.path("app.db")
+
+    def backup(self, *args, **kwargs):
+        return self.json("backup", "--sqlite", self.file, *args, **kwargs)
+
+    def restored(self, name="app.db"):
+        target = self.path(f"out-{len(os.listdir(self.dir))}")
+        self.run_cairn("restore", "latest", "--target", target)
+        return os.path.join(target, name)
+
+    def refuse(self, word, code=None, *args):
+        """No snapshot, and a message that says what is the matter."""
+        done = self.run_cairn("backup", "--sqlite", self.file, "--lock-wait", "1", *args, code=None)
+        self.assertNotEqual(done.returncode, 0)
+        if code is not None:
+            self.assertEqual(done.returncode, code, done.stderr.decode())
+        self.assertIn(word, done.stderr.decode())
+        self.assertIn(os.path.basename(self.file), done.stderr.decode())
+        self.assertEqual(self.json("snapshots")["snapshots"], [], "a snapshot of what could not be read")
+
+
+class States(SqliteTest):
+    def test_every_page_size_comes_back(self):
+        for size in (512, 1024, 4096, 8192, 65536):
+            with self.subTest(page_size=size):
+                self.file = self.path(f"app{size}.db")
+                fill(self.file, size, "wal" if size == 8192 else "delete").close()
+                os.chmod(self.file, 0o640)
+                self.backup()
+                back = self.restored(os.path.basename(self.file))
+                self.assertEqual(content(back), content(self.file))
+                self.assertEqual(os.path.getsize(back), os.path.getsize(self.file))
+                self.assertEqual(os.stat(back).st_mode & 0o7777, 0o640)
+                self.assertEqual(sqlite3.connect(back).execute("PRAGMA page_size").fetchone(), (size,))
+
+    def test_few_pages_and_none(self):
+        sqlite3.connect(self.file).execute("CREATE TABLE one (x)").connection.close()
+        self.backup()
+        self.assertEqual(content(self.restored()), content(self.file))
+        self.file = self.path("small.db")
+        small = sqlite3.connect(self.file)
+        small.execute("PRAGMA page_size = 512")
+        small.execute("CREATE TABLE one (x)")
+        small.close()
+        self.backup()
+        self.assertEqual(content(self.restored("small.db")), content(self.file))
+        self.file = self.path("none.db")
+        open(self.file, "w").close()
+        self.assertEqual(self.backup()["bytes"], 0)
+        self.assertEqual(os.path.getsize(self.restored("none.db")), 0)
+
+    def test_a_writer_goes_on_and_one_state_is_kept(self):
+        fill(self.file, mode="wal", rows=200_000).close()
+        writer = subprocess.Popen([sys.executable, "-c", WRITER, self.file], stdout=subprocess.PIPE, text=True)
+        try:
+            first = writer.stdout.readline().split()
+            for _ in range(3):
+                self.backup()
+                back = sqlite3.connect(self.restored())
+                self.assertEqual(back.execute("SELECT sum(balance) FROM account").fetchone(), (100_000,))
+                self.assertEqual(back.execute("PRAGMA integrity_check").fetchone(), ("ok",))
+                rounds = back.execute("SELECT max(round), count(*) FROM log WHERE round >= 0").fetchone()
+                self.assertEqual(rounds[0] + 1, rounds[1], "no transaction is there in half, and none is missing")
+                self.assertEqual(back.execute("PRAGMA journal_mode").fetchone(), ("wal",))
+                back.close()
+        finally:
+            writer.kill()
+            last = writer.stdout.read().splitlines()[-2].split()
+            writer.stdout.close()
+            writer.wait()
+        self.assertGreater(int(last[0]), int(first[0]) + 20, "the writer stood still")
+        self.assertLess(float(last[1]), 5, "the writer waited")
+
+    def test_a_writer_without_wal_waits_and_is_told_of(self):
+        fill(self.file, rows=20_000).close()
+        writer = subprocess.Popen([sys.executable, "-c", WRITER, self.file], stdout=subprocess.PIPE, text=True)
+        try:
+            writer.stdout.readline()
+            said = self.run_cairn("backup", "--sqlite", self.file).stderr.decode()
+            self.assertIn("not in WAL mode", said)
+            back = sqlite3.connect(self.restored())
+            self.assertEqual(back.execute("SELECT sum(balance) FROM account").fetchone(), (100_000,))
+            back.close()
+        finally:
+            writer.kill()
+            writer.stdout.close()
+            writer.wait()
+
+    def test_what_a_crash_left_in_the_log_is_in_the_backup_and_stays(self):
+        fill(self.file, mode="wal").close()
+        script = WRITER.replace("10**9", "50").replace("time.sleep(0.002)", "pass") + \
+            "\nimport os, signal\nos.kill(os.getpid(), signal.SIGKILL)"
+        subprocess.run([sys.executable, "-c", script, self.file], capture_output=True)
+        log = open(self.file + "-wal", "rb").read()
+        self.assertGreater(len(log), 0)
+        self.backup()
+        self.assertEqual(open(self.file + "-wal", "rb").read(), log, "the backup wrote to what it reads")
+        back = self.restored()
+        self.assertFalse(os.path.exists(back + "-wal"))
+        self.assertEqual(sqlite3.connect(back).execute("SELECT max(round) FROM log").fetchone(), (49,))
+
+    def test_what_a_crash_left_half_done_is_not_in_the_backup(self):
+        fill(self.file, rows=20_000).close()
+        before = content(self.file)
+        subprocess.run([sys.executable, "-c", CRASHED, self.file])
+        self.assertTrue(os.path.exists(self.file + "-journal"))
+        self.backup()
+        self.assertEqual(content(self.restored()), before)
+
+    def test_nothing_is_left_beside_a_database_that_nobody_has_open(self):
+        fill(self.file, mode="wal").close()
+        before = hashlib.sha256(open(self.file, "rb").read()).digest()
+        self.backup()
+        self.assertFalse([name for name in os.listdir(self.dir) if name.startswith("app.db-")])
+        self.assertEqual(hashlib.sha256(open(self.file, "rb").read()).digest(), before)
+
+    def test_beyond_the_page_that_sqlite_never_writes(self):
+        database = sqlite3.connect(self.file, isolation_level=None)
+        database.execute("CREATE TABLE big (x BLOB)")
+        for _ in range(3):
+            database.execute("INSERT INTO big VALUES (zeroblob(370000000))")
+        database.execute("INSERT INTO big VALUES ('behind')")
+        database.close()
+        self.assertGreater(os.path.getsize(self.file), 1 << 30)
+        self.backup()
+        back = self.restored()
+        self.assertEqual(os.path.getsize(back), os.path.getsize(self.file))
+        database = sqlite3.connect(back)
+        self.assertEqual(database.execute("PRAGMA quick_check").fetchone(), ("ok",))
+        self.assertEqual(database.execute("SELECT x FROM big WHERE rowid = 4").fetchone(), ("behind",))
+        database.close()
+
+
+class Deduplication(SqliteTest):
+    def test_pages_that_stay_are_stored_once(self):
+        database = fill(self.file, mode="wal", rows=150_000)
+        first = self.backup()
+        self.assertEqual(self.backup()["data_blobs_new"], 0)
+        dice = random.Random(3)
+        for _ in range(100):
+            database.execute("UPDATE log SET round = 1 WHERE id = ?", (dice.randrange(150_000),))
+        changed = self.backup()
+        self.assertGreater(first["bytes_new"], 30_000_000)
+        self.assertLess(changed["data_blobs_new"], 110, "a page each, and the first")
+        self.assertLess(changed["bytes_new"], 110 * 4096 + 600_000)
+        database.close()
+        self.assertEqual(content(self.restored()), content(self.file))
+
+    def test_the_reader_of_the_specification_reads_it(self):
+        for size in (512, 4096, 65536):
+            self.file = self.path(f"app{size}.db")
+            fill(self.file, page_size=size, rows=40_000).close()
+            last = self.backup()["id"]
+        reader = [sys.executable, os.path.join(HERE, "..", "..", "tools", "reader"), self.repo]
+        done = subprocess.run(reader + ["verify"], env=self.env(), capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        done = subprocess.run(reader + ["restore", last, self.path("out")], env=self.env(), capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(content(self.path("out", "app65536.db")), content(self.file))
+
+    def test_a_database_beside_files_and_another_of_its_name(self):
+        fill(self.file).close()
+        other = self.path("other", "app.db")
+        os.mkdir(self.path("other"))
+        fill(other, page_size=1024).close()
+        self.write("cover", b"of a book")
+        self.backup(self.source, "--sqlite", other)
+        target = self.path("out")
+        self.run_cairn("restore", "latest", "--target", target)
+        self.assertEqual(content(os.path.join(target, "app.db", "app.db")), content(self.file))
+        self.assertEqual(content(os.path.join(target, "app.db-2", "app.db")), content(other))
+        self.assertEqual(open(os.path.join(target, "files" + self.source, "cover")).read(), "of a book")
+        self.assertEqual(self.run_cairn("check", "--read-data").returncode, 0)
+
+
+class IntoALiveDatabase(SqliteTest):
+    def restore(self, snapshot="latest", *args, **kwargs):
+        return self.json("restore", snapshot, "--sqlite", self.file, *args, **kwargs)
+
+    def test_who_has_it_open_sees_the_restored_state_and_goes_on(self):
+        for mode in ("wal", "delete"):
+            with self.subTest(mode=mode):
+                self.file = self.path(f"{mode}.db")
+                application = fill(self.file, mode=mode)
+                first = self.backup()["id"]
+                application.execute("UPDATE account SET balance = 7")
+                application.execute("INSERT INTO log VALUES (NULL, 1, 'later')")
+                before = "\n".join(application.iterdump())
+                report = self.restore(first)
+                self.assertTrue(report["existed"])
+                self.assertEqual(application.execute("SELECT sum(balance) FROM account").fetchone(), (100_000,))
+                application.execute("INSERT INTO account VALUES (5000, 1)")  # it goes on in the same file
+                reader = sqlite3.connect(self.file)
+                self.assertEqual(reader.execute("SELECT sum(balance) FROM account").fetchone(), (100_001,))
+                self.assertEqual(reader.execute("PRAGMA journal_mode").fetchone(), (mode,))
+                reader.close()
+                # And back to what was there before.
+                self.restore(report["safety_snapshot"], "--no-safety-snapshot")
+                self.assertEqual("\n".join(application.iterdump()), before)
+                application.close()
+                self.assertFalse([name for name in os.listdir(self.dir) if name.startswith(".cairn")])
+
+    def test_the_safety_snapshot_outlives_retention(self):
+        fill(self.file).close()
+        self.backup()
+        kept = self.restore()["safety_snapshot"]
+        self.backup()
+        self.run_cairn("forget", "--keep-last", "1")
+        left = self.json("snapshots")["snapshots"]
+        self.assertIn(kept, [one["id"] for one in left])
+        self.assertEqual([one["class"] for one in left if one["id"] == kept], ["safety"])
+
+    def test_one_that_is_not_there_is_made(self):
+        fill(self.file, mode="wal").close()
+        os.chmod(self.file, 0o640)
+        self.backup()
+        before = content(self.file)
+        os.unlink(self.file)
+        report = self.restore()
+        self.assertEqual((report["existed"], report["safety_snapshot"]), (False, None))
+        self.assertEqual(content(self.file), before)
+        self.assertEqual(os.stat(self.file).st_mode & 0o7777, 0o640)
+
+    def test_another_size_of_pages(self):
+        fill(self.file, page_size=1024).close()
+        first = self.backup()["id"]
+        before = content(self.file)
+        os.unlink(self.file)
+        fill(self.file, page_size=4096, rows=5_000).close()
+        self.restore(first)
+        self.assertEqual(content(self.file), before)
+        os.unlink(self.file)
+        application = fill(self.file, page_size=4096, mode="wal")
+        stays = "\n".join(application.iterdump())
+        done = self.run_cairn("restore", first, "--sqlite", self.file, code=None)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("pages of 4096 bytes", done.stderr.decode())
+        self.assertEqual("\n".join(application.iterdump()), stays)
+
+    def test_a_writer_that_does_not_let_go(self):
+        application = fill(self.file)
+        first = self.backup()["id"]
+        application.execute("UPDATE account SET balance = 7")
+        application.execute("BEGIN IMMEDIATE")
+        done = self.run_cairn("restore", first, "--sqlite", self.file, "--lock-wait", "1", code=None)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("locked", done.stderr.decode())
+        self.assertIn("as it was", done.stderr.decode())
+        application.execute("ROLLBACK")
+        self.assertEqual(application.execute("SELECT sum(balance) FROM account").fetchone(), (7_000,))
+
+    def test_killed_at_any_moment_it_is_the_old_state_or_the_new_one(self):
+        from cairn_testing import BIN
+        fill(self.file, rows=60_000).close()
+        first = self.backup()["id"]
+        new = content(self.file)
+        database = sqlite3.connect(self.file)
+        database.execute("UPDATE account SET balance = 7")
+        database.execute("UPDATE log SET text = 'x' || text")
+        database.commit()
+        database.close()
+        old = content(self.file)
+        with open(self.file, "rb") as file:
+            old_bytes = file.read()
+        dice = random.Random(5)
+        seen = set()
+        for _ in range(25):
+            running = subprocess.Popen([BIN, "restore", first, "--sqlite", self.file, "--no-safety-snapshot"],
+                                       env=self.env(), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            time.sleep(dice.uniform(0.05, 0.6))
+            running.kill()
+            running.wait()
+            now = content(self.file)
+            self.assertIn(now, (old, new))
+            seen.add(now == new)
+            with open(self.file, "wb") as file:  # nobody has it open, and its journal was rolled back
+                file.write(old_bytes)
+            for name in os.listdir(self.dir):
+                if name.startswith(".cairn-restore-"):
+                    shutil.rmtree(self.path(name))
+        self.assertIn(False, seen)
+
+    def test_the_plan_changes_nothing(self):
+        fill(self.file).close()
+        self.backup()
+        before = open(self.file, "rb").read()
+        self.assertTrue(self.restore("latest", "--dry-run")["dry_run"])
+        self.assertEqual(open(self.file, "rb").read(), before)
+        self.assertEqual(len(self.json("snapshots")["snapshots"]), 1)
+
+    def test_which_of_several(self):
+        fill(self.file).close()
+        other = self.path("other.db")
+        fill(other, page_size=1024).close()
+        self.backup("--sqlite", other)
+        before = content(other)
+        done = self.run_cairn("restore", "latest", "--sqlite", other, code=None)
+        self.assertIn("app.db, other.db", done.stderr.decode())
+        self.restore("latest", "--item", "other.db", "--dry-run")
+        os.unlink(other)
+        self.json("restore", "latest", "--sqlite", other, "--item", "other.db")
+        self.assertEqual(content(other), before)
+
+    def test_a_damaged_blob_changes_nothing(self):
+        fill(self.file, rows=20_000).close()
+        self.backup()
+        for pack in self.objects("data"):
+            with open(pack, "r+b") as file:
+                file.seek(os.path.getsize(pack) // 2)
+                byte = file.read(1)[0]
+                file.seek(-1, os.SEEK_CUR)
+                file.write(bytes([byte ^ 1]))
+        before = open(self.file, "rb").read()
+        done = self.run_cairn("restore", "latest", "--sqlite", self.file, code=None)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("nothing was changed", done.stderr.decode())
+        self.assertEqual(open(self.file, "rb").read(), before)
+        self.assertEqual(len(self.json("snapshots")["snapshots"]), 1, "no safety snapshot of what was not touched")
+
+    def test_a_database_that_was_damaged_when_it_was_backed_up(self):
+        fill(self.file, rows=20_000).close()
+        with open(self.file, "r+b") as file:
+            file.seek(40 * 4096)
+            file.write(b"\xff" * 4096)
+        self.backup()
+        os.unlink(self.file)
+        done = self.run_cairn("restore", "latest", "--sqlite", self.file, code=None)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("damaged already when it was backed up", done.stderr.decode())
+        self.assertFalse(os.path.exists(self.file))
+
+
+class AsAFile(SqliteTest):
+    """The cases in which a file that is right comes to nothing."""
+
+    def test_the_journal_of_another_database_beside_it(self):
+        fill(self.file).close()
+        self.backup()
+        for journal in ("-wal", "-journal"):
+            target = self.path("out" + journal)
+            os.mkdir(target)
+            with open(os.path.join(target, "app.db" + journal), "wb") as file:
+                file.write(b"of a program that crashed")
+            done = self.run_cairn("restore", "latest", "--target", target, code=None)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(f"app.db{journal}", done.stderr.decode())
+            self.assertFalse(os.path.exists(os.path.join(target, "app.db")))
+
+    def test_a_database_that_stands_there(self):
+        fill(self.file).close()
+        self.backup()
+        application = sqlite3.connect(self.file)
+        application.execute("UPDATE account SET balance = 7")
+        application.commit()
+        done = self.run_cairn("restore", "latest", "--target", self.dir, code=None)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("--sqlite", done.stderr.decode())
+        self.assertEqual(application.execute("SELECT sum(balance) FROM account").fetchone(), (7_000,))
+        application.close()
+
+
+class Refusals(SqliteTest):
+    def test_what_is_no_database(self):
+        for data in (random.Random(1).randbytes(40_000), b"hello", b"SQLite format 3\0" + bytes(4080)):
+            with self.subTest(data=data[:16]):
+                with open(self.file, "wb") as file:
+                    file.write(data)
+                self.refuse("no SQLite database, or it is encrypted")
+
+    def test_what_is_not_there(self):
+        self.refuse("No such file")
+        os.mkdir(self.file)
+        self.refuse("is no file")
+
+    def test_one_that_is_cut_off(self):
+        fill(self.file, rows=20_000).close()
+        with open(self.file, "r+b") as file:
+            file.truncate(os.path.getsize(self.file) // 2)
+        self.refuse("malformed")
+
+    def test_one_that_is_locked(self):
+        database = fill(self.file)
+        database.execute("BEGIN EXCLUSIVE")
+        begin = time.monotonic()
+        self.refuse("another program has had it locked for 1 s")
+        self.assertLess(time.monotonic() - begin, 20)
+        database.execute("ROLLBACK")
+        self.backup()
+
+    def test_a_stop_while_it_waits(self):
+        database = fill(self.file)
+        database.execute("BEGIN EXCLUSIVE")
+        from cairn_testing import BIN
+        running = subprocess.Popen([BIN, "backup", "--sqlite", self.file], env=self.env(), stderr=subprocess.PIPE)
+        time.sleep(1.5)
+        running.send_signal(signal.SIGINT)
+        begin = time.monotonic()
+        running.communicate(timeout=30)
+        self.assertLess(time.monotonic() - begin, 10)
+        self.assertNotEqual(running.returncode, 0)
+        database.execute("ROLLBACK")
+
+    @unittest.skipUnless(os.geteuid() == 0, "takes another user's rights away")
+    def test_one_that_this_user_may_not_read(self):
+        fill(self.file).close()
+        for path in (self.dir, self.repo):
+            os.chmod(path, 0o755)
+        os.chmod(self.file, 0)
+        shutil.rmtree(self.repo)
+        subprocess.run(["chown", "-R", "nobody", self.dir], check=True)
+        os.chown(self.file, 0, 0)
+        from cairn_testing import BIN
+        as_nobody = ["setpriv", "--reuid", "65534", "--clear-groups", BIN]
+        subprocess.run(as_nobody + ["init"], env=self.env(), check=True, capture_output=True)
+        done = subprocess.run(as_nobody + ["backup", "--sqlite", self.file], env=self.env(), capture_output=True)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("may not open it", done.stderr.decode())
+
+
+if __name__ == "__main__":
+    unittest.main()
