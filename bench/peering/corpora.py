@@ -20,6 +20,19 @@ class Corpus:
         del generation
 
 
+class Copied(Corpus):
+    """Files of elsewhere, copied once below a folder: in a tmpfs no disk, and no cache of one, is in the figures."""
+
+    def __init__(self, name, paths, folder):
+        self.sources, self.folder = paths, os.path.join(folder, name)
+        super().__init__(name, [self.folder + path for path in paths])
+
+    def make(self, generation):
+        if not os.path.isdir(self.folder):
+            os.makedirs(self.folder)
+            subprocess.run(["cp", "-a", "--parents", *self.sources, self.folder], check=True)
+
+
 class Dump(Corpus):
     """A growing SQL dump as one file (make_dump says how it changes)."""
 
