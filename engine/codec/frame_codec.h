@@ -68,8 +68,8 @@ struct FrameContext {
 FrameCheck CheckOfFrame(ByteSpan sealed);
 FrameCheck CheckOfDigest(const Digest& of_sealed);
 // Plain bytes of a frame. Verifies the seal, the length and - where `hasher` holds the id key of the kind - each blob's
-// id: of `only`, where these are given, for who needs no other. The check is not compared where the seal vouches for
-// all bytes: VerifyPack does that. kCorrupt names `what`, and tells bytes that differ from their check from a seal that
+// id: of `only`, where these are given, for who needs no other. Where ids are verified the check
+// is not: VerifyPack does that. kCorrupt names `what`, and tells bytes that differ from their check from a seal that
 // does not open. Allocates the size of `sealed`, and the plain length only after the seal vouched for it.
 Result<Bytes> OpenFrame(const FrameContext& context, const FrameEntry& entry, ByteSpan sealed,
                         const Secret32& session_key, const BlobHasher& hasher, std::string_view what,

@@ -199,7 +199,9 @@ Result<void> FileRestorer::RunWindow() {
 
 // Wants by pack and frame, neighbouring frames joined into ranges.
 Result<std::vector<FileRestorer::Range>> FileRestorer::PlanFetches() {
-  std::map<std::pair<PackName, uint32_t>, Fetch> by_frame;
+  // By name, number and frame: under another number the same pack may be told of otherwise, should the index learn of
+  // that while blobs are looked up.
+  std::map<std::tuple<PackName, uint32_t, uint32_t>, Fetch> by_frame;
   std::array<Fetch*, kFramesInTurn> recent{};  // the frame that was wanted last comes first
   // Behind the last one that was wanted, or a few blobs on: those between are of what the file was before.
   const auto find_near = [](const Fetch* fetch, const BlobId& id) -> std::optional<uint32_t> {
@@ -230,8 +232,14 @@ Result<std::vector<FileRestorer::Range>> FileRestorer::PlanFetches() {
       ReadOne(want);
       continue;
     }
-    Fetch& fetch = by_frame[{usable->pack.name, usable->frame_number}];
+    Fetch& fetch = by_frame[{usable->pack.name, usable->pack.number, usable->frame_number}];
     if (fetch.wants.empty()) fetch.location = *usable;
+    const bool is_told_alike =
+        usable->blob_number < fetch.blobs().size() && fetch.blobs()[usable->blob_number].id == want.id;
+    if (!is_told_alike) {
+      ReadOne(want);
+      continue;
+    }
     fetch.Add(want, usable->blob_number);
     known = std::ranges::find(recent, &fetch);
     if (known == recent.end()) *--known = &fetch;
@@ -242,13 +250,14 @@ Result<std::vector<FileRestorer::Range>> FileRestorer::PlanFetches() {
   for (auto& [key, fetch] : by_frame) {
     const uint64_t begin = fetch.location.frame_offset;
     const uint64_t end = begin + fetch.location.frame->sealed_length;
-    const bool joins = pack != nullptr && *pack == key.first && begin >= ranges.back().offset + ranges.back().size &&
+    const PackName& name = std::get<0>(key);
+    const bool joins = pack != nullptr && *pack == name && begin >= ranges.back().offset + ranges.back().size &&
                        begin - (ranges.back().offset + ranges.back().size) <= kRangeGapMax &&
                        end - ranges.back().offset <= kRangeBytesMax;
     if (!joins) ranges.push_back({begin, 0, {}});
     ranges.back().size = end - ranges.back().offset;
     ranges.back().fetches.push_back(std::move(fetch));
-    pack = &key.first;
+    pack = &name;
   }
   return ranges;
 }
@@ -277,7 +286,7 @@ void FileRestorer::RunRange(const Range& range) {
   }
 }
 
-// What follows itself in the frame and in the file is written at once.
+// What follows itself in the frame and in the file is written at once, and fails at once.
 void FileRestorer::WriteWants(const Fetch& fetch, ByteSpan plain) {
   std::vector<uint64_t> begins(1, 0);
   for (const BlobEntry& blob : fetch.blobs()) begins.push_back(begins.back() + blob.length);
@@ -428,6 +437,10 @@ Result<void> FileRestorer::PlaceFile(OpenFile& file) {
   }
   if (file.failed && file.plan.is_there && !file.file->is_in_place()) {
     return Error(ErrorCode::kBusy, "what stands there is left, for what there is of it is incomplete");
+  }
+  if (file.failed && file.plan.whole_or_nothing) {
+    return Error(ErrorCode::kCorrupt,
+                 "what there is of it is incomplete, and would be a broken database: it is left out");
   }
   if (options_.verify && !file.failed) RETURN_IF_ERROR(VerifyFile(file));
   auto attributes = ReadAttributes(blobs_, node);

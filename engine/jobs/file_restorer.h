@@ -21,7 +21,8 @@ struct FilePlan {
   TreePath source;  // in the snapshot
   Node node;
   bool in_place = false;
-  bool is_there = false;  // a file: what is incomplete does not take its place
+  bool is_there = false;          // a file: what is incomplete does not take its place
+  bool whole_or_nothing = false;  // a part of it is no use, and harm: a database
 };
 
 // One window after another. Threads: the caller's plans, context.executor's fetch, open and write. Memory: about 100

@@ -91,7 +91,10 @@ PackVerdict CheckPack(Repository& repository, const IndexedPack& pack, const std
     }
     const ByteSpan sealed = ByteSpan(object).subspan(frames[i].offset, entry.sealed_length);
     Result<void> good;
-    if (can_open) {
+    // VerifyPack has compared those of a pack whose entry is right.
+    if ((!verified || verdict.entry_is_wrong) && CheckOfFrame(sealed) != entry.check) {
+      good = Corrupt("frame {} differs from its check", i);
+    } else if (can_open) {
       BlobLocation location;
       location.pack = pack;
       location.pack.kind = kind;
@@ -101,8 +104,6 @@ PackVerdict CheckPack(Repository& repository, const IndexedPack& pack, const std
       location.session = frames[i].session;
       auto plain = reader.OpenSealed(location, sealed);
       if (!plain) good = plain.error();
-    } else if ((!verified || verdict.entry_is_wrong) && CheckOfFrame(sealed) != entry.check) {
-      good = Corrupt("frame {} differs from its check", i);
     }
     if (good) continue;
     (IsLoss(good.error().code()) ? verdict.bad_frames : verdict.unread_frames).push_back(i);

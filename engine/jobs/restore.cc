@@ -28,8 +28,7 @@ class RestoreRun {
   Result<RestoreReport> Run() {
     sink_.SetFindingSink(findings_);
     for (const SnapshotItem& item : snapshot_.inner.items) {
-      if (!options_.item.empty() && item.name != options_.item) continue;
-      const bool several = snapshot_.inner.items.size() > 1 && options_.item.empty();
+      const bool several = snapshot_.inner.items.size() > 1;
       RETURN_IF_ERROR(RestoreItem(item, several ? ToBytes(AsBytes(item.name)) : TreePath()));
     }
     if (!found_) {
@@ -253,9 +252,10 @@ class RestoreRun {
   std::optional<Error> RefuseDatabase(const TreePath& target, const Node& node, bool is_there) {
     if (item_->kind != ItemKind::kSqlite || node.type != NodeType::kFile) return std::nullopt;
     if (is_there) {
-      return Error(ErrorCode::kAlreadyExists,
-                   "a file stands there, and is left, for programs may have it open as their database: restore into it "
-                   "with --sqlite, or into another folder");
+      return Error(
+          ErrorCode::kAlreadyExists,
+          "a file stands there, and is left, for programs may have it open as their database: end them and move "
+          "it away, with its -wal, -shm and -journal, or restore into another folder");
     }
     for (const std::string_view journal : {"-wal", "-journal"}) {
       TreePath path = target;
@@ -342,7 +342,8 @@ class RestoreRun {
       // What is written in place and is not finished would be newer than any: no rule of times may come upon it.
       const bool no_times = options_.overwrite == Overwrite::kAlways || options_.overwrite == Overwrite::kIfChanged;
       const bool is_file_there = is_there && existing == NodeType::kFile;
-      RETURN_IF_ERROR(files_.Add({target, source, node, is_file_there && no_times, is_file_there}));
+      const bool whole_or_nothing = item_->kind == ItemKind::kSqlite;
+      RETURN_IF_ERROR(files_.Add({target, source, node, is_file_there && no_times, is_file_there, whole_or_nothing}));
       return files_.is_full() ? CloseWindow() : Result<void>();
     }
     auto made = MakeSpecial(target, node);

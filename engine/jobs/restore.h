@@ -17,7 +17,6 @@ namespace cairn {
 enum class Overwrite { kAlways, kIfChanged, kIfNewer, kNever };
 
 struct RestoreOptions {
-  std::string item;  // of the snapshot, by its name, and as if it were the only one; empty: all
   TreePath path;  // what to restore: "" all; a folder's inside goes to the target; a file goes by its name
   Overwrite overwrite = Overwrite::kAlways;
   bool remove_others = false;  // --delete: what is in the target and not in the snapshot

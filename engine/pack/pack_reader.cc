@@ -37,9 +37,8 @@ Result<void> CheckSize(uint64_t size, const std::string& what) {
 }
 
 Result<OpenedDirectory> OpenDirectory(const ObjectSealer& sealer, BlobKind kind, const std::string& what,
-                                      ByteSpan header, ByteSpan sealed, uint64_t size, bool* unknown_slot) {
-  ASSIGN_OR_RETURN(const OpenedObject opened,
-                   sealer.Open(header, sealed, KindOfPack(kind), RawId{}, what, unknown_slot));
+                                      ByteSpan header, ByteSpan sealed, uint64_t size) {
+  ASSIGN_OR_RETURN(const OpenedObject opened, sealer.Open(header, sealed, KindOfPack(kind), RawId{}, what));
   ASSIGN_OR_RETURN(PackDirectory directory, PackDirectory::Parse(opened.body).While(what));
   const uint64_t expected = ObjectHeader::kSize + directory.FrameBytes() + sealed.size();
   if (expected != size) {
@@ -56,12 +55,12 @@ Result<void> CompareCheck(const FrameEntry& entry, const FrameCheck& check, uint
 
 // The directory of a whole pack, and the spans of its frames. Says nothing of the frames' bytes.
 Result<OpenedDirectory> TakeApart(const ObjectSealer& sealer, BlobKind kind, const std::string& what, ByteSpan object,
-                                  std::vector<ByteSpan>& frames, bool* unknown_slot) {
+                                  std::vector<ByteSpan>& frames) {
   RETURN_IF_ERROR(CheckSize(object.size(), what));
   const ByteSpan header = object.first(ObjectHeader::kSize);
   ASSIGN_OR_RETURN(const uint64_t length, DirectoryLength(header, object.size(), what));
   ASSIGN_OR_RETURN(OpenedDirectory opened,
-                   OpenDirectory(sealer, kind, what, header, object.last(length), object.size(), unknown_slot));
+                   OpenDirectory(sealer, kind, what, header, object.last(length), object.size()));
   uint64_t offset = ObjectHeader::kSize;
   for (const FrameEntry& entry : opened.directory.frames) {
     frames.push_back(object.subspan(offset, entry.sealed_length));
@@ -73,28 +72,25 @@ Result<OpenedDirectory> TakeApart(const ObjectSealer& sealer, BlobKind kind, con
 }  // namespace
 
 Result<OpenedDirectory> ReadDirectory(ObjectStore& store, const ObjectSealer& sealer, BlobKind kind,
-                                      const PackName& pack, uint64_t size, bool* unknown_slot) {
+                                      const PackName& pack, uint64_t size) {
   const std::string what = What(pack);
   const ObjectName name = PackObjectName(kind, pack);
   RETURN_IF_ERROR(CheckSize(size, what));
   ASSIGN_OR_RETURN(const Bytes header, store.GetRange(name, 0, ObjectHeader::kSize));
   ASSIGN_OR_RETURN(const uint64_t length, DirectoryLength(header, size, what));
   ASSIGN_OR_RETURN(const Bytes sealed, store.GetRange(name, size - length, length));
-  return OpenDirectory(sealer, kind, what, header, sealed, size, unknown_slot);
+  return OpenDirectory(sealer, kind, what, header, sealed, size);
 }
 
-Result<OpenedDirectory> VerifyPack(const ObjectSealer& sealer, BlobKind kind, const PackName& pack, ByteSpan object,
-                                   bool* unknown_slot) {
+Result<OpenedDirectory> VerifyPack(const ObjectSealer& sealer, BlobKind kind, const PackName& pack, ByteSpan object) {
   const std::string what = What(pack);
   std::vector<ByteSpan> hashed = {object};
-  bool is_unknown = false;
-  auto opened = TakeApart(sealer, kind, what, object, hashed, &is_unknown);
+  auto opened = TakeApart(sealer, kind, what, object, hashed);
   // The whole, and beside it its frames.
   std::vector<Digest> digests(hashed.size());
   Sha256Each(hashed, digests);
   // First of all: bytes that rot must not look like a newer version's.
   if (digests[0] != pack.digest) return Corrupt("{}: SHA-256 is {}", what, digests[0].ToHex());
-  if (unknown_slot != nullptr) *unknown_slot = is_unknown;
   RETURN_IF_ERROR(opened);
   uint64_t offset = ObjectHeader::kSize;
   for (size_t i = 0; i < opened->directory.frames.size(); ++i) {

@@ -13,12 +13,11 @@ struct OpenedDirectory {
 };
 
 // Reads and verifies the directory of a pack on the store, by two requests. `size` is that of the object. kCorrupt,
-// kForged, kUnsupported, kNotFound name the pack; `unknown_slot` as in ObjectSealer::Open.
+// kForged, kUnsupported, kNotFound name the pack.
 Result<OpenedDirectory> ReadDirectory(ObjectStore& store, const ObjectSealer& sealer, BlobKind kind,
-                                      const PackName& pack, uint64_t size, bool* unknown_slot = nullptr);
+                                      const PackName& pack, uint64_t size);
 // The same from the whole object in memory; also verifies its SHA-256 against the name, and every frame's check.
-Result<OpenedDirectory> VerifyPack(const ObjectSealer& sealer, BlobKind kind, const PackName& pack, ByteSpan object,
-                                   bool* unknown_slot = nullptr);
+Result<OpenedDirectory> VerifyPack(const ObjectSealer& sealer, BlobKind kind, const PackName& pack, ByteSpan object);
 
 // Offset of each frame in the object, in order.
 std::vector<uint64_t> FrameOffsets(const std::vector<FrameEntry>& frames);

@@ -108,6 +108,17 @@ TEST_F(FrameDamage, LengthsOfBlobsThatAreMovedOrDoNotSumUp) {
   EXPECT_CODE(kCorrupt, Open(huge));
 }
 
+// Nothing but ids and the check binds a frame to its place: where the one cannot be verified the other is.
+TEST_F(FrameDamage, AnotherFrameOfTheSessionIsNotTakenForThisOne) {
+  const SealedFrame one = Sealed(RandomBytes(3'000, 1)), other = Sealed(RandomBytes(3'000, 2));
+  ASSERT_EQ(one.entry.codec, other.entry.codec);
+  for (const std::string_view role : {"owner", "lister"}) {
+    const BlobHasher hasher(repository_.As(role));
+    EXPECT_CODE(kCorrupt, OpenFrame(ContextOf(BlobKind::kData), one.entry, other.sealed, keys_.content, hasher, "x"))
+        << role;
+  }
+}
+
 // Who does not hold the id key cannot see that ids are wrong; what he opens is authentic all the same.
 TEST_F(FrameDamage, WrongIdIsNotSeenWithoutTheIdKey) {
   const BlobHasher lister(repository_.As("lister"));

@@ -5,6 +5,7 @@
 #include "engine/crypto/hash.h"
 #include "engine/jobs/check.h"
 #include "engine/jobs/rewrite.h"
+#include "engine/pack/pack_reader.h"
 #include "engine/repo/write_session.h"
 #include "engine/tree/directory_builder.h"
 #include "tests/support/fault_store.h"
@@ -253,6 +254,30 @@ TEST_F(RepairTest, ADamagedPackUnderTheOtherPrefixIsLeft) {
   EXPECT_THAT(RepairAllPacks(machine), ErrorIs(ErrorCode::kInvalidArgument, HasSubstr(name.ToString())));
   ASSERT_OK_AND_ASSIGN(const auto index, machine.repository->LoadIndex(machine.context.job));
   EXPECT_TRUE(index->FindPack(name));
+}
+
+// The frame opens, but who copies it as it is goes by the check, and would refuse it: it is a bad one.
+TEST_F(RepairTest, AFrameWithAWrongCheckIsFoundAndRepaired) {
+  Machine writer(memory_, 5);
+  {
+    ASSERT_OK_AND_ASSIGN(const auto index, writer.repository->LoadIndex(writer.context.job));
+    const PackName name = Packs(BlobKind::kData).at(0).pack;
+    const auto pack = index->FindPack(name);
+    ASSERT_TRUE(pack);
+    ASSERT_OK_AND_ASSIGN(const auto frames, index->Frames(pack->number));
+    FrameEntry entry = *frames.front().entry;
+    ASSERT_OK_AND_ASSIGN(const Bytes sealed, ReadFrame(memory_, BlobKind::kData, name, frames.front().offset, entry));
+    entry.check[0] ^= 1;
+    ASSERT_OK_AND_ASSIGN(const auto session, WriteSession::Begin(*writer.repository, *index, writer.context.job, {}));
+    ASSERT_OK(session->AddSealedFrame(BlobKind::kData, frames.front().session, entry, sealed));
+    ASSERT_OK(session->End());
+  }
+  Machine machine(memory_, 2);
+  ASSERT_OK_AND_ASSIGN(const RepairReport report, RepairAllPacks(machine));
+  EXPECT_EQ(report.packs_salvaged, 1u);
+  Machine after(memory_, 3);
+  EXPECT_EQ(after.Damages(), 0u);
+  EXPECT_TRUE(after.Read(id_) == files_);
 }
 
 TEST_F(RepairTest, APackThatCouldNotBeReadIsLeftAndTheOthersAreRepaired) {
