@@ -5,7 +5,6 @@
 #include "engine/jobs/restore.h"
 #include "frontends/cli/command.h"
 #include "frontends/cli/exit_code.h"
-#include "frontends/cli/sqlite_restore.h"
 #include "frontends/cli/text.h"
 #include "frontends/files/exclude_rules.h"
 #include "frontends/files/file_sink.h"
@@ -17,7 +16,6 @@ namespace {
 struct RestoreCommand {
   FilterOptions filter;
   std::string snapshot, target, overwrite = "always";
-  SqliteRestoreOptions sqlite;
   std::vector<std::string> includes, excludes;
   bool remove_others = false, verify = false, dry_run = false, numeric_ids = false, no_sparse = false;
   ExcludeRules include_rules, exclude_rules;
@@ -70,26 +68,13 @@ struct RestoreCommand {
     return false;
   }
 
-  Result<void> CheckArguments() const {
-    if (sqlite.file.empty() == target.empty()) {
-      return Error(ErrorCode::kInvalidArgument, "give the place: --target DIR, or --sqlite FILE for a database");
-    }
-    const bool is_part = !includes.empty() || !excludes.empty() || remove_others || overwrite != "always";
-    if (!sqlite.file.empty() && (is_part || !SnapshotPath::Parse(snapshot).path.empty())) {
-      return Error(ErrorCode::kInvalidArgument,
-                   "--sqlite takes a database whole: no path, include, exclude, delete or overwrite");
-    }
-    return {};
-  }
-
   Result<int> Run(Cli& cli) {
-    RETURN_IF_ERROR(CheckArguments());
     const SnapshotPath wanted = SnapshotPath::Parse(snapshot);
     ASSIGN_OR_RETURN(RestoreOptions options, Options());
     options.path = ToBytes(AsBytes(wanted.path));
     base_length = wanted.path.size();
     ASSIGN_OR_RETURN(Repository * repository, cli.Open());
-    RETURN_IF_ERROR(RefuseInsideRepository(cli, target.empty() ? sqlite.file : target));
+    RETURN_IF_ERROR(RefuseInsideRepository(cli, target));
     ASSIGN_OR_RETURN(const SnapshotSet set, cli.Snapshots());
     ASSIGN_OR_RETURN(const LoadedSnapshot* one, ResolveSnapshot(set, wanted.snapshot, filter.Filter()));
     const FindingSink findings = cli.Findings();
@@ -97,11 +82,6 @@ struct RestoreCommand {
                      repository->LoadIndex(cli.context(), [&](const SegmentId& id, const Error& error) {
                        findings({Finding::Severity::kDamage, error.code(), SegmentName(id).text(), error.message()});
                      }));
-    if (!sqlite.file.empty()) {
-      sqlite.dry_run = dry_run;
-      auto progress = cli.ShowProgress();
-      return RestoreSqlite(cli, *repository, *index, *one, sqlite);
-    }
     FileSinkOptions where{.target = target, .read_only = dry_run, .numeric_ids = numeric_ids, .sparse = !no_sparse};
     ASSIGN_OR_RETURN(const auto sink, FileSink::Make(std::move(where)));
     options.left_out = LeftOutOf;
@@ -159,22 +139,7 @@ void AddRestore(CLI::App& app, Cli& cli, Action& action) {
       ->add_option("SNAPSHOT[:PATH]", options->snapshot,
                    "Its absolute paths go below the target; of PATH, what is in it")
       ->required();
-  CLI::Option* target = command->add_option("-t,--target", options->target, "Where to")->type_name("DIR");
-  CLI::Option* sqlite =
-      command
-          ->add_option("--sqlite", options->sqlite.file,
-                       "Into this SQLite database, also while programs use it; what is there is kept in a snapshot")
-          ->type_name("FILE")
-          ->excludes(target);
-  command->add_option("--item", options->sqlite.item, "Which database, where the snapshot has several")
-      ->type_name("NAME")
-      ->needs(sqlite);
-  command->add_flag("--no-safety-snapshot", options->sqlite.no_safety, "Do not keep what is there")->needs(sqlite);
-  command
-      ->add_option("--lock-wait", options->sqlite.lock_wait,
-                   "Seconds to wait for a database that another program has locked")
-      ->type_name("SECONDS")
-      ->capture_default_str();
+  command->add_option("-t,--target", options->target, "Where to")->required()->type_name("DIR");
   command->add_option("-i,--include", options->includes, "Only what matches (gitignore syntax; repeatable)")
       ->type_name("PATTERN");
   command->add_option("-e,--exclude", options->excludes, "Not what matches (gitignore syntax; repeatable)")

@@ -38,6 +38,7 @@ const std::map<std::string, std::string>& AllExamples() {
        "cairn restore latest:/home/ann --target /tmp/ann     what is below /home/ann\n"
        "cairn restore latest --target / --include /etc/fstab\n"
        "cairn restore latest --target / --delete --dry-run   what would be deleted\n"},
+      {"tables", "cairn tables /srv/app/app.db\n"},
       {"check",
        "cairn check\n"
        "cairn check --read-data-subset 1/7                   every byte once a week\n"},

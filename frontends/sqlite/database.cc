@@ -1,10 +1,9 @@
 #include "frontends/sqlite/database.h"
 
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-
-#include <cerrno>
+#include <array>
+#include <cstring>
 #include <filesystem>
+#include <fstream>
 
 #include "repo-format/tree_path.h"
 
@@ -19,22 +18,6 @@ struct Finalize {
 using Statement = std::unique_ptr<sqlite3_stmt, Finalize>;
 
 std::string Shown(const std::string& path) { return PathForPeople(AsBytes(path)); }
-
-// Of a path, as a part of a URI.
-std::string Escaped(const std::string& path) {
-  std::string text;
-  for (const char c : path) {
-    const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '/' ||
-                          c == '.' || c == '-' || c == '_';
-    text += is_plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<uint8_t>(c));
-  }
-  return text;
-}
-
-bool IsOnReadOnlyFileSystem(const std::string& path) {
-  struct statvfs system{};
-  return ::statvfs(path.c_str(), &system) == 0 && (system.f_flag & ST_RDONLY) != 0;
-}
 
 Result<Connection> Connect(const std::string& name, int flags, const std::string& path, Patience& patience) {
   sqlite3* connection = nullptr;
@@ -71,7 +54,9 @@ int Patience::Wait(void* self, int count) {
 
 Error ErrorOf(int code, sqlite3* connection, const std::string& path, const Patience& patience) {
   const std::string shown = Shown(path);
-  const std::string said = connection != nullptr ? sqlite3_errmsg(connection) : sqlite3_errstr(code);
+  // Some calls give a code, and leave the connection's message as it was.
+  const bool is_told = connection != nullptr && sqlite3_extended_errcode(connection) == code;
+  const std::string said = is_told ? sqlite3_errmsg(connection) : sqlite3_errstr(code);
   switch (code & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -81,7 +66,7 @@ Error ErrorOf(int code, sqlite3* connection, const std::string& path, const Pati
     case SQLITE_INTERRUPT:
       return Error(ErrorCode::kInterrupted, "interrupted");
     case SQLITE_NOTADB:
-      return MakeError(ErrorCode::kUnsupported,
+      return MakeError(ErrorCode::kInvalidArgument,
                        "{}: it is no SQLite database, or it is encrypted: back up such a file as a file, while no "
                        "program writes to it",
                        shown);
@@ -90,31 +75,56 @@ Error ErrorOf(int code, sqlite3* connection, const std::string& path, const Pati
     case SQLITE_PERM:
     case SQLITE_AUTH:
     case SQLITE_READONLY:
-      return MakeError(ErrorCode::kPermission,
-                       "{}: {}: a program that crashed left it to be recovered, or its folder may not be written to, "
-                       "as its readers must: run this as its owner",
-                       shown, said);
+      return MakeError(
+          ErrorCode::kPermission,
+          "{}: {}: a program that crashed has left it half written, so that it has to be recovered, or its "
+          "folder may not be written to, as its readers must: run this as its owner, where it is writable",
+          shown, said);
     case SQLITE_CANTOPEN:
-      return MakeError(ErrorCode::kPermission, "{}: {}: this user may not open it, or may not write in its folder",
+      return MakeError(ErrorCode::kPermission,
+                       "{}: {}: this user may not open it, or may not write in its folder, or its path is longer than "
+                       "SQLite takes",
                        shown, said);
     default:
       return MakeError(ErrorCode::kIo, "{}: {} (SQLite says {})", shown, said, code);
   }
 }
 
-Result<Connection> OpenToRead(const std::string& path, Patience& patience) {
-  struct stat status{};
-  if (::stat(path.c_str(), &status) != 0) return ErrnoError(errno, "looking at " + Shown(path));
-  if (!S_ISREG(status.st_mode)) return MakeError(ErrorCode::kInvalidArgument, "{} is no file", Shown(path));
-  std::error_code ignored;
-  const bool had_log = std::filesystem::exists(path + "-wal", ignored);
-  if (!had_log && IsOnReadOnlyFileSystem(path)) {
-    return Connect("file:" + Escaped(path) + "?immutable=1", SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, path, patience);
+Result<std::string> RealPath(const std::string& path) {
+  std::error_code failure;
+  const std::filesystem::path real = std::filesystem::canonical(path, failure);
+  if (failure) return ErrnoError(failure.value(), "looking at " + Shown(path));
+  if (!std::filesystem::is_regular_file(real, failure)) {
+    return MakeError(ErrorCode::kInvalidArgument, "{} is no file, and so no SQLite database", Shown(path));
   }
-  // Not for reading only: such a connection leaves behind the files that it had to make.
+  return real.native();
+}
+
+std::optional<Header> ReadHeader(const std::string& path) {
+  std::array<char, 20> bytes{};
+  std::ifstream file(path, std::ios::binary);
+  file.read(bytes.data(), bytes.size());
+  if (!file || std::memcmp(bytes.data(), "SQLite format 3", 16) != 0) return std::nullopt;
+  const uint32_t page_bytes = static_cast<uint8_t>(bytes[16]) << 8 | static_cast<uint8_t>(bytes[17]);
+  return Header{page_bytes == 1 ? 65'536 : page_bytes, bytes[19] == 2};
+}
+
+Result<Connection> OpenToRead(const std::string& path, Patience& patience) {
+  const auto header = ReadHeader(path);
+  std::error_code ignored;
+  const bool has_files =
+      std::filesystem::exists(path + "-wal", ignored) && std::filesystem::exists(path + "-shm", ignored);
   ASSIGN_OR_RETURN(Connection connection, Connect(path, SQLITE_OPEN_READWRITE, path, patience));
-  // The log of others is theirs; that of a database which nobody had open is empty, and goes again.
-  sqlite3_db_config(connection.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, had_log ? 1 : 0, nullptr);
+  // SQLite goes on for reading only where the file may not be written; and makes, and leaves, the log's files all the
+  // same, as this user's.
+  const bool may_write = sqlite3_db_readonly(connection.get(), "main") == 0;
+  if (header && header->has_log && !may_write && !has_files) {
+    return MakeError(
+        ErrorCode::kPermission,
+        "{}: it is in WAL mode and nobody has it open, so who reads it has to write beside it: run this as "
+        "its owner, or give the path at which its programs open it",
+        Shown(path));
+  }
   RETURN_IF_ERROR(Run(connection.get(), "PRAGMA query_only = ON", path, patience));
   return connection;
 }
@@ -128,12 +138,6 @@ Result<void> Run(sqlite3* connection, const char* statement, const std::string& 
 Result<int64_t> Number(sqlite3* connection, const char* query, const std::string& path, const Patience& patience) {
   ASSIGN_OR_RETURN(const Statement row, FirstRow(connection, query, path, patience));
   return sqlite3_column_int64(row.get(), 0);
-}
-
-Result<std::string> Text(sqlite3* connection, const char* query, const std::string& path, const Patience& patience) {
-  ASSIGN_OR_RETURN(const Statement row, FirstRow(connection, query, path, patience));
-  const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(row.get(), 0));
-  return std::string(text != nullptr ? text : "");
 }
 
 }  // namespace cairn::sqlite

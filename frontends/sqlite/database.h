@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 
@@ -35,20 +36,29 @@ struct Close {
 };
 using Connection = std::unique_ptr<sqlite3, Close>;
 
-// What a result code of a call on `connection` means: kNotFound, kPermission, kBusy, kNoSpace, kInterrupted,
-// kUnsupported (not a SQLite database, or an encrypted one), else kIo. Names `path`, and the way out where there is
-// one.
+// What a result code of a call on `connection` means: kPermission, kBusy, kNoSpace, kInterrupted, kInvalidArgument (not
+// a SQLite database, or an encrypted one), else kIo. Names `path`, and the way out where there is one.
 Error ErrorOf(int code, sqlite3* connection, const std::string& path, const Patience& patience);
 
-// A database that is there, for reading, by other programs' rules: their locks are kept, their journals are left, and
-// what they left when they crashed is taken into account, as each program does that opens it. On a file system that
-// nobody can write to, nothing is locked. No other descriptor of the file may be closed by this process meanwhile:
-// the locks would go with it.
+// The path without symbolic links, beside which SQLite looks for journals. kNotFound; kInvalidArgument: no file.
+Result<std::string> RealPath(const std::string& path);
+
+// What the header says (https://www.sqlite.org/fileformat.html, 1.3), before SQLite is asked. Opens and closes the
+// file, so not while this process has a connection to it: its locks would go. Nothing: there is none.
+struct Header {
+  uint32_t page_bytes = 0;
+  bool has_log = false;  // WAL mode
+};
+std::optional<Header> ReadHeader(const std::string& path);
+
+// A database that is there (a RealPath), for reading, as each program opens it: locks are kept; what a crash left half
+// done is undone, and who closes a database in WAL mode last takes its log into it. kPermission where this user could
+// not do its part, and would leave files that the database's own programs cannot use. No other descriptor of the file
+// may be closed by this process meanwhile: the locks would go with it.
 Result<Connection> OpenToRead(const std::string& path, Patience& patience);
 
 Result<void> Run(sqlite3* connection, const char* statement, const std::string& path, const Patience& patience);
 // The first column of the first row.
 Result<int64_t> Number(sqlite3* connection, const char* query, const std::string& path, const Patience& patience);
-Result<std::string> Text(sqlite3* connection, const char* query, const std::string& path, const Patience& patience);
 
 }  // namespace cairn::sqlite

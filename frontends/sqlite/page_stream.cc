@@ -13,6 +13,8 @@ constexpr uint64_t kStepBytes = kMiB;
 
 Result<std::unique_ptr<PageStream>> PageStream::Open(const std::string& path, Patience& patience) {
   std::unique_ptr<PageStream> stream(new PageStream(path, patience));
+  const auto header = ReadHeader(path);
+  stream->stops_writers_ = header && !header->has_log;
   ASSIGN_OR_RETURN(stream->source_, OpenToRead(path, patience));
   RETURN_IF_ERROR(stream->BeginTransaction());
   return stream;
@@ -22,24 +24,19 @@ PageStream::~PageStream() = default;
 
 Result<void> PageStream::BeginTransaction() {
   sqlite3* const source = source_.get();
-  // BEGIN alone takes nothing: it is the first look at the database that does.
+  // BEGIN alone takes nothing: it is the first look at the database that does. This one does not read the schema, which
+  // may be of a newer SQLite.
   RETURN_IF_ERROR(Run(source, "BEGIN", path_, patience_));
-  RETURN_IF_ERROR(Run(source, "SELECT 1 FROM sqlite_schema LIMIT 1", path_, patience_));
+  RETURN_IF_ERROR(Number(source, "PRAGMA schema_version", path_, patience_));
   ASSIGN_OR_RETURN(const int64_t page_bytes, Number(source, "PRAGMA page_size", path_, patience_));
-  ASSIGN_OR_RETURN(const int64_t pages, Number(source, "PRAGMA page_count", path_, patience_));
-  ASSIGN_OR_RETURN(const std::string mode, Text(source, "PRAGMA journal_mode", path_, patience_));
   page_bytes_ = static_cast<uint32_t>(page_bytes);
-  bytes_ = static_cast<uint64_t>(pages) * page_bytes_;
-  stops_writers_ = mode != "wal";
-  return {};
+  return BeginBackup();
 }
 
-Result<void> PageStream::Begin(uint64_t first_bytes) {
-  sink_.Begin(bytes_, page_bytes_, first_bytes);
-  if (bytes_ == 0) return {};  // a file of no bytes is an empty database, and a backup of it would have a page
+Result<void> PageStream::BeginBackup() {
+  constexpr int kFlags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_EXRESCODE;
   sqlite3* target = nullptr;
-  const int code = sqlite3_open_v2("pages", &target, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_EXRESCODE,
-                                   sink_.name());
+  int code = sqlite3_open_v2("pages", &target, kFlags, sink_.name());
   target_.reset(target);
   if (code != SQLITE_OK) return ErrorOf(code, target, path_, patience_);
   // What is written goes at once, and nothing is kept to go back to.
@@ -49,6 +46,13 @@ Result<void> PageStream::Begin(uint64_t first_bytes) {
                       path_, patience_));
   backup_.reset(sqlite3_backup_init(target, "main", source_.get(), "main"));
   if (backup_ == nullptr) return ErrorOf(sqlite3_errcode(target), target, path_, patience_);
+  code = sqlite3_backup_step(backup_.get(), 0);  // no page yet, but how many there are
+  bytes_ = static_cast<uint64_t>(sqlite3_backup_pagecount(backup_.get())) * page_bytes_;
+  if (code == SQLITE_OK) return {};
+  // A file of no bytes is an empty database, of which a backup would make a page.
+  const bool is_empty = bytes_ == 0 && (code == SQLITE_DONE || sink_.CheckOrder().has_value() == false);
+  if (!is_empty) return ErrorOf(code, source_.get(), path_, patience_);
+  backup_.reset();
   return {};
 }
 

@@ -22,7 +22,7 @@ class PageStream {
   uint64_t bytes() const { return bytes_; }
   bool stops_writers() const { return stops_writers_; }
   // Before the first Read: so many bytes at the beginning are given by First alone.
-  Result<void> Begin(uint64_t first_bytes);
+  void Begin(uint64_t first_bytes) { sink_.Begin(bytes_, page_bytes_, first_bytes); }
   // What follows them; 0 bytes: the end, and the transaction is over.
   Result<size_t> Read(MutableByteSpan target);
   const Bytes& First() const { return sink_.first(); }  // after the end
@@ -30,6 +30,7 @@ class PageStream {
  private:
   PageStream(std::string path, Patience& patience) : path_(std::move(path)), patience_(patience) {}
   Result<void> BeginTransaction();
+  Result<void> BeginBackup();
   Result<void> Step();
   Result<void> End();
 

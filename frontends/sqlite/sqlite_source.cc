@@ -4,9 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <mutex>
 
 #include "frontends/sqlite/page_stream.h"
@@ -16,17 +14,6 @@ namespace cairn {
 namespace {
 
 constexpr uint32_t kChunkBytesMin = 4096;
-
-// What the header says (https://www.sqlite.org/fileformat.html, 1.3), for how the file is cut; SQLite itself is asked
-// when it is read.
-uint32_t PageBytesOf(const std::string& path) {
-  std::array<char, 18> header{};
-  std::ifstream file(path, std::ios::binary);
-  file.read(header.data(), header.size());
-  if (!file || std::memcmp(header.data(), "SQLite format 3", 16) != 0) return kChunkBytesMin;
-  const uint32_t said = static_cast<uint8_t>(header[16]) << 8 | static_cast<uint8_t>(header[17]);
-  return said == 1 ? 65'536 : said;
-}
 
 }  // namespace
 
@@ -78,7 +65,7 @@ class SqliteSource::File : public SourceFile {
         late_bytes_(std::min<uint64_t>(shared_->chunk_bytes, stream_->bytes())) {}
 
   Result<uint64_t> LateBytes() override {
-    RETURN_IF_ERROR(shared_->Noting(stream_->Begin(late_bytes_)));
+    stream_->Begin(late_bytes_);
     return late_bytes_;
   }
   Result<Extent> NextExtent() override {
@@ -143,17 +130,11 @@ SqliteSource::~SqliteSource() = default;
 
 Result<std::unique_ptr<SqliteSource>> SqliteSource::Make(SqliteSourceOptions options, const Clock& clock,
                                                          std::stop_token stop) {
-  std::error_code failure;
-  const std::filesystem::path whole = std::filesystem::absolute(options.file, failure).lexically_normal();
-  if (failure) return ErrnoError(failure.value(), "looking at " + PathForPeople(AsBytes(options.file)));
-  options.file = whole.native();
+  ASSIGN_OR_RETURN(options.file, sqlite::RealPath(options.file));
   auto shared = std::make_shared<Shared>(std::move(options), clock, std::move(stop));
   RETURN_IF_ERROR(shared->Look());
-  if (!std::filesystem::is_regular_file(whole, failure)) {
-    return MakeError(ErrorCode::kInvalidArgument, "{} is no file, and so no SQLite database",
-                     PathForPeople(AsBytes(shared->options.file)));
-  }
-  shared->chunk_bytes = std::max(PageBytesOf(shared->options.file), kChunkBytesMin);
+  const auto header = sqlite::ReadHeader(shared->options.file);
+  shared->chunk_bytes = std::max(header ? header->page_bytes : 0, kChunkBytesMin);
   return std::unique_ptr<SqliteSource>(new SqliteSource(std::move(shared)));
 }
 

@@ -12,7 +12,7 @@ import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-from cairn_testing import CairnTest
+from cairn_testing import BIN, CairnTest, can_mount
 
 # Moves money between accounts, a transaction each, until it is killed; the sum stays.
 WRITER = """
@@ -163,18 +163,50 @@ class States(SqliteTest):
             writer.stdout.close()
             writer.wait()
 
-    def test_what_a_crash_left_in_the_log_is_in_the_backup_and_stays(self):
+    def leave_a_log(self):
+        """As a program that crashed does: 50 transactions that are in the log alone."""
         fill(self.file, mode="wal").close()
         script = WRITER.replace("10**9", "50").replace("time.sleep(0.002)", "pass") + \
             "\nimport os, signal\nos.kill(os.getpid(), signal.SIGKILL)"
         subprocess.run([sys.executable, "-c", script, self.file], capture_output=True)
-        log = open(self.file + "-wal", "rb").read()
-        self.assertGreater(len(log), 0)
+        self.assertGreater(os.path.getsize(self.file + "-wal"), 0)
+
+    def test_what_a_crash_left_in_the_log_is_in_the_backup(self):
+        self.leave_a_log()
         self.backup()
-        self.assertEqual(open(self.file + "-wal", "rb").read(), log, "the backup wrote to what it reads")
         back = self.restored()
         self.assertFalse(os.path.exists(back + "-wal"))
         self.assertEqual(sqlite3.connect(back).execute("SELECT max(round) FROM log").fetchone(), (49,))
+        self.assertEqual(sqlite3.connect(self.file).execute("SELECT max(round) FROM log").fetchone(), (49,))
+
+    def test_through_a_link_the_log_is_found(self):
+        self.leave_a_log()
+        os.mkdir(self.path("elsewhere"))
+        link = self.path("elsewhere", "link.db")
+        os.symlink(self.file, link)
+        self.run_cairn("backup", "--sqlite", link)
+        self.assertEqual(sqlite3.connect(self.restored()).execute("SELECT max(round) FROM log").fetchone(), (49,))
+
+    def test_a_path_through_a_linked_folder_is_what_the_system_makes_of_it(self):
+        os.makedirs(self.path("real", "below"))
+        os.symlink(self.path("real", "below"), self.path("link"))
+        fill(self.file).close()
+        there = self.path("real", "app.db")
+        fill(there, page_size=1024).close()
+        self.run_cairn("backup", "--sqlite", self.path("link", "..", "app.db"))
+        self.assertEqual(content(self.restored()), content(there))
+
+    def test_a_schema_of_a_newer_sqlite(self):
+        database = fill(self.file)
+        database.execute("PRAGMA writable_schema = ON")
+        database.execute("INSERT INTO sqlite_schema VALUES ('view', 'v', 'v', 0, "
+                         "'CREATE VIEW v AS SELECT words of a later day')")
+        database.close()
+        with self.assertRaises(sqlite3.DatabaseError):
+            sqlite3.connect(self.file).execute("SELECT * FROM account").fetchall()
+        self.backup()
+        with open(self.restored(), "rb") as back, open(self.file, "rb") as file:
+            self.assertEqual(back.read()[4096:], file.read()[4096:])
 
     def test_what_a_crash_left_half_done_is_not_in_the_backup(self):
         fill(self.file, rows=20_000).close()
@@ -250,163 +282,6 @@ class Deduplication(SqliteTest):
         self.assertEqual(self.run_cairn("check", "--read-data").returncode, 0)
 
 
-class IntoALiveDatabase(SqliteTest):
-    def restore(self, snapshot="latest", *args, **kwargs):
-        return self.json("restore", snapshot, "--sqlite", self.file, *args, **kwargs)
-
-    def test_who_has_it_open_sees_the_restored_state_and_goes_on(self):
-        for mode in ("wal", "delete"):
-            with self.subTest(mode=mode):
-                self.file = self.path(f"{mode}.db")
-                application = fill(self.file, mode=mode)
-                first = self.backup()["id"]
-                application.execute("UPDATE account SET balance = 7")
-                application.execute("INSERT INTO log VALUES (NULL, 1, 'later')")
-                before = "\n".join(application.iterdump())
-                report = self.restore(first)
-                self.assertTrue(report["existed"])
-                self.assertEqual(application.execute("SELECT sum(balance) FROM account").fetchone(), (100_000,))
-                application.execute("INSERT INTO account VALUES (5000, 1)")  # it goes on in the same file
-                reader = sqlite3.connect(self.file)
-                self.assertEqual(reader.execute("SELECT sum(balance) FROM account").fetchone(), (100_001,))
-                self.assertEqual(reader.execute("PRAGMA journal_mode").fetchone(), (mode,))
-                reader.close()
-                # And back to what was there before.
-                self.restore(report["safety_snapshot"], "--no-safety-snapshot")
-                self.assertEqual("\n".join(application.iterdump()), before)
-                application.close()
-                self.assertFalse([name for name in os.listdir(self.dir) if name.startswith(".cairn")])
-
-    def test_the_safety_snapshot_outlives_retention(self):
-        fill(self.file).close()
-        self.backup()
-        kept = self.restore()["safety_snapshot"]
-        self.backup()
-        self.run_cairn("forget", "--keep-last", "1")
-        left = self.json("snapshots")["snapshots"]
-        self.assertIn(kept, [one["id"] for one in left])
-        self.assertEqual([one["class"] for one in left if one["id"] == kept], ["safety"])
-
-    def test_one_that_is_not_there_is_made(self):
-        fill(self.file, mode="wal").close()
-        os.chmod(self.file, 0o640)
-        self.backup()
-        before = content(self.file)
-        os.unlink(self.file)
-        report = self.restore()
-        self.assertEqual((report["existed"], report["safety_snapshot"]), (False, None))
-        self.assertEqual(content(self.file), before)
-        self.assertEqual(os.stat(self.file).st_mode & 0o7777, 0o640)
-
-    def test_another_size_of_pages(self):
-        fill(self.file, page_size=1024).close()
-        first = self.backup()["id"]
-        before = content(self.file)
-        os.unlink(self.file)
-        fill(self.file, page_size=4096, rows=5_000).close()
-        self.restore(first)
-        self.assertEqual(content(self.file), before)
-        os.unlink(self.file)
-        application = fill(self.file, page_size=4096, mode="wal")
-        stays = "\n".join(application.iterdump())
-        done = self.run_cairn("restore", first, "--sqlite", self.file, code=None)
-        self.assertNotEqual(done.returncode, 0)
-        self.assertIn("pages of 4096 bytes", done.stderr.decode())
-        self.assertEqual("\n".join(application.iterdump()), stays)
-
-    def test_a_writer_that_does_not_let_go(self):
-        application = fill(self.file)
-        first = self.backup()["id"]
-        application.execute("UPDATE account SET balance = 7")
-        application.execute("BEGIN IMMEDIATE")
-        done = self.run_cairn("restore", first, "--sqlite", self.file, "--lock-wait", "1", code=None)
-        self.assertNotEqual(done.returncode, 0)
-        self.assertIn("locked", done.stderr.decode())
-        self.assertIn("as it was", done.stderr.decode())
-        application.execute("ROLLBACK")
-        self.assertEqual(application.execute("SELECT sum(balance) FROM account").fetchone(), (7_000,))
-
-    def test_killed_at_any_moment_it_is_the_old_state_or_the_new_one(self):
-        from cairn_testing import BIN
-        fill(self.file, rows=60_000).close()
-        first = self.backup()["id"]
-        new = content(self.file)
-        database = sqlite3.connect(self.file)
-        database.execute("UPDATE account SET balance = 7")
-        database.execute("UPDATE log SET text = 'x' || text")
-        database.commit()
-        database.close()
-        old = content(self.file)
-        with open(self.file, "rb") as file:
-            old_bytes = file.read()
-        dice = random.Random(5)
-        seen = set()
-        for _ in range(25):
-            running = subprocess.Popen([BIN, "restore", first, "--sqlite", self.file, "--no-safety-snapshot"],
-                                       env=self.env(), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-            time.sleep(dice.uniform(0.05, 0.6))
-            running.kill()
-            running.wait()
-            now = content(self.file)
-            self.assertIn(now, (old, new))
-            seen.add(now == new)
-            with open(self.file, "wb") as file:  # nobody has it open, and its journal was rolled back
-                file.write(old_bytes)
-            for name in os.listdir(self.dir):
-                if name.startswith(".cairn-restore-"):
-                    shutil.rmtree(self.path(name))
-        self.assertIn(False, seen)
-
-    def test_the_plan_changes_nothing(self):
-        fill(self.file).close()
-        self.backup()
-        before = open(self.file, "rb").read()
-        self.assertTrue(self.restore("latest", "--dry-run")["dry_run"])
-        self.assertEqual(open(self.file, "rb").read(), before)
-        self.assertEqual(len(self.json("snapshots")["snapshots"]), 1)
-
-    def test_which_of_several(self):
-        fill(self.file).close()
-        other = self.path("other.db")
-        fill(other, page_size=1024).close()
-        self.backup("--sqlite", other)
-        before = content(other)
-        done = self.run_cairn("restore", "latest", "--sqlite", other, code=None)
-        self.assertIn("app.db, other.db", done.stderr.decode())
-        self.restore("latest", "--item", "other.db", "--dry-run")
-        os.unlink(other)
-        self.json("restore", "latest", "--sqlite", other, "--item", "other.db")
-        self.assertEqual(content(other), before)
-
-    def test_a_damaged_blob_changes_nothing(self):
-        fill(self.file, rows=20_000).close()
-        self.backup()
-        for pack in self.objects("data"):
-            with open(pack, "r+b") as file:
-                file.seek(os.path.getsize(pack) // 2)
-                byte = file.read(1)[0]
-                file.seek(-1, os.SEEK_CUR)
-                file.write(bytes([byte ^ 1]))
-        before = open(self.file, "rb").read()
-        done = self.run_cairn("restore", "latest", "--sqlite", self.file, code=None)
-        self.assertNotEqual(done.returncode, 0)
-        self.assertIn("nothing was changed", done.stderr.decode())
-        self.assertEqual(open(self.file, "rb").read(), before)
-        self.assertEqual(len(self.json("snapshots")["snapshots"]), 1, "no safety snapshot of what was not touched")
-
-    def test_a_database_that_was_damaged_when_it_was_backed_up(self):
-        fill(self.file, rows=20_000).close()
-        with open(self.file, "r+b") as file:
-            file.seek(40 * 4096)
-            file.write(b"\xff" * 4096)
-        self.backup()
-        os.unlink(self.file)
-        done = self.run_cairn("restore", "latest", "--sqlite", self.file, code=None)
-        self.assertNotEqual(done.returncode, 0)
-        self.assertIn("damaged already when it was backed up", done.stderr.decode())
-        self.assertFalse(os.path.exists(self.file))
-
-
 class AsAFile(SqliteTest):
     """The cases in which a file that is right comes to nothing."""
 
@@ -423,6 +298,19 @@ class AsAFile(SqliteTest):
             self.assertIn(f"app.db{journal}", done.stderr.decode())
             self.assertFalse(os.path.exists(os.path.join(target, "app.db")))
 
+    def test_a_part_of_a_database_is_left_out(self):
+        fill(self.file, rows=20_000).close()
+        self.backup()
+        for pack in self.objects("data"):
+            with open(pack, "r+b") as file:
+                file.seek(os.path.getsize(pack) // 2)
+                byte = file.read(1)[0]
+                file.seek(-1, os.SEEK_CUR)
+                file.write(bytes([byte ^ 1]))
+        done = self.run_cairn("restore", "latest", "--target", self.path("out"), code=3)
+        self.assertIn("left out", done.stderr.decode())
+        self.assertEqual(os.listdir(self.path("out")), [])
+
     def test_a_database_that_stands_there(self):
         fill(self.file).close()
         self.backup()
@@ -431,9 +319,27 @@ class AsAFile(SqliteTest):
         application.commit()
         done = self.run_cairn("restore", "latest", "--target", self.dir, code=None)
         self.assertNotEqual(done.returncode, 0)
-        self.assertIn("--sqlite", done.stderr.decode())
+        self.assertIn("a file stands there", done.stderr.decode())
         self.assertEqual(application.execute("SELECT sum(balance) FROM account").fetchone(), (7_000,))
         application.close()
+
+
+class Tables(SqliteTest):
+    def test_rows_and_sizes(self):
+        database = fill(self.file, mode="wal", rows=5_000)
+        database.execute('CREATE TABLE "odd "" name" (x)')
+        database.execute("CREATE INDEX by_text ON log (text)")
+        tables = {one["name"]: one for one in self.json("tables", self.file)["tables"]}
+        self.assertEqual({name: one["rows"] for name, one in tables.items()},
+                         {"account": 1000, "log": 5_000, 'odd " name': 0})
+        self.assertGreater(tables["log"]["bytes"], 2 * 5_000 * 200, "with its index")
+        self.assertIn("5,000", self.run_cairn("tables", self.file).stdout.decode())
+        database.close()
+
+    def test_what_is_no_database(self):
+        with open(self.file, "wb") as file:
+            file.write(b"hello")
+        self.assertIn("no SQLite database", self.run_cairn("tables", self.file, code=1).stderr.decode())
 
 
 class Refusals(SqliteTest):
@@ -467,7 +373,6 @@ class Refusals(SqliteTest):
     def test_a_stop_while_it_waits(self):
         database = fill(self.file)
         database.execute("BEGIN EXCLUSIVE")
-        from cairn_testing import BIN
         running = subprocess.Popen([BIN, "backup", "--sqlite", self.file], env=self.env(), stderr=subprocess.PIPE)
         time.sleep(1.5)
         running.send_signal(signal.SIGINT)
@@ -476,6 +381,36 @@ class Refusals(SqliteTest):
         self.assertLess(time.monotonic() - begin, 10)
         self.assertNotEqual(running.returncode, 0)
         database.execute("ROLLBACK")
+
+    @unittest.skipUnless(can_mount(), "mounts")
+    def test_a_mount_for_reading_only(self):
+        """Others may write to it where it lies: locks and journals count as everywhere."""
+        fill(self.file, rows=20_000).close()
+        subprocess.run([sys.executable, "-c", CRASHED, self.file])
+        self.assertTrue(os.path.exists(self.file + "-journal"))
+        os.mkdir(self.path("seen"))
+        script = (f"mount --bind {self.dir} {self.path('seen')} && mount -o remount,ro,bind {self.path('seen')} && "
+                  f"{BIN} backup --sqlite {self.path('seen', 'app.db')}")
+        done = subprocess.run(["unshare", "-m", "sh", "-c", script], env=self.env(), capture_output=True, text=True)
+        self.assertNotEqual(done.returncode, 0, done.stdout)
+        self.assertIn("has to be recovered", done.stderr)
+        self.assertEqual(self.json("snapshots")["snapshots"], [])
+
+    @unittest.skipUnless(os.geteuid() == 0, "becomes another user")
+    def test_one_that_this_user_cannot_read_without_leaving_files(self):
+        os.mkdir(self.path("theirs"))
+        self.file = self.path("theirs", "app.db")
+        fill(self.file, mode="wal").close()
+        os.chmod(self.file, 0o644)
+        for path in (self.dir, self.path("theirs")):
+            os.chmod(path, 0o777)
+        shutil.rmtree(self.repo)
+        as_nobody = ["setpriv", "--reuid", "65534", "--clear-groups", BIN]
+        subprocess.run(as_nobody + ["init"], env=self.env(), check=True, capture_output=True)
+        done = subprocess.run(as_nobody + ["backup", "--sqlite", self.file], env=self.env(), capture_output=True, text=True)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("run this as its owner", done.stderr)
+        self.assertEqual(os.listdir(self.path("theirs")), ["app.db"])
 
     @unittest.skipUnless(os.geteuid() == 0, "takes another user's rights away")
     def test_one_that_this_user_may_not_read(self):
@@ -486,7 +421,6 @@ class Refusals(SqliteTest):
         shutil.rmtree(self.repo)
         subprocess.run(["chown", "-R", "nobody", self.dir], check=True)
         os.chown(self.file, 0, 0)
-        from cairn_testing import BIN
         as_nobody = ["setpriv", "--reuid", "65534", "--clear-groups", BIN]
         subprocess.run(as_nobody + ["init"], env=self.env(), check=True, capture_output=True)
         done = subprocess.run(as_nobody + ["backup", "--sqlite", self.file], env=self.env(), capture_output=True)
