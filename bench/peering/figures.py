@@ -63,7 +63,9 @@ def median(values):
 
 
 def bytes_below(folder):
-    """Sizes of all files below a folder, together."""
+    """Sizes of all files below a folder, together; of a file, its own."""
+    if os.path.isfile(folder):
+        return os.path.getsize(folder)
     return sum(os.lstat(os.path.join(top, name)).st_size for top, _, names in os.walk(folder) for name in names)
 
 
