@@ -30,7 +30,11 @@ class Copied(Corpus):
     def make(self, generation):
         if not os.path.isdir(self.folder):
             os.makedirs(self.folder)
-            subprocess.run(["cp", "-a", "--parents", *self.sources, self.folder], check=True)
+            below = [path.lstrip("/") for path in self.sources]
+            packed = subprocess.Popen(["tar", "-C", "/", "-c", *below], stdout=subprocess.PIPE)
+            subprocess.run(["tar", "-C", self.folder, "-x"], stdin=packed.stdout, check=True)
+            if packed.wait() != 0:
+                raise subprocess.CalledProcessError(packed.returncode, packed.args)
 
 
 class Dump(Corpus):
