@@ -1,6 +1,7 @@
 #include "engine/jobs/restore.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <map>
 #include <set>
 
@@ -261,7 +262,9 @@ class RestoreRun {
       TreePath path = target;
       Append(path, AsBytes(journal));
       const auto existing = sink_.Existing(path);
-      if (existing && !existing->has_value()) continue;
+      if (!existing && existing.error().system_errno() == ENAMETOOLONG) continue;
+      if (!existing) return existing.error();
+      if (!existing->has_value()) continue;
       return MakeError(ErrorCode::kAlreadyExists,
                        "the journal {} of another database stands beside it, which SQLite would write over what is "
                        "restored: move that away, or restore into another folder",
@@ -278,6 +281,12 @@ class RestoreRun {
       Tell(Finding::Severity::kWarning, existing.error(), target);
       return {};
     }
+    const bool is_skipped = *existing && options_.overwrite == Overwrite::kNever;
+    if (const auto refused = is_skipped ? std::nullopt : RefuseDatabase(target, node, existing->has_value())) {
+      ++report_.failed;
+      Tell(Finding::Severity::kWarning, *refused, target);
+      return {};
+    }
     if (*existing && Skips(**existing, node)) {
       // What looks the same may be another file than the name that it shall share one with.
       const auto first = node.link_group ? first_of_group_.find(*node.link_group) : first_of_group_.end();
@@ -291,11 +300,6 @@ class RestoreRun {
       if (node.link_group && LooksTheSame(**existing, node)) {
         first_of_group_.emplace(*node.link_group, FirstName{target, (*existing)->file});
       }
-      return {};
-    }
-    if (const auto refused = RefuseDatabase(target, node, existing->has_value())) {
-      ++report_.failed;
-      Tell(Finding::Severity::kWarning, *refused, target);
       return {};
     }
     if (*existing) {

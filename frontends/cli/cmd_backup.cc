@@ -2,10 +2,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <sstream>
 
 #include "engine/env/version.h"
@@ -20,7 +18,6 @@
 #include "frontends/files/source_scan.h"
 #include "frontends/sqlite/sqlite_source.h"
 #include "frontends/stream/stream_source.h"
-#include "repo-format/tree_path.h"
 
 namespace cairn {
 namespace {
@@ -34,8 +31,11 @@ struct BackupCommand {
 
   bool has_files() const { return !from_stdin && !from_command && (!paths.empty() || databases.empty()); }
 
-  // One item each.
   Result<std::vector<std::unique_ptr<Source>>> MakeSources(Cli& cli) const {
+    if (databases.size() + (has_files() || from_stdin || from_command ? 1 : 0) > 1) {
+      return Error(ErrorCode::kInvalidArgument,
+                   "a snapshot holds paths, a stream, or one database: run cairn backup for each");
+    }
     std::vector<std::unique_ptr<Source>> sources;
     if (has_files()) {
       ASSIGN_OR_RETURN(auto options, FileOptions(cli));
@@ -46,22 +46,12 @@ struct BackupCommand {
       ASSIGN_OR_RETURN(auto source, MakeStream(cli));
       sources.push_back(std::move(source));
     }
-    std::set<std::string> names;
-    for (const auto& source : sources) names.insert(source->name());
     for (const std::string& database : databases) {
-      SqliteSourceOptions options{.file = database, .item = FreeName(names, database), .lock_patience_s = lock_wait};
+      SqliteSourceOptions options{.file = database, .item = "sqlite", .lock_patience_s = lock_wait};
       ASSIGN_OR_RETURN(auto source, SqliteSource::Make(std::move(options), SystemClock(), cli.stop()));
       sources.push_back(std::move(source));
     }
     return sources;
-  }
-
-  // Of an item: the database's own, with a number behind it where another item has it already.
-  static std::string FreeName(std::set<std::string>& names, const std::string& database) {
-    const std::string own = PathForPeople(AsBytes(std::filesystem::path(database).filename().native()));
-    std::string name = own;
-    for (unsigned number = 2; !names.insert(name).second; ++number) name = fmt::format("{}-{}", own, number);
-    return name;
   }
 
   Result<FileSourceOptions> FileOptions(Cli& cli) const {
@@ -229,7 +219,7 @@ void AddBackup(CLI::App& app, Cli& cli, Action& action) {
   command->add_flag("-x,--one-file-system", options->one_file_system, "Stay on the file systems of the paths");
   command
       ->add_option("--sqlite", options->databases,
-                   "Back up a SQLite database as it is at one moment, while programs write to it (repeatable)")
+                   "Back up a SQLite database as it is at one moment, while programs use it")
       ->type_name("FILE");
   command
       ->add_option("--lock-wait", options->lock_wait, "Seconds to wait for a database that another program has locked")

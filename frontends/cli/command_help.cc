@@ -19,7 +19,7 @@ const std::map<std::string, std::string>& AllExamples() {
       {"init", "cairn -r /srv/backup init\n"},
       {"backup",
        "cairn backup /home /etc --exclude '*.tmp' --exclude /home/ann/cache --tag daily\n"
-       "cairn backup /srv/app/covers --sqlite /srv/app/app.db\n"
+       "cairn backup --sqlite /srv/app/app.db\n"
        "cairn backup --stdin-filename all.sql --from-command -- pg_dumpall\n"
        "tar c . | cairn backup --stdin --stdin-filename all.tar\n"},
       {"snapshots", "cairn snapshots --host web1 --tag daily\n"},

@@ -1,6 +1,11 @@
 #include "frontends/sqlite/database.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -19,10 +24,12 @@ using Statement = std::unique_ptr<sqlite3_stmt, Finalize>;
 
 std::string Shown(const std::string& path) { return PathForPeople(AsBytes(path)); }
 
-Result<Connection> Connect(const std::string& name, int flags, const std::string& path, Patience& patience) {
+Result<Connection> Connect(const std::string& path, Patience& patience) {
+  auto files = std::make_shared<GuardedFiles>(path);
   sqlite3* connection = nullptr;
-  const int code = sqlite3_open_v2(name.c_str(), &connection, flags | SQLITE_OPEN_EXRESCODE, nullptr);
-  Connection owned(connection);
+  const int code =
+      sqlite3_open_v2(path.c_str(), &connection, SQLITE_OPEN_READWRITE | SQLITE_OPEN_EXRESCODE, files->name());
+  Connection owned(connection, Close{std::move(files)});
   if (connection == nullptr) return Error(ErrorCode::kIo, "SQLite has no memory for a connection");
   if (code != SQLITE_OK) return ErrorOf(code, connection, path, patience);
   patience.Install(connection);
@@ -41,7 +48,33 @@ Result<Statement> FirstRow(sqlite3* connection, const char* query, const std::st
 
 }  // namespace
 
-void Patience::Install(sqlite3* connection) { sqlite3_busy_handler(connection, &Patience::Wait, this); }
+void Patience::Install(sqlite3* connection) {
+  constexpr int kStepsBetweenLooks = 10'000;
+  sqlite3_busy_handler(connection, &Patience::Wait, this);
+  sqlite3_progress_handler(connection, kStepsBetweenLooks, &Patience::IsStopped, this);
+}
+
+int Patience::IsStopped(void* self) { return static_cast<Patience*>(self)->is_stopped() ? 1 : 0; }
+
+GuardedFiles::GuardedFiles(std::string database)
+    : database_(std::move(database)),
+      name_(fmt::format("cairn-files-{}", static_cast<const void*>(this))),
+      system_(sqlite3_vfs_find(nullptr)) {
+  static_cast<sqlite3_vfs&>(vfs_) = *system_;
+  vfs_.pNext = nullptr;
+  vfs_.zName = name_.c_str();
+  vfs_.xDelete = &GuardedFiles::Delete;
+  vfs_.owner = this;
+  sqlite3_vfs_register(&vfs_, /*makeDflt=*/0);
+}
+
+GuardedFiles::~GuardedFiles() { sqlite3_vfs_unregister(&vfs_); }
+
+int GuardedFiles::Delete(sqlite3_vfs* vfs, const char* name, int sync_folder) {
+  const GuardedFiles& files = *static_cast<Vfs*>(vfs)->owner;
+  if (name != files.database_ + "-journal" && name != files.database_ + "-wal") return SQLITE_IOERR_DELETE;
+  return files.system_->xDelete(files.system_, name, sync_folder);
+}
 
 int Patience::Wait(void* self, int count) {
   auto& patience = *static_cast<Patience*>(self);
@@ -61,7 +94,7 @@ Error ErrorOf(int code, sqlite3* connection, const std::string& path, const Pati
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       if (patience.is_stopped()) return Error(ErrorCode::kInterrupted, "interrupted");
-      return MakeError(ErrorCode::kBusy, "{}: another program has had it locked for {} s: {}", shown,
+      return MakeError(ErrorCode::kBusy, "{}: another program has it locked, for {} s or longer: {}", shown,
                        patience.seconds().count(), said);
     case SQLITE_INTERRUPT:
       return Error(ErrorCode::kInterrupted, "interrupted");
@@ -94,8 +127,19 @@ Result<std::string> RealPath(const std::string& path) {
   std::error_code failure;
   const std::filesystem::path real = std::filesystem::canonical(path, failure);
   if (failure) return ErrnoError(failure.value(), "looking at " + Shown(path));
-  if (!std::filesystem::is_regular_file(real, failure)) {
+  struct statx file{}, folder{};
+  constexpr unsigned kAsked = STATX_BASIC_STATS | STATX_MNT_ID;
+  const bool is_known = ::statx(AT_FDCWD, real.c_str(), 0, kAsked, &file) == 0 &&
+                        ::statx(AT_FDCWD, real.parent_path().c_str(), 0, kAsked, &folder) == 0;
+  if (!is_known) return ErrnoError(errno, "looking at " + Shown(path));
+  if (!S_ISREG(file.stx_mode)) {
     return MakeError(ErrorCode::kInvalidArgument, "{} is no file, and so no SQLite database", Shown(path));
+  }
+  if (file.stx_nlink > 1 || file.stx_mnt_id != folder.stx_mnt_id) {
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "{} has another name ({}), and beside that, where it would not be seen, may lie a journal with a "
+                     "part of it: give it one name, or mount its folder",
+                     Shown(path), file.stx_nlink > 1 ? "a hard link" : "it is mounted as a file");
   }
   return real.native();
 }
@@ -109,16 +153,35 @@ std::optional<Header> ReadHeader(const std::string& path) {
   return Header{page_bytes == 1 ? 65'536 : page_bytes, bytes[19] == 2};
 }
 
+namespace {
+
+// SQLite takes a database of no bytes for a new one, and the journal beside it for nobody's.
+Result<void> RefuseEmptied(const std::string& path) {
+  std::error_code failure;
+  if (std::filesystem::file_size(path, failure) > 0 || failure) return {};
+  for (const std::string_view journal : {"-wal", "-journal"}) {
+    const auto size = std::filesystem::file_size(path + std::string(journal), failure);
+    if (failure || size == 0) continue;
+    return MakeError(ErrorCode::kIo, "{} is empty, but {}{} has {} bytes: it was cut off, and that may be all there is",
+                     Shown(path), Shown(path), journal, size);
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<Connection> OpenToRead(const std::string& path, Patience& patience) {
   const auto header = ReadHeader(path);
   std::error_code ignored;
   const bool has_files =
       std::filesystem::exists(path + "-wal", ignored) && std::filesystem::exists(path + "-shm", ignored);
-  ASSIGN_OR_RETURN(Connection connection, Connect(path, SQLITE_OPEN_READWRITE, path, patience));
-  // SQLite goes on for reading only where the file may not be written; and makes, and leaves, the log's files all the
-  // same, as this user's.
-  const bool may_write = sqlite3_db_readonly(connection.get(), "main") == 0;
-  if (header && header->has_log && !may_write && !has_files) {
+  RETURN_IF_ERROR(RefuseEmptied(path));
+  ASSIGN_OR_RETURN(Connection connection, Connect(path, patience));
+  // Who opens a log first makes its files, as his own, but for root: the database's programs could not use them.
+  struct stat status{};
+  const bool is_owners = ::stat(path.c_str(), &status) == 0 && (::geteuid() == 0 || ::geteuid() == status.st_uid) &&
+                         sqlite3_db_readonly(connection.get(), "main") == 0;
+  if (header && header->has_log && !is_owners && !has_files) {
     return MakeError(
         ErrorCode::kPermission,
         "{}: it is in WAL mode and nobody has it open, so who reads it has to write beside it: run this as "

@@ -25,14 +25,35 @@ class Patience {
 
  private:
   static int Wait(void* self, int count);
+  static int IsStopped(void* self);
   const Clock& clock_;
   const std::chrono::seconds patience_;
   const std::stop_token stop_;
   std::chrono::nanoseconds since_{0};
 };
 
+// The system's files as SQLite sees them, but that nothing is deleted besides the journals of one database: a journal
+// that a crash left may name any file as one to be deleted with it, and who owns the database has written that.
+class GuardedFiles {
+ public:
+  explicit GuardedFiles(std::string database);
+  ~GuardedFiles();
+  GuardedFiles(const GuardedFiles&) = delete;
+  GuardedFiles& operator=(const GuardedFiles&) = delete;
+  const char* name() const { return name_.c_str(); }  // by which SQLite knows them
+
+ private:
+  static int Delete(sqlite3_vfs* vfs, const char* name, int sync_folder);
+  const std::string database_, name_;
+  sqlite3_vfs* const system_;
+  struct Vfs : sqlite3_vfs {
+    GuardedFiles* owner = nullptr;
+  } vfs_;
+};
+
 struct Close {
-  void operator()(sqlite3* connection) const { sqlite3_close_v2(connection); }
+  std::shared_ptr<GuardedFiles> files;  // of the connection; none: it has files of its own
+  void operator()(sqlite3* connection) const { sqlite3_close(connection); }
 };
 using Connection = std::unique_ptr<sqlite3, Close>;
 
@@ -40,7 +61,8 @@ using Connection = std::unique_ptr<sqlite3, Close>;
 // a SQLite database, or an encrypted one), else kIo. Names `path`, and the way out where there is one.
 Error ErrorOf(int code, sqlite3* connection, const std::string& path, const Patience& patience);
 
-// The path without symbolic links, beside which SQLite looks for journals. kNotFound; kInvalidArgument: no file.
+// The path without symbolic links, beside which SQLite looks for journals. kNotFound; kInvalidArgument: no file, or one
+// that has another name too, so that its journals may lie elsewhere.
 Result<std::string> RealPath(const std::string& path);
 
 // What the header says (https://www.sqlite.org/fileformat.html, 1.3), before SQLite is asked. Opens and closes the

@@ -42,7 +42,7 @@ Result<void> PageStream::BeginBackup() {
   // What is written goes at once, and nothing is kept to go back to.
   RETURN_IF_ERROR(Run(target,
                       "PRAGMA journal_mode = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = OFF; "
-                      "PRAGMA cache_size = 64",
+                      "PRAGMA cache_size = 64; PRAGMA max_page_count = 4294967294",
                       path_, patience_));
   backup_.reset(sqlite3_backup_init(target, "main", source_.get(), "main"));
   if (backup_ == nullptr) return ErrorOf(sqlite3_errcode(target), target, path_, patience_);

@@ -33,6 +33,11 @@ struct SqliteSource::Shared {
     entry.uid = status.st_uid;
     entry.gid = status.st_gid;
     entry.modified = {status.st_mtim.tv_sec, static_cast<uint32_t>(status.st_mtim.tv_nsec)};
+    struct stat log{};  // in WAL mode changes come here first
+    if (::stat((options.file + "-wal").c_str(), &log) == 0) {
+      entry.modified =
+          std::max(entry.modified, WireTime{log.st_mtim.tv_sec, static_cast<uint32_t>(log.st_mtim.tv_nsec)});
+    }
     entry.size = static_cast<uint64_t>(status.st_size);
     entry.stable_mark = false;  // what is in the log beside it changes nothing here
     return entry;
@@ -114,8 +119,10 @@ class SqliteSource::Folder : public SourceFolder {
                     PathForPeople(AsBytes(shared_->options.file))));
     }
     if (stream->stops_writers() && shared_->findings) {
-      shared_->findings({Finding::Severity::kNote, ErrorCode::kBusy, PathForPeople(AsBytes(shared_->options.file)),
-                         "it is not in WAL mode: programs that write to it wait while it is read"});
+      shared_->findings(
+          {Finding::Severity::kNote, ErrorCode::kBusy, PathForPeople(AsBytes(shared_->options.file)),
+           "it is not in WAL mode: until it is stored programs that write to it find it locked, and those "
+           "that read it then, too"});
     }
     return std::make_unique<File>(shared_, std::move(stream));
   }

@@ -5,6 +5,7 @@ import random
 import shutil
 import signal
 import sqlite3
+import struct
 import subprocess
 import sys
 import time
@@ -267,19 +268,12 @@ class Deduplication(SqliteTest):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(content(self.path("out", "app65536.db")), content(self.file))
 
-    def test_a_database_beside_files_and_another_of_its_name(self):
+    def test_one_database_a_snapshot(self):
         fill(self.file).close()
-        other = self.path("other", "app.db")
-        os.mkdir(self.path("other"))
-        fill(other, page_size=1024).close()
         self.write("cover", b"of a book")
-        self.backup(self.source, "--sqlite", other)
-        target = self.path("out")
-        self.run_cairn("restore", "latest", "--target", target)
-        self.assertEqual(content(os.path.join(target, "app.db", "app.db")), content(self.file))
-        self.assertEqual(content(os.path.join(target, "app.db-2", "app.db")), content(other))
-        self.assertEqual(open(os.path.join(target, "files" + self.source, "cover")).read(), "of a book")
-        self.assertEqual(self.run_cairn("check", "--read-data").returncode, 0)
+        for more in ((self.source,), ("--sqlite", self.file), ("--stdin",)):
+            done = self.run_cairn("backup", "--sqlite", self.file, *more, code=1, stdin=b"")
+            self.assertIn("run cairn backup for each", done.stderr.decode())
 
 
 class AsAFile(SqliteTest):
@@ -310,6 +304,18 @@ class AsAFile(SqliteTest):
         done = self.run_cairn("restore", "latest", "--target", self.path("out"), code=3)
         self.assertIn("left out", done.stderr.decode())
         self.assertEqual(os.listdir(self.path("out")), [])
+
+    def test_a_later_state_is_not_taken_for_the_same(self):
+        database = fill(self.file, mode="wal")
+        self.backup()
+        target = self.path("out")
+        self.run_cairn("restore", "latest", "--target", target)
+        database.execute("UPDATE account SET balance = 7")
+        self.backup()
+        for rule in ("if-changed", "if-newer"):
+            done = self.run_cairn("restore", "latest", "--target", target, "--overwrite", rule, code=3)
+            self.assertIn("a file stands there", done.stderr.decode())
+        database.close()
 
     def test_a_database_that_stands_there(self):
         fill(self.file).close()
@@ -355,6 +361,50 @@ class Refusals(SqliteTest):
         os.mkdir(self.file)
         self.refuse("is no file")
 
+    def test_one_that_has_another_name(self):
+        fill(self.file).close()
+        subprocess.run([sys.executable, "-c", CRASHED, self.file])
+        whole = self.file
+        self.file = self.path("another.db")
+        os.link(whole, self.file)
+        self.refuse("has another name (a hard link)")
+
+    @unittest.skipUnless(can_mount(), "mounts")
+    def test_one_that_is_mounted_as_a_file(self):
+        fill(self.file, mode="wal").close()
+        other = self.path("mounted.db")
+        open(other, "w").close()
+        script = f"mount --bind {self.file} {other} && {BIN} backup --sqlite {other}"
+        done = subprocess.run(["unshare", "-m", "sh", "-c", script], env=self.env(), capture_output=True, text=True)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("it is mounted as a file", done.stderr)
+
+    def test_one_that_was_emptied_beside_its_journal(self):
+        for journal in ("-wal", "-journal"):
+            self.file = self.path(f"emptied{journal}.db")
+            open(self.file, "w").close()
+            with open(self.file + journal, "wb") as file:
+                file.write(b"what is left of it")
+            self.refuse("that may be all there is")
+            self.refuse("that may be all there is", None, "--dry-run")
+            self.assertEqual(os.path.getsize(self.file + journal), 18)
+
+    def test_a_journal_that_names_another_file(self):
+        """SQLite would delete that file, whosever it is, when it has undone what the journal says."""
+        fill(self.file, rows=20_000).close()
+        subprocess.run([sys.executable, "-c", CRASHED, self.file])
+        victim = self.path("victim")
+        with open(victim, "w") as file:
+            file.write("somebody's")
+        name = victim.encode()
+        with open(self.file + "-journal", "ab") as file:
+            file.write(bytes(-os.path.getsize(self.file + "-journal") % 512))
+            file.write(struct.pack(">I", (1 << 30) // 4096 + 1) + name +
+                       struct.pack(">II", len(name), sum(name)) + bytes.fromhex("d9d505f920a163d7"))
+        self.run_cairn("backup", "--sqlite", self.file, code=None)
+        self.run_cairn("tables", self.file, code=None)
+        self.assertTrue(os.path.exists(victim))
+
     def test_one_that_is_cut_off(self):
         fill(self.file, rows=20_000).close()
         with open(self.file, "r+b") as file:
@@ -365,7 +415,7 @@ class Refusals(SqliteTest):
         database = fill(self.file)
         database.execute("BEGIN EXCLUSIVE")
         begin = time.monotonic()
-        self.refuse("another program has had it locked for 1 s")
+        self.refuse("another program has it locked, for 1 s")
         self.assertLess(time.monotonic() - begin, 20)
         database.execute("ROLLBACK")
         self.backup()
@@ -411,6 +461,24 @@ class Refusals(SqliteTest):
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("run this as its owner", done.stderr)
         self.assertEqual(os.listdir(self.path("theirs")), ["app.db"])
+
+    @unittest.skipUnless(os.geteuid() == 0, "becomes another user")
+    def test_one_of_another_user_that_this_one_may_write(self):
+        os.mkdir(self.path("theirs"))
+        self.file = self.path("theirs", "app.db")
+        fill(self.file, mode="wal").close()
+        os.chmod(self.file, 0o666)
+        for path in (self.dir, self.path("theirs")):
+            os.chmod(path, 0o777)
+        as_nobody = ["setpriv", "--reuid", "65534", "--clear-groups", BIN]
+        done = subprocess.run(as_nobody + ["tables", self.file], env=self.env(), capture_output=True, text=True)
+        self.assertIn("run this as its owner", done.stderr)
+        self.assertEqual(os.listdir(self.path("theirs")), ["app.db"])
+        application = sqlite3.connect(self.file)  # its programs have made the files
+        application.execute("SELECT count(*) FROM account").fetchone()
+        done = subprocess.run(as_nobody + ["tables", self.file], env=self.env(), capture_output=True, text=True)
+        self.assertIn("account", done.stdout, done.stderr)
+        application.close()
 
     @unittest.skipUnless(os.geteuid() == 0, "takes another user's rights away")
     def test_one_that_this_user_may_not_read(self):
