@@ -52,7 +52,7 @@ class GuardedFiles {
 };
 
 struct Close {
-  std::shared_ptr<GuardedFiles> files;  // of the connection; none: it has files of its own
+  std::shared_ptr<GuardedFiles> files;  // that the connection works on, and which outlive it; none: those of a PageSink
   void operator()(sqlite3* connection) const { sqlite3_close(connection); }
 };
 using Connection = std::unique_ptr<sqlite3, Close>;

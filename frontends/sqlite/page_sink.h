@@ -24,7 +24,7 @@ class PageSink {
 
   // The name by which SQLite knows it.
   const char* name() const { return name_.c_str(); }
-  // Of the database; `first_bytes`, at its beginning, are given by TakeFirst.
+  // Of the database; `first_bytes`, at its beginning, are given by first().
   void Begin(uint64_t bytes, uint32_t page_bytes, uint64_t first_bytes);
   // Moves what has come, in order, from first_bytes on; 0: nothing has come since.
   size_t Take(MutableByteSpan target);

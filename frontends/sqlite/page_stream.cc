@@ -50,7 +50,7 @@ Result<void> PageStream::BeginBackup() {
   bytes_ = static_cast<uint64_t>(sqlite3_backup_pagecount(backup_.get())) * page_bytes_;
   if (code == SQLITE_OK) return {};
   // A file of no bytes is an empty database, of which a backup would make a page.
-  const bool is_empty = bytes_ == 0 && (code == SQLITE_DONE || sink_.CheckOrder().has_value() == false);
+  const bool is_empty = bytes_ == 0 && (code == SQLITE_DONE || !sink_.CheckOrder());
   if (!is_empty) return ErrorOf(code, source_.get(), path_, patience_);
   backup_.reset();
   return {};

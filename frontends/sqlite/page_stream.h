@@ -10,8 +10,8 @@
 namespace cairn::sqlite {
 
 // One read transaction from Open to the end, so that what is committed meanwhile neither is seen nor makes the reading
-// begin anew. In WAL mode writers go on, and their log cannot be cut until the end; else they wait for it, when they
-// commit. One thread at a time. Memory: about 5 MiB.
+// begin anew. In WAL mode writers go on, and their log cannot be cut until the end; else they find it locked when they
+// commit, and readers that come then do too. One thread at a time. Memory: about 5 MiB.
 class PageStream {
  public:
   // Waits for others' locks as `patience` says, which outlives it.
