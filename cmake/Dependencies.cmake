@@ -10,10 +10,10 @@ find_package(nlohmann_json REQUIRED)
 find_package(SQLite3 REQUIRED)
 find_package(tsl-robin-map REQUIRED)
 
-# For libraries that bring no CMake package: cairn_find_library(<target> <library> <header>).
+# For libraries that bring no CMake package: cairn_find_library(<target> <library> <header> [<folder of headers>]).
 function(cairn_find_library target library header)
   find_library(CAIRN_LIB_${library} NAMES ${library})
-  find_path(CAIRN_INCLUDE_${library} NAMES ${header})
+  find_path(CAIRN_INCLUDE_${library} NAMES ${header} PATH_SUFFIXES ${ARGN})
   mark_as_advanced(CAIRN_LIB_${library} CAIRN_INCLUDE_${library})
   if(NOT CAIRN_LIB_${library} OR NOT CAIRN_INCLUDE_${library})
     message(FATAL_ERROR "${library} (${header}) was not found: run tools/install-deps build")
@@ -27,6 +27,7 @@ cairn_find_library(cairn::sodium sodium sodium.h)
 cairn_find_library(cairn::zstd zstd zstd.h)      # the shared one: Debian's libzstd.a has no threads
 cairn_find_library(cairn::xxhash xxhash xxhash.h)
 cairn_find_library(cairn::acl acl sys/acl.h)
+cairn_find_library(cairn::pq pq libpq-fe.h postgresql)
 
 if(CAIRN_TESTS)
   find_package(GTest REQUIRED)

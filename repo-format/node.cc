@@ -122,6 +122,7 @@ bool Belongs(uint64_t tag, NodeType type) {
       return type == NodeType::kFolder;
     case 16:
     case 26:
+    case 28:
       return type == NodeType::kFile;
     case 17:
       return type == NodeType::kSymlink;
@@ -207,6 +208,9 @@ bool ReadField(Node& node, uint64_t tag, WireReader& value) {
       return true;
     case 26:
       return ReadChunker(node, value);
+    case 28:
+      node.rows = value.V();
+      return true;
     default:
       return false;
   }
@@ -312,6 +316,7 @@ void Node::Write(WireWriter& writer) const {
     WriteChunkerSettings(value, *chunker);
     fields.Add(26, value.bytes());
   }
+  if (rows) fields.AddV(28, *rows);
   fields.Add(unknown);
   writer.String(name);
   writer.U8(static_cast<uint8_t>(type));

@@ -79,6 +79,7 @@ struct Node {
   std::vector<Attribute> attributes;                 // ascending by name
   std::optional<Subtree> subtree;                    // folders
   std::optional<ChunkerSettings> chunker;            // files: by what the content was cut, where not by the item's
+  std::optional<uint64_t> rows;                      // files that are a table's rows: how many
   bool changed_while_read = false;
   Bytes target;  // symbolic links
   std::vector<UnknownRecord> unknown;

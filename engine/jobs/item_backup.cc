@@ -127,7 +127,8 @@ Result<void> ItemBackup::Walk(const FolderPtr& root) {
 }
 
 Result<void> ItemBackup::Push(const FolderPtr& folder, Result<std::vector<SourceEntry>> entries) {
-  if (!entries && (entries.error().code() == ErrorCode::kInterrupted || folder->parent() == nullptr)) {
+  if (!entries && (entries.error().code() == ErrorCode::kInterrupted || folder->parent() == nullptr ||
+                   source_.is_all_or_nothing())) {
     return std::move(entries).error();
   }
   if (!entries) Unread(folder->Path(), entries.error());
@@ -188,7 +189,7 @@ Result<FolderReading> ItemBackup::TakeReading(OpenFolder& open, const SourceEntr
 Result<void> ItemBackup::VisitFolder(OpenFolder& open, const SourceEntry& entry, uint64_t number) {
   const FolderPtr parent = open.folder;
   const auto skip = [&](const TreePath& path, const Error& error) -> Result<void> {
-    if (error.code() == ErrorCode::kInterrupted) return error;
+    if (error.code() == ErrorCode::kInterrupted || source_.is_all_or_nothing()) return error;
     Unread(path, error);
     Complete(parent, number, std::nullopt, entry.mark);
     return {};
@@ -219,6 +220,11 @@ Result<void> ItemBackup::VisitOther(const FolderPtr& folder, SourceEntry entry, 
       Reuse(folder, *std::move(known), entry, number);
       return {};
     }
+  }
+  if (entry.waits_for_rest) {
+    RETURN_IF_ERROR(SubmitBatch());
+    WaitForJobs();
+    RETURN_IF_ERROR(FirstError());
   }
   const uint64_t cost = kEntryCost + std::min<uint64_t>(entry.size, limits::kBlobBytesMax);
   batch_bytes_ += cost;
@@ -307,7 +313,7 @@ bool ItemBackup::IsUnchanged(const Job& job, const Node& node) {
 Result<std::optional<Node>> ItemBackup::ReadNode(Job& job, Opened opened) {
   const TreePath path = JoinPath(job.folder->Path(), job.entry.name);
   const auto skip = [&](const Error& error) -> Result<std::optional<Node>> {
-    if (error.code() == ErrorCode::kInterrupted) return error;
+    if (error.code() == ErrorCode::kInterrupted || source_.is_all_or_nothing()) return error;
     Unread(path, error);
     return std::optional<Node>();
   };
@@ -352,6 +358,7 @@ Result<void> ItemBackup::ReadContent(SourceFile& file, const SourceEntry& entry,
   node.size = stored.bytes;
   node.content = std::move(stored.content);
   node.chunker = stored.chunker;
+  node.rows = file.Rows();
   if (entry.stable_mark) {
     auto now = file.Mark();
     node.changed_while_read = !now || *now != entry.mark || node.size != entry.size;

@@ -47,6 +47,8 @@ struct SourceEntry {
   bool linked = false;
   uint64_t inode = 0;
   Bytes mount_path;  // of the mount point within the item
+  // It is opened when all that the walk came to before it has been read: it tells of that.
+  bool waits_for_rest = false;
 };
 
 // The rest of an entry: what costs further system calls, and is not asked for when the mark is unchanged.
@@ -77,6 +79,8 @@ class SourceFile {
   virtual Result<Bytes> ReadLate() { return Bytes(); }
   // It is read soon: a hint that does not wait.
   virtual void ReadSoon() {}
+  // Of what is a table's rows, behind its end: how many they were.
+  virtual std::optional<uint64_t> Rows() const { return std::nullopt; }
   // The mark now: another than before the reading means that the file changed meanwhile.
   virtual Result<ChangeMark> Mark() = 0;
 };
@@ -100,6 +104,8 @@ class Source {
   virtual ~Source() = default;
   virtual ItemKind kind() const = 0;
   virtual SourceKind chunking() const = 0;
+  // What cannot be read ends the backup: a part of it is worth nothing.
+  virtual bool is_all_or_nothing() const { return false; }
   virtual uint32_t page_bytes() const { return 0; }  // of kPages: SPEC section 12.3
   virtual std::string name() const = 0;          // of the item: "files", "stream"
   virtual std::vector<Bytes> paths() const = 0;  // as given by the user; identify the item for finding its parent

@@ -2,7 +2,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -13,6 +15,7 @@
 #include "frontends/cli/exit_code.h"
 #include "frontends/cli/option_values.h"
 #include "frontends/cli/origin.h"
+#include "frontends/cli/postgres_options.h"
 #include "frontends/cli/text.h"
 #include "frontends/files/file_source.h"
 #include "frontends/files/source_scan.h"
@@ -29,10 +32,15 @@ struct BackupCommand {
   bool force = false, dry_run = false, exclude_caches = false, one_file_system = false;
   bool from_stdin = false, from_command = false;
 
-  bool has_files() const { return !from_stdin && !from_command && (!paths.empty() || databases.empty()); }
+  PostgresOptions postgres;
+
+  bool has_files() const {
+    return !from_stdin && !from_command && (!paths.empty() || (databases.empty() && postgres.addresses.empty()));
+  }
 
   Result<std::vector<std::unique_ptr<Source>>> MakeSources(Cli& cli) const {
-    if (databases.size() + (has_files() || from_stdin || from_command ? 1 : 0) > 1) {
+    if (databases.size() + (postgres.addresses.empty() ? 0 : 1) + (has_files() || from_stdin || from_command ? 1 : 0) >
+        1) {
       return Error(ErrorCode::kInvalidArgument,
                    "a snapshot holds paths, a stream, or one database: run cairn backup for each");
     }
@@ -51,6 +59,8 @@ struct BackupCommand {
       ASSIGN_OR_RETURN(auto source, SqliteSource::Make(std::move(options), SystemClock(), cli.stop()));
       sources.push_back(std::move(source));
     }
+    ASSIGN_OR_RETURN(auto of_servers, postgres.MakeSources(cli, lock_wait));
+    std::ranges::move(of_servers, std::back_inserter(sources));
     return sources;
   }
 
@@ -59,8 +69,9 @@ struct BackupCommand {
       return Error(ErrorCode::kInvalidArgument, "--stdin-filename names a stream: give --stdin or --from-command too");
     }
     if (paths.empty()) {
-      return Error(ErrorCode::kInvalidArgument,
-                   "nothing to back up: give paths, --sqlite FILE, --stdin, or --from-command -- COMMAND");
+      return Error(
+          ErrorCode::kInvalidArgument,
+          "nothing to back up: give paths, --sqlite FILE, --postgres ADDRESS, --stdin, or --from-command -- COMMAND");
     }
     FileSourceOptions options;
     options.paths = paths;
@@ -225,6 +236,7 @@ void AddBackup(CLI::App& app, Cli& cli, Action& action) {
       ->add_option("--lock-wait", options->lock_wait, "Seconds to wait for a database that another program has locked")
       ->type_name("SECONDS")
       ->capture_default_str();
+  options->postgres.AddTo(*command);
   command->add_flag("--stdin", options->from_stdin, "Back up standard input");
   command->add_option("--stdin-filename", options->stdin_filename, "Name of the stream's file")->type_name("NAME");
   command->add_flag("--from-command", options->from_command, "Back up what a command writes; it must end with status 0")

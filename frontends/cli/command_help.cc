@@ -20,6 +20,7 @@ const std::map<std::string, std::string>& AllExamples() {
       {"backup",
        "cairn backup /home /etc --exclude '*.tmp' --exclude /home/ann/cache --tag daily\n"
        "cairn backup --sqlite /srv/app/app.db\n"
+       "cairn backup --postgres postgresql://backup@db1/shop --exclude-table 'log_*'\n"
        "cairn backup --stdin-filename all.sql --from-command -- pg_dumpall\n"
        "tar c . | cairn backup --stdin --stdin-filename all.tar\n"},
       {"snapshots", "cairn snapshots --host web1 --tag daily\n"},
@@ -38,7 +39,10 @@ const std::map<std::string, std::string>& AllExamples() {
        "cairn restore latest:/home/ann --target /tmp/ann     what is below /home/ann\n"
        "cairn restore latest --target / --include /etc/fstab\n"
        "cairn restore latest --target / --delete --dry-run   what would be deleted\n"},
-      {"tables", "cairn tables /srv/app/app.db\n"},
+      {"databases", "cairn databases postgresql://backup@db1\n"},
+      {"tables",
+       "cairn tables /srv/app/app.db\n"
+       "cairn tables postgresql://backup@db1/shop\n"},
       {"check",
        "cairn check\n"
        "cairn check --read-data-subset 1/7                   every byte once a week\n"},

@@ -57,6 +57,7 @@ void AddCommands(CLI::App& app, cairn::Cli& cli, cairn::Action& action) {
   cairn::AddRewrite(app, cli, action);
   cairn::AddKey(app, cli, action);
   cairn::AddStats(app, cli, action);
+  cairn::AddDatabases(app, cli, action);
   cairn::AddTables(app, cli, action);
   cairn::AddBenchmark(app, cli, action);
   cairn::AddCache(app, cli, action);

@@ -5,10 +5,12 @@
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "repo-format/tree_path.h"
@@ -19,6 +21,7 @@ namespace {
 constexpr int kPipeBytes = 1 << 20;  // fewer changes between the two processes
 constexpr int kPauseMs = 10;
 constexpr int kLookMs = 200;       // from one look at a silent command to the next
+constexpr off_t kErrorBytesMax = 2000;
 constexpr int kPatienceMs = 2000;  // between asking a command to end and ending it
 
 struct SpawnSettings {
@@ -37,7 +40,7 @@ struct SpawnSettings {
   SpawnSettings& operator=(const SpawnSettings&) = delete;
 
   // No signal is blocked or ignored in the command because it is in this program.
-  int Fill(int output) {
+  int Fill(int input, int output, int errors) {
     sigset_t none, all;
     ::sigemptyset(&none);
     ::sigemptyset(&all);
@@ -47,16 +50,41 @@ struct SpawnSettings {
     if (error == 0) error = ::posix_spawnattr_setpgroup(&attributes, 0);
     if (error == 0) error = ::posix_spawnattr_setsigmask(&attributes, &none);
     if (error == 0) error = ::posix_spawnattr_setsigdefault(&attributes, &all);
-    if (error == 0) error = ::posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    if (error == 0 && input < 0) {
+      error = ::posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    }
+    if (error == 0 && input >= 0) error = ::posix_spawn_file_actions_adddup2(&files, input, STDIN_FILENO);
     if (error == 0) error = ::posix_spawn_file_actions_adddup2(&files, output, STDOUT_FILENO);
+    if (error == 0 && errors >= 0) error = ::posix_spawn_file_actions_adddup2(&files, errors, STDERR_FILENO);
     return error;
   }
+};
+
+// This program's environment, and what is added, which comes first where both name a thing.
+class Environment {
+ public:
+  explicit Environment(const std::vector<std::pair<std::string, std::string>>& added) {
+    for (const auto& [name, value] : added) texts_.push_back(name + "=" + value);
+    for (std::string& text : texts_) pointers_.push_back(text.data());
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+      const std::string_view text(*entry);
+      const std::string_view name = text.substr(0, text.find('='));
+      const bool is_added = std::ranges::any_of(added, [&](const auto& one) { return one.first == name; });
+      if (!is_added) pointers_.push_back(*entry);
+    }
+    pointers_.push_back(nullptr);
+  }
+  char* const* get() const { return pointers_.data(); }
+
+ private:
+  std::vector<std::string> texts_;
+  std::vector<char*> pointers_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<ChildProcess>> ChildProcess::Start(const std::vector<std::string>& command,
-                                                          const Waiter& waiter) {
+                                                          const Waiter& waiter, const ChildOptions& options) {
   if (command.empty() || command.front().empty()) return Error(ErrorCode::kInvalidArgument, "there is no command");
   const std::string context = "starting " + PathForPeople(AsBytes(command.front()));
   int ends[2];
@@ -70,9 +98,12 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::Start(const std::vector<std:
   for (const std::string& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
   SpawnSettings settings;
-  int error = settings.Fill(ends[1]);
+  if (options.keeps_errors) child->errors_ = OwnedFd(::memfd_create("errors", MFD_CLOEXEC));
+  const Environment environment(options.environment);
+  int error = settings.Fill(options.input, ends[1], child->errors_.get());
   if (error == 0) {
-    error = ::posix_spawnp(&child->id_, arguments[0], &settings.files, &settings.attributes, arguments.data(), environ);
+    error = ::posix_spawnp(&child->id_, arguments[0], &settings.files, &settings.attributes, arguments.data(),
+                           environment.get());
   }
   if (error != 0) {
     child->id_ = -1;
@@ -135,10 +166,26 @@ Result<void> ChildProcess::Judge() const {
   const std::string name = PathForPeople(AsBytes(name_));
   if (!is_status_known_) return MakeError(ErrorCode::kIo, "the exit status of {} is not known", name);
   if (WIFEXITED(status_) && WEXITSTATUS(status_) == 0) return {};
-  if (WIFEXITED(status_)) return MakeError(ErrorCode::kIo, "{} ended with status {}", name, WEXITSTATUS(status_));
+  if (WIFEXITED(status_)) {
+    return MakeError(ErrorCode::kIo, "{} ended with status {}{}", name, WEXITSTATUS(status_), Errors());
+  }
   const int signal = WTERMSIG(status_);
   const char* text = ::sigdescr_np(signal);
   return MakeError(ErrorCode::kIo, "{} was ended by signal {} ({})", name, signal, text != nullptr ? text : "unknown");
+}
+
+// ": what it wrote", in one line.
+std::string ChildProcess::Errors() const {
+  if (!errors_.is_open()) return "";
+  const off_t size = ::lseek(errors_.get(), 0, SEEK_END);
+  const off_t begin = std::max<off_t>(size - kErrorBytesMax, 0);
+  std::string text(static_cast<size_t>(std::max<off_t>(size - begin, 0)), 0);
+  const ssize_t got = ::pread(errors_.get(), text.data(), text.size(), begin);
+  text.resize(static_cast<size_t>(std::max<ssize_t>(got, 0)));
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  for (size_t at = 0; (at = text.find('\n', at)) != std::string::npos;) text.replace(at, 1, "; ");
+  if (text.empty()) return "";
+  return ": " + std::string(begin > 0 ? "..." : "") + PathForPeople(AsBytes(text));
 }
 
 // The group, for a command may have started others.

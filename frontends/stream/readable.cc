@@ -26,10 +26,13 @@ Waiter::Waiter(std::stop_token stop) : stop_(std::move(stop)), event_(::eventfd(
   callback_.emplace(stop_, Notify{event_.get()});
 }
 
-Result<bool> Waiter::WaitFor(int fd, int timeout_ms) const {
+Result<bool> Waiter::WaitFor(int fd, int timeout_ms) const { return Wait(fd, POLLIN, timeout_ms); }
+Result<bool> Waiter::WaitToWrite(int fd, int timeout_ms) const { return Wait(fd, POLLIN | POLLOUT, timeout_ms); }
+
+Result<bool> Waiter::Wait(int fd, short events, int timeout_ms) const {
   for (;;) {
     if (stop_.stop_requested()) return Interrupted();
-    pollfd waiting[2] = {{fd, POLLIN, 0}, {event_.get(), POLLIN, 0}};
+    pollfd waiting[2] = {{fd, events, 0}, {event_.get(), POLLIN, 0}};
     const int ready = ::poll(waiting, 2, timeout_ms);
     if (ready < 0 && errno == EINTR) continue;
     if (ready < 0) return ErrnoError(errno, "waiting for the stream");

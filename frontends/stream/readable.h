@@ -36,10 +36,13 @@ class Waiter {
   // Until `fd` can be read, or is at its end; true: it can, false: `timeout_ms` have passed (-1: never).
   // kInterrupted where stop is asked for.
   Result<bool> WaitFor(int fd, int timeout_ms = -1) const;
+  // The same, until `fd` can be written to, or has something to be read.
+  Result<bool> WaitToWrite(int fd, int timeout_ms = -1) const;
   // One read, as soon as there is something; 0: the end.
   Result<size_t> Read(int fd, MutableByteSpan target) const;
 
  private:
+  Result<bool> Wait(int fd, short events, int timeout_ms) const;
   struct Notify {
     int fd;
     void operator()() const;

@@ -1,0 +1,85 @@
+#include "frontends/cli/postgres_options.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "engine/env/executor.h"
+#include "frontends/postgres/catalog.h"
+#include "frontends/postgres/postgres_source.h"
+
+namespace cairn {
+
+Result<postgres::Address> ParseAddress(Cli& cli, const std::string& text) {
+  ASSIGN_OR_RETURN(postgres::Address address, postgres::Address::Parse(text));
+  if (address.shows_password()) {
+    cli.Findings()(
+        {Finding::Severity::kNote, ErrorCode::kInvalidArgument, "the address of the PostgreSQL server",
+         "everybody on this machine can read the password in it: give env:NAME for an environment variable that "
+         "holds the address, PGPASSWORD, or ~/.pgpass"});
+  }
+  return address;
+}
+
+bool IsAddress(const std::string& text) {
+  for (const char* begin : {"postgresql://", "postgres://", "env:"}) {
+    if (text.starts_with(begin)) return true;
+  }
+  std::error_code ignored;
+  return text.find('=') != std::string::npos && !std::filesystem::exists(text, ignored);
+}
+
+void PostgresOptions::AddTo(CLI::App& command) {
+  command
+      .add_option("--postgres", addresses,
+                  "Back up a PostgreSQL database, or all of a server's (postgresql://user@host/database, key=value, or "
+                  "env:NAME)")
+      ->type_name("ADDRESS");
+  command.add_option("--database", databases, "Of the server, only these (repeatable)")->type_name("NAME");
+  command.add_option("--table", tables, "Of the database, only tables that match: table, schema.table, with * and ?")
+      ->type_name("PATTERN");
+  command.add_option("--exclude-table", excluded, "Not these tables (repeatable)")->type_name("PATTERN");
+  command.add_flag("--schema-only", schema_only, "Definitions, and no rows");
+  command.add_flag("--data-only", data_only, "Rows, and no definitions")->excludes("--schema-only");
+  command.add_option("--order", order, "Rows as they lie in the table (heap), or by primary key (pk)")
+      ->check(CLI::IsMember({"heap", "pk"}))
+      ->capture_default_str();
+  command.add_option("-j,--jobs", jobs, "Tables that are read at once (default: as many as there are threads)")
+      ->check(CLI::Range(1u, 64u))
+      ->type_name("NUMBER");
+}
+
+Result<std::vector<std::string>> PostgresOptions::DatabasesOf(Cli& cli, const postgres::Address& address) const {
+  if (!databases.empty()) return databases;
+  if (!address.database().empty()) return std::vector<std::string>{address.database()};
+  const stream::Waiter waiter(cli.stop());
+  ASSIGN_OR_RETURN(const auto connection, postgres::Connection::Open(address.WithDatabase("postgres"), waiter));
+  ASSIGN_OR_RETURN(const auto listed, postgres::ListDatabases(*connection));
+  std::vector<std::string> names;
+  for (const postgres::DatabaseListing& one : listed) names.push_back(one.name);
+  return names;
+}
+
+Result<std::vector<std::unique_ptr<Source>>> PostgresOptions::MakeSources(Cli& cli, uint32_t lock_patience_s) const {
+  std::vector<std::unique_ptr<Source>> sources;
+  const unsigned workers = cli.context().executor.workers();
+  for (const std::string& text : addresses) {
+    ASSIGN_OR_RETURN(const postgres::Address address, ParseAddress(cli, text));
+    ASSIGN_OR_RETURN(const auto names, DatabasesOf(cli, address));
+    for (const std::string& name : names) {
+      PostgresSourceOptions options{.address = address.WithDatabase(name),
+                                    .item = postgres::FileNameOf(name),
+                                    .choice = {tables, excluded},
+                                    .schema = !data_only,
+                                    .rows = !schema_only,
+                                    .by_key = order == "pk",
+                                    // More would only wait: a table is read by a thread.
+                                    .sessions = jobs == 0 ? workers : std::min(jobs, workers),
+                                    .lock_patience_s = lock_patience_s};
+      ASSIGN_OR_RETURN(auto source, PostgresSource::Make(std::move(options), SystemClock(), cli.stop()));
+      sources.push_back(std::move(source));
+    }
+  }
+  return sources;
+}
+
+}  // namespace cairn

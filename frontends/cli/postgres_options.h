@@ -1,0 +1,35 @@
+// What the command line says of a PostgreSQL server.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/source/source.h"
+#include "frontends/cli/cli.h"
+#include "frontends/postgres/address.h"
+
+namespace cairn {
+
+// An address; where a password can be read in it by everybody, that is told.
+Result<postgres::Address> ParseAddress(Cli& cli, const std::string& text);
+// Does it look like one, rather than like a file?
+bool IsAddress(const std::string& text);
+
+// Options of `backup`.
+struct PostgresOptions {
+  std::vector<std::string> addresses, databases, tables, excluded;
+  std::string order = "heap";
+  bool schema_only = false, data_only = false;
+  unsigned jobs = 0;  // 0: as many as there are threads
+
+  void AddTo(CLI::App& command);
+  // A source for each database: the one that an address names, or all of the server's.
+  Result<std::vector<std::unique_ptr<Source>>> MakeSources(Cli& cli, uint32_t lock_patience_s) const;
+
+ private:
+  Result<std::vector<std::string>> DatabasesOf(Cli& cli, const postgres::Address& address) const;
+};
+
+}  // namespace cairn
