@@ -312,6 +312,8 @@ Result<const LoadedSnapshot*> ResolveSnapshot(const SnapshotSet& set, std::strin
                      "\"{}\" is no snapshot: give \"latest\", \"latest@TIME\", or at least 4 digits of an id", name);
   }
   for (const LoadedSnapshot& snapshot : set.snapshots) {
+    // What a restore has put aside is nobody's latest backup.
+    if (latest && snapshot.inner.snapshot_class == SnapshotClass::kSafety) continue;
     if (latest ? (filter && !filter(snapshot)) : !snapshot.id.ToHex().starts_with(name)) continue;
     if (not_after && snapshot.inner.start > *not_after) continue;
     if (latest) found.clear();  // ascending by time: the last one stays

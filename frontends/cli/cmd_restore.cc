@@ -5,6 +5,7 @@
 #include "engine/jobs/restore.h"
 #include "frontends/cli/command.h"
 #include "frontends/cli/exit_code.h"
+#include "frontends/cli/postgres_restore.h"
 #include "frontends/cli/text.h"
 #include "frontends/files/exclude_rules.h"
 #include "frontends/files/file_sink.h"
@@ -15,6 +16,7 @@ namespace {
 
 struct RestoreCommand {
   FilterOptions filter;
+  PostgresRestore postgres;
   std::string snapshot, target, overwrite = "always";
   std::vector<std::string> includes, excludes;
   bool remove_others = false, verify = false, dry_run = false, numeric_ids = false, no_sparse = false;
@@ -69,6 +71,8 @@ struct RestoreCommand {
   }
 
   Result<int> Run(Cli& cli) {
+    RETURN_IF_ERROR(RefuseMixture());
+    if (postgres.is_asked_for()) return postgres.Run(cli, snapshot, filter.Filter(), dry_run);
     const SnapshotPath wanted = SnapshotPath::Parse(snapshot);
     ASSIGN_OR_RETURN(RestoreOptions options, Options());
     options.path = ToBytes(AsBytes(wanted.path));
@@ -99,6 +103,22 @@ struct RestoreCommand {
     RETURN_IF_ERROR(report);
     Show(cli, *one, *report);
     return report->failed > 0 ? kExitIncomplete : kExitOk;
+  }
+
+  Result<void> RefuseMixture() const {
+    const auto refuse = [](const char* why) -> Result<void> { return Error(ErrorCode::kInvalidArgument, why); };
+    if (!postgres.is_asked_for()) {
+      if (!postgres.needs_snapshot()) return refuse("--undo and --clean-up need the server: --postgres ADDRESS");
+      if (snapshot.empty()) return refuse("what to restore? Give SNAPSHOT[:PATH], or latest");
+      if (target.empty()) return refuse("where to? Give --target DIR, or --postgres ADDRESS");
+      return {};
+    }
+    if (!target.empty()) return refuse("give --target or --postgres, not both");
+    if (postgres.needs_snapshot() && snapshot.empty()) return refuse("what to restore? Give SNAPSHOT, or latest");
+    if (!includes.empty() || !excludes.empty() || remove_others) {
+      return refuse("--include, --exclude and --delete are for files, not for a database");
+    }
+    return {};
   }
 
   void Show(Cli& cli, const LoadedSnapshot& one, const RestoreReport& report) const {
@@ -135,11 +155,9 @@ struct RestoreCommand {
 void AddRestore(CLI::App& app, Cli& cli, Action& action) {
   auto options = std::make_shared<RestoreCommand>();
   CLI::App* command = app.add_subcommand("restore", "Give a snapshot back, or a part of it");
-  command
-      ->add_option("SNAPSHOT[:PATH]", options->snapshot,
-                   "Its absolute paths go below the target; of PATH, what is in it")
-      ->required();
-  command->add_option("-t,--target", options->target, "Where to")->required()->type_name("DIR");
+  command->add_option("SNAPSHOT[:PATH]", options->snapshot,
+                      "Its absolute paths go below the target; of PATH, what is in it");
+  command->add_option("-t,--target", options->target, "Where to")->type_name("DIR");
   command->add_option("-i,--include", options->includes, "Only what matches (gitignore syntax; repeatable)")
       ->type_name("PATTERN");
   command->add_option("-e,--exclude", options->excludes, "Not what matches (gitignore syntax; repeatable)")
@@ -156,6 +174,7 @@ void AddRestore(CLI::App& app, Cli& cli, Action& action) {
   command->add_flag("--numeric-ids", options->numeric_ids, "Owners by number, whatever their names");
   command->add_flag("--no-sparse", options->no_sparse, "Write holes as zeros");
   command->add_flag("-n,--dry-run", options->dry_run, "Only say what would be done");
+  options->postgres.AddTo(*command);
   options->filter.AddTo(*command);
   command->callback([&cli, &action, options] { action = [&cli, options] { return options->Run(cli); }; });
 }

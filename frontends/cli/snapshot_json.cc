@@ -105,6 +105,9 @@ Table SnapshotTable(const std::vector<const LoadedSnapshot*>& snapshots) {
     }
     std::string tags;
     for (const std::string& tag : snapshot->tags) tags += (tags.empty() ? "" : ",") + tag;
+    if (inner.snapshot_class != SnapshotClass::kOrdinary) {
+      tags += (tags.empty() ? "(" : " (") + std::string(Name(inner.snapshot_class)) + ")";
+    }
     if (snapshot->is_protected) tags += tags.empty() ? "(protected)" : " (protected)";
     if (!complete) paths += "  (incomplete)";
     std::vector<std::string> cells{snapshot->id.Short(),

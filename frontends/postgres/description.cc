@@ -226,7 +226,8 @@ std::string FileNameOf(const std::string& name) {
   std::string text;
   for (size_t i = 0; i < name.size(); ++i) {
     const auto c = static_cast<unsigned char>(name[i]);
-    const bool is_odd = c < 0x20 || c == 0x7f || c == '/' || c == '\\' || c == '%' || (c == '.' && i == 0);
+    // "]" for the mark of a database that is kept.
+    const bool is_odd = c < 0x20 || c == 0x7f || c == '/' || c == '\\' || c == '%' || c == ']' || (c == '.' && i == 0);
     if (is_odd) {
       text += fmt::format("%{:02X}", c);
     } else {
@@ -234,6 +235,17 @@ std::string FileNameOf(const std::string& name) {
     }
   }
   return text;
+}
+
+std::string NameOfFile(const std::string& file) {
+  const auto value = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1; };
+  std::string name;
+  for (size_t i = 0; i < file.size(); ++i) {
+    const bool is_code = file[i] == '%' && i + 2 < file.size() && value(file[i + 1]) >= 0 && value(file[i + 2]) >= 0;
+    name += is_code ? static_cast<char>(value(file[i + 1]) * 16 + value(file[i + 2])) : file[i];
+    if (is_code) i += 2;
+  }
+  return name;
 }
 
 }  // namespace cairn::postgres

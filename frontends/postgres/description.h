@@ -111,5 +111,6 @@ inline constexpr const char* kLoadFile = "load.sql";
 inline constexpr const char* kRolesFile = "roles.sql";
 // A schema's or table's name as that of a file: what no file system takes, and "%", as %XX.
 std::string FileNameOf(const std::string& name);
+std::string NameOfFile(const std::string& file);  // its inverse
 
 }  // namespace cairn::postgres

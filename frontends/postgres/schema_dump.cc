@@ -47,6 +47,7 @@ Result<std::unique_ptr<SchemaDump>> SchemaDump::Start(const Options& options, co
                                       "--compress=0",
                                       "--section=pre-data",
                                       "--section=post-data",
+                                      "-B",  // no large objects: --no-blobs, --no-large-objects since 16
                                       "--no-password",
                                       "--snapshot=" + options.snapshot,
                                       "--lock-wait-timeout=" + std::to_string(options.lock_patience_s) + "s",

@@ -1,0 +1,261 @@
+#include "frontends/cli/postgres_restore.h"
+
+#include <nlohmann/json.hpp>
+
+#include "engine/env/version.h"
+#include "engine/jobs/backup.h"
+#include "frontends/cli/exit_code.h"
+#include "frontends/cli/origin.h"
+#include "frontends/cli/postgres_options.h"
+#include "frontends/cli/text.h"
+#include "frontends/postgres/database_restore.h"
+#include "frontends/postgres/postgres_source.h"
+#include "repo-format/tree_path.h"
+
+namespace cairn {
+namespace {
+
+using postgres::DatabaseRestorePlan;
+using postgres::DatabaseRestoreReport;
+
+std::string Shown(const std::string& name) { return PathForPeople(AsBytes(name)); }
+
+nlohmann::json PlanJson(const DatabaseRestorePlan& plan) {
+  nlohmann::json sessions = nlohmann::json::array();
+  for (const postgres::ServerSession& one : plan.sessions) {
+    sessions.push_back(
+        {{"process", one.process}, {"user", one.user}, {"application", one.application}, {"address", one.address}});
+  }
+  return {{"run", plan.run},
+          {"target", plan.target},
+          {"beside", plan.beside},
+          {"kept", plan.kept.empty() ? nlohmann::json() : nlohmann::json(plan.kept)},
+          {"server", plan.server},
+          {"tables", plan.tables},
+          {"rows", plan.rows},
+          {"bytes", plan.bytes},
+          {"large_objects", plan.large_objects},
+          {"sessions", std::move(sessions)},
+          {"problems", plan.problems},
+          {"notes", plan.notes}};
+}
+
+void ShowPlan(Cli& cli, const DatabaseRestorePlan& plan, const PostgresRestore& options) {
+  if (cli.json()) {
+    nlohmann::json json = PlanJson(plan);
+    json["message_type"] = "plan";
+    cli.PrintJson(json);
+    return;
+  }
+  cli.Print(fmt::format("into the server, PostgreSQL {}:\n", plan.server));
+  cli.Print(
+      fmt::format("  make      {}, from {} tables, {} rows, {}{}\n", Shown(plan.beside), HumanCount(plan.tables),
+                  HumanCount(plan.rows), HumanBytes(plan.bytes),
+                  plan.large_objects > 0 ? fmt::format(", {} large objects", HumanCount(plan.large_objects)) : ""));
+  if (!options.no_verify) cli.Print("  verify    every row and large object, read again\n");
+  if (!plan.kept.empty()) {
+    if (!options.no_safety_snapshot)
+      cli.Print(fmt::format("  back up   {}, as a safety snapshot\n", Shown(plan.target)));
+    cli.Print(
+        fmt::format("  keep      {} as {} for {} hours\n", Shown(plan.target), Shown(plan.kept), options.keep_hours));
+  }
+  cli.Print(fmt::format("  rename    {} to {}\n", Shown(plan.beside), Shown(plan.target)));
+  if (!plan.sessions.empty()) {
+    cli.Print(fmt::format("sessions that use {} now: {}{}\n", Shown(plan.target), plan.sessions.size(),
+                          options.disconnect ? "; they will be ended" : "; it waits for their end"));
+  }
+  for (const std::string& note : plan.notes) cli.Print("note: " + Shown(note) + "\n");
+  for (const std::string& problem : plan.problems) cli.Print("cannot be: " + Shown(problem) + "\n");
+}
+
+void ShowReport(Cli& cli, const DatabaseRestorePlan& plan, const DatabaseRestoreReport& report,
+                const std::optional<SnapshotId>& safety, double seconds) {
+  const postgres::DatabaseLoader::Report& loaded = report.loaded;
+  if (cli.json()) {
+    const auto or_null = [](const std::string& text) { return text.empty() ? nlohmann::json() : nlohmann::json(text); };
+    cli.PrintJson({{"message_type", "summary"},
+                   {"run", plan.run},
+                   {"database", plan.target},
+                   {"tables", loaded.tables},
+                   {"rows", loaded.rows},
+                   {"bytes", loaded.bytes},
+                   {"large_objects", loaded.large_objects},
+                   {"sequences", loaded.sequences},
+                   {"verified", loaded.verified},
+                   {"kept", or_null(report.kept)},
+                   {"kept_until", or_null(report.kept_until)},
+                   {"safety_snapshot", safety ? nlohmann::json(safety->ToHex()) : nlohmann::json()},
+                   {"seconds", seconds}});
+    return;
+  }
+  cli.Say(fmt::format("restored {}: {} tables, {} rows, {} large objects, {}{} in {:.1f} s\n", Shown(plan.target),
+                      HumanCount(loaded.tables), HumanCount(loaded.rows), HumanCount(loaded.large_objects),
+                      HumanBytes(loaded.bytes), loaded.verified > 0 ? ", each read again and right," : "", seconds));
+  if (report.kept.empty()) return;
+  cli.Say(fmt::format("what was there before is kept as {} until {}{}\n", Shown(report.kept), report.kept_until,
+                      safety ? fmt::format(", and as snapshot {}", safety->Short()) : ""));
+  cli.Say(fmt::format("cairn restore --postgres ADDRESS --undo {} puts it back\n", plan.run));
+}
+
+// Of the database that is about to be replaced; it differs from what is kept by what is written meanwhile.
+Result<SnapshotId> BackUpFirst(Cli& cli, Repository& repository, const postgres::Address& address,
+                               const DatabaseRestorePlan& plan) {
+  std::vector<std::unique_ptr<Source>> sources;
+  ASSIGN_OR_RETURN(auto source, PostgresSource::Make({.address = address.WithDatabase(plan.target),
+                                                      .item = postgres::FileNameOf(plan.target),
+                                                      .sessions = cli.context().executor.workers()},
+                                                     SystemClock(), cli.stop()));
+  sources.push_back(std::move(source));
+  BackupOptions options;
+  options.host = HostName();
+  options.user = UserName();
+  options.program = std::string(kProgram);
+  options.description = "before restore " + plan.run;
+  options.snapshot_class = SnapshotClass::kSafety;
+  ASSIGN_OR_RETURN(const BackupReport report,
+                   RunBackup(cli.context(), repository, std::move(sources), options, cli.Findings()));
+  return *report.id;
+}
+
+Result<std::unique_ptr<postgres::Server>> OpenServer(Cli& cli, const std::string& text, const stream::Waiter& waiter) {
+  ASSIGN_OR_RETURN(const postgres::Address address, ParseAddress(cli, text));
+  return postgres::Server::Open(address, "", waiter, SystemClock(), cli.stop());
+}
+
+}  // namespace
+
+void PostgresRestore::AddTo(CLI::App& command) {
+  command
+      .add_option("--postgres", address,
+                  "Into this PostgreSQL server (postgresql://user@host/database, key=value, or env:NAME)")
+      ->type_name("ADDRESS");
+  command.add_option("--as", as, "The database's name there (default: the address's, else the one that it had)")
+      ->type_name("NAME");
+  command
+      .add_option("--strategy", strategy,
+                  "A database of this name: replace it, and keep it beside for a while, or refuse")
+      ->check(CLI::IsMember({"replace", "refuse"}))
+      ->capture_default_str();
+  command.add_flag("--disconnect", disconnect, "End the sessions that use the database, when its turn comes");
+  command.add_option("--session-wait", session_wait, "Seconds to wait for sessions that use the database to end")
+      ->type_name("SECONDS")
+      ->capture_default_str();
+  command.add_option("--keep-hours", keep_hours, "How long the former database is kept")
+      ->type_name("HOURS")
+      ->check(CLI::Range(1u, 87'600u))
+      ->capture_default_str();
+  command.add_flag("--no-safety-snapshot", no_safety_snapshot, "Do not back the database up before it is replaced");
+  command.add_flag("--no-owner", no_owner, "All belongs to the role that connects; no grants");
+  command.add_flag("--no-verify", no_verify, "Do not read every row again");
+  command.add_option("-j,--jobs", jobs, "Tables that are loaded at once (default: as many as there are threads)")
+      ->check(CLI::Range(1u, 64u))
+      ->type_name("NUMBER");
+  command.add_option("--undo", undo, "Put back what the restore RUN has replaced")->type_name("RUN");
+  command.add_flag("--clean-up", clean_up,
+                   "Drop what dead restores have left, and former databases whose time is over");
+}
+
+Result<int> PostgresRestore::Run(Cli& cli, const std::string& snapshot, const SnapshotFilter& filter,
+                                 bool dry_run) const {
+  if (!undo.empty()) return Undo(cli);
+  if (clean_up) return CleanUp(cli, dry_run);
+  return Restore(cli, snapshot, filter, dry_run);
+}
+
+Result<int> PostgresRestore::Restore(Cli& cli, const std::string& snapshot, const SnapshotFilter& filter,
+                                     bool dry_run) const {
+  ASSIGN_OR_RETURN(const postgres::Address server, ParseAddress(cli, address));
+  SnapshotPath wanted = SnapshotPath::Parse(snapshot);
+  OpenedSnapshot opened;
+  RETURN_IF_ERROR(opened.Open(cli, wanted.snapshot, filter));
+  RETURN_IF_ERROR(opened.repository->keyring().Need(Rights::kContentKey, "restoring"));
+  ASSIGN_OR_RETURN(const SnapshotItem* item, opened.Item(&wanted.path));
+  if (item->kind != ItemKind::kPostgres || !wanted.path.empty()) {
+    return MakeError(ErrorCode::kInvalidArgument, "{} is no PostgreSQL database: it is {}",
+                     wanted.path.empty() ? "snapshot " + opened.snapshot->id.Short() : "\"" + wanted.path + "\"",
+                     wanted.path.empty() ? "of kind " + std::string(Name(item->kind)) : "a part of one");
+  }
+  const auto start = SystemClock().Steady();
+  const unsigned workers = cli.context().executor.workers();
+  postgres::DumpReader dump(*opened.reader, item->root, cli.stop());
+  postgres::DatabaseRestore restore(cli.context(), dump,
+                                    {.address = server,
+                                     .target = as.empty() ? server.database() : as,
+                                     .replaces = strategy == "replace",
+                                     .with_owners = !no_owner,
+                                     .verifies = !no_verify,
+                                     .disconnects = disconnect,
+                                     .sessions = jobs == 0 ? workers : std::min(jobs, workers),
+                                     .session_patience = std::chrono::seconds(session_wait),
+                                     .keeps = std::chrono::hours(keep_hours)});
+  ASSIGN_OR_RETURN(const DatabaseRestorePlan plan, restore.Plan());
+  if (dry_run) {
+    ShowPlan(cli, plan, *this);
+    return plan.problems.empty() ? kExitOk : kExitFatal;
+  }
+  for (const std::string& note : plan.notes) {
+    cli.Findings()({Finding::Severity::kNote, ErrorCode::kInvalidArgument, plan.target, note});
+  }
+  std::optional<SnapshotId> safety;
+  const auto before_swap = [&]() -> Result<void> {
+    if (plan.kept.empty() || no_safety_snapshot) return {};
+    RETURN_IF_ERROR(opened.repository->keyring().Need(Rights::kWrite, "a safety snapshot (--no-safety-snapshot)"));
+    ASSIGN_OR_RETURN(safety, BackUpFirst(cli, *opened.repository, server, plan));
+    return {};
+  };
+  auto progress = cli.ShowProgress();
+  auto report = restore.Run(before_swap);
+  progress.reset();
+  RETURN_IF_ERROR(report);
+  ShowReport(cli, plan, *report, safety, std::chrono::duration<double>(SystemClock().Steady() - start).count());
+  return kExitOk;
+}
+
+Result<int> PostgresRestore::Undo(Cli& cli) const {
+  const stream::Waiter waiter(cli.stop());
+  ASSIGN_OR_RETURN(const auto server, OpenServer(cli, address, waiter));
+  ASSIGN_OR_RETURN(const postgres::UndoReport report,
+                   postgres::UndoRestore(*server, undo, {std::chrono::seconds(session_wait), disconnect},
+                                         std::chrono::hours(keep_hours)));
+  if (cli.json()) {
+    cli.PrintJson({{"message_type", "summary"},
+                   {"database", report.database},
+                   {"kept", report.kept},
+                   {"kept_until", report.kept_until}});
+    return kExitOk;
+  }
+  cli.Say(fmt::format("{} is again what it was before restore {}\n", Shown(report.database), undo));
+  if (!report.kept.empty()) {
+    cli.Say(fmt::format("what the restore had made is kept as {} until {}\n", Shown(report.kept), report.kept_until));
+  }
+  return kExitOk;
+}
+
+Result<int> PostgresRestore::CleanUp(Cli& cli, bool dry_run) const {
+  const stream::Waiter waiter(cli.stop());
+  ASSIGN_OR_RETURN(const auto server, OpenServer(cli, address, waiter));
+  ASSIGN_OR_RETURN(const auto dropped, postgres::CleanUpAfterRestores(*server, dry_run));
+  ASSIGN_OR_RETURN(const auto left, server->ListKept());
+  if (cli.json()) {
+    nlohmann::json gone = nlohmann::json::array(), kept = nlohmann::json::array();
+    for (const auto& one : dropped) gone.push_back(one.name);
+    for (const auto& one : left) kept.push_back(one.name);
+    cli.PrintJson({{"message_type", "summary"}, {"dry_run", dry_run}, {"dropped", gone}, {"kept", kept}});
+    return kExitOk;
+  }
+  for (const postgres::KeptDatabase& one : dropped) {
+    cli.Print(fmt::format("{} {} ({} of restore {})\n", dry_run ? "would drop" : "dropped", Shown(one.name),
+                          one.role == postgres::KeptDatabase::Role::kIncomplete ? "left" : "kept", one.run));
+  }
+  if (dropped.empty()) cli.Say("there is nothing to drop\n");
+  for (const postgres::KeptDatabase& one : left) {
+    const bool is_dropped = std::ranges::any_of(dropped, [&](const auto& other) { return other.name == one.name; });
+    if (is_dropped) continue;
+    cli.Say(one.is_in_work
+                ? fmt::format("{} stays: restore {} is at it\n", Shown(one.name), one.run)
+                : fmt::format("{} stays until {} (cairn restore --undo {})\n", Shown(one.name), one.until, one.run));
+  }
+  return kExitOk;
+}
+
+}  // namespace cairn

@@ -1,0 +1,260 @@
+#include "frontends/postgres/database_restore.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace cairn::postgres {
+namespace {
+
+constexpr size_t kNamedMax = 10;
+
+std::string Listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (size_t i = 0; i < std::min(names.size(), kNamedMax); ++i) text += (i == 0 ? "" : ", ") + names[i];
+  if (names.size() > kNamedMax) text += fmt::format(" and {} more", names.size() - kNamedMax);
+  return text;
+}
+
+std::string NewRun(const Random& random) {
+  Bytes bytes(4);
+  random.Fill(bytes);
+  return ToHex(bytes);
+}
+
+std::set<std::string> FirstColumn(const Rows& rows) {
+  std::set<std::string> names;
+  for (size_t i = 0; i < rows.size(); ++i) names.insert(rows.String(i, 0));
+  return names;
+}
+
+}  // namespace
+
+// --- the plan ---
+
+Result<DatabaseRestorePlan> DatabaseRestore::Plan() {
+  ASSIGN_OR_RETURN(description_, dump_.Description());
+  DatabaseRestorePlan plan;
+  plan.run = NewRun(context_.random);
+  plan.target = options_.target.empty() ? description_.properties.name : options_.target;
+  plan.beside = DatabaseNameWith(plan.target, "restore_" + plan.run);
+  for (const TableDescription& table : description_.tables) {
+    if (table.file.empty()) continue;
+    ++plan.tables;
+    plan.rows += table.rows.value_or(0);
+    ASSIGN_OR_RETURN(const uint64_t size, dump_.Size(table.file));
+    plan.bytes += size;
+  }
+  plan.large_objects = description_.large_objects.size();
+  if (!description_.has_schema || !description_.has_rows) {
+    plan.problems.push_back(description_.has_schema
+                                ? "the dump has definitions and no rows: a whole database is not made of it"
+                                : "the dump has rows and no definitions: a whole database is not made of it");
+  }
+  if (!description_.chosen.empty() || !description_.excluded.empty()) {
+    plan.notes.push_back(fmt::format("the dump has not all tables: it was made with --table {} --exclude-table {}",
+                                     Listed(description_.chosen), Listed(description_.excluded)));
+  }
+  ASSIGN_OR_RETURN(server_, Server::Open(options_.address, plan.run, waiter_, context_.clock, context_.stop));
+  RETURN_IF_ERROR(LookAtServer(plan));
+  RETURN_IF_ERROR(LookAtRoles(plan));
+  RETURN_IF_ERROR(LookAtExtensions(plan));
+  RETURN_IF_ERROR(LookAtTarget(plan));
+  plan_ = plan;
+  return plan;
+}
+
+Result<void> DatabaseRestore::LookAtServer(DatabaseRestorePlan& plan) {
+  Connection& connection = server_->connection();
+  plan.server = connection.server_text("server_version");
+  const int ours = connection.server_version() / 10000, theirs = description_.server_version / 10000;
+  if (ours < theirs) {
+    plan.problems.push_back(
+        fmt::format("the server is PostgreSQL {}, the dump is of {}: restore into {} or later", ours, theirs, theirs));
+  }
+  auto program = FindClientProgram("pg_restore", description_.dumped_by, waiter_);
+  if (program) {
+    plan.pg_restore = *program;
+  } else if (program.error().code() == ErrorCode::kUnsupported) {
+    plan.problems.push_back(program.error().message());
+  } else {
+    return std::move(program).error();
+  }
+  ASSIGN_OR_RETURN(const bool may_create, server_->MayCreate());
+  if (!may_create) {
+    plan.problems.push_back(
+        fmt::format("the role {} may not create databases, and a restore is made beside the database in use: take a "
+                    "role with CREATEDB",
+                    connection.user()));
+  }
+  const DatabaseProperties& properties = description_.properties;
+  if (ours < 15 && properties.provider != "libc") {
+    plan.problems.push_back(fmt::format("the dump's locale is of {}, which PostgreSQL {} has not for a database",
+                                        properties.provider, ours));
+  }
+  return {};
+}
+
+Result<void> DatabaseRestore::LookAtRoles(DatabaseRestorePlan& plan) {
+  if (!options_.with_owners) return {};
+  ASSIGN_OR_RETURN(const Rows rows, server_->connection().Query("SELECT rolname FROM pg_catalog.pg_roles"));
+  const std::set<std::string> there = FirstColumn(rows);
+  std::vector<std::string> missing;
+  std::set<std::string> wanted(description_.roles.begin(), description_.roles.end());
+  wanted.insert(description_.properties.owner);
+  std::ranges::set_difference(wanted, there, std::back_inserter(missing));
+  if (missing.empty()) return {};
+  plan.problems.push_back(
+      fmt::format("the server has no role {}: make it (roles.sql in the snapshot has the statements: cairn dump "
+                  "SNAPSHOT:roles.sql), or restore with --no-owner",
+                  Listed(missing)));
+  return {};
+}
+
+Result<void> DatabaseRestore::LookAtExtensions(DatabaseRestorePlan& plan) {
+  ASSIGN_OR_RETURN(const Rows rows, server_->connection().Query("SELECT name FROM pg_catalog.pg_available_extensions"));
+  const std::set<std::string> there = FirstColumn(rows);
+  std::vector<std::string> missing;
+  for (const Extension& extension : description_.extensions) {
+    if (!there.contains(extension.name)) missing.push_back(extension.name + " " + extension.version);
+  }
+  if (missing.empty()) return {};
+  plan.problems.push_back(
+      fmt::format("the server does not have the extension {}: install it there first", Listed(missing)));
+  return {};
+}
+
+Result<void> DatabaseRestore::LookAtTarget(DatabaseRestorePlan& plan) {
+  ASSIGN_OR_RETURN(const bool exists, server_->Exists(plan.target));
+  for (const char* place : {"postgres", "template0", "template1"}) {
+    if (plan.target != place) continue;
+    plan.problems.push_back(fmt::format("{} is the server's own, and is not replaced: give --as NAME", plan.target));
+  }
+  if (!exists) return {};
+  plan.kept = DatabaseNameWith(plan.target, "before_" + plan.run);
+  if (!options_.replaces) {
+    plan.problems.push_back(
+        fmt::format("there is a database {} already: give --strategy replace, or --as NAME", plan.target));
+  }
+  Connection& connection = server_->connection();
+  ASSIGN_OR_RETURN(
+      const std::string owns,
+      connection.Value("SELECT pg_catalog.pg_has_role(datdba, 'USAGE') OR (SELECT rolsuper FROM "
+                       "pg_catalog.pg_roles WHERE rolname = current_user) FROM pg_catalog.pg_database WHERE "
+                       "datname = " +
+                       QuoteLiteral(plan.target)));
+  if (owns != "t") {
+    plan.problems.push_back(
+        fmt::format("the role {} does not own {}, and may not rename it: take its owner, or a superuser",
+                    connection.user(), plan.target));
+  }
+  ASSIGN_OR_RETURN(plan.sessions, server_->SessionsOf(plan.target));
+  return {};
+}
+
+// --- the work ---
+
+Result<DatabaseRestoreReport> DatabaseRestore::Run(const std::function<Result<void>()>& before_swap) {
+  CHECK(server_ != nullptr);
+  if (!plan_.problems.empty()) {
+    std::string all;
+    for (const std::string& problem : plan_.problems) all += (all.empty() ? "" : "; ") + problem;
+    return Error(ErrorCode::kInvalidArgument, all);
+  }
+  auto report = Load(before_swap);
+  if (report) return report;
+  return AfterFailure(report.error());
+}
+
+Result<DatabaseRestoreReport> DatabaseRestore::Load(const std::function<Result<void>()>& before_swap) {
+  KeptDatabase mark{.name = plan_.beside, .run = plan_.run, .of = plan_.target};
+  context_.progress.SetPhase("making the database");
+  RETURN_IF_ERROR(server_->Create(mark, description_.properties));
+  DatabaseLoader loader(context_, dump_, description_,
+                        {.address = options_.address.WithDatabase(plan_.beside),
+                         .pg_restore = plan_.pg_restore,
+                         .sessions = options_.sessions,
+                         .with_owners = options_.with_owners,
+                         .verifies = options_.verifies});
+  DatabaseRestoreReport report;
+  ASSIGN_OR_RETURN(report.loaded, loader.Run());
+  RETURN_IF_ERROR(server_->Apply(plan_.beside, description_.properties, options_.with_owners));
+  RETURN_IF_ERROR(before_swap());
+  context_.progress.SetPhase("putting it in its place");
+  ASSIGN_OR_RETURN(const bool exists, server_->Exists(plan_.target));
+  KeptDatabase kept{.name = DatabaseNameWith(plan_.target, "before_" + plan_.run),
+                    .run = plan_.run,
+                    .of = plan_.target,
+                    .role = KeptDatabase::Role::kBefore};
+  ASSIGN_OR_RETURN(kept.until, server_->TimeFromNow(options_.keeps));
+  RETURN_IF_ERROR(server_->Swap(plan_.target, plan_.beside, description_.properties.comment, kept,
+                                {options_.session_patience, options_.disconnects}));
+  if (exists) {
+    report.kept = kept.name;
+    report.kept_until = kept.until;
+  }
+  return report;
+}
+
+// Also where stop was asked for: with a session of its own that does not listen to that.
+Error DatabaseRestore::AfterFailure(Error error) {
+  const stream::Waiter waiter{std::stop_token()};
+  server_.reset();
+  auto server = Server::Open(options_.address, "", waiter, context_.clock, std::stop_token());
+  if (server && !plan_.kept.empty()) {
+    // The last answer was lost on its way.
+    const auto is_done = (*server)->Exists(plan_.kept);
+    if (is_done && *is_done) {
+      return Error(error.code(), fmt::format("{} ({} was replaced all the same; what was there before is kept as {})",
+                                             error.message(), plan_.target, plan_.kept));
+    }
+  }
+  auto dropped = server ? (*server)->Drop(plan_.beside) : Result<void>(server.error());
+  const std::string as_it_was = plan_.kept.empty() ? "no database was made" : plan_.target + " is as it was";
+  if (dropped) return Error(error.code(), fmt::format("{} ({})", error.message(), as_it_was));
+  return Error(error.code(),
+               fmt::format("{} ({}; {} is left, and could not be dropped: {}; cairn restore --clean-up does "
+                           "it when the server answers)",
+                           error.message(), as_it_was, plan_.beside, dropped.error().message()));
+}
+
+Result<UndoReport> UndoRestore(Server& server, const std::string& run, const Server::Swapping& how,
+                               std::chrono::hours keeps) {
+  ASSIGN_OR_RETURN(const auto all, server.ListKept());
+  const auto found = std::ranges::find_if(
+      all, [&](const KeptDatabase& one) { return one.run == run && one.role == KeptDatabase::Role::kBefore; });
+  if (found == all.end()) {
+    std::string others;
+    for (const KeptDatabase& one : all) {
+      if (one.role == KeptDatabase::Role::kBefore)
+        others += fmt::format("{}{} (of {})", others.empty() ? "" : ", ", one.run, one.of);
+    }
+    return MakeError(ErrorCode::kNotFound, "the server keeps no former database of run {}: {}", run,
+                     others.empty() ? "there is none of any run" : "there are those of " + others);
+  }
+  KeptDatabase kept{.name = DatabaseNameWith(found->of, "undone_" + run),
+                    .run = run,
+                    .of = found->of,
+                    .role = KeptDatabase::Role::kUndone};
+  ASSIGN_OR_RETURN(kept.until, server.TimeFromNow(keeps));
+  ASSIGN_OR_RETURN(const bool exists, server.Exists(found->of));
+  const std::optional<std::string> comment =
+      found->comment.empty() ? std::nullopt : std::optional<std::string>(found->comment);
+  RETURN_IF_ERROR(server.Swap(found->of, found->name, comment, kept, how));
+  return UndoReport{found->of, exists ? kept.name : "", exists ? kept.until : ""};
+}
+
+Result<std::vector<KeptDatabase>> CleanUpAfterRestores(Server& server, bool dry_run) {
+  ASSIGN_OR_RETURN(const auto all, server.ListKept());
+  std::vector<KeptDatabase> dropped;
+  for (const KeptDatabase& one : all) {
+    const bool is_dead = one.role == KeptDatabase::Role::kIncomplete ? !one.is_in_work : one.is_expired;
+    if (!is_dead) continue;
+    if (!dry_run) RETURN_IF_ERROR(server.Drop(one.name).While(one.name));
+    dropped.push_back(one);
+  }
+  return dropped;
+}
+
+}  // namespace cairn::postgres

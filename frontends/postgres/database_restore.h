@@ -1,0 +1,79 @@
+// A whole database out of a dump: made beside the one in use, verified, then put in its place.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "frontends/postgres/database_loader.h"
+#include "frontends/postgres/server.h"
+
+namespace cairn::postgres {
+
+struct DatabaseRestoreOptions {
+  Address address;       // of the server
+  std::string target;    // the database's name
+  bool replaces = true;  // a database of this name; else that is refused
+  bool with_owners = true, verifies = true, disconnects = false;
+  unsigned sessions = 2;
+  std::chrono::seconds session_patience{30};
+  std::chrono::hours keeps{24};  // the former database
+};
+
+// What would be done: a value first. Nothing was changed for it.
+struct DatabaseRestorePlan {
+  std::string run;                   // 8 hexadecimal digits
+  std::string target, beside, kept;  // names of databases; `kept` empty: none is there to be kept
+  std::string server;                // "15.18 (...)"
+  ClientProgram pg_restore;
+  uint64_t tables = 0, rows = 0, bytes = 0, large_objects = 0;
+  std::vector<ServerSession> sessions;  // that use the target now
+  std::vector<std::string> problems;    // each with its way out; with one there is no restore
+  std::vector<std::string> notes;
+};
+
+struct DatabaseRestoreReport {
+  DatabaseLoader::Report loaded;
+  std::string kept, kept_until;  // empty: there was none before
+};
+
+// Once. Borrows all.
+class DatabaseRestore {
+ public:
+  DatabaseRestore(const JobContext& context, DumpReader& dump, DatabaseRestoreOptions options)
+      : context_(context), dump_(dump), options_(std::move(options)), waiter_(context.stop) {}
+
+  Result<DatabaseRestorePlan> Plan();
+  // After Plan. `before_swap` may refuse (a safety snapshot that failed). An Error: the target is as it was, and what
+  // was made beside it is gone, or named where the server could not be asked any more.
+  Result<DatabaseRestoreReport> Run(const std::function<Result<void>()>& before_swap);
+
+ private:
+  Result<void> LookAtServer(DatabaseRestorePlan& plan);
+  Result<void> LookAtRoles(DatabaseRestorePlan& plan);
+  Result<void> LookAtExtensions(DatabaseRestorePlan& plan);
+  Result<void> LookAtTarget(DatabaseRestorePlan& plan);
+  Result<DatabaseRestoreReport> Load(const std::function<Result<void>()>& before_swap);
+  Error AfterFailure(Error error);
+
+  const JobContext& context_;
+  DumpReader& dump_;
+  const DatabaseRestoreOptions options_;
+  const stream::Waiter waiter_;
+  std::unique_ptr<Server> server_;
+  DatabaseDescription description_;
+  DatabaseRestorePlan plan_;
+};
+
+// Puts what a restore has replaced back: the database that is there now is kept in its place as "undone". Gives the
+// name of that. kNotFound: nothing of this run is left.
+struct UndoReport {
+  std::string database, kept, kept_until;
+};
+Result<UndoReport> UndoRestore(Server& server, const std::string& run, const Server::Swapping& how,
+                               std::chrono::hours keeps);
+// Drops what restores that died have left, and former databases whose time is over. Gives what was dropped, or would
+// be.
+Result<std::vector<KeptDatabase>> CleanUpAfterRestores(Server& server, bool dry_run);
+
+}  // namespace cairn::postgres
