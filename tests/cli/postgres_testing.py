@@ -198,7 +198,8 @@ class Server(Daemon):
 
     OPTIONS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_wal_size": "4GB",
                "shared_buffers": "64MB", "jit": "off", "password_encryption": "scram-sha-256", "log_statement": "none",
-               "log_line_prefix": "%m [%p] %u@%d ", "timezone": "UTC", "log_timezone": "UTC", "max_connections": "60"}
+               "log_line_prefix": "%m [%p] %u@%d ", "timezone": "UTC", "log_timezone": "UTC", "max_connections": "60",
+               "dynamic_shared_memory_type": "mmap"}  # so that it goes with the folder, also after kill()
 
     def __init__(self, version=None, folder=None, options=None, tls=False):
         if version is None:
@@ -264,6 +265,17 @@ class Server(Daemon):
         except FileNotFoundError:
             return False
         return len(lines) > 8 and lines[0] == str(self.pid) and lines[7].strip() == "ready"
+
+    def close(self):
+        if self._watch and not self._process:
+            self._remove_shared_memory()
+        super().close()
+
+    def _remove_shared_memory(self):
+        """After kill() the next start would do it: postmaster.pid has the id."""
+        with contextlib.suppress(OSError, IndexError):
+            with open(self.path("data/postmaster.pid"), encoding="utf-8") as file:
+                subprocess.run(["ipcrm", "-m", file.read().split("\n")[6].split()[1]], capture_output=True, check=False)
 
     def kill(self):
         """As a crash does it: no process of the server gets to do anything."""
