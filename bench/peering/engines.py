@@ -124,6 +124,10 @@ class Restic(Peer):
     def restore(self, snapshot, target):
         return [["restore", "--quiet", snapshot, "--target", self.path(target)]]
 
+    def dump(self, snapshot, name):
+        """A stream as it was backed up, on standard output."""
+        return ["dump", "--quiet", snapshot, "/" + name]
+
     def restore_one(self, snapshot, path, target):
         return [["restore", "--quiet", snapshot, "--target", self.path(target), "--include", self.path(path)]]
 
