@@ -11,8 +11,9 @@ SESSION = """SET search_path = ''; SET datestyle = ISO; SET intervalstyle = post
 SET extra_float_digits = 3; SET row_security = off; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"""
 
 OURS = """nspname !~ '^pg_' AND nspname <> 'information_schema'
-  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e'
-    AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass)"""
+  AND (NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e'
+    AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass)
+  OR EXISTS (SELECT FROM pg_catalog.pg_extension WHERE c.oid = ANY (extconfig)))"""
 
 RELATIONS = f"""SELECT relkind, pg_catalog.format('%I.%I', nspname, relname), relispopulated
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace WHERE relkind IN ('r', 'm', 'S') AND {OURS} ORDER BY 2"""

@@ -349,6 +349,26 @@ GRANT CONNECT ON DATABASE {0} TO app;
 ALTER DATABASE {0} OWNER TO "odd owner";
 """
 
+# Tables of an extension whose rows are the user's, wholly or in part: Server(extensions=ODD_EXTENSIONS).
+ODD_EXTENSIONS = {"odd_config": r"""
+CREATE TABLE odd_config_all (id serial PRIMARY KEY, v text);
+CREATE TABLE odd_config_some (id int PRIMARY KEY, v text, built_in boolean NOT NULL DEFAULT false);
+CREATE TABLE odd_config_none (id int PRIMARY KEY);
+INSERT INTO odd_config_some VALUES (1, 'comes with the extension', true);
+INSERT INTO odd_config_none VALUES (1);
+SELECT pg_catalog.pg_extension_config_dump('odd_config_all', '');
+SELECT pg_catalog.pg_extension_config_dump('odd_config_all_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('odd_config_some', 'WHERE NOT built_in');
+CREATE FUNCTION odd_config_version() RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT '1.0' $$;
+"""}
+
+CONFIGURED = r"""
+CREATE SCHEMA configured;
+CREATE EXTENSION odd_config SCHEMA configured;
+INSERT INTO configured.odd_config_all (v) VALUES ('the user''s'), (NULL);
+INSERT INTO configured.odd_config_some VALUES (2, 'the user''s');
+"""
+
 SINCE = {
     16: "CREATE TABLE since_16 (t text STORAGE MAIN COMPRESSION lz4);",
     17: """GRANT MAINTAIN ON many_rows TO odd_user;
@@ -381,11 +401,13 @@ def odd_names():
 
 
 def odd_data(server, database):
-    """Fills the database, which is made where it is missing; the roles "odd owner" and odd_user are the server's."""
+    """Fills the database, which is made where it is missing; with an extension's own rows if the server has
+    ODD_EXTENSIONS. The roles "odd owner" and odd_user are the server's."""
     server.sql("postgres", ROLES)
     if database not in server.databases():
         server.create(database, owner="odd owner")
     since = "\n".join(text for version, text in SINCE.items() if server.version >= version)
-    parts = [TYPES, VALUES, COLUMNS, TREES, CONSTRAINTS, PROGRAMS, LARGE_OBJECTS, RIGHTS, odd_names(), since, COMMENTS]
+    configured = CONFIGURED if "odd_config" in server.extensions else ""
+    parts = [TYPES, VALUES, COLUMNS, TREES, CONSTRAINTS, PROGRAMS, LARGE_OBJECTS, RIGHTS, odd_names(), since, configured, COMMENTS]
     server.sql(database, "SET client_min_messages = error; SET standard_conforming_strings = on;\n" + "\n".join(parts))
     server.sql(database, DATABASE.format(quoted(database)))

@@ -15,6 +15,7 @@ import glob
 import os
 import pwd
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -27,7 +28,7 @@ import unittest
 from urllib.parse import quote, urlencode
 
 from postgres_differences import differences  # noqa: F401
-from postgres_odd_data import odd_data  # noqa: F401
+from postgres_odd_data import ODD_EXTENSIONS, odd_data  # noqa: F401
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SUPERUSER_PASSWORD = "root of it"
@@ -193,7 +194,8 @@ class Server(Daemon):
 
     On a socket in `folder`, where the superuser postgres needs no password, and on 127.0.0.1, where everybody does; the
     role app may log in and make databases. `options` are settings of postgresql.conf. With tls, TCP is TLS only, and
-    `ca` is the certificate to trust, `other_ca` one that has signed nothing.
+    `ca` is the certificate to trust, `other_ca` one that has signed nothing. `extensions` are names and scripts of
+    extensions that this server has beside those of its version.
     """
 
     OPTIONS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_wal_size": "4GB",
@@ -201,15 +203,18 @@ class Server(Daemon):
                "log_line_prefix": "%m [%p] %u@%d ", "timezone": "UTC", "log_timezone": "UTC", "max_connections": "60",
                "dynamic_shared_memory_type": "mmap"}  # so that it goes with the folder, also after kill()
 
-    def __init__(self, version=None, folder=None, options=None, tls=False):
+    def __init__(self, version=None, folder=None, options=None, tls=False, extensions=None):
         if version is None:
             version = installed()[-1] if installed() else 17
-        self.version, self.tls = version, tls
+        self.version, self.tls, self.extensions = version, tls, extensions or {}
         self.bin = programs(version)
+        self._program = os.path.join(self.bin, "postgres")
         super().__init__(f"postgres-{version}", folder)
         try:
             self.ca, self.other_ca = self.path("ca.crt"), self.path("other.crt")
             self._make(dict(self.OPTIONS, **(options or {})))
+            if self.extensions:
+                self._add_extensions()
             self._begin()
             self.sql("postgres", f"ALTER ROLE postgres PASSWORD {literal(SUPERUSER_PASSWORD)};"
                                  f"CREATE ROLE app LOGIN CREATEDB PASSWORD {literal(APP_PASSWORD)}")
@@ -237,6 +242,31 @@ class Server(Daemon):
         rows += [("local", "replication", "postgres", "", "trust")]
         self._write("data/pg_hba.conf", "".join("\t".join(row) + "\n" for row in rows))
 
+    def _add_extensions(self):
+        """A server finds what it shares from its own path: it gets a path in the folder, with links to what there is."""
+        bin_folder = os.path.realpath(self.bin)
+        root = bin_folder.removesuffix(f"/lib/postgresql/{self.version}/bin")
+        lib, share = f"lib/postgresql/{self.version}", f"share/postgresql/{self.version}"
+        os.makedirs(self.path("usr", lib, "bin"))
+        os.makedirs(self.path("usr", share, "extension"))
+        os.symlink(os.path.join(root, lib, "lib"), self.path("usr", lib, "lib"))
+        for name in os.listdir(os.path.join(root, share)):
+            if name != "extension":
+                os.symlink(os.path.join(root, share, name), self.path("usr", share, name))
+        for name in os.listdir(os.path.join(root, share, "extension")):
+            os.symlink(os.path.join(root, share, "extension", name), self.path("usr", share, "extension", name))
+        for name, script in self.extensions.items():
+            self._write(f"usr/{share}/extension/{name}.control", "default_version = '1.0'\nrelocatable = false\n")
+            self._write(f"usr/{share}/extension/{name}--1.0.sql", script)
+        self._program = shutil.copy(os.path.join(bin_folder, "postgres"), self.path("usr", lib, "bin"))
+        with open(self._program, "r+b") as file:
+            if file.read(2) == b"#!":  # a script of tools/debian-archive.sh: the libraries stay where they are
+                file.seek(0)
+                text = re.sub(rb"(?m)^here=.*$", b"here=" + shlex.quote(bin_folder).encode(), file.read())
+                file.seek(0)
+                file.truncate()
+                file.write(text.replace(b'--argv0 "$here/postgres"', b'--argv0 "$0"'))
+
     def _begin(self):
         for _ in range(5):  # another may take a port that was free
             self.port = free_port()
@@ -249,7 +279,7 @@ class Server(Daemon):
 
     def start(self):
         """Again, after stop() or kill(), where it was before."""
-        self._launch([os.path.join(self.bin, "postgres"), "-D", self.path("data"), "-p", str(self.port)])
+        self._launch([self._program, "-D", self.path("data"), "-p", str(self.port)])
         end = time.monotonic() + START_SECONDS_MAX
         while not self._is_ready():
             if self._process.poll() is not None or time.monotonic() > end:

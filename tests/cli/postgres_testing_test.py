@@ -9,7 +9,7 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 from postgres_differences import role_differences
-from postgres_testing import (Bouncer, Missing, Proxy, Refused, Server, differences, installed, odd_data, pgbench, plain_env,
+from postgres_testing import (ODD_EXTENSIONS, Bouncer, Missing, Proxy, Refused, Server, differences, installed, odd_data, pgbench, plain_env,
                               wait_until_gone)
 
 SURVIVOR = """
@@ -120,6 +120,7 @@ CHANGES = [
     ("INSERT INTO no_columns SELECT", "rows of public.no_columns: 5 in a, 6 in b"),
     ("UPDATE odd_text SET value = NULL WHERE value = ''", "rows of public.odd_text"),
     ("DELETE FROM ONLY parent WHERE id = 1", "rows of public.parent"),
+    ("DELETE FROM configured.odd_config_some WHERE id = 2", "rows of configured.odd_config_some"),
     ("REFRESH MATERIALIZED VIEW not_filled", "relation public.not_filled: .*'f'"),
     ("SELECT setval('never_called', 41)", None),  # gives 42 next, as the other
     ("SELECT setval('counted_id_seq', 11)", "sequence public.counted_id_seq: gives 13 next in a, 12 in b"),
@@ -143,7 +144,7 @@ CHANGES = [
 class Differences(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.a, cls.b = Server(), Server()
+        cls.a, cls.b = Server(extensions=ODD_EXTENSIONS), Server(extensions=ODD_EXTENSIONS)
         for server in (cls.a, cls.b):
             cls.addClassCleanup(server.close)
         odd_data(cls.a, "odd")
