@@ -317,7 +317,7 @@ class Server(Daemon):
         wait_until_gone(everybody)
 
     def uri(self, database=None, user="app", password=None, local=False, **parameters):
-        """For TCP, or with `local` for the socket. Further parameters are appended: sslmode="disable"."""
+        """For TCP, or with `local` for the socket; "" is no database. Further parameters are appended: sslmode="disable"."""
         known = {"app": APP_PASSWORD, "postgres": SUPERUSER_PASSWORD}
         password = password if password is not None else known.get(user)
         who = quote(user, safe="") + ("" if password is None or local else ":" + quote(password, safe=""))
@@ -327,7 +327,7 @@ class Server(Daemon):
         elif self.tls:
             parameters = dict({"sslmode": "verify-full", "sslrootcert": self.ca}, **parameters)
         more = "?" + urlencode(parameters, quote_via=quote) if parameters else ""
-        return f"postgresql://{who}@{where}/{quote(database or 'postgres', safe='')}{more}"
+        return f"postgresql://{who}@{where}/{quote('postgres' if database is None else database, safe='')}{more}"
 
     def env(self, database="postgres", user="postgres"):
         """With which a client finds the server by its socket."""

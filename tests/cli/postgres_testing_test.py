@@ -9,8 +9,8 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 from postgres_differences import role_differences
-from postgres_testing import (ODD_EXTENSIONS, Bouncer, Missing, Proxy, Refused, Server, differences, installed, odd_data, pgbench, plain_env,
-                              wait_until_gone)
+from postgres_testing import (ODD_EXTENSIONS, Bouncer, Missing, Proxy, Refused, Server, differences, installed, odd_data, pgbench,
+                              plain_env, wait_until_gone)
 
 SURVIVOR = """
 import sys, time
