@@ -32,7 +32,9 @@ Result<int> RunPostgres(Cli& cli, const std::string& text) {
   ASSIGN_OR_RETURN(const postgres::Address address, ParseAddress(cli, text));
   const stream::Waiter waiter(cli.stop());
   ASSIGN_OR_RETURN(const auto connection, postgres::Connection::Open(address, waiter));
-  ASSIGN_OR_RETURN(const auto tables, postgres::ListTables(*connection));
+  ASSIGN_OR_RETURN(auto tables, postgres::ListTables(*connection));
+  RETURN_IF_ERROR(connection->Query("SET lock_timeout = '5s'"));
+  RETURN_IF_ERROR(postgres::ReadSizes(*connection, tables).While("the sizes of tables"));
   if (cli.json()) {
     nlohmann::json all = nlohmann::json::array();
     for (const postgres::TableListing& one : tables) {

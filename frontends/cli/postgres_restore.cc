@@ -251,9 +251,9 @@ Result<int> PostgresRestore::CleanUp(Cli& cli, bool dry_run) const {
   for (const postgres::KeptDatabase& one : left) {
     const bool is_dropped = std::ranges::any_of(dropped, [&](const auto& other) { return other.name == one.name; });
     if (is_dropped) continue;
-    cli.Say(one.is_in_work
-                ? fmt::format("{} stays: restore {} is at it\n", Shown(one.name), one.run)
-                : fmt::format("{} stays until {} (cairn restore --undo {})\n", Shown(one.name), one.until, one.run));
+    cli.Say(one.is_in_work ? fmt::format("{} stays: restore {} is at it\n", Shown(one.name), one.run)
+                           : fmt::format("{} stays until {} ({} of restore {})\n", Shown(one.name), one.until,
+                                         postgres::Name(one.role), one.run));
   }
   return kExitOk;
 }

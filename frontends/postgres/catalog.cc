@@ -11,7 +11,6 @@ constexpr size_t kSequencesAtOnce = 200;
 // What belongs to an extension is made by CREATE EXTENSION, but for what it calls its user's configuration.
 constexpr const char* kTables = R"(
 SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence,
-       CASE WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_table_size(c.oid) ELSE 0 END,
        GREATEST(c.reltuples, 0)::bigint,
        pg_catalog.has_table_privilege(c.oid, 'SELECT'),
        c.relrowsecurity AND pg_catalog.row_security_active(c.oid),
@@ -127,12 +126,11 @@ Result<std::vector<TableListing>> ListTables(Connection& connection) {
     one.table.name = {rows.String(i, 1), rows.String(i, 2)};
     one.table.is_unlogged = rows.Text(i, 4) == "u";
     one.table.no_rows = NoRowsOf(rows.Text(i, 3), one.table.is_unlogged, recovery == "t");
-    one.bytes = static_cast<uint64_t>(rows.Number(i, 5));
-    one.rows_about = static_cast<uint64_t>(rows.Number(i, 6));
-    one.may_read = rows.Flag(i, 7);
-    one.hides_rows = rows.Flag(i, 8);
-    if (rows.Flag(i, 9)) one.table.condition = rows.String(i, 10);
-    if (!rows.IsNull(i, 11)) one.partition_of = TableName{rows.String(i, 12), rows.String(i, 11)};
+    one.rows_about = static_cast<uint64_t>(rows.Number(i, 5));
+    one.may_read = rows.Flag(i, 6);
+    one.hides_rows = rows.Flag(i, 7);
+    if (rows.Flag(i, 8)) one.table.condition = rows.String(i, 9);
+    if (!rows.IsNull(i, 10)) one.partition_of = TableName{rows.String(i, 11), rows.String(i, 10)};
     by_oid[one.oid] = &one;
   }
   ASSIGN_OR_RETURN(const Rows columns, connection.Query(kColumns));
@@ -148,6 +146,24 @@ Result<std::vector<TableListing>> ListTables(Connection& connection) {
     if (found != by_oid.end()) found->second->table.key.push_back(keys.String(i, 1));
   }
   return tables;
+}
+
+Result<void> ReadSizes(Connection& connection, std::vector<TableListing>& tables) {
+  std::string oids;
+  std::unordered_map<uint64_t, TableListing*> by_oid;
+  for (TableListing& one : tables) {
+    if (one.table.no_rows != NoRows::kHasRows && one.table.no_rows != NoRows::kMaterialized) continue;
+    oids += (oids.empty() ? "" : ",") + std::to_string(one.oid);
+    by_oid[one.oid] = &one;
+  }
+  ASSIGN_OR_RETURN(const Rows rows,
+                   connection.Query("SELECT oid, pg_catalog.pg_table_size(oid) FROM pg_catalog.unnest('{" + oids +
+                                    "}'::oid[]) AS oid"));
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const auto found = by_oid.find(static_cast<uint64_t>(rows.Number(i, 0)));
+    if (found != by_oid.end()) found->second->bytes = static_cast<uint64_t>(rows.Number(i, 1));
+  }
+  return {};
 }
 
 Result<std::vector<SequenceName>> ListSequences(Connection& connection) {

@@ -20,15 +20,17 @@ Result<std::vector<DatabaseListing>> ListDatabases(Connection& connection);
 struct TableListing {
   TableDescription table;
   uint64_t oid = 0;
-  uint64_t bytes = 0;       // on the server's disk: rows, with what is stored apart of long values, without indexes
-  uint64_t rows_about = 0;  // as the server estimates
+  uint64_t bytes = 0;                     // by ReadSizes: rows, with long values that are stored apart, without indexes
+  uint64_t rows_about = 0;                // as the server estimates
   std::optional<TableName> partition_of;  // the topmost partitioned table
   bool may_read = false;
   bool hides_rows = false;  // policies decide which rows this role sees
 };
 // All user tables, partitioned ones, foreign ones and materialised views, with columns and keys; an extension's only
-// where the extension says that rows in them are the user's. Ascending by schema and name.
+// where the extension says that rows in them are the user's. Ascending by schema and name. Waits for no lock.
 Result<std::vector<TableListing>> ListTables(Connection& connection);
+// On the server's disk, now. Waits for who has locked one of them.
+Result<void> ReadSizes(Connection& connection, std::vector<TableListing>& tables);
 
 struct SequenceName {
   TableName name;

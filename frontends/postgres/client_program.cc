@@ -80,7 +80,7 @@ Result<ClientProgram> FindClientProgram(const std::string& name, int major_min, 
     if (*major >= major_min && (best.major == 0 || *major < best.major)) best = {path, *major};
   }
   if (best.major == 0) {
-    return MakeError(ErrorCode::kUnsupported,
+    return MakeError(ErrorCode::kNotFound,
                      "no {} here reads PostgreSQL {}: {}; install postgresql-client-{}, or run tools/pg-client", name,
                      major_min, found.empty() ? "none was found" : "found " + found, major_min);
   }

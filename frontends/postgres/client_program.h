@@ -15,7 +15,7 @@ struct ClientProgram {
 
 // The oldest that reads a server, or a dump, of this major version: a client program reads what is older, and none that
 // is newer. Looked for in the folder that CAIRN_PG_BIN names, and there alone; else in the folders of PostgreSQL's
-// packages, in PATH, and where tools/pg-client puts them. kUnsupported says what was found, and the way out.
+// packages, in PATH, and where tools/pg-client puts them. kNotFound says what was found, and the way out.
 Result<ClientProgram> FindClientProgram(const std::string& name, int major_min, const stream::Waiter& waiter);
 
 // For a child process that connects to `address`: its password, and messages in one language.

@@ -13,6 +13,7 @@ namespace cairn::postgres {
 namespace {
 
 constexpr std::chrono::seconds kConnectPatience{15};
+constexpr unsigned kConnectStepsMax = 1000;
 // A COPY that brings nothing for so long is taken for dead, though the network lives.
 constexpr std::chrono::seconds kCopyPatience{600};
 constexpr size_t kMessageBytesMax = 600;
@@ -140,15 +141,15 @@ Connection::~Connection() {
 Result<void> Connection::Connect() {
   PostgresPollingStatusType state =
       PQstatus(connection_) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
-  // Several addresses of a host are tried in turn, each with the patience of a connection.
-  const auto end = std::chrono::steady_clock::now() + 4 * kConnectPatience;
+  // Several addresses of a host are tried in turn, each in a few steps.
+  unsigned steps = 0;
   while (state != PGRES_POLLING_OK && state != PGRES_POLLING_FAILED) {
     const int socket = PQsocket(connection_);
     if (socket < 0) break;
     const int wait_ms = static_cast<int>(std::chrono::milliseconds(kConnectPatience).count());
     ASSIGN_OR_RETURN(const bool is_ready, state == PGRES_POLLING_READING ? waiter_.WaitFor(socket, wait_ms)
                                                                          : waiter_.WaitToWrite(socket, wait_ms));
-    if (!is_ready || std::chrono::steady_clock::now() > end) {
+    if (!is_ready || ++steps > kConnectStepsMax) {
       return MakeError(ErrorCode::kIo,
                        "the PostgreSQL server at {} does not answer: is the address right, is it running?",
                        ForPeople());
@@ -208,7 +209,7 @@ std::string Connection::ForPeople() const {
 Result<void> Connection::RefusePooler() {
   ASSIGN_OR_RETURN(const std::string own, Value("SELECT pg_backend_pid()"));
   if (own == std::to_string(process())) return {};
-  return MakeError(ErrorCode::kUnsupported,
+  return MakeError(ErrorCode::kInvalidArgument,
                    "{} is a pooler (pgbouncer or its like), behind which a snapshot cannot be shared between sessions: "
                    "give the server's own address",
                    ForPeople());

@@ -78,7 +78,8 @@ class Connection {
   std::string database() const;
   std::string server_text(const char* parameter) const;  // server_version, server_encoding, is_superuser, ...
   int process() const;                                   // of the server; another than it says itself behind a pooler
-  // Behind a pooler a session's settings, snapshots and locks may be another's. kUnsupported, with the way out.
+  // Behind a pooler a session's settings, snapshots and locks may be another's. kInvalidArgument, with the way
+  // out.
   Result<void> RefusePooler();
   // "postgresql://host:5432/database".
   std::string ForPeople() const;

@@ -208,7 +208,7 @@ Result<void> DatabaseLoader::LoadTable(Connection& connection, const TableDescri
   }));
   ASSIGN_OR_RETURN(const uint64_t rows, connection.EndCopyIn());
   if (table.rows && rows != *table.rows) {
-    return MakeError(ErrorCode::kCorrupt, "the dump says {} rows, the server took {}", *table.rows, rows);
+    return MakeError(ErrorCode::kIo, "the dump says {} rows, the server took {}", *table.rows, rows);
   }
   RETURN_IF_ERROR(connection.Query("COMMIT"));
   const Digest digest = hash.Finish();
@@ -237,7 +237,7 @@ Result<void> DatabaseLoader::VerifyTable(Connection& connection, const TableDesc
   }
   RETURN_IF_ERROR(connection.Query("COMMIT"));
   if (hash.Finish() == wanted) return {};
-  return Error(ErrorCode::kCorrupt, "read again, its rows are not those of the dump");
+  return Error(ErrorCode::kIo, "read again, its rows are not those of the dump");
 }
 
 // --- large objects, sequences ---
@@ -276,7 +276,7 @@ Result<void> DatabaseLoader::LoadLargeObject(Connection& connection, const Large
     hash_again.Update(rows.Decoded(0, 0));
   }
   if (options_.verifies && hash.Finish() != hash_again.Finish()) {
-    return Error(ErrorCode::kCorrupt, "read again, its bytes are not those of the dump");
+    return Error(ErrorCode::kIo, "read again, its bytes are not those of the dump");
   }
   if (options_.with_owners) RETURN_IF_ERROR(GiveLargeObject(connection, object));
   if (object.comment) {

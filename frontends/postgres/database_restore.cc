@@ -76,7 +76,7 @@ Result<void> DatabaseRestore::LookAtServer(DatabaseRestorePlan& plan) {
   auto program = FindClientProgram("pg_restore", description_.dumped_by, waiter_);
   if (program) {
     plan.pg_restore = *program;
-  } else if (program.error().code() == ErrorCode::kUnsupported) {
+  } else if (program.error().code() == ErrorCode::kNotFound) {
     plan.problems.push_back(program.error().message());
   } else {
     return std::move(program).error();
@@ -200,17 +200,19 @@ Result<DatabaseRestoreReport> DatabaseRestore::Load(const std::function<Result<v
 // Also where stop was asked for: with a session of its own that does not listen to that.
 Error DatabaseRestore::AfterFailure(Error error) {
   const stream::Waiter waiter{std::stop_token()};
+  const int process = server_->connection().process();
   server_.reset();
   auto server = Server::Open(options_.address, "", waiter, context_.clock, std::stop_token());
-  if (server && !plan_.kept.empty()) {
-    // The last answer was lost on its way.
+  // What the server was asked for it does to its end, though nobody listens.
+  auto ended = server ? (*server)->WaitForEnd(process) : Result<void>(server.error());
+  if (ended && !plan_.kept.empty()) {
     const auto is_done = (*server)->Exists(plan_.kept);
     if (is_done && *is_done) {
       return Error(error.code(), fmt::format("{} ({} was replaced all the same; what was there before is kept as {})",
                                              error.message(), plan_.target, plan_.kept));
     }
   }
-  auto dropped = server ? (*server)->Drop(plan_.beside) : Result<void>(server.error());
+  auto dropped = ended ? (*server)->Drop(plan_.beside) : ended;
   const std::string as_it_was = plan_.kept.empty() ? "no database was made" : plan_.target + " is as it was";
   if (dropped) return Error(error.code(), fmt::format("{} ({})", error.message(), as_it_was));
   return Error(error.code(),

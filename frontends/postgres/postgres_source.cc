@@ -49,15 +49,12 @@ struct PostgresSource::Shared {
 class PostgresSource::Dump {
  public:
   static Result<std::shared_ptr<Dump>> Open(std::shared_ptr<Shared> shared) {
-    const PostgresSourceOptions& options = shared->options;
     std::shared_ptr<Dump> dump(new Dump(shared));
-    ASSIGN_OR_RETURN(dump->snapshot_,
-                     SharedSnapshot::Open({.address = options.address,
-                                           .choice = options.choice,
-                                           .needs_rows = options.rows,
-                                           .sessions = options.sessions,
-                                           .lock_patience = std::chrono::seconds(options.lock_patience_s)},
-                                          shared->waiter, shared->clock, shared->stop));
+    const auto end = shared->clock.Steady() + std::chrono::seconds(shared->options.lock_patience_s);
+    for (;;) {
+      ASSIGN_OR_RETURN(const bool is_open, dump->TryOpen(shared->clock.Steady() >= end));
+      if (is_open) break;
+    }
     RETURN_IF_ERROR(dump->Describe());
     return dump;
   }
@@ -67,6 +64,7 @@ class PostgresSource::Dump {
   const DatabaseDescription& description() const { return description_; }
   uint64_t TableBytes(size_t i) const { return snapshot_->tables()[i].bytes; }
   const WireTime& time() const { return time_; }
+  const std::string& schema() const { return schema_; }
 
   void SetRows(size_t table, uint64_t rows) {
     const std::lock_guard lock(mutex_);
@@ -96,6 +94,43 @@ class PostgresSource::Dump {
 
  private:
   explicit Dump(std::shared_ptr<Shared> shared) : shared_(std::move(shared)), time_(ToWire(shared_->clock.Now())) {}
+
+  // pg_dump wants locks of its own, and gets none where somebody waits for an exclusive one behind ours: then all is
+  // let go, for them, and begun anew. False: that. Before any row is read, so that little is lost.
+  Result<bool> TryOpen(bool is_last) {
+    const PostgresSourceOptions& options = shared_->options;
+    snapshot_.reset();
+    ASSIGN_OR_RETURN(snapshot_, SharedSnapshot::Open({.address = options.address,
+                                                      .choice = options.choice,
+                                                      .needs_rows = options.rows,
+                                                      .sessions = options.sessions,
+                                                      .lock_patience = std::chrono::seconds(options.lock_patience_s)},
+                                                     shared_->waiter, shared_->clock, shared_->stop));
+    if (!options.schema) return true;
+    const auto read = ReadSchema();
+    if (read) return true;
+    if (read.error().code() == ErrorCode::kInterrupted) return read.error();
+    ASSIGN_OR_RETURN(const bool is_held_up, snapshot_->HoldsUpOthers());
+    if (is_held_up && !is_last) return false;
+    return read.error();
+  }
+
+  Result<void> ReadSchema() {
+    postgres::SchemaDumpOptions options{
+        .program = shared_->pg_dump, .address = shared_->options.address, .snapshot = snapshot_->id()};
+    const postgres::TableChoice& choice = shared_->options.choice;
+    if (!choice.chosen.empty()) {
+      for (const auto& one : snapshot_->tables()) options.only.push_back(one.table.name);
+    } else if (!choice.excluded.empty()) {
+      ASSIGN_OR_RETURN(auto leader, snapshot_->BorrowLeader());
+      ASSIGN_OR_RETURN(const auto all, postgres::ListTables(*leader));
+      for (const auto& one : all) {
+        if (!choice.Takes(one.table.name, one.partition_of)) options.without.push_back(one.table.name);
+      }
+    }
+    ASSIGN_OR_RETURN(schema_, postgres::ReadSchemaDump(options, shared_->waiter));
+    return {};
+  }
 
   Result<void> Describe() {
     const PostgresSourceOptions& options = shared_->options;
@@ -153,6 +188,7 @@ class PostgresSource::Dump {
   const std::shared_ptr<Shared> shared_;
   const WireTime time_;
   std::unique_ptr<SharedSnapshot> snapshot_;
+  std::string schema_;  // what pg_dump wrote
   std::vector<postgres::SequenceName> sequences_;
   std::mutex mutex_;
   DatabaseDescription description_;  // from the opening on only rows and sequences change: guarded by mutex_
@@ -223,47 +259,6 @@ class PostgresSource::RowsFile : public SourceFile {
   const size_t table_;
   std::optional<SharedSnapshot::Loan> session_;
   std::optional<uint64_t> rows_;
-};
-
-class PostgresSource::SchemaFile : public SourceFile {
- public:
-  explicit SchemaFile(std::shared_ptr<Dump> dump) : dump_(std::move(dump)) {}
-  Result<Extent> NextExtent() override {
-    if (is_at_end_) return Extent{};
-    if (schema_ == nullptr) RETURN_IF_ERROR(Begin());
-    return Extent{false, 1};
-  }
-  Result<size_t> Read(MutableByteSpan target) override {
-    ASSIGN_OR_RETURN(const size_t got, schema_->Read(target));
-    is_at_end_ = got == 0;
-    return got;
-  }
-  Result<ChangeMark> Mark() override { return ChangeMark{}; }
-
- private:
-  Result<void> Begin() {
-    const Shared& shared = dump_->shared();
-    postgres::SchemaDump::Options options{.program = shared.pg_dump,
-                                          .address = shared.options.address,
-                                          .snapshot = dump_->snapshot().id(),
-                                          .lock_patience_s = shared.options.lock_patience_s};
-    const postgres::TableChoice& choice = shared.options.choice;
-    if (!choice.chosen.empty()) {
-      for (const TableDescription& table : dump_->description().tables) options.only.push_back(table.name);
-    } else if (!choice.excluded.empty()) {
-      ASSIGN_OR_RETURN(auto leader, dump_->snapshot().BorrowLeader());
-      ASSIGN_OR_RETURN(const auto all, postgres::ListTables(*leader));
-      for (const auto& one : all) {
-        if (!choice.Takes(one.table.name, one.partition_of)) options.without.push_back(one.table.name);
-      }
-    }
-    ASSIGN_OR_RETURN(schema_, postgres::SchemaDump::Start(options, shared.waiter));
-    return {};
-  }
-
-  const std::shared_ptr<Dump> dump_;
-  std::unique_ptr<postgres::SchemaDump> schema_;
-  bool is_at_end_ = false;
 };
 
 class PostgresSource::LargeObjectFile : public SourceFile {
@@ -404,7 +399,9 @@ Result<std::shared_ptr<SourceFolder>> PostgresSource::OpenRoot(FindingSink findi
                  [dump, oid = object.oid] { return std::make_unique<LargeObjectFile>(dump, oid); });
   }
   if (shared_->options.schema) {
-    root->AddFile(postgres::kSchemaFile, kSmallFileBytes, [dump] { return std::make_unique<SchemaFile>(dump); });
+    root->AddFile(postgres::kSchemaFile, dump->schema().size(), [dump] {
+      return std::make_unique<TextFile>([dump]() -> Result<std::string> { return dump->schema(); });
+    });
   }
   const auto text = [&](const char* name, std::function<Result<std::string>()> make) {
     root->AddFile(name, kSmallFileBytes, [make] { return std::make_unique<TextFile>(make); }, true);

@@ -46,7 +46,6 @@ class PostgresSource : public Source {
   class Folder;
   class TextFile;
   class RowsFile;
-  class SchemaFile;
   class LargeObjectFile;
   struct Shared;
   explicit PostgresSource(std::shared_ptr<Shared> shared);

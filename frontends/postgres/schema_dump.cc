@@ -1,12 +1,17 @@
 #include "frontends/postgres/schema_dump.h"
 
 #include <algorithm>
+#include <chrono>
+
+#include "repo-format/base/units.h"
 
 namespace cairn::postgres {
 namespace {
 
 // The head of the custom form (PostgreSQL's pg_backup_archiver.c, WriteHead): "PGDMP", version in three bytes, size of
 // an int, size of an offset, form; compression; then the time in seven ints, each a byte of sign and the int.
+constexpr size_t kBytesMax = 256 * kMiB;
+constexpr std::chrono::milliseconds kLockWait{3000};  // who wants a table exclusively waits as long
 constexpr size_t kHeadBytes = 64;
 constexpr size_t kIntSizeAt = 8;
 constexpr size_t kCompressionAt = 11;
@@ -15,33 +20,23 @@ constexpr int kTimeParts = 7;
 constexpr uint8_t kTime[kTimeParts] = {0, 0, 0, 1, 0, 100, 0};
 
 // False: a form that is not known; it is kept as it is.
-bool SetTime(Bytes& head) {
-  if (head.size() < kHeadBytes || AsText(ByteSpan(head).first(5)) != "PGDMP") return false;
-  const uint8_t int_bytes = head[kIntSizeAt];
+bool SetTime(std::string& head) {
+  if (head.size() < kHeadBytes || !head.starts_with("PGDMP")) return false;
+  const auto int_bytes = static_cast<uint8_t>(head[kIntSizeAt]);
   if (head[5] != 1 || int_bytes != 4) return false;
   // Since 1.15 the compression is one byte.
   size_t at = kCompressionAt + (head[6] >= 15 ? 1 : 1 + int_bytes);
   for (const uint8_t part : kTime) {
-    std::fill_n(head.begin() + static_cast<ptrdiff_t>(at), 1 + int_bytes, uint8_t{0});
-    head[at + 1] = part;  // the lowest byte first
+    std::fill_n(head.begin() + static_cast<ptrdiff_t>(at), 1 + int_bytes, char{0});
+    head[at + 1] = static_cast<char>(part);  // the lowest byte first
     at += 1 + int_bytes;
   }
   return true;
 }
 
-// A pattern of pg_dump that is one table's name and no other's.
-std::string PatternOf(const TableName& name) {
-  const auto quoted = [](const std::string& part) {
-    std::string text = "\"";
-    for (const char c : part) text += c == '"' ? std::string("\"\"") : std::string(1, c);
-    return text + "\"";
-  };
-  return quoted(name.schema) + "." + quoted(name.name);
-}
-
 }  // namespace
 
-Result<std::unique_ptr<SchemaDump>> SchemaDump::Start(const Options& options, const stream::Waiter& waiter) {
+Result<std::string> ReadSchemaDump(const SchemaDumpOptions& options, const stream::Waiter& waiter) {
   std::vector<std::string> command = {options.program.path,
                                       "--format=custom",
                                       "--compress=0",
@@ -50,40 +45,24 @@ Result<std::unique_ptr<SchemaDump>> SchemaDump::Start(const Options& options, co
                                       "-B",  // no large objects: --no-blobs, --no-large-objects since 16
                                       "--no-password",
                                       "--snapshot=" + options.snapshot,
-                                      "--lock-wait-timeout=" + std::to_string(options.lock_patience_s) + "s",
+                                      "--lock-wait-timeout=" + std::to_string(kLockWait.count()) + "ms",
                                       "--dbname=" + options.address.WithoutPassword()};
-  for (const TableName& name : options.only) command.push_back("--table=" + PatternOf(name));
-  for (const TableName& name : options.without) command.push_back("--exclude-table=" + PatternOf(name));
-  std::unique_ptr<SchemaDump> dump(new SchemaDump());
-  ASSIGN_OR_RETURN(dump->child_, stream::ChildProcess::Start(command, waiter, ClientOptions(options.address)));
-  return dump;
-}
-
-Result<void> SchemaDump::ReadHead() {
-  head_.resize(kHeadBytes);
-  size_t filled = 0;
-  while (filled < head_.size()) {
-    ASSIGN_OR_RETURN(const size_t got, child_->Read(MutableByteSpan(head_).subspan(filled)));
+  for (const TableName& name : options.only) command.push_back("--table=" + name.Quoted());
+  for (const TableName& name : options.without) command.push_back("--exclude-table=" + name.Quoted());
+  ASSIGN_OR_RETURN(const auto child, stream::ChildProcess::Start(command, waiter, ClientOptions(options.address)));
+  std::string text;
+  Bytes buffer(64 * kKiB);
+  for (;;) {
+    ASSIGN_OR_RETURN(const size_t got, child->Read(buffer));
     if (got == 0) break;
-    filled += got;
+    text += AsText(ByteSpan(buffer).first(got));
+    if (text.size() > kBytesMax) {
+      return MakeError(ErrorCode::kUnsupported, "pg_dump writes more than {} MiB of definitions", kBytesMax / kMiB);
+    }
   }
-  head_.resize(filled);
-  SetTime(head_);
-  has_head_ = true;
-  return {};
-}
-
-Result<size_t> SchemaDump::Read(MutableByteSpan target) {
-  if (!has_head_) RETURN_IF_ERROR(ReadHead());
-  if (head_used_ < head_.size()) {
-    const size_t part = std::min(target.size(), head_.size() - head_used_);
-    std::copy_n(head_.begin() + static_cast<ptrdiff_t>(head_used_), part, target.begin());
-    head_used_ += part;
-    return part;
-  }
-  ASSIGN_OR_RETURN(const size_t got, child_->Read(target));
-  if (got == 0) RETURN_IF_ERROR(child_->Wait());
-  return got;
+  RETURN_IF_ERROR(child->Wait());
+  SetTime(text);
+  return text;
 }
 
 }  // namespace cairn::postgres

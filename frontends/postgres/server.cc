@@ -12,6 +12,7 @@ constexpr size_t kNameBytesMax = 63;
 constexpr size_t kRunDigits = 8;
 constexpr std::chrono::milliseconds kPause{500};
 constexpr std::chrono::milliseconds kBetweenEndings{200};
+constexpr std::chrono::seconds kEndPatience{30};
 constexpr size_t kNamedMax = 5;
 // Where another database has to be connected to: one of these is there on every server.
 constexpr std::array<const char*, 2> kMeetingPlaces = {"postgres", "template1"};
@@ -318,14 +319,53 @@ WHERE pg_catalog.shobj_description(d.oid, 'pg_database') LIKE '[cairn: run %' OR
                        connection_->Value("SELECT pg_catalog.now() > " + QuoteLiteral(kept->until) + "::timestamptz"));
       kept->is_expired = expired == "t";
     }
-    ASSIGN_OR_RETURN(const Rows sessions,
-                     connection_->Query("SELECT 1 FROM pg_catalog.pg_stat_activity WHERE application_name = $1 AND pid "
-                                        "<> pg_catalog.pg_backend_pid()",
-                                        {ApplicationOf(kept->run)}));
-    kept->is_in_work = sessions.size() > 0;
+    ASSIGN_OR_RETURN(kept->is_in_work, IsInWork(kept->run));
     all.push_back(*std::move(kept));
   }
+  ASSIGN_OR_RETURN(auto unmarked, ListUnmarked());
+  std::ranges::move(unmarked, std::back_inserter(all));
   return all;
+}
+
+Result<bool> Server::IsInWork(const std::string& run) {
+  ASSIGN_OR_RETURN(
+      const Rows sessions,
+      connection_->Query("SELECT 1 FROM pg_catalog.pg_stat_activity WHERE application_name = $1 AND pid <> "
+                         "pg_catalog.pg_backend_pid()",
+                         {ApplicationOf(run)}));
+  return sessions.size() > 0;
+}
+
+Result<std::vector<KeptDatabase>> Server::ListUnmarked() {
+  ASSIGN_OR_RETURN(const Rows rows, connection_->Query(R"(
+SELECT d.datname FROM pg_catalog.pg_database d
+WHERE d.datname ~ '_restore_[0-9a-f]{8}$' AND d.datallowconn
+  AND pg_catalog.shobj_description(d.oid, 'pg_database') IS NULL ORDER BY 1)"));
+  std::vector<KeptDatabase> all;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const std::string name = rows.String(i, 0);
+    KeptDatabase one{.name = name, .run = name.substr(name.size() - kRunDigits)};
+    one.of = name.substr(0, name.size() - kRunDigits - std::string_view("_restore_").size());
+    ASSIGN_OR_RETURN(one.is_in_work, IsInWork(one.run));
+    auto inside = Connection::Open(address_.WithDatabase(name), waiter_);
+    if (!inside) continue;  // not ours to look into
+    ASSIGN_OR_RETURN(const std::string count, (*inside)->Value(R"(
+SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema')"));
+    if (count == "0") all.push_back(std::move(one));
+  }
+  return all;
+}
+
+Result<void> Server::WaitForEnd(int process) {
+  const auto end = clock_.Steady() + kEndPatience;
+  for (;;) {
+    ASSIGN_OR_RETURN(const Rows rows, connection_->Query("SELECT 1 FROM pg_catalog.pg_stat_activity WHERE pid = $1",
+                                                         {std::to_string(process)}));
+    if (rows.size() == 0) return {};
+    if (clock_.Steady() >= end) return MakeError(ErrorCode::kBusy, "the server's process {} does not end", process);
+    if (!clock_.Sleep(kBetweenEndings, stop_)) return Error(ErrorCode::kInterrupted, "interrupted");
+  }
 }
 
 Result<std::string> Server::TimeFromNow(std::chrono::hours span) {

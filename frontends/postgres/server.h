@@ -46,6 +46,8 @@ class Server {
   Result<bool> Exists(const std::string& database);
   Result<std::vector<ServerSession>> SessionsOf(const std::string& database);
   Result<bool> MayCreate();
+  // Of a session of ours that was let go. kBusy after half a minute.
+  Result<void> WaitForEnd(int process);
   // Empty, from template0, with encoding and locale of `properties`; marked.
   Result<void> Create(const KeptDatabase& mark, const DatabaseProperties& properties);
   // Owner, grants, settings, limit; `with_owner`: else it stays its maker's, and grants are left out.
@@ -63,6 +65,7 @@ class Server {
   // an Error means that nothing has changed.
   Result<void> Swap(const std::string& live, const std::string& fresh, const std::optional<std::string>& comment,
                     KeptDatabase kept, const Swapping& how);
+  // Marked ones; and those without a mark that have a restore's name and nothing in them: it was killed in between.
   Result<std::vector<KeptDatabase>> ListKept();
   // "2026-11-23T10:00:00Z", so long from now by the server's clock.
   Result<std::string> TimeFromNow(std::chrono::hours span);
@@ -71,6 +74,8 @@ class Server {
   Server(const Address& address, const stream::Waiter& waiter, const Clock& clock, std::stop_token stop)
       : address_(address), waiter_(waiter), clock_(clock), stop_(std::move(stop)) {}
   Result<void> WaitForSessions(const std::string& database, std::chrono::nanoseconds end, const Swapping& how);
+  Result<bool> IsInWork(const std::string& run);
+  Result<std::vector<KeptDatabase>> ListUnmarked();
   Result<void> TrySwap(const std::string& statement, const std::string& live, bool disconnects);
 
   const Address address_;

@@ -170,7 +170,29 @@ Result<bool> SharedSnapshot::TryLock(Connection& leader, const Options& options)
   ASSIGN_OR_RETURN(id_, leader.Value("SELECT pg_catalog.pg_export_snapshot()"));
   ASSIGN_OR_RETURN(auto now, ListTables(leader));
   tables_ = Chosen(std::move(now), options.choice);
-  return IsSame(before, tables_);
+  if (!IsSame(before, tables_)) return false;
+  if (options.needs_rows) RETURN_IF_ERROR(ReadSizesOfLocked(leader));
+  return true;
+}
+
+// Of the others, the size is not asked for: that would wait for who has locked them.
+Result<void> SharedSnapshot::ReadSizesOfLocked(Connection& leader) {
+  std::vector<TableListing> locked;
+  std::ranges::copy_if(tables_, std::back_inserter(locked), HasRows);
+  RETURN_IF_ERROR(ReadSizes(leader, locked));
+  auto next = locked.begin();
+  for (TableListing& one : tables_) {
+    if (HasRows(one)) one.bytes = (next++)->bytes;
+  }
+  return {};
+}
+
+Result<bool> SharedSnapshot::HoldsUpOthers() {
+  ASSIGN_OR_RETURN(auto leader, BorrowLeader());
+  ASSIGN_OR_RETURN(const std::string count, leader->Value(R"(
+SELECT count(*) FROM pg_catalog.pg_locks l WHERE NOT l.granted AND l.locktype = 'relation'
+AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))"));
+  return count != "0";
 }
 
 Result<std::string> SharedSnapshot::WhoLocks(Connection& leader) const {

@@ -62,12 +62,15 @@ class SharedSnapshot {
   };
   Result<Loan> Borrow();
   Result<Loan> BorrowLeader();
+  // Somebody waits for a table, behind this one's lock or another's: who comes later waits behind them.
+  Result<bool> HoldsUpOthers();
 
  private:
   SharedSnapshot(const stream::Waiter& waiter, const Clock& clock, std::stop_token stop)
       : waiter_(waiter), clock_(clock), stop_(std::move(stop)) {}
   Result<void> Lock(const Options& options);
   Result<bool> TryLock(Connection& leader, const Options& options);
+  Result<void> ReadSizesOfLocked(Connection& leader);
   Result<std::string> WhoLocks(Connection& leader) const;
   Result<Loan> Take(std::vector<std::unique_ptr<Connection>>& from, bool leader);
 

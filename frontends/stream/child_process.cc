@@ -20,7 +20,7 @@ namespace {
 
 constexpr int kPipeBytes = 1 << 20;  // fewer changes between the two processes
 constexpr int kPauseMs = 10;
-constexpr int kLookMs = 200;       // from one look at a silent command to the next
+constexpr int kLookMs = 200;  // from one look at a silent command to the next
 constexpr off_t kErrorBytesMax = 2000;
 constexpr int kPatienceMs = 2000;  // between asking a command to end and ending it
 
@@ -83,8 +83,8 @@ class Environment {
 
 }  // namespace
 
-Result<std::unique_ptr<ChildProcess>> ChildProcess::Start(const std::vector<std::string>& command,
-                                                          const Waiter& waiter, const ChildOptions& options) {
+Result<std::unique_ptr<ChildProcess>> ChildProcess::Start(const std::vector<std::string>& command, const Waiter& waiter,
+                                                          const ChildOptions& options) {
   if (command.empty() || command.front().empty()) return Error(ErrorCode::kInvalidArgument, "there is no command");
   const std::string context = "starting " + PathForPeople(AsBytes(command.front()));
   int ends[2];

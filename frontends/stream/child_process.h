@@ -13,14 +13,14 @@ namespace cairn::stream {
 
 struct ChildOptions {
   std::vector<std::pair<std::string, std::string>> environment;  // beside this program's own
-  int input = -1;            // its standard input, kept by the caller until Start is over; -1: nothing
+  int input = -1;             // its standard input, kept by the caller until Start is over; -1: nothing
   bool keeps_errors = false;  // its standard error becomes part of the Error of Wait, its end where it is long
 };
 
 // Started without a shell, in a process group of its own, with nothing on its standard input; its standard error is
-// this program's, where the options do not say otherwise. It has no hand on the terminal: where it asks that, the system stops it, and nothing would ever come
-// of it, so that is an Error. When it goes before the command has ended, the whole group is told to end, and after a
-// while made to; no process is left behind. One thread at a time.
+// this program's, where the options do not say otherwise. It has no hand on the terminal: where it asks that, the
+// system stops it, and nothing would ever come of it, so that is an Error. When it goes before the command has ended,
+// the whole group is told to end, and after a while made to; no process is left behind. One thread at a time.
 class ChildProcess {
  public:
   // `waiter` outlives it. kNotFound where there is no such program, kPermission where it may not be run.

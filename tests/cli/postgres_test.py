@@ -1,0 +1,490 @@
+"""PostgreSQL databases: one state of them, whatever is written meanwhile, and back beside the one that is in use."""
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+from cairn_testing import BIN, CairnTest
+from postgres_testing import (APP_PASSWORD, SUPERUSER_PASSWORD, Bouncer, Missing, Proxy, Server, differences, installed, odd_data,
+                              pgbench, plain_env)
+
+
+class PostgresTest(CairnTest):
+    """A server for all tests of a class, a repository for each."""
+    VERSION = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server(version=cls.VERSION)
+        cls.addClassCleanup(cls.server.close)
+
+    def setUp(self):
+        super().setUp()
+        self.init()
+
+    def env(self, password="secret", **more):
+        env = super().env(password, **more)
+        return dict({k: v for k, v in env.items() if not k.startswith("PG") or k in more}, LC_ALL="C.UTF-8")
+
+    def address(self, database=None, **options):
+        return self.server.uri(database, **dict({"user": "postgres", "local": True}, **options))
+
+    def backup_of(self, database, *args, **kwargs):
+        return self.json("backup", "--postgres", self.address(database), *args, **kwargs)
+
+    def restore_to(self, name, *args, snapshot="latest", **kwargs):
+        return self.json("restore", snapshot, "--postgres", self.address(""), "--as", name, *args, **kwargs)
+
+    def error(self, *args, code=1, **more):
+        done = self.run_cairn(*args, code=code, **more)
+        text = done.stdout.decode() + done.stderr.decode()
+        for secret in (APP_PASSWORD, SUPERUSER_PASSWORD, "p%40ss", "s3cret"):
+            self.assertNotIn(secret, text)
+        return " ".join(text.split())
+
+    def make(self, name, rows=1000):
+        self.server.drop(name)
+        self.server.create(name)
+        self.server.sql(name, f"""
+            CREATE TABLE account (id int PRIMARY KEY, balance int NOT NULL);
+            CREATE TABLE log (id bigserial PRIMARY KEY, who int REFERENCES account, note text);
+            INSERT INTO account SELECT i, 100 FROM generate_series(1, {rows}) i;
+            INSERT INTO log (who, note) SELECT i, md5(i::text) FROM generate_series(1, {rows}) i;""", user="app")
+        self.addCleanup(self.drop_all, name)
+
+    def drop_all(self, name):
+        for database in self.server.databases():
+            if database == name or database.startswith(name + "_"):
+                self.server.drop(database)
+
+    def beside(self, name):
+        return [one for one in self.server.databases() if one.startswith(name + "_")]
+
+
+class RoundTrip(PostgresTest):
+    def test_every_odd_thing_comes_back(self):
+        odd_data(self.server, "odd")
+        self.addCleanup(self.server.drop, "odd")
+        self.backup_of("odd")
+        report = self.restore_to("odd2")
+        self.addCleanup(self.server.drop, "odd2")
+        self.assertGreater(report["verified"], 20)
+        self.assertEqual(differences(self.server, "odd", self.server, "odd2"), [])
+        again = self.backup_of("odd")
+        self.assertEqual(again["data_blobs_new"], 0, "an idle database has new data")
+        by_key = self.backup_of("odd", "--order", "pk")
+        self.restore_to("odd3", snapshot=by_key["id"])
+        self.addCleanup(self.server.drop, "odd3")
+        self.assertEqual(differences(self.server, "odd", self.server, "odd3"), [])
+
+    def test_files_of_a_dump_are_for_others_too(self):
+        self.make("shop")
+        self.backup_of("shop")
+        self.run_cairn("restore", "latest", "--target", self.path("out"))
+        names = sorted(os.listdir(self.path("out")))
+        self.assertEqual(names, ["create.pgdump", "data", "database.json", "load.sql", "roles.sql"])
+        self.server.create("hand")
+        self.addCleanup(self.server.drop, "hand")
+        for section in ("pre-data", "post-data"):
+            self.server.run("pg_restore", "--exit-on-error", "--section=" + section, "-d", "hand", self.path("out/create.pgdump"))
+            if section == "pre-data":
+                subprocess.run([os.path.join(self.server.bin, "psql"), "-X", "-q", "-d", "hand", "-f", "load.sql"], check=True,
+                               cwd=self.path("out"), env=self.server.env("hand"), capture_output=True)
+        self.assertEqual(differences(self.server, "shop", self.server, "hand"), [])
+        with open(self.path("out/database.json"), encoding="utf-8") as file:
+            described = {one["name"]: one for one in json.load(file)["tables"]}
+        self.assertEqual(described["log"]["rows"], 1000)
+        self.assertEqual(described["account"]["key"], ["id"])
+
+    def test_chosen_tables_and_parts(self):
+        self.make("shop")
+        self.server.sql("shop", "CREATE TABLE day (at date) PARTITION BY RANGE (at);"
+                                "CREATE TABLE day_1 PARTITION OF day FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');"
+                                "INSERT INTO day VALUES ('2026-01-05')")
+
+        def files(*args):
+            self.backup_of("shop", *args)
+            out = self.run_cairn("ls", "-R", "latest").stdout.decode().split("\n")
+            return sorted(line.removeprefix("/data/tables/public/").removesuffix(".copy") for line in out if line.endswith(".copy"))
+        self.assertEqual(files(), ["account", "day_1", "log"])
+        self.assertEqual(files("--table", "acc*"), ["account"])
+        self.assertEqual(files("--table", "public.day"), ["day_1"])
+        self.assertEqual(files("--exclude-table", "log"), ["account", "day_1"])
+        self.assertEqual(files("--schema-only"), [])
+        self.assertEqual(files("--data-only"), ["account", "day_1", "log"])
+        self.assertIn("no table is called nothing", self.error("backup", "--postgres", self.address("shop"), "--table", "nothing"))
+        self.backup_of("shop", "--exclude-table", "log")
+        self.restore_to("shop_part")
+        self.assertEqual(self.server.sql("shop_part", "SELECT to_regclass('log') IS NULL, count(*) FROM account"), "t|1000")
+        self.backup_of("shop", "--schema-only")
+        self.assertIn("definitions and no rows", self.error("restore", "latest", "--postgres", self.address(), "--as", "shop_none"))
+
+    def test_lists(self):
+        self.make("shop")
+        listed = {one["name"]: one for one in self.json("databases", self.address())["databases"]}
+        self.assertEqual(listed["shop"]["owner"], "app")
+        self.assertGreater(listed["shop"]["bytes"], 1_000_000)
+        tables = {one["name"]: one for one in self.json("tables", self.address("shop"))["tables"]}
+        self.assertEqual(tables["log"]["key"], ["id"])
+        self.assertIn("account", self.run_cairn("tables", self.address("shop")).stdout.decode())
+        self.assertIn("shop", self.run_cairn("databases", self.address()).stdout.decode())
+
+
+class RoundTrip17(RoundTrip):
+    VERSION = 17
+
+    @classmethod
+    def setUpClass(cls):
+        try:
+            super().setUpClass()
+        except Missing as error:
+            raise unittest.SkipTest(str(error)) from None
+        os.environ["PATH"] = cls.server.bin + os.pathsep + os.environ["PATH"]  # its own pg_dump
+
+
+class UnderLoad(PostgresTest):
+    def test_backup_is_one_state(self):
+        self.server.create("bank")
+        self.addCleanup(self.drop_all, "bank")
+        load = pgbench(self.server, "bank", scale=2, clients=2)
+        with load:
+            time.sleep(0.5)
+            for _ in range(3):
+                self.backup_of("bank")
+        self.restore_to("bank_copy")
+        sums = self.server.sql("bank_copy", "SELECT (SELECT sum(abalance) FROM pgbench_accounts), (SELECT sum(bbalance) FROM "
+                                            "pgbench_branches), (SELECT sum(tbalance) FROM pgbench_tellers), (SELECT sum(delta) "
+                                            "FROM pgbench_history)").split("|")
+        self.assertEqual(len(set(sums)), 1, sums)
+        self.assertNotEqual(sums[0], "0")
+
+    def test_table_that_is_truncated_meanwhile_is_whole_or_empty_in_all(self):
+        """TRUNCATE is not of any snapshot: only a lock that comes before keeps rows."""
+        self.make("shop", rows=5000)
+        stop = threading.Event()
+
+        def truncate():
+            while not stop.is_set():
+                self.server.sql("shop", "BEGIN; TRUNCATE log, account; INSERT INTO account SELECT i, 100 FROM generate_series(1, 5000) i;"
+                                        "INSERT INTO log (who, note) SELECT i, md5(i::text) FROM generate_series(1, 5000) i; COMMIT")
+                time.sleep(0.4)
+        thread = threading.Thread(target=truncate)
+        thread.start()
+        try:
+            for _ in range(8):
+                self.backup_of("shop")
+                described = json.loads(self.run_cairn("dump", "latest:/database.json").stdout)
+                self.assertEqual({one["rows"] for one in described["tables"]}, {5000})
+        finally:
+            stop.set()
+            thread.join()
+
+    def test_locked_table_is_waited_for_and_named(self):
+        self.make("shop")
+        holder = subprocess.Popen([os.path.join(self.server.bin, "psql"), "-X", "-q"], stdin=subprocess.PIPE,
+                                  stdout=subprocess.DEVNULL, env=self.server.env("shop"))
+        self.addCleanup(holder.kill)
+        holder.stdin.write(b"SET application_name = 'the holder'; BEGIN; LOCK TABLE account;\n")
+        holder.stdin.flush()
+        while not self.server.sql("shop", "SELECT 1 FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'account'::regclass"):
+            time.sleep(0.05)
+        said = self.error("backup", "--postgres", self.address("shop"), "--lock-wait", "1")
+        self.assertIn("public.account by process", said)
+        self.assertIn("the holder", said)
+        waiting = subprocess.Popen([BIN, "backup", "-q", "--postgres", self.address("shop")], env=self.env())
+        time.sleep(1)
+        holder.stdin.write(b"COMMIT;\n")
+        holder.stdin.flush()
+        self.assertEqual(waiting.wait(timeout=60), 0)
+
+
+class InPlace(PostgresTest):
+    def test_replace_keeps_what_was_there_and_undo_puts_it_back(self):
+        self.make("shop")
+        self.server.sql("postgres", "COMMENT ON DATABASE shop IS 'ours'; ALTER DATABASE shop SET search_path = app, \"$user\", public;"
+                                    "GRANT CONNECT ON DATABASE shop TO PUBLIC; ALTER DATABASE shop CONNECTION LIMIT 7")
+        self.backup_of("shop")
+        properties = ("SELECT shobj_description(d.oid, 'pg_database'), datacl, datconnlimit, setconfig FROM pg_database d "
+                      "JOIN pg_db_role_setting s ON s.setdatabase = d.oid WHERE datname = 'shop'")
+        before = self.server.sql("postgres", properties)
+        self.server.sql("shop", "UPDATE account SET balance = 0; DROP TABLE log")
+        report = self.restore_to("shop")
+        self.assertEqual(self.server.sql("postgres", properties), before)
+        self.assertEqual(self.server.sql("shop", "SELECT sum(balance), (SELECT count(*) FROM log) FROM account"), "100000|1000")
+        self.assertEqual(self.beside("shop"), [report["kept"]])
+        self.assertEqual(self.server.sql(report["kept"], "SELECT sum(balance) FROM account"), "0")
+        # The safety snapshot has it too, is not the latest, and stays whatever forget is told.
+        described = {one["id"]: one for one in self.json("snapshots")["snapshots"]}
+        self.assertEqual(described[report["safety_snapshot"]]["class"], "safety")
+        self.run_cairn("forget", "--keep-last", "1", "--prune")
+        self.assertIn(report["safety_snapshot"], [one["id"] for one in self.json("snapshots")["snapshots"]])
+        self.restore_to("shop_safe", snapshot=report["safety_snapshot"])
+        self.assertEqual(self.server.sql("shop_safe", "SELECT sum(balance), to_regclass('log') IS NULL FROM account"), "0|t")
+        self.server.drop("shop_safe")
+
+        undone = self.json("restore", "--postgres", self.address(), "--undo", report["run"])
+        self.assertEqual(self.server.sql("shop", "SELECT sum(balance), to_regclass('log') IS NULL FROM account"), "0|t")
+        self.assertEqual(self.server.sql("postgres", properties), before)
+        self.assertEqual(self.beside("shop"), [undone["kept"]])
+        self.assertIn("keeps no former database", self.error("restore", "--postgres", self.address(), "--undo", report["run"]))
+        # What is kept goes only when its time is over.
+        self.run_cairn("restore", "--postgres", self.address(), "--clean-up")
+        self.assertEqual(self.beside("shop"), [undone["kept"]])
+        comment = self.server.sql("postgres", "SELECT shobj_description(oid, 'pg_database') FROM pg_database "
+                                              f"WHERE datname = '{undone['kept']}'")
+        over = re.sub(r"until [^\]]*", "until 2020-01-01T00:00:00Z", comment)
+        self.server.sql("postgres", f"COMMENT ON DATABASE {undone['kept']} IS '{over}'")
+        self.assertIn("would drop", self.run_cairn("restore", "--postgres", self.address(), "--clean-up", "-n").stdout.decode())
+        self.assertEqual(self.beside("shop"), [undone["kept"]])
+        self.run_cairn("restore", "--postgres", self.address(), "--clean-up")
+        self.assertEqual(self.beside("shop"), [])
+        self.assertIn("shop", self.server.databases())
+
+    def test_plan_changes_nothing(self):
+        self.make("shop")
+        self.backup_of("shop")
+        before = self.server.databases()
+        plan = self.json("restore", "latest", "--postgres", self.address("shop"), "--dry-run")
+        self.assertEqual((plan["tables"], plan["rows"], plan["problems"]), (2, 2000, []))
+        self.assertTrue(plan["kept"].startswith("shop_before_"))
+        text = self.run_cairn("restore", "latest", "--postgres", self.address("shop"), "-n").stdout.decode()
+        for word in ("make", "verify", "back up", "keep", "rename"):
+            self.assertIn(word, text)
+        self.assertEqual(self.server.databases(), before)
+        self.assertIn("--as NAME", self.error("restore", "latest", "--postgres", self.address("shop"), "--strategy", "refuse"))
+
+    def test_sessions_are_waited_for_named_or_ended(self):
+        self.make("shop")
+        self.backup_of("shop")
+        self.server.sql("shop", "UPDATE account SET balance = 0")
+        client = [os.path.join(self.server.bin, "psql"), "-X", "-q"]
+        holder = subprocess.Popen(client, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                  env=dict(self.server.env("shop"), PGAPPNAME="the shop"))
+        self.addCleanup(holder.kill)
+        while not self.server.sql("postgres", "SELECT 1 FROM pg_stat_activity WHERE application_name = 'the shop'"):
+            time.sleep(0.05)
+        said = self.error("restore", "latest", "--postgres", self.address("shop"), "--session-wait", "1")
+        self.assertIn("the shop", said)
+        self.assertIn("--disconnect", said)
+        self.assertIn("shop is as it was", said)
+        self.assertEqual(self.beside("shop"), [])
+        # A client that comes back at once, again and again, does not keep it from its turn.
+        stop, served = threading.Event(), []
+
+        def hammer():
+            while not stop.is_set():
+                done = subprocess.run(client + ["-At", "-c", "SELECT sum(balance) FROM account"], env=self.server.env("shop"),
+                                      capture_output=True, check=False)
+                if done.returncode == 0:
+                    served.append(done.stdout)
+        threads = [threading.Thread(target=hammer) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        try:
+            self.json("restore", "latest", "--postgres", self.address("shop"), "--disconnect")
+            time.sleep(0.5)
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+        self.assertEqual(set(served), {b"0\n", b"100000\n"})
+        self.assertEqual(served, sorted(served, key=len), "an old state after the new one")
+
+    def test_failure_leaves_the_database_as_it_was(self):
+        self.make("shop")
+        self.backup_of("shop")
+        self.server.sql("shop", "UPDATE account SET balance = 1")
+
+        def fails(*args, says):
+            self.assertIn(says, self.error("restore", "latest", "--postgres", self.address("shop"), *args))
+            self.assertEqual(self.server.sql("shop", "SELECT sum(balance) FROM account"), "1000")
+            self.assertEqual(self.beside("shop"), [])
+        # A role is gone: told before anything is made.
+        self.server.sql("shop", "CREATE ROLE worker; GRANT SELECT ON account TO worker")
+        self.backup_of("shop")
+        self.server.sql("shop", "REVOKE ALL ON account FROM worker; DROP ROLE worker")
+        fails(says="has no role worker")
+        self.restore_to("shop_owned", "--no-owner")
+        self.assertEqual(self.server.sql("shop_owned", "SELECT tableowner FROM pg_tables WHERE tablename = 'account'"), "postgres")
+        self.server.drop("shop_owned")
+        # What the definitions say is refused by this server: a constraint that its rows break.
+        self.server.sql("shop", "CREATE FUNCTION fine(int) RETURNS boolean LANGUAGE sql AS 'SELECT true';"
+                                "ALTER TABLE account ADD CONSTRAINT checked CHECK (fine(balance));"
+                                "CREATE OR REPLACE FUNCTION fine(int) RETURNS boolean LANGUAGE sql AS 'SELECT $1 > 50'")
+        self.backup_of("shop")
+        fails(says="checked")
+        self.assertIn("public.account", self.error("restore", "latest", "--postgres", self.address("shop")))
+
+    def test_killed_restore_is_cleaned_up(self):
+        self.make("shop", rows=20_000)
+        self.backup_of("shop")
+        self.server.sql("shop", "UPDATE account SET balance = 1")
+        for number in range(12):
+            before = set(self.beside("shop"))
+            running = subprocess.Popen([BIN, "restore", "latest", "-q", "--disconnect", "--keep-hours", "1", "--postgres",
+                                        self.address("shop")], env=self.env(), stderr=subprocess.DEVNULL)
+            time.sleep(0.05 + 0.05 * number)
+            if number % 3 == 2:
+                running.send_signal(signal.SIGINT)
+                running.wait(timeout=60)
+                self.assertEqual([one for one in set(self.beside("shop")) - before if "_restore_" in one], [])
+            else:
+                running.kill()
+                running.wait(timeout=60)
+            self.assertIn(self.server.sql("shop", "SELECT sum(balance), (SELECT count(*) FROM log) FROM account"),
+                          ["20000|20000", "2000000|20000"])
+        deadline = time.monotonic() + 20  # until the server knows that they are gone
+        while time.monotonic() < deadline:
+            self.run_cairn("restore", "--postgres", self.address(), "--clean-up")
+            if not [one for one in self.beside("shop") if "_restore_" in one]:
+                break
+            time.sleep(0.2)
+        self.assertEqual([one for one in self.beside("shop") if "_restore_" in one], [])
+
+    def test_killed_server_and_lost_network(self):
+        self.make("shop", rows=20_000)
+        self.backup_of("shop")
+        self.server.sql("shop", "UPDATE account SET balance = 1; CHECKPOINT")
+        with Proxy(self.server.port) as proxy:
+            address = proxy.uri(self.server, "shop", user="postgres")
+            for delay in (0.1, 0.3, 0.5):
+                running = subprocess.Popen([BIN, "restore", "latest", "-q", "--disconnect", "--postgres", address], env=self.env(),
+                                           stderr=subprocess.PIPE)
+                time.sleep(delay)
+                proxy.drop(refuse=True)
+                said = running.communicate(timeout=60)[1].decode()
+                proxy.resume()
+                self.assertIn(running.returncode, (0, 1), said)
+                self.assertIn(self.server.sql("shop", "SELECT sum(balance), (SELECT count(*) FROM log) FROM account"),
+                              ["20000|20000", "2000000|20000"])
+        for delay in (0.1, 0.4):
+            running = subprocess.Popen([BIN, "restore", "latest", "-q", "--disconnect", "--postgres", self.address("shop")],
+                                       env=self.env(), stderr=subprocess.PIPE)
+            time.sleep(delay)
+            self.server.kill()
+            said = running.communicate(timeout=60)[1].decode()
+            self.server.start()
+            self.assertIn(running.returncode, (0, 1), said)
+            self.assertIn(self.server.sql("shop", "SELECT sum(balance), (SELECT count(*) FROM log) FROM account"),
+                          ["20000|20000", "2000000|20000"])
+        self.run_cairn("restore", "--postgres", self.address(), "--clean-up")
+        self.assertEqual([one for one in self.beside("shop") if "_restore_" in one], [])
+
+
+class BadInput(PostgresTest):
+    def test_what_is_wrong_is_named(self):
+        self.make("shop")
+        self.assertIn("password authentication failed", self.error("backup", "--postgres", self.server.uri("shop", password="s3cret")))
+        self.assertIn("asks for a password", self.error("backup", "--postgres", self.server.uri("shop", password="")
+                                                        .replace(":@", "@")))
+        self.assertIn("does not exist", self.error("backup", "--postgres", self.address("nowhere")))
+        self.assertIn("refused", self.error("backup", "--postgres", "postgresql://app@127.0.0.1:1/shop"))
+        self.assertIn("cannot be read", self.error("backup", "--postgres", "postgresql://app:s3cret@[::1/shop"))
+        self.assertIn("NOWHERE is not set", self.error("backup", "--postgres", "env:NOWHERE"))
+        self.assertEqual(self.json("snapshots")["snapshots"], [])
+        # The address may come from where nobody sees it, and is nowhere to be seen afterwards.
+        self.json("backup", "--postgres", "env:DATABASE_URL", DATABASE_URL=self.server.uri("shop"))
+        told = self.run_cairn("backup", "--postgres", self.server.uri("shop")).stderr.decode()
+        self.assertIn("everybody on this machine can read the password", told)
+        self.assertNotIn(APP_PASSWORD, told)
+        text = self.run_cairn("snapshots", "--json").stdout.decode() + self.run_cairn("dump", "latest:/database.json").stdout.decode()
+        self.assertNotIn(APP_PASSWORD, text)
+
+    def test_rights_that_are_missing_are_named(self):
+        self.make("shop")
+        self.server.sql("shop", "CREATE TABLE secret (x int); CREATE TABLE mine (x int, owner text); INSERT INTO mine VALUES (1, 'a');"
+                                "ALTER TABLE mine ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON mine USING (owner = current_user);"
+                                "GRANT SELECT ON mine TO app")
+        said = self.error("backup", "--postgres", self.server.uri("shop"))
+        self.assertIn("may not read", said)
+        self.assertIn("public.secret", said)
+        said = self.error("backup", "--postgres", self.server.uri("shop"), "--exclude-table", "secret")
+        self.assertIn("policies hide rows of public.mine", said)
+        self.assertEqual(self.json("snapshots")["snapshots"], [])
+
+    def test_pooler_is_named(self):
+        self.make("shop")
+        with Bouncer(self.server) as bouncer:
+            self.assertIn("pooler", self.error("backup", "--postgres", bouncer.uri("shop")))
+            self.backup_of("shop")
+            self.assertIn("pooler", self.error("restore", "latest", "--postgres", bouncer.uri("shop")))
+
+    def test_no_program_that_reads_the_server(self):
+        self.make("shop")
+        os.mkdir(self.path("empty"))
+        said = self.error("backup", "--postgres", self.address("shop"), CAIRN_PG_BIN=self.path("empty"))
+        self.assertIn("no pg_dump here reads PostgreSQL", said)
+        self.assertIn("tools/pg-client", said)
+        self.json("backup", "--postgres", self.address("shop"), "--data-only", CAIRN_PG_BIN=self.path("empty"))
+
+    def test_program_that_fails_makes_no_snapshot(self):
+        self.make("shop")
+        real = os.path.join(self.server.bin, "pg_dump")
+        os.mkdir(self.path("bin"))
+        for name, end in (("status", "exit 1"), ("signal", "kill -9 $$")):
+            with open(self.path("bin/pg_dump"), "w", encoding="utf-8") as file:
+                file.write(f'#!/bin/sh\ncase "$*" in *--version*) exec {real} "$@";; esac\n{real} "$@"\necho broken >&2\n{end}\n')
+            os.chmod(self.path("bin/pg_dump"), 0o755)
+            said = self.error("backup", "--postgres", self.address("shop"), CAIRN_PG_BIN=self.path("bin"))
+            self.assertIn("pg_dump", said, name)
+            self.assertEqual(self.json("snapshots")["snapshots"], [])
+
+    def test_session_that_is_ended_makes_no_snapshot(self):
+        self.server.create("bank")
+        self.addCleanup(self.server.drop, "bank")
+        self.server.run("pgbench", "-i", "-q", "-s", "30", database="bank")
+        running = subprocess.Popen([BIN, "backup", "--postgres", self.address("bank")], env=self.env(), stderr=subprocess.PIPE)
+        while not self.server.sql("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY%TO STDOUT' "
+                                              "AND datname = 'bank'"):
+            self.assertIsNone(running.poll(), "it was over before its session was ended")
+        said = running.communicate(timeout=60)[1].decode()
+        self.assertEqual(running.returncode, 1, said)
+        self.assertIn("terminat", said)
+        self.assertEqual(self.json("snapshots")["snapshots"], [])
+
+
+class Encrypted(CairnTest):
+    def test_certificate_is_verified(self):
+        with Server(tls=True) as server:
+            self.init()
+            server.create("shop")
+            server.sql("shop", "CREATE TABLE t (x int)")
+            self.run_cairn("backup", "--postgres", server.uri("shop", user="postgres"))
+            self.run_cairn("restore", "latest", "--postgres", server.uri("shop", user="postgres"), "--as", "shop2")
+            wrong = server.uri("shop", user="postgres", sslrootcert=server.other_ca)
+            self.assertIn("certificate", self.run_cairn("backup", "--postgres", wrong, code=1).stderr.decode())
+
+
+@unittest.skipUnless(installed(), "no PostgreSQL is installed")
+class AnotherVersion(PostgresTest):
+    def test_older_dump_into_newer_server(self):
+        try:
+            newer = Server(version=17)
+        except Missing as error:
+            raise unittest.SkipTest(str(error)) from None
+        with newer:
+            if self.server.version >= 17:
+                self.skipTest("there is no older server")
+            self.make("shop")
+            self.backup_of("shop")
+            self.json("restore", "latest", "--postgres", newer.uri("", user="postgres", local=True))
+            self.assertEqual(newer.sql("shop", "SELECT sum(balance), (SELECT count(*) FROM log) FROM account"), "100000|1000")
+            # And not the other way round; a newer pg_dump reads the older server all the same.
+            both = {"CAIRN_PG_BIN": newer.bin}
+            self.json("backup", "--postgres", newer.uri("shop", user="postgres", local=True), **both)
+            said = self.error("restore", "latest", "--postgres", self.address(), "--as", "shop_old", **both)
+            self.assertIn("restore into 17 or later", said)
+            self.json("backup", "--postgres", self.address("shop"), **both)
+            self.json("restore", "latest", "--postgres", self.address(), "--as", "shop_new", **both)
+            self.assertEqual(differences(self.server, "shop", self.server, "shop_new"), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
