@@ -329,6 +329,8 @@ Result<std::unique_ptr<FileSource>> FileSource::Make(FileSourceOptions options) 
   return std::unique_ptr<FileSource>(new FileSource(std::move(shared)));
 }
 
+std::string FileSource::name() const { return shared_->options.item; }
+
 std::vector<Bytes> FileSource::paths() const {
   std::vector<Bytes> paths;
   for (const std::string& path : shared_->paths) paths.push_back(ToBytes(AsBytes(path)));
