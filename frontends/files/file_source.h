@@ -39,7 +39,7 @@ struct FileSourceOptions {
 // notes; what vanished or cannot be read as warnings, and the rest goes on. kNotFound where none of the paths is there.
 class FileSource : public Source {
  public:
-  // kInvalidArgument where a given path is the repository or in it.
+  // kInvalidArgument where a given path is the repository or in it; kNotFound as above, also when the root is opened.
   static Result<std::unique_ptr<FileSource>> Make(FileSourceOptions options);
   ~FileSource() override;
 

@@ -341,6 +341,9 @@ class Again(ItemsTest):
         told = self.fails("backup", "--from-command", "--sqlite", self.db, "--set", f"site={self.site}", "--", "false")
         self.assertIn("item stream: ", told)
         self.assertEqual(self.json("snapshots")["snapshots"], [])
+        told = self.fails("backup", "--from-command", "--set", f"none={self.path('none')}", "--", "touch", self.path("run"))
+        self.assertIn("there is no such file or folder", told)
+        self.assertFalse(os.path.exists(self.path("run")), "the first item was read in vain")
         os.remove(self.shop)
         self.assertIn(self.shop, self.fails("backup", self.source, "--set", f"shop=sqlite:{self.shop}"))
 
