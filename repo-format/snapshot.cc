@@ -1,5 +1,8 @@
 #include "repo-format/snapshot.h"
 
+#include <set>
+
+#include "repo-format/base/utf8.h"
 #include "repo-format/limits.h"
 
 namespace cairn {
@@ -62,6 +65,9 @@ bool ReadItemRecord(SnapshotItem& item, uint64_t tag, WireReader& value) {
   switch (tag) {
     case 1:
       item.name = TextOf(value);
+      if (!value.failed() && !IsItemName(item.name)) {
+        value.Fail(fmt::format("\"{}\" is no name of an item", PathForPeople(AsBytes(item.name))));
+      }
       return true;
     case 2:
       item.paths.push_back(RestOf(value));
@@ -145,6 +151,11 @@ std::string_view Name(ItemKind kind) {
   return "unknown";
 }
 
+bool IsItemName(std::string_view name) {
+  if (name.empty() || name.size() > limits::kItemNameBytesMax || name == "." || name == "..") return false;
+  return name.find('/') == std::string_view::npos && name.find('\0') == std::string_view::npos && IsUtf8(AsBytes(name));
+}
+
 std::string_view Name(SnapshotClass value) {
   switch (value) {
     case SnapshotClass::kOrdinary:
@@ -215,6 +226,10 @@ Result<SnapshotOuter> SnapshotOuter::Parse(ByteSpan plain) {
 }
 
 // --- inner part ---
+
+TreePath SnapshotInner::PlaceOf(const SnapshotItem& item) const {
+  return items.size() == 1 ? TreePath() : ToBytes(AsBytes(item.name));
+}
 
 Bytes SnapshotInner::Encode() const {
   RecordWriter records;
@@ -329,6 +344,11 @@ Result<SnapshotInner> SnapshotInner::Parse(ByteSpan plain) {
   if ((seen & kNeeded) != kNeeded) return Corrupt("{}: a needed record is missing", kInnerWhat);
   if (inner.items.size() > limits::kItemsMax) {
     return Corrupt("{}: {} items, at most {} are allowed", kInnerWhat, inner.items.size(), limits::kItemsMax);
+  }
+  std::set<std::string_view> names;
+  for (const SnapshotItem& item : inner.items) {
+    if (names.insert(item.name).second) continue;
+    return Corrupt("{}: two items have the name \"{}\"", kInnerWhat, PathForPeople(AsBytes(item.name)));
   }
   return inner;
 }

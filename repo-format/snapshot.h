@@ -10,6 +10,7 @@
 #include "repo-format/envelope.h"
 #include "repo-format/ids.h"
 #include "repo-format/object_header.h"
+#include "repo-format/tree_path.h"
 
 namespace cairn {
 
@@ -40,8 +41,11 @@ struct BlobReference {
   friend bool operator==(const BlobReference&, const BlobReference&) = default;
 };
 
+// UTF-8, 1 to 255 bytes, that a folder can be called by.
+bool IsItemName(std::string_view name);
+
 struct SnapshotItem {
-  std::string name;
+  std::string name;  // no other item of the snapshot has it
   ItemKind kind = ItemKind::kFiles;
   BlobId root;  // directory blob
   bool complete = true;
@@ -75,6 +79,10 @@ struct SnapshotInner {
   SnapshotTotals totals;
   std::optional<SnapshotId> original;
   std::vector<UnknownRecord> unknown;
+
+  // Where the tree of an item of this snapshot is, in the one tree that the snapshot is seen as: at its root where it
+  // is the only item; else in a folder of its name.
+  TreePath PlaceOf(const SnapshotItem& item) const;
 
   Bytes Encode() const;
   static Result<SnapshotInner> Parse(ByteSpan plain);

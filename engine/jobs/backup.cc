@@ -1,18 +1,44 @@
 #include "engine/jobs/backup.h"
 
 #include <algorithm>
+#include <set>
 
 #include "engine/jobs/item_backup.h"
 #include "engine/repo/blob_reader.h"
+#include "repo-format/limits.h"
 
 namespace cairn {
 namespace {
 
 constexpr unsigned kFencedTriesMax = 5;
 
-// The newest snapshot of the same host and paths, as restic and borg users expect a parent to be found.
-const LoadedSnapshot* FindParent(const SnapshotSet& set, const BackupOptions& options,
-                                 const std::vector<std::unique_ptr<Source>>& sources) {
+using Sources = std::vector<std::unique_ptr<Source>>;
+
+Result<void> CheckNames(const Sources& sources) {
+  if (sources.size() > limits::kItemsMax) {
+    return MakeError(ErrorCode::kInvalidArgument, "{} items, a snapshot has at most {}", sources.size(),
+                     limits::kItemsMax);
+  }
+  std::set<std::string> names;
+  for (const auto& source : sources) {
+    const std::string shown = PathForPeople(AsBytes(source->name()));
+    if (!IsItemName(source->name())) {
+      return MakeError(ErrorCode::kInvalidArgument, "\"{}\" is no name of an item", shown);
+    }
+    if (!names.insert(source->name()).second) {
+      return MakeError(ErrorCode::kInvalidArgument, "two items have the name \"{}\"", shown);
+    }
+  }
+  return {};
+}
+
+bool IsOf(const SnapshotItem& item, const Source& source) {
+  return item.kind == source.kind() && item.paths == source.paths();
+}
+
+// The newest snapshot of the same host and paths, as restic and borg users expect a parent to be found. Of several
+// items each has its own, in whatever order.
+const LoadedSnapshot* FindParent(const SnapshotSet& set, const BackupOptions& options, const Sources& sources) {
   const LoadedSnapshot* parent = nullptr;
   for (const LoadedSnapshot& snapshot : set.snapshots) {
     if (!snapshot.opened) continue;
@@ -20,12 +46,11 @@ const LoadedSnapshot* FindParent(const SnapshotSet& set, const BackupOptions& op
       if (snapshot.id == *options.parent) return &snapshot;
       continue;
     }
-    if (snapshot.inner.host != options.host || snapshot.inner.items.size() != sources.size()) continue;
-    bool same = true;
-    for (size_t i = 0; i < sources.size(); ++i) {
-      const SnapshotItem& item = snapshot.inner.items[i];
-      same = same && item.kind == sources[i]->kind() && item.paths == sources[i]->paths();
-    }
+    const std::vector<SnapshotItem>& items = snapshot.inner.items;
+    if (snapshot.inner.host != options.host || items.size() != sources.size()) continue;
+    const bool same = std::ranges::all_of(sources, [&](const auto& source) {
+      return std::ranges::any_of(items, [&](const SnapshotItem& item) { return IsOf(item, *source); });
+    });
     if (same) parent = &snapshot;  // ascending by time
   }
   return parent;
@@ -54,8 +79,8 @@ ContentCuts CutsFor(const Keyring& keyring, const Source& source) {
 // One try: a session from its first put to its commit.
 class BackupRun {
  public:
-  BackupRun(const JobContext& context, Repository& repository, std::vector<std::unique_ptr<Source>>& sources,
-            const BackupOptions& options, const FindingSink& findings, FileSystem& files)
+  BackupRun(const JobContext& context, Repository& repository, Sources& sources, const BackupOptions& options,
+            const FindingSink& findings, FileSystem& files)
       : context_(context),
         repository_(repository),
         sources_(sources),
@@ -101,11 +126,18 @@ class BackupRun {
   Result<void> RunItems(const WireTime& start) {
     SnapshotInner snapshot;
     for (auto& source : sources_) {
-      ASSIGN_OR_RETURN(ItemResult result, RunItem(*source));
-      AddToReport(result);
-      snapshot.items.push_back(std::move(result.item));
+      auto result = RunItem(*source);
+      if (result) {
+        // Before hours go into the next one.
+        if (auto finished = source->Finish(); !finished) result = std::move(finished).error();
+      }
+      if (!result && sources_.size() > 1) {
+        return std::move(result).error().While("item " + PathForPeople(AsBytes(source->name())));
+      }
+      RETURN_IF_ERROR(result);
+      AddToReport(*result);
+      snapshot.items.push_back(std::move(result->item));
     }
-    for (auto& source : sources_) RETURN_IF_ERROR(source->Finish());
     const SnapshotTotals& totals = report_.totals;
     if (totals.files + totals.folders + totals.others == 0 && report_.items_unread > 0) {
       return MakeError(ErrorCode::kNotFound, "nothing could be read: there is no snapshot");
@@ -120,7 +152,8 @@ class BackupRun {
   }
 
   Result<ItemResult> RunItem(Source& source) {
-    const std::string key = FileCacheKey(options_.host, source.kind(), source.paths());
+    const std::string key =
+        FileCacheKey(options_.host, source.kind(), source.paths(), IsAlone(source) ? std::string() : source.name());
     auto cache = FileCacheReader::Open(files_, repository_.cache(), key);
     KnownEntries known;
     std::unique_ptr<BlobReader> reader;
@@ -140,8 +173,10 @@ class BackupRun {
       next = std::make_unique<FileCacheWriter>(files_, repository_.cache(), context_.random, key);
     }
     ASSIGN_OR_RETURN(const Secret32* chunking_key, repository_.keyring().chunking_key());
-    ItemBackup item(context_, *target_, source, CutsFor(repository_.keyring(), source),
-                    chunking_key->bytes(), known, next.get(), options_.force, findings_);
+    ItemBackup item(
+        context_, *target_, source, CutsFor(repository_.keyring(), source), chunking_key->bytes(), known, next.get(),
+        {.place = sources_.size() > 1 ? ToBytes(AsBytes(source.name())) : TreePath(), .force = options_.force},
+        findings_);
     ASSIGN_OR_RETURN(ItemResult result, item.Run());
     if (const auto command = source.command_line()) {
       auto sink = target_->NewSink(context_.limits.frame_bytes_files);
@@ -160,11 +195,25 @@ class BackupRun {
     return session_->ParentIsTrusted(cache.snapshot());
   }
 
+  // No other item of this snapshot has the same paths.
+  bool IsAlone(const Source& source) const {
+    return std::ranges::none_of(sources_, [&](const auto& other) {
+      return other.get() != &source && other->kind() == source.kind() && other->paths() == source.paths();
+    });
+  }
+
+  // The item that tells most of this one: the same paths and name, or the same paths, or the same name alone.
   std::optional<BlobId> ParentRoot(const Source& source) const {
+    const SnapshotItem* best = nullptr;
+    int best_rank = 0;
     for (const SnapshotItem& item : parent_->inner.items) {
-      if (item.kind == source.kind() && item.name == source.name()) return item.root;
+      if (item.kind != source.kind()) continue;
+      const int rank = (item.paths == source.paths() ? 2 : 0) + (item.name == source.name() ? 1 : 0);
+      if (rank <= best_rank) continue;
+      best = &item;
+      best_rank = rank;
     }
-    return std::nullopt;
+    return best != nullptr ? std::optional(best->root) : std::nullopt;
   }
 
   void AddToReport(const ItemResult& result) {
@@ -215,7 +264,7 @@ class BackupRun {
 
   const JobContext& context_;
   Repository& repository_;
-  std::vector<std::unique_ptr<Source>>& sources_;
+  Sources& sources_;
   const BackupOptions& options_;
   const FindingSink& findings_;
   FileSystem& files_;
@@ -235,6 +284,7 @@ class BackupRun {
 Result<BackupReport> RunBackup(const JobContext& context, Repository& repository,
                                std::vector<std::unique_ptr<Source>> sources, const BackupOptions& options,
                                FindingSink findings) {
+  RETURN_IF_ERROR(CheckNames(sources));
   const bool can_read_again =
       std::ranges::all_of(sources, [](const auto& source) { return source->kind() != ItemKind::kStream; });
   for (unsigned fenced = 0;; ++fenced) {

@@ -332,7 +332,7 @@ class CheckRun {
       };
       visitor.failed = [](const TreePath&, const Error&) -> Result<void> { return {}; };  // told before
       for (const SnapshotItem& item : snapshot->inner.items) {
-        RETURN_IF_ERROR(WalkTree(reader, item.root, {}, visitor));
+        RETURN_IF_ERROR(WalkTree(reader, item.root, snapshot->inner.PlaceOf(item), visitor));
       }
     }
     return {};

@@ -167,7 +167,9 @@ class CopyRun {
       hash.Update(writer.bytes());
       return true;
     };
-    for (const SnapshotItem& item : inner.items) RETURN_IF_ERROR(WalkTree(blobs, item.root, {}, visitor));
+    for (const SnapshotItem& item : inner.items) {
+      RETURN_IF_ERROR(WalkTree(blobs, item.root, inner.PlaceOf(item), visitor));
+    }
     return hash.Finish();
   }
 
@@ -283,7 +285,7 @@ class CopyRun {
     const auto there = std::ranges::find(target_set_.snapshots, one.target, &LoadedSnapshot::id);
     for (size_t i = 0; i < source.inner.items.size(); ++i) {
       SnapshotItem item = source.inner.items[i];
-      auto copied = CopyItem(session, item);
+      auto copied = CopyItem(session, item, source.inner.PlaceOf(item));
       if (!copied) RETURN_IF_ERROR(failed(copied.error()));
       if (!copied || !there->opened || i >= there->inner.items.size()) continue;
       if (item.root == there->inner.items[i].root) continue;
@@ -310,7 +312,7 @@ class CopyRun {
     if (verbatim_) {
       RETURN_IF_ERROR(CopyFrames(session, snapshot, [](const Error& error) -> Result<void> { return error; }));
     } else {
-      for (SnapshotItem& item : inner.items) RETURN_IF_ERROR(CopyItem(session, item));
+      for (SnapshotItem& item : inner.items) RETURN_IF_ERROR(CopyItem(session, item, inner.PlaceOf(item)));
     }
     const SlotHeads heads = HeadsOfSlot(target_set_, target_.keyring().slot());
     return session.Commit(inner, heads.heads, heads.counter_next);
@@ -376,18 +378,19 @@ class CopyRun {
 
   // --- other keys: opened, hashed and sealed anew ---
 
-  Result<void> CopyItem(WriteSession& session, SnapshotItem& item) {
+  // `place`: of the item in its snapshot.
+  Result<void> CopyItem(WriteSession& session, SnapshotItem& item, const TreePath& place) {
     const auto writer = session.NewBlobWriter(context_.limits.frame_bytes_files);
     auto subtree = RewriteTree(
         *reader_, *writer, item.root,
         [&](const TreePath& path, Node& node) -> Result<bool> {
           if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while copying");
           auto copied = CopyNode(session, *writer, item, node);
-          if (!copied) return std::move(copied).error().While("copying /" + PathForPeople(path));
+          if (!copied) return std::move(copied).error().While("copying /" + PathForPeople(JoinPath(place, path)));
           return true;
         },
-        [](const TreePath& path, const Error& error) -> Result<void> {
-          return Error(error).While("folder /" + PathForPeople(path));
+        [&](const TreePath& path, const Error& error) -> Result<void> {
+          return Error(error).While("folder /" + PathForPeople(path.empty() ? place : JoinPath(place, path)));
         });
     auto command_line =
         subtree && item.command_line ? CopyBlob(session, *writer, item.command_line->id) : Result<BlobId>(BlobId());

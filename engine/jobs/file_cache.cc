@@ -64,11 +64,12 @@ void RemoveBlocks(FileSystem& files, const std::string& folder) {
 
 }  // namespace
 
-std::string FileCacheKey(ByteSpan host, ItemKind kind, const std::vector<Bytes>& paths) {
+std::string FileCacheKey(ByteSpan host, ItemKind kind, const std::vector<Bytes>& paths, std::string_view name) {
   WireWriter writer;
   writer.String(host);
   writer.U8(static_cast<uint8_t>(kind));
   for (const Bytes& path : paths) writer.String(path);
+  if (!name.empty()) writer.String(AsBytes(name));
   return Sha256(writer.bytes()).ToHex().substr(0, 32);
 }
 

@@ -32,7 +32,7 @@ struct CachedEntry {
 // Entries of a folder are asked for in ascending order of names. One thread at a time.
 class FileCacheReader {
  public:
-  // `key` names the item (host, paths, kind). Nothing where there is none.
+  // `key` names the item: FileCacheKey. Nothing where there is none.
   static std::unique_ptr<FileCacheReader> Open(FileSystem& files, const LocalCache& cache, const std::string& key);
 
   // The snapshot whose entries these are, and what the index was when it was known that all of them are stored.
@@ -116,7 +116,8 @@ class FileCacheWriter {
   std::vector<std::tuple<uint64_t, uint32_t, uint32_t>> places_;
 };
 
-// Names an item for its cache: SHA-256 over host, kind and paths, in hex.
-std::string FileCacheKey(ByteSpan host, ItemKind kind, const std::vector<Bytes>& paths);
+// Names an item for its cache: SHA-256 over host, kind and paths, in hex; and over `name`, which is empty but where
+// another item of the same snapshot has the same paths.
+std::string FileCacheKey(ByteSpan host, ItemKind kind, const std::vector<Bytes>& paths, std::string_view name = {});
 
 }  // namespace cairn

@@ -46,8 +46,8 @@ struct ItemBackup::OpenFolder {
 };
 
 ItemBackup::ItemBackup(const JobContext& context, BlobTarget& target, Source& source, const ContentCuts& cuts,
-                       ByteSpan chunking_key, const KnownEntries& known, FileCacheWriter* next_cache, bool force,
-                       FindingSink findings)
+                       ByteSpan chunking_key, const KnownEntries& known, FileCacheWriter* next_cache,
+                       ItemBackupOptions options, FindingSink findings)
     : context_(context),
       target_(target),
       source_(source),
@@ -55,7 +55,7 @@ ItemBackup::ItemBackup(const JobContext& context, BlobTarget& target, Source& so
       chunking_key_(ToBytes(chunking_key)),
       known_(known),
       next_cache_(next_cache),
-      force_(force),
+      options_(std::move(options)),
       findings_(std::move(findings)),
       metadata_sink_(target.NewSink(context.limits.frame_bytes_metadata)),
       queue_(context.limits.memory_bytes / 8) {}
@@ -67,7 +67,7 @@ ItemBackup::~ItemBackup() {
 
 Result<ItemResult> ItemBackup::Run() {
   const FindingSink tell = [this](const Finding& finding) {
-    if (!FolderAhead::Collects(finding)) Tell(finding);
+    if (!FolderAhead::Collects(finding)) TellOfSource(finding);
   };
   ASSIGN_OR_RETURN(contents_, ContentBackup::New(context_, target_, *metadata_sink_, cuts_, chunking_key_));
   ASSIGN_OR_RETURN(auto root_source, source_.OpenRoot(tell));
@@ -203,10 +203,10 @@ Result<void> ItemBackup::VisitFolder(OpenFolder& open, const SourceEntry& entry,
   if (const auto known = parent->known.Find(entry)) folder->known = parent->known.Open(known_, *known, path);
   auto reading = TakeReading(open, entry, number);
   if (!reading) return skip(path, reading.error());
-  for (const Finding& finding : reading->findings) Tell(finding);
+  for (const Finding& finding : reading->findings) TellOfSource(finding);
   ASSIGN_OR_RETURN(folder->node, MakeNode(entry, std::move(reading->metadata), path));
   folder->source = std::move(reading->source);
-  context_.progress.SetCurrent(PathForPeople(path));
+  context_.progress.SetCurrent(Shown(path).substr(1));
   return Push(folder, std::move(reading->entries));
 }
 
@@ -214,7 +214,7 @@ Result<void> ItemBackup::VisitFolder(OpenFolder& open, const SourceEntry& entry,
 Result<void> ItemBackup::VisitOther(const FolderPtr& folder, SourceEntry entry, uint64_t number) {
   auto known = folder->known.Find(entry);
   const bool was_known = known.has_value();
-  if (known && !force_) {
+  if (known && !options_.force) {
     ASSIGN_OR_RETURN(const bool reuse, known_.CanReuse(*known, entry, target_));
     if (reuse) {
       Reuse(folder, *std::move(known), entry, number);
@@ -230,7 +230,7 @@ Result<void> ItemBackup::VisitOther(const FolderPtr& folder, SourceEntry entry, 
   batch_bytes_ += cost;
   const ChangeMark mark = entry.mark;
   std::optional<Content> known_content;
-  if (known && force_ && known->mark == mark) known_content = std::move(known->node.content);
+  if (known && options_.force && known->mark == mark) known_content = std::move(known->node.content);
   batch_.push_back({folder, folder->source, std::move(entry), number, was_known, std::move(known_content), mark});
   return batch_.size() >= kBatchFiles || batch_bytes_ >= kBatchBytes ? SubmitBatch() : Result<void>();
 }
@@ -334,7 +334,7 @@ Result<std::optional<Node>> ItemBackup::ReadNode(Job& job, Opened opened) {
   }
   ++context_.progress.items_done;
   if (context_.progress.on_item && !IsUnchanged(job, node)) {
-    context_.progress.on_item(job.was_known ? "changed" : "new", "/" + PathForPeople(path));
+    context_.progress.on_item(job.was_known ? "changed" : "new", Shown(path));
   }
   return std::optional<Node>(std::move(node));
 }
@@ -346,7 +346,7 @@ void ItemBackup::TellOfFile(const Job& job, const Node& node, const TreePath& pa
   if (!node.changed_while_read) return;
   const std::lock_guard lock(findings_mutex_);
   if (!findings_) return;
-  findings_({Finding::Severity::kNote, ErrorCode::kBusy, "/" + PathForPeople(path),
+  findings_({Finding::Severity::kNote, ErrorCode::kBusy, Shown(path),
              "it changed while it was read; what is kept may mix two states"});
 }
 
@@ -452,7 +452,21 @@ void ItemBackup::FinishFolder(const FolderPtr& first) {
 // --- threads ---
 
 void ItemBackup::Unread(const TreePath& path, const Error& error) {
-  Tell({Finding::Severity::kWarning, error.code(), "/" + PathForPeople(path), error.message()});
+  Tell({Finding::Severity::kWarning, error.code(), Shown(path), error.message()});
+}
+
+// A source of files or of a stream tells of paths of the item; another's words are its own.
+void ItemBackup::TellOfSource(Finding finding) {
+  const bool is_path = source_.kind() == ItemKind::kFiles || source_.kind() == ItemKind::kStream;
+  if (is_path && !options_.place.empty() && finding.object.starts_with('/')) {
+    finding.object = "/" + PathForPeople(options_.place) + finding.object;
+  }
+  Tell(finding);
+}
+
+std::string ItemBackup::Shown(const TreePath& path) const {
+  if (path.empty()) return "/" + PathForPeople(options_.place);
+  return "/" + PathForPeople(JoinPath(options_.place, path));
 }
 
 void ItemBackup::Tell(const Finding& finding) {

@@ -16,6 +16,11 @@
 
 namespace cairn {
 
+struct ItemBackupOptions {
+  TreePath place;      // of the item in its snapshot: where several are, paths for people begin with it
+  bool force = false;  // read everything again
+};
+
 struct ItemResult {
   SnapshotItem item;
   SnapshotTotals totals;
@@ -28,7 +33,7 @@ struct ItemResult {
 class ItemBackup {
  public:
   ItemBackup(const JobContext& context, BlobTarget& target, Source& source, const ContentCuts& cuts,
-             ByteSpan chunking_key, const KnownEntries& known, FileCacheWriter* next_cache, bool force,
+             ByteSpan chunking_key, const KnownEntries& known, FileCacheWriter* next_cache, ItemBackupOptions options,
              FindingSink findings);
   ~ItemBackup();
   Result<ItemResult> Run();
@@ -68,7 +73,10 @@ class ItemBackup {
   void FinishFolder(const FolderPtr& folder);
   ItemResult MakeResult() const;
   void Unread(const TreePath& path, const Error& error);
+  void TellOfSource(Finding finding);
   void Tell(const Finding& finding);
+  // A path of the item, as it is called in the snapshot.
+  std::string Shown(const TreePath& path) const;
   void Fail(const Error& error);
   Result<void> FirstError();
   void WaitForJobs();
@@ -80,7 +88,7 @@ class ItemBackup {
   const Bytes chunking_key_;
   const KnownEntries known_;
   FileCacheWriter* const next_cache_;
-  const bool force_;
+  const ItemBackupOptions options_;
   FindingSink findings_;
   std::mutex findings_mutex_;
 

@@ -37,7 +37,7 @@ class Marker {
     snapshot_ = &snapshot;
     for (const SnapshotItem& item : snapshot.inner.items) {
       if (item.command_line) RETURN_IF_ERROR(ids_.Add(item.command_line->id));
-      RETURN_IF_ERROR(MarkTree(item.root));
+      RETURN_IF_ERROR(MarkTree(item.root, snapshot.inner.PlaceOf(item)));
     }
     return {};
   }
@@ -51,9 +51,9 @@ class Marker {
   };
 
   // With a stack of its own: folders may be nested deeper than a thread's holds.
-  Result<void> MarkTree(const BlobId& root) {
-    TreePath path;
+  Result<void> MarkTree(const BlobId& root, TreePath path) {
     std::vector<Level> levels(1);
+    levels.front().length_above = path.size();
     RETURN_IF_ERROR(MarkFolder(path, root, levels.back().folders));
     while (!levels.empty()) {
       Level& level = levels.back();

@@ -287,8 +287,10 @@ class SnapshotRepair {
                            fmt::format("snapshot {}:{}", snapshot.id.Short(), object), why});
       }
     };
+    TreePath place;  // of the item
     const RewriteNode each = [&](const TreePath& path, Node& node) -> Result<bool> {
-      const std::string object = "/" + PathForPeople(path);
+      const TreePath seen = JoinPath(place, path);
+      const std::string object = "/" + PathForPeople(seen);
       ASSIGN_OR_RETURN(const auto why, WhatIsLost(node));
       if (why) {
         name(object, *why + "; it is left out");
@@ -298,17 +300,19 @@ class SnapshotRepair {
       for (const std::string& attribute : dropped) {
         name(object, "the value of its attribute " + attribute + " is lost; it is kept without");
       }
-      if (kept != nullptr) RETURN_IF_ERROR(kept->Need(path, node));
+      if (kept != nullptr) RETURN_IF_ERROR(kept->Need(seen, node));
       CountNode(node, totals);
       return true;
     };
     const RewriteFailed failed = [&](const TreePath& path, const Error& error) -> Result<void> {
       if (!IsLoss(error.code())) return error;
-      name("/" + PathForPeople(path), error.message() + "; what was in this part of the folder is left out");
+      name("/" + PathForPeople(path.empty() ? place : JoinPath(place, path)),
+           error.message() + "; what was in this part of the folder is left out");
       return {};
     };
     for (SnapshotItem& item : inner.items) {
       const uint64_t lost_before = lost;
+      place = inner.PlaceOf(item);
       ASSIGN_OR_RETURN(const Subtree subtree, RewriteTree(*blobs_, sink, item.root, each, failed));
       item.root = subtree.root;
       item.unread_nodes += lost - lost_before;

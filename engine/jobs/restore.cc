@@ -7,8 +7,7 @@
 
 #include "engine/jobs/file_restorer.h"
 #include "engine/jobs/target_remover.h"
-#include "engine/tree/directory_reader.h"
-#include "engine/tree/tree_walker.h"
+#include "engine/tree/snapshot_tree.h"
 #include "repo-format/base/units.h"
 
 namespace cairn {
@@ -28,13 +27,11 @@ class RestoreRun {
 
   Result<RestoreReport> Run() {
     sink_.SetFindingSink(findings_);
-    for (const SnapshotItem& item : snapshot_.inner.items) {
-      const bool several = snapshot_.inner.items.size() > 1;
-      RETURN_IF_ERROR(RestoreItem(item, several ? ToBytes(AsBytes(item.name)) : TreePath()));
-    }
-    if (!found_) {
-      return MakeError(ErrorCode::kNotFound, "snapshot {} has no path \"{}\"", snapshot_.id.Short(),
-                       PathForPeople(options_.path));
+    ASSIGN_OR_RETURN(const SnapshotPlace place, FindInSnapshot(blobs_, snapshot_, options_.path));
+    if (place.item != nullptr) {
+      RETURN_IF_ERROR(RestoreItem(place, {}));
+    } else {
+      RETURN_IF_ERROR(RestoreItems());
     }
     RETURN_IF_ERROR(CloseWindow());
     if (options_.take && !any_taken_) {
@@ -67,25 +64,59 @@ class RestoreRun {
     Node node;
   };
 
-  Result<void> RestoreItem(const SnapshotItem& item, const TreePath& prefix) {
-    ASSIGN_OR_RETURN(const auto start, FindPath(blobs_, item.root, options_.path));
-    if (!start) return {};
-    found_ = true;
-    item_ = &item;
-    first_of_group_.clear();  // groups are an item's own
-    files_.ForgetOutcomes();
-    RETURN_IF_ERROR(MakeRemover(prefix));
-    if (!start->subtree) {  // a single file, by its own name
-      if (options_.take && !options_.take(options_.path, *start)) return {};
-      any_taken_ = true;
-      return Visit(JoinPath(prefix, start->name), *start, options_.path);
+  // Each into a folder of its name. Where an Error ends that, what is left is named too.
+  Result<void> RestoreItems() {
+    const std::vector<SnapshotItem>& items = snapshot_.inner.items;
+    for (size_t i = 0; i < items.size(); ++i) {
+      auto restored = RestoreWhole(items[i]);
+      if (restored) continue;
+      for (size_t left = i; left < items.size(); ++left) {
+        ++report_.failed;
+        Tell(Finding::Severity::kWarning,
+             MakeError(restored.error().code(), "it is not restored{}", left == i ? " whole" : ""),
+             snapshot_.inner.PlaceOf(items[left]));
+      }
+      return std::move(restored).While("item " + PathForPeople(AsBytes(items[i].name)));
     }
-    source_prefix_ = options_.path;
-    target_prefix_ = prefix;
-    open_.push_back({.target = prefix, .taken = true, .made = true});
-    if (!prefix.empty() && !options_.dry_run) RETURN_IF_ERROR(sink_.MakeFolder(prefix).While(PathForPeople(prefix)));
-    RETURN_IF_ERROR(WalkFolder(start->subtree->root, {}));
-    RETURN_IF_ERROR(LeaveFolder(prefix, options_.path, nullptr));
+    return {};
+  }
+
+  Result<void> RestoreWhole(const SnapshotItem& item) {
+    SnapshotPlace place{.path = snapshot_.inner.PlaceOf(item), .inside = {}, .item = &item};
+    place.node = FolderOfItem(snapshot_.inner, item);
+    const bool is_walked =
+        !options_.take || options_.take(place.path, place.node) || (options_.descend && options_.descend(place.path));
+    return is_walked ? RestoreItem(place, place.path) : Result<void>();
+  }
+
+  Result<void> RestoreItem(const SnapshotPlace& place, const TreePath& target) {
+    item_ = place.item;
+    item_place_ = snapshot_.inner.PlaceOf(*item_);
+    first_of_group_.clear();  // groups are an item's own
+    not_made_.clear();
+    files_.ForgetOutcomes();
+    RETURN_IF_ERROR(MakeRemover(target));
+    if (!place.is_folder()) {  // a single file, by its own name
+      if (options_.take && !options_.take(place.path, place.node)) return {};
+      any_taken_ = true;
+      return Visit(JoinPath(target, place.node.name), place.node, place.path);
+    }
+    source_prefix_ = place.path;
+    target_prefix_ = target;
+    // The target itself is there; an item's folder in it is made as any other, and has no metadata of its own.
+    const bool is_target = target.empty();
+    const bool is_taken = is_target || !options_.take || options_.take(place.path, place.node);
+    open_.push_back({.target = target, .taken = is_taken, .made = is_target, .is_protected = IsProtected(target)});
+    bool is_made = true;
+    if (!is_target && is_taken) {
+      ASSIGN_OR_RETURN(is_made, MakeOpenFolders());
+    }
+    if (!is_made) {
+      open_.pop_back();
+      return {};
+    }
+    RETURN_IF_ERROR(WalkFolder(place.node.subtree->root, {}));
+    RETURN_IF_ERROR(LeaveFolder(target, place.path, nullptr));
     return CloseWindow();  // what comes next has other rules of what is deleted
   }
 
@@ -112,7 +143,8 @@ class RestoreRun {
       }
       left_out = *std::move(made);
     }
-    remover_ = std::make_unique<TargetRemover>(context_, sink_, options_, std::move(left_out), report_, findings_);
+    remover_ = std::make_unique<TargetRemover>(context_, sink_, options_, item_place_, std::move(left_out), report_,
+                                               findings_);
     return {};
   }
 
@@ -154,8 +186,8 @@ class RestoreRun {
 
   // Asked only where something may be deleted.
   bool IsProtected(const TreePath& target) {
-    if (remover_ == nullptr || options_.protected_places.empty()) return false;
-    if (open_.back().is_protected) return true;
+    if (remover_ == nullptr || options_.protected_places.empty() || target.empty()) return false;
+    if (!open_.empty() && open_.back().is_protected) return true;
     const auto existing = sink_.Existing(target);
     return !existing || (existing->has_value() && options_.FindProtected(**existing) != nullptr);
   }
@@ -234,8 +266,9 @@ class RestoreRun {
   }
 
   // Folders above the paths that were backed up hold a part only: nothing in them is anybody's to remove.
-  bool IsWhole(const TreePath& source) const {
+  bool IsWhole(const TreePath& seen) const {
     if (item_->kind != ItemKind::kFiles) return false;
+    const TreePath source = PathBelow(seen, item_place_);
     for (const Bytes& given : item_->paths) {
       ByteSpan path = given;
       while (!path.empty() && path.front() == '/') path = path.subspan(1);
@@ -483,8 +516,8 @@ class RestoreRun {
   RestoreReport report_;
   BlobReader blobs_;
   FileRestorer files_;
-  bool found_ = false;
   const SnapshotItem* item_ = nullptr;
+  TreePath item_place_;  // in the snapshot: where several are, all paths of sources begin with it
   TreePath source_prefix_, target_prefix_;
   std::vector<OpenFolder> open_;   // from the target's top down to where the walk is
   std::vector<Removal> removals_;  // of folders that were left, waiting for the window's end

@@ -17,7 +17,9 @@ namespace cairn {
 enum class Overwrite { kAlways, kIfChanged, kIfNewer, kNever };
 
 struct RestoreOptions {
-  TreePath path;  // what to restore: "" all; a folder's inside goes to the target; a file goes by its name
+  // What to restore: "" all, of several items each in a folder of its name; a folder's inside goes to the target; a
+  // file goes by its name.
+  TreePath path;
   Overwrite overwrite = Overwrite::kAlways;
   bool remove_others = false;  // --delete: what is in the target and not in the snapshot
   bool verify = false;         // read back and compare every restored file
@@ -33,8 +35,8 @@ struct RestoreOptions {
   // What a backup of this item left out by choice, and --delete spares; an Error: that is not known, and nothing is
   // deleted. Nothing: it left nothing out.
   std::function<Result<std::unique_ptr<LeftOut>>(const SnapshotItem& item)> left_out;
-  // Which paths of the snapshot to take; empty: all. A folder that is not taken is walked all the same where
-  // `descend` says that something in it may be.
+  // Which paths of the snapshot to take (of several items they begin with one's name); empty: all. A folder that is not
+  // taken is walked all the same where `descend` says that something in it may be.
   std::function<bool(const TreePath& path, const Node& node)> take;
   std::function<bool(const TreePath& path)> descend;
 };

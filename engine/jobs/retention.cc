@@ -203,12 +203,16 @@ void KeepNeeded(const std::vector<LoadedSnapshot>& snapshots, std::vector<Retent
   }
 }
 
+// Of several items in one order, whichever they came in.
 std::string PathsOf(const LoadedSnapshot& snapshot) {
-  std::string paths;
+  std::vector<std::string> paths;
   for (const SnapshotItem& item : snapshot.inner.items) {
-    for (const Bytes& path : item.paths) paths += (paths.empty() ? "" : ", ") + ToString(path);
+    for (const Bytes& path : item.paths) paths.push_back(ToString(path));
   }
-  return paths;
+  if (snapshot.inner.items.size() > 1) std::ranges::sort(paths);
+  std::string text;
+  for (const std::string& path : paths) text += (text.empty() ? "" : ", ") + path;
+  return text;
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include "engine/jobs/blob_target.h"
 #include "engine/jobs/successor.h"
 #include "engine/jobs/tree_rewriter.h"
+#include "engine/tree/snapshot_tree.h"
 #include "repo-format/files_parameters.h"
 
 namespace cairn {
@@ -39,27 +40,40 @@ void NoteLeftOut(SnapshotItem& item, const std::vector<std::string>& patterns) {
 Result<uint64_t> RewriteItems(BlobSource& source, BlobSink& sink, const RewriteOptions& options, const KeptBlobs* kept,
                               SnapshotInner& inner) {
   const bool all_stays = kept == nullptr || kept->all_stay();
+  if (!options.leave_out && all_stays) return uint64_t{0};
   uint64_t left_out = 0;
   SnapshotTotals totals{.bytes_new = inner.totals.bytes_new, .bytes_stored = inner.totals.bytes_stored};
+  TreePath place;  // of the item
   const RewriteNode each = [&](const TreePath& path, Node& node) -> Result<bool> {
-    if (options.leave_out && options.leave_out(path, node)) {
+    const TreePath seen = JoinPath(place, path);
+    if (options.leave_out && options.leave_out(seen, node)) {
       ++left_out;
       return false;
     }
-    if (kept != nullptr) RETURN_IF_ERROR(kept->Need(path, node));
+    if (kept != nullptr) RETURN_IF_ERROR(kept->Need(seen, node));
     CountNode(node, totals);
     return true;
   };
-  const RewriteFailed failed = [](const TreePath& path, const Error& error) -> Result<void> {
-    return Error(error).While("folder /" + PathForPeople(path));
+  const RewriteFailed failed = [&](const TreePath& path, const Error& error) -> Result<void> {
+    return Error(error).While("folder /" + PathForPeople(path.empty() ? place : JoinPath(place, path)));
   };
-  for (SnapshotItem& item : inner.items) {
-    if (!options.leave_out && all_stays) continue;
+  std::vector<SnapshotItem> items;
+  for (SnapshotItem item : inner.items) {
+    place = inner.PlaceOf(item);
+    if (!place.empty() && options.leave_out && options.leave_out(place, FolderOfItem(inner, item))) {
+      ++left_out;
+      continue;
+    }
     ASSIGN_OR_RETURN(const Subtree subtree, RewriteTree(source, sink, item.root, each, failed));
     item.root = subtree.root;
-    NoteLeftOut(item, options.patterns);
+    if (options.patterns) NoteLeftOut(item, options.patterns(place));
     if (kept != nullptr) RETURN_IF_ERROR(kept->NeedCommandLine(item));
+    items.push_back(std::move(item));
   }
+  if (items.empty() && !inner.items.empty()) {
+    return MakeError(ErrorCode::kInvalidArgument, "none of its {} items would be left", inner.items.size());
+  }
+  inner.items = std::move(items);
   if (left_out > 0) inner.totals = totals;
   return left_out;
 }

@@ -11,9 +11,11 @@
 namespace cairn {
 
 struct RewriteOptions {
-  std::function<bool(const TreePath& path, const Node& node)> leave_out;  // empty: nothing
-  // The same as patterns that count from "/" (SPEC 11.1), for the record of what was left out by choice.
-  std::vector<std::string> patterns;
+  // Empty: nothing. Of several items the paths begin with an item's name; one whose folder is left out is gone.
+  std::function<bool(const TreePath& path, const Node& node)> leave_out;
+  // The same as patterns that count from "/" of an item (SPEC 11.1), for the record of what was left out by choice.
+  // `place`: of the item, as in `leave_out`; empty where it is the only one.
+  std::function<std::vector<std::string>(const TreePath& place)> patterns;
   std::optional<Bytes> host;
   std::optional<WireTime> time;
   std::optional<std::string> description;
@@ -25,7 +27,7 @@ struct RewriteReport {
 };
 // Commits anew, `original` names the old one, which stays; tags, description and protection go over, and the totals are
 // of what is left. Needs to read metadata and to write (owner). kBusy: what the new snapshot would keep is being
-// removed by a prune.
+// removed by a prune. kInvalidArgument: of several items, none would be left.
 Result<RewriteReport> RunRewrite(const JobContext& context, Repository& repository, const LoadedSnapshot& snapshot,
                                  const RewriteOptions& options, FindingSink findings);
 

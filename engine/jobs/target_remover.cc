@@ -10,7 +10,7 @@ Result<void> TargetRemover::RemoveOthers(const TreePath& target, const TreePath&
   // A dry run into nothing, or a folder of which nothing was taken.
   if (!existing || !existing->has_value() || (*existing)->type != NodeType::kFolder) return {};
   if (IsSpared(target, **existing)) return {};
-  if (left_out_ != nullptr && left_out_->Others(source, names)) return {};
+  if (left_out_ != nullptr && left_out_->Others(PathBelow(source, item_place_), names)) return {};
   RETURN_IF_ERROR(Empty({.target = target, .source = source}, names));
   return {};
 }
@@ -92,7 +92,7 @@ bool TargetRemover::Spares(const Folder& folder, const Bytes& name, const TreePa
   // No backup holds one, nor what is of a type that nobody knows here: that it is not in the snapshot says nothing.
   if (existing.type == NodeType::kSocket) return true;
   // What marks a folder stays too: without it the next run would delete what it spared.
-  return left_out_ != nullptr && (folder.is_marked || left_out_->Entry(source, existing));
+  return left_out_ != nullptr && (folder.is_marked || left_out_->Entry(PathBelow(source, item_place_), existing));
 }
 
 bool TargetRemover::IsSpared(const TreePath& target, const SinkExisting& existing) {

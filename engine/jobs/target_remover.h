@@ -15,11 +15,12 @@ namespace cairn {
 // failed. One thread. Borrows all but the rules.
 class TargetRemover {
  public:
-  TargetRemover(const JobContext& context, Sink& sink, const RestoreOptions& options,
+  TargetRemover(const JobContext& context, Sink& sink, const RestoreOptions& options, TreePath item_place,
                 std::unique_ptr<const LeftOut> left_out, RestoreReport& report, const FindingSink& findings)
       : context_(context),
         sink_(sink),
         options_(options),
+        item_place_(std::move(item_place)),
         left_out_(std::move(left_out)),
         report_(report),
         findings_(findings) {}
@@ -49,6 +50,7 @@ class TargetRemover {
   const JobContext& context_;
   Sink& sink_;
   const RestoreOptions& options_;
+  const TreePath item_place_;  // in the snapshot; what was left out is known by paths in the item
   const std::unique_ptr<const LeftOut> left_out_;
   RestoreReport& report_;
   const FindingSink& findings_;

@@ -107,12 +107,12 @@ class Source {
   // What cannot be read ends the backup: a part of it is worth nothing.
   virtual bool is_all_or_nothing() const { return false; }
   virtual uint32_t page_bytes() const { return 0; }  // of kPages: SPEC section 12.3
-  virtual std::string name() const = 0;          // of the item: "files", "stream"
-  virtual std::vector<Bytes> paths() const = 0;  // as given by the user; identify the item for finding its parent
+  virtual std::string name() const = 0;              // of the item: "files", "stream"; SPEC 11.1 says which can be
+  virtual std::vector<Bytes> paths() const = 0;      // as given by the user; identify the item for finding its parent
   virtual Result<std::shared_ptr<SourceFolder>> OpenRoot(FindingSink findings) = 0;
   // The entry and metadata of the root folder itself ("/" of the item); only its metadata is used.
   virtual Result<SourceEntry> RootEntry() = 0;
-  // After everything was read, before the commit: an Error means that there shall be no snapshot (a command failed).
+  // After all of it was read, before the commit: an Error means that there shall be no snapshot (a command failed).
   virtual Result<void> Finish() { return {}; }
   // What is kept as a data blob beside the item: the command line of a stream.
   virtual std::optional<Bytes> command_line() const { return std::nullopt; }

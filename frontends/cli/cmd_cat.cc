@@ -1,7 +1,6 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/pack/pack_reader.h"
-#include "engine/tree/directory_reader.h"
 #include "frontends/cli/opened_snapshot.h"
 #include "frontends/cli/snapshot_json.h"
 
@@ -41,19 +40,19 @@ struct CatCommand {
   }
 
   Result<nlohmann::json> Tree(Cli& cli) const {
-    SnapshotPath wanted = SnapshotPath::Parse(name);
+    const SnapshotPath wanted = SnapshotPath::Parse(name);
     OpenedSnapshot opened;
     RETURN_IF_ERROR(opened.Open(cli, wanted.snapshot, {}));
-    ASSIGN_OR_RETURN(const SnapshotItem* item, opened.Item(&wanted.path));
-    ASSIGN_OR_RETURN(const auto node, FindPath(*opened.reader, item->root, AsBytes(wanted.path)));
-    if (!node) return MakeError(ErrorCode::kNotFound, "there is no path \"/{}\"", wanted.path);
-    nlohmann::json json = NodeJson(*node);
-    if (!node->subtree) return json;
+    ASSIGN_OR_RETURN(const SnapshotPlace place, opened.Find(wanted.path));
+    nlohmann::json json = NodeJson(place.node);
+    if (!place.is_folder()) return json;
     json["nodes"] = nlohmann::json::array();
-    RETURN_IF_ERROR(ForEachNode(*opened.reader, node->subtree->root, [&](const Node& one) -> Result<void> {
+    TreeVisitor visitor;
+    visitor.each = [&](const TreePath&, const Node& one) -> Result<bool> {
       json["nodes"].push_back(NodeJson(one));
-      return {};
-    }));
+      return false;
+    };
+    RETURN_IF_ERROR(opened.Walk(place, visitor));
     return json;
   }
 

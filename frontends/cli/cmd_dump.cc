@@ -1,12 +1,11 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <map>
 
 #include "engine/jobs/file_restorer.h"
-#include "engine/tree/directory_reader.h"
 #include "engine/tree/list_reader.h"
-#include "engine/tree/tree_walker.h"
 #include "frontends/cli/exit_code.h"
 #include "frontends/cli/opened_snapshot.h"
 #include "frontends/cli/tar_writer.h"
@@ -25,37 +24,30 @@ struct DumpCommand {
   std::string name, target;
 
   Result<int> Run(Cli& cli) {
-    SnapshotPath wanted = SnapshotPath::Parse(name);
+    const SnapshotPath wanted = SnapshotPath::Parse(name);
     OpenedSnapshot opened;
     RETURN_IF_ERROR(opened.Open(cli, wanted.snapshot, filter.Filter()));
     RETURN_IF_ERROR(opened.repository->keyring().Need(Rights::kContentKey, "dumping"));
-    ASSIGN_OR_RETURN(const SnapshotItem* item, opened.Item(&wanted.path));
-    ASSIGN_OR_RETURN(const auto node, FindPath(*opened.reader, item->root, AsBytes(wanted.path)));
-    if (!node) {
-      return MakeError(ErrorCode::kNotFound, "snapshot {} has no path \"/{}\"", opened.snapshot->id.Short(),
-                       wanted.path);
-    }
-    if (target.empty() && isatty(STDOUT_FILENO) != 0 && node->subtree) {
+    ASSIGN_OR_RETURN(const SnapshotPlace place, opened.Find(wanted.path));
+    if (target.empty() && isatty(STDOUT_FILENO) != 0 && place.is_folder()) {
       return Error(ErrorCode::kInvalidArgument, "an archive is not for a terminal: redirect it, or give --target FILE");
     }
-    const TreePath path = ToBytes(AsBytes(wanted.path));
-    if (target.empty()) return Write(cli, opened, *node, path, stdout);
+    if (target.empty()) return Write(cli, opened, place, stdout);
     RETURN_IF_ERROR(RefuseInsideRepository(cli, target));
     const int descriptor = open(target.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (descriptor < 0) return ErrnoError(errno, "creating " + target);
     const std::unique_ptr<std::FILE, CloseFile> output(fdopen(descriptor, "wb"));
-    auto written = Write(cli, opened, *node, path, output.get());
+    auto written = Write(cli, opened, place, output.get());
     if (!written) unlink(target.c_str());  // a part of a file looks like a file
     return written;
   }
 
-  static Result<int> Write(Cli& cli, OpenedSnapshot& opened, const Node& node, const TreePath& path,
-                           std::FILE* output) {
+  static Result<int> Write(Cli& cli, OpenedSnapshot& opened, const SnapshotPlace& place, std::FILE* output) {
     bool is_whole = true;
-    if (node.subtree) {
-      ASSIGN_OR_RETURN(is_whole, Archive(cli, opened, node, path, output));
+    if (place.is_folder()) {
+      ASSIGN_OR_RETURN(is_whole, Archive(cli, opened, place, output));
     } else {
-      RETURN_IF_ERROR(WriteFile(cli, *opened.reader, node, output));
+      RETURN_IF_ERROR(WriteFile(cli, *opened.reader, place.node, output));
     }
     if (std::fflush(output) != 0) return ErrnoError(errno, "writing the dump");
     return is_whole ? kExitOk : kExitIncomplete;
@@ -77,17 +69,21 @@ struct DumpCommand {
     });
   }
 
+  static Bytes ItemOf(const SnapshotPlace& folder, const TreePath& path) {
+    return folder.item != nullptr ? Bytes() : Bytes(path.begin(), std::ranges::find(path, '/'));
+  }
+
   // Whether all of it could be read.
-  static Result<bool> Archive(Cli& cli, OpenedSnapshot& opened, const Node& root, const TreePath& base,
-                              std::FILE* output) {
+  static Result<bool> Archive(Cli& cli, OpenedSnapshot& opened, const SnapshotPlace& folder, std::FILE* output) {
     TarWriter tar(output);
-    std::map<std::array<uint8_t, 8>, TreePath> first_names;
+    // By their groups, which are an item's own: where several are, beside its name.
+    std::map<std::pair<Bytes, std::array<uint8_t, 8>>, TreePath> first_names;
     TreeVisitor visitor;
     visitor.each = [&](const TreePath& path, const Node& node) -> Result<bool> {
       ASSIGN_OR_RETURN(const auto attributes, ReadAttributes(*opened.reader, node));
       const TreePath* link_to = nullptr;
       if (node.link_group) {
-        const auto [place, is_new] = first_names.emplace(*node.link_group, path);
+        const auto [place, is_new] = first_names.emplace(std::pair(ItemOf(folder, path), *node.link_group), path);
         if (!is_new) link_to = &place->second;
       }
       RETURN_IF_ERROR(tar.Header(path, node, attributes, link_to));
@@ -104,7 +100,7 @@ struct DumpCommand {
       cli.Findings()({SeverityOf(error), error.code(), "/" + PathForPeople(path), error.message()});
       return {};
     };
-    RETURN_IF_ERROR(WalkTree(*opened.reader, root.subtree->root, base, visitor));
+    RETURN_IF_ERROR(opened.Walk(folder, visitor));
     RETURN_IF_ERROR(tar.Finish());
     return is_whole;
   }

@@ -3,7 +3,7 @@
 #include <regex>
 
 #include "engine/repo/blob_reader.h"
-#include "engine/tree/tree_walker.h"
+#include "engine/tree/snapshot_tree.h"
 #include "frontends/cli/command.h"
 #include "frontends/cli/option_values.h"
 #include "frontends/cli/snapshot_json.h"
@@ -122,8 +122,7 @@ struct FindCommand {
       cli.Findings()({SeverityOf(error), error.code(), "/" + PathForPeople(path), error.message()});
       return {};
     };
-    for (const SnapshotItem& item : snapshot.inner.items) RETURN_IF_ERROR(WalkTree(reader, item.root, {}, visitor));
-    return {};
+    return WalkSnapshot(reader, snapshot.inner, visitor);
   }
 };
 

@@ -1,5 +1,3 @@
-#include "engine/tree/directory_reader.h"
-#include "engine/tree/tree_walker.h"
 #include "frontends/cli/opened_snapshot.h"
 #include "frontends/cli/snapshot_json.h"
 
@@ -12,19 +10,13 @@ struct LsCommand {
   bool long_form = false, recursive = false;
 
   Result<int> Run(Cli& cli) {
-    SnapshotPath wanted = SnapshotPath::Parse(target);
+    const SnapshotPath wanted = SnapshotPath::Parse(target);
     OpenedSnapshot opened;
     RETURN_IF_ERROR(opened.Open(cli, wanted.snapshot, filter.Filter()));
-    ASSIGN_OR_RETURN(const SnapshotItem* item, opened.Item(&wanted.path));
-    ASSIGN_OR_RETURN(const auto node, FindPath(*opened.reader, item->root, AsBytes(wanted.path)));
-    if (!node) {
-      return MakeError(ErrorCode::kNotFound, "snapshot {} has no path \"/{}\"", opened.snapshot->id.Short(),
-                       wanted.path);
-    }
+    ASSIGN_OR_RETURN(const SnapshotPlace place, opened.Find(wanted.path));
     bool failed = false;
-    const TreePath base = ToBytes(AsBytes(wanted.path));
-    if (!node->subtree) {
-      Show(cli, base, *node);
+    if (!place.is_folder()) {
+      Show(cli, place.path, place.node);
       return 0;
     }
     TreeVisitor visitor;
@@ -38,7 +30,7 @@ struct LsCommand {
       cli.Findings()({SeverityOf(error), error.code(), "/" + PathForPeople(path), error.message()});
       return {};
     };
-    RETURN_IF_ERROR(WalkTree(*opened.reader, node->subtree->root, base, visitor));
+    RETURN_IF_ERROR(opened.Walk(place, visitor));
     return failed ? 1 : 0;
   }
 

@@ -24,6 +24,20 @@ struct RewriteCommand {
     return is_inside ? pattern.substr(0, begin) + "/" + pattern.substr(begin) : pattern;
   }
 
+  // Of an item: of several, patterns begin with its name, or say nothing of it.
+  static std::vector<std::string> PatternsOf(const ExcludeRules& rules, const TreePath& place) {
+    std::vector<std::string> patterns;
+    for (const std::string& pattern : rules.patterns()) {
+      const std::string whole = FromRoot(pattern);
+      if (place.empty()) {
+        patterns.push_back(whole);
+      } else {
+        std::ranges::move(ExcludeRules::PatternsIn(AsText(place), whole), std::back_inserter(patterns));
+      }
+    }
+    return patterns;
+  }
+
   Result<int> Run(Cli& cli) {
     ASSIGN_OR_RETURN(Repository * repository, cli.Open());
     ExcludeRules rules;
@@ -34,7 +48,7 @@ struct RewriteCommand {
       options.leave_out = [&rules](const TreePath& path, const Node& node) {
         return rules.Excludes(path, 0, node.type == NodeType::kFolder);
       };
-      for (const std::string& pattern : rules.patterns()) options.patterns.push_back(FromRoot(pattern));
+      options.patterns = [&rules](const TreePath& place) { return PatternsOf(rules, place); };
     }
     if (!new_host.empty()) options.host = ToBytes(AsBytes(new_host));
     if (!new_time.empty()) {

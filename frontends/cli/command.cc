@@ -71,12 +71,19 @@ Result<void> RefuseInsideRepository(const Cli& cli, const std::string& target) {
 }
 
 SnapshotPath SnapshotPath::Parse(const std::string& text) {
-  // "latest@2026-11-20T22:25:16:/etc": a path begins with "/", or follows an id, which has no colon.
-  size_t colon = text.find(":/");
-  if (colon == std::string::npos && !text.starts_with("latest@")) colon = text.find(':');
+  // An id has no colon. "latest@2026-11-20T22:25:16:/etc": behind those of a time are digits.
+  size_t colon = text.find(':');
+  if (text.starts_with("latest@")) {
+    const size_t slash = text.find(":/");
+    while (colon < slash && colon + 1 < text.size() && text[colon + 1] >= '0' && text[colon + 1] <= '9') {
+      colon = text.find(':', colon + 1);
+    }
+  }
   if (colon == std::string::npos) return {text, ""};
-  std::string path = text.substr(colon + 1);
-  while (!path.empty() && path.front() == '/') path.erase(0, 1);
+  std::string path;  // with one slash where there are more
+  for (const char c : text.substr(colon + 1)) {
+    if (c != '/' || (!path.empty() && path.back() != '/')) path.push_back(c);
+  }
   while (!path.empty() && path.back() == '/') path.pop_back();
   return {text.substr(0, colon), path};
 }

@@ -22,6 +22,7 @@ const std::map<std::string, std::string>& AllExamples() {
        "cairn backup --sqlite /srv/app/app.db\n"
        "cairn backup --postgres postgresql://backup@db1/shop --exclude-table 'log_*'\n"
        "cairn backup --stdin-filename all.sql --from-command -- pg_dumpall\n"
+       "cairn backup /etc --sqlite /srv/app/app.db --set site=/srv/www --set shop=sqlite:/srv/shop/data.db\n"
        "tar c . | cairn backup --stdin --stdin-filename all.tar\n"},
       {"snapshots", "cairn snapshots --host web1 --tag daily\n"},
       {"ls",
@@ -38,6 +39,7 @@ const std::map<std::string, std::string>& AllExamples() {
        "cairn restore latest --target /tmp/out               /tmp/out/home/..., /tmp/out/etc/...\n"
        "cairn restore latest:/home/ann --target /tmp/ann     what is below /home/ann\n"
        "cairn restore latest --target / --include /etc/fstab\n"
+       "cairn restore latest:site --target /tmp/site         one item of several\n"
        "cairn restore latest --target / --delete --dry-run   what would be deleted\n"},
       {"databases", "cairn databases postgresql://backup@db1\n"},
       {"tables",
@@ -108,6 +110,14 @@ std::string ValueSyntax(const CLI::App& command) {
   add("SNAPSHOT",
       "latest, latest@TIME (the newest not after it), or the first digits of an id. --host, --tag and --path narrow\n"
       "what latest may be.");
+  add(":PATH",
+      "from the root of the snapshot: latest:/home/ann. A snapshot of several items is seen as a folder an item, by "
+      "its\n"
+      "name: latest:files/home/ann, or latest:/files/home/ann. Whole paths in patterns begin there too.");
+  add("NAME=WHAT",
+      "a name for the item, and a path (./sqlite:x where it begins like a kind), or sqlite:FILE. An item without a "
+      "name\n"
+      "of its own is called files, stream, or what the database's file is called.");
   add("TIME",
       "2026-11-20, 2026-11-20T22:25:16, \"2026-11-20 22:25\": local time, or with Z or +01:00 behind it. A date alone\n"
       "is its first moment.");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/repo/blob_reader.h"
+#include "engine/tree/snapshot_tree.h"
 #include "frontends/cli/command.h"
 
 namespace cairn {
@@ -15,8 +16,13 @@ struct OpenedSnapshot {
   std::unique_ptr<BlobReader> reader;
 
   Result<void> Open(Cli& cli, const std::string& name, const SnapshotFilter& filter);
-  // The root to look into: of the only item, or of the one whose name begins the path (which then loses it).
-  Result<const SnapshotItem*> Item(std::string* path) const;
+  Result<SnapshotPlace> Find(const std::string& path) const {
+    return FindInSnapshot(*reader, *snapshot, AsBytes(path));
+  }
+  // What is in a folder of it.
+  Result<void> Walk(const SnapshotPlace& place, const TreeVisitor& visitor) const {
+    return WalkSnapshot(*reader, snapshot->inner, place, visitor);
+  }
 };
 
 }  // namespace cairn

@@ -48,38 +48,35 @@ void PostgresOptions::AddTo(CLI::App& command) {
       ->type_name("NUMBER");
 }
 
-Result<std::vector<std::string>> PostgresOptions::DatabasesOf(Cli& cli, const postgres::Address& address) const {
-  if (!databases.empty()) return databases;
-  if (!address.database().empty()) return std::vector<std::string>{address.database()};
-  const stream::Waiter waiter(cli.stop());
-  ASSIGN_OR_RETURN(const auto connection, postgres::Connection::Open(address.WithDatabase("postgres"), waiter));
-  ASSIGN_OR_RETURN(const auto listed, postgres::ListDatabases(*connection));
-  std::vector<std::string> names;
-  for (const postgres::DatabaseListing& one : listed) names.push_back(one.name);
-  return names;
+Result<std::vector<postgres::Address>> PostgresOptions::DatabasesOf(Cli& cli, const std::string& text) const {
+  ASSIGN_OR_RETURN(const postgres::Address address, ParseAddress(cli, text));
+  std::vector<std::string> names = databases;
+  if (names.empty() && !address.database().empty()) names.push_back(address.database());
+  if (names.empty()) {
+    const stream::Waiter waiter(cli.stop());
+    ASSIGN_OR_RETURN(const auto connection, postgres::Connection::Open(address.WithDatabase("postgres"), waiter));
+    ASSIGN_OR_RETURN(const auto listed, postgres::ListDatabases(*connection));
+    for (const postgres::DatabaseListing& one : listed) names.push_back(one.name);
+  }
+  std::vector<postgres::Address> all;
+  for (const std::string& name : names) all.push_back(address.WithDatabase(name));
+  return all;
 }
 
-Result<std::vector<std::unique_ptr<Source>>> PostgresOptions::MakeSources(Cli& cli, uint32_t lock_patience_s) const {
-  std::vector<std::unique_ptr<Source>> sources;
+Result<std::unique_ptr<Source>> PostgresOptions::MakeSource(Cli& cli, const postgres::Address& address,
+                                                            std::string item, uint32_t lock_patience_s) const {
   const unsigned workers = cli.context().executor.workers();
-  for (const std::string& text : addresses) {
-    ASSIGN_OR_RETURN(const postgres::Address address, ParseAddress(cli, text));
-    ASSIGN_OR_RETURN(const auto names, DatabasesOf(cli, address));
-    for (const std::string& name : names) {
-      PostgresSourceOptions options{.address = address.WithDatabase(name),
-                                    .item = postgres::FileNameOf(name),
-                                    .choice = {tables, excluded},
-                                    .schema = !data_only,
-                                    .rows = !schema_only,
-                                    .by_key = order == "pk",
-                                    // More would only wait: a table is read by a thread.
-                                    .sessions = jobs == 0 ? workers : std::min(jobs, workers),
-                                    .lock_patience_s = lock_patience_s};
-      ASSIGN_OR_RETURN(auto source, PostgresSource::Make(std::move(options), SystemClock(), cli.stop()));
-      sources.push_back(std::move(source));
-    }
-  }
-  return sources;
+  PostgresSourceOptions options{.address = address,
+                                .item = std::move(item),
+                                .choice = {tables, excluded},
+                                .schema = !data_only,
+                                .rows = !schema_only,
+                                .by_key = order == "pk",
+                                // More would only wait: a table is read by a thread.
+                                .sessions = jobs == 0 ? workers : std::min(jobs, workers),
+                                .lock_patience_s = lock_patience_s};
+  ASSIGN_OR_RETURN(auto source, PostgresSource::Make(std::move(options), SystemClock(), cli.stop()));
+  return std::unique_ptr<Source>(std::move(source));
 }
 
 }  // namespace cairn

@@ -25,11 +25,10 @@ struct PostgresOptions {
   unsigned jobs = 0;  // 0: as many as there are threads
 
   void AddTo(CLI::App& command);
-  // A source for each database: the one that an address names, or all of the server's.
-  Result<std::vector<std::unique_ptr<Source>>> MakeSources(Cli& cli, uint32_t lock_patience_s) const;
-
- private:
-  Result<std::vector<std::string>> DatabasesOf(Cli& cli, const postgres::Address& address) const;
+  // Of each database that is asked for: the one that the address names, or all of the server's.
+  Result<std::vector<postgres::Address>> DatabasesOf(Cli& cli, const std::string& address) const;
+  Result<std::unique_ptr<Source>> MakeSource(Cli& cli, const postgres::Address& address, std::string item,
+                                             uint32_t lock_patience_s) const;
 };
 
 }  // namespace cairn

@@ -117,6 +117,27 @@ Result<SnapshotId> BackUpFirst(Cli& cli, Repository& repository, const postgres:
   return *report.id;
 }
 
+// The item that the path names, or, without a path, the only one that is a PostgreSQL database.
+Result<const SnapshotItem*> PickDatabase(const OpenedSnapshot& opened, const std::string& path) {
+  std::vector<const SnapshotItem*> databases;
+  std::string names;
+  for (const SnapshotItem& item : opened.snapshot->inner.items) {
+    if (item.kind != ItemKind::kPostgres) continue;
+    databases.push_back(&item);
+    names += (names.empty() ? "" : ", ") + Shown(item.name);
+  }
+  if (path.empty()) {
+    if (databases.size() == 1) return databases.front();
+    return MakeError(ErrorCode::kInvalidArgument, "snapshot {} has {}", opened.snapshot->id.Short(),
+                     databases.empty() ? "no PostgreSQL database"
+                                       : "the databases " + names + ": name one of them, as in SNAPSHOT:NAME");
+  }
+  ASSIGN_OR_RETURN(const SnapshotPlace place, opened.Find(path));
+  if (place.item != nullptr && place.item->kind == ItemKind::kPostgres && place.inside.empty()) return place.item;
+  return MakeError(ErrorCode::kInvalidArgument, "\"{}\" of snapshot {} is no PostgreSQL database{}", Shown(path),
+                   opened.snapshot->id.Short(), names.empty() ? "" : ": there are " + names);
+}
+
 Result<std::unique_ptr<postgres::Server>> OpenServer(Cli& cli, const std::string& text, const stream::Waiter& waiter) {
   ASSIGN_OR_RETURN(const postgres::Address address, ParseAddress(cli, text));
   return postgres::Server::Open(address, "", waiter, SystemClock(), cli.stop());
@@ -169,12 +190,7 @@ Result<int> PostgresRestore::Restore(Cli& cli, const std::string& snapshot, cons
   OpenedSnapshot opened;
   RETURN_IF_ERROR(opened.Open(cli, wanted.snapshot, filter));
   RETURN_IF_ERROR(opened.repository->keyring().Need(Rights::kContentKey, "restoring"));
-  ASSIGN_OR_RETURN(const SnapshotItem* item, opened.Item(&wanted.path));
-  if (item->kind != ItemKind::kPostgres || !wanted.path.empty()) {
-    return MakeError(ErrorCode::kInvalidArgument, "{} is no PostgreSQL database: it is {}",
-                     wanted.path.empty() ? "snapshot " + opened.snapshot->id.Short() : "\"" + wanted.path + "\"",
-                     wanted.path.empty() ? "of kind " + std::string(Name(item->kind)) : "a part of one");
-  }
+  ASSIGN_OR_RETURN(const SnapshotItem* item, PickDatabase(opened, wanted.path));
   const auto start = SystemClock().Steady();
   const unsigned workers = cli.context().executor.workers();
   postgres::DumpReader dump(*opened.reader, item->root, cli.stop());

@@ -83,6 +83,16 @@ nlohmann::json NodeJson(const Node& node) {
   return json;
 }
 
+// "/home /etc"; of several items "files: /home /etc; app.db: /srv/app.db".
+std::string PathsForPeople(const SnapshotInner& inner) {
+  std::string text;
+  for (const SnapshotItem& item : inner.items) {
+    if (inner.items.size() > 1) text += (text.empty() ? "" : "; ") + PathForPeople(AsBytes(item.name)) + ":";
+    for (const Bytes& path : item.paths) text += (text.empty() ? "" : " ") + PathForPeople(path);
+  }
+  return text;
+}
+
 Table SnapshotTable(const std::vector<const LoadedSnapshot*>& snapshots) {
   const bool any_described =
       std::ranges::any_of(snapshots, [](const LoadedSnapshot* one) { return !one->description.empty(); });
@@ -97,12 +107,8 @@ Table SnapshotTable(const std::vector<const LoadedSnapshot*>& snapshots) {
       table.Add(std::move(cells));
       continue;
     }
-    std::string paths;
-    bool complete = true;
-    for (const SnapshotItem& item : inner.items) {
-      complete = complete && item.complete;
-      for (const Bytes& path : item.paths) paths += (paths.empty() ? "" : " ") + PathForPeople(path);
-    }
+    std::string paths = PathsForPeople(inner);
+    const bool complete = std::ranges::all_of(inner.items, &SnapshotItem::complete);
     std::string tags;
     for (const std::string& tag : snapshot->tags) tags += (tags.empty() ? "" : ",") + tag;
     if (inner.snapshot_class != SnapshotClass::kOrdinary) {

@@ -184,6 +184,25 @@ Result<void> ExcludeRules::Add(std::string_view pattern) {
   return {};
 }
 
+std::vector<std::string> ExcludeRules::PatternsIn(std::string_view folder, const std::string& pattern) {
+  if (!pattern.starts_with('/')) return {pattern};  // a name, wherever it is
+  const std::string_view text = pattern;
+  const auto names = SplitPattern(text.substr(1), pattern);
+  if (!names) return {};
+  const auto is_name = [](std::string_view name) { return !name.empty(); };
+  const auto first = std::ranges::find_if(*names, is_name);
+  const auto second = first == names->end() ? first : std::find_if(first + 1, names->end(), is_name);
+  if (second == names->end()) return {};
+  const std::string rest = "/" + std::string(text.substr(static_cast<size_t>(second->data() - text.data())));
+  if (*first == "**") {
+    std::vector<std::string> patterns = PatternsIn(folder, rest);
+    patterns.insert(patterns.begin(), pattern);
+    return patterns;
+  }
+  const auto part = ParsePart(*first, pattern);
+  return part && part->Matches(folder) ? std::vector<std::string>{rest} : std::vector<std::string>();
+}
+
 Result<void> ExcludeRules::AddLines(std::string_view text, std::string_view name) {
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());

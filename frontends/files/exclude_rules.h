@@ -31,6 +31,9 @@ class ExcludeRules {
   // `path`: names joined by "/", without one at the beginning. `base_length`: how much of it is the base, without the
   // slash that follows.
   bool Excludes(ByteSpan path, size_t base_length, bool is_folder) const;
+  // A pattern that takes nothing in, as patterns that say the same of what is in a folder at the root, for paths that
+  // begin there; none where it says nothing of that.
+  static std::vector<std::string> PatternsIn(std::string_view folder, const std::string& pattern);
   bool empty() const { return rules_.empty(); }
   const std::vector<std::string>& patterns() const { return patterns_; }  // as they were added
 

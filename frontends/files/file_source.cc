@@ -87,6 +87,18 @@ struct FileSource::Shared {
     if (findings) findings({severity, code, "/" + PathForPeople(path), std::move(detail)});
   }
 
+  // kNotFound: none of the given paths is there.
+  Result<void> NeedPaths() const {
+    const auto is_there = [](const std::string& path) {
+      struct stat status{};
+      return ::lstat(path.c_str(), &status) == 0 || errno != ENOENT;
+    };
+    if (std::ranges::any_of(paths, is_there)) return {};
+    return MakeError(ErrorCode::kNotFound, "{}: there is no such file or folder{}",
+                     PathForPeople(AsBytes(paths.front())),
+                     paths.size() > 1 ? ", nor any other of the given paths" : "");
+  }
+
   Result<void> FindRepository();
 
   const FileSourceOptions options;
@@ -324,10 +336,13 @@ Result<std::unique_ptr<FileSource>> FileSource::Make(FileSourceOptions options) 
   });
   const auto repeated = std::ranges::unique(shared->paths);
   shared->paths.erase(repeated.begin(), repeated.end());
+  RETURN_IF_ERROR(shared->NeedPaths());  // before others are read that shall be in one snapshot with them
   RETURN_IF_ERROR(shared->FindRepository());
   shared->plan = files::MakePlan(shared->paths);
   return std::unique_ptr<FileSource>(new FileSource(std::move(shared)));
 }
+
+std::string FileSource::name() const { return shared_->options.item; }
 
 std::vector<Bytes> FileSource::paths() const {
   std::vector<Bytes> paths;
@@ -337,15 +352,7 @@ std::vector<Bytes> FileSource::paths() const {
 
 Result<std::shared_ptr<SourceFolder>> FileSource::OpenRoot(FindingSink findings) {
   shared_->findings = std::move(findings);
-  const auto is_there = [](const std::string& path) {
-    struct stat status{};
-    return ::lstat(path.c_str(), &status) == 0 || errno != ENOENT;
-  };
-  if (std::ranges::none_of(shared_->paths, is_there)) {
-    return MakeError(ErrorCode::kNotFound, "{}: there is no such file or folder{}",
-                     PathForPeople(AsBytes(shared_->paths.front())),
-                     shared_->paths.size() > 1 ? ", nor any other of the given paths" : "");
-  }
+  RETURN_IF_ERROR(shared_->NeedPaths());
   // Only now: one may have been made since.
   shared_->caches = CachesIn(shared_->options.cache_root);
   const std::string temporary = shared_->options.temporary_cache ? shared_->options.temporary_cache() : std::string();

@@ -13,6 +13,7 @@
 namespace cairn {
 
 struct FileSourceOptions {
+  std::string item = "files";      // its name in the snapshot
   std::vector<std::string> paths;  // absolute or relative; files or folders
   // None of what leaves out touches the given paths themselves and the folders above them.
   ExcludeRules excludes;
@@ -38,13 +39,13 @@ struct FileSourceOptions {
 // notes; what vanished or cannot be read as warnings, and the rest goes on. kNotFound where none of the paths is there.
 class FileSource : public Source {
  public:
-  // kInvalidArgument where a given path is the repository or in it.
+  // kInvalidArgument where a given path is the repository or in it; kNotFound as above, also when the root is opened.
   static Result<std::unique_ptr<FileSource>> Make(FileSourceOptions options);
   ~FileSource() override;
 
   ItemKind kind() const override { return ItemKind::kFiles; }
   SourceKind chunking() const override { return SourceKind::kFiles; }
-  std::string name() const override { return "files"; }
+  std::string name() const override;
   // Absolute, ascending, each once: the same folders have the same names from wherever the program is started.
   std::vector<Bytes> paths() const override;
   Result<std::shared_ptr<SourceFolder>> OpenRoot(FindingSink findings) override;

@@ -5,14 +5,9 @@
 namespace cairn {
 namespace {
 
-struct Totals {
-  uint64_t items = 0, bytes = 0;
-};
-
-Totals Scan(FileSource& source, const std::stop_token& stop) {
-  Totals totals;
+void Scan(FileSource& source, const std::stop_token& stop, ScanTotals& totals) {
   auto root = source.OpenRoot({});
-  if (!root) return totals;
+  if (!root) return;
   std::vector<std::shared_ptr<SourceFolder>> waiting{*std::move(root)};
   while (!waiting.empty() && !stop.stop_requested()) {
     const std::shared_ptr<SourceFolder> folder = std::move(waiting.back());
@@ -28,17 +23,21 @@ Totals Scan(FileSource& source, const std::stop_token& stop) {
       }
     }
   }
-  return totals;
 }
 
 }  // namespace
 
-std::unique_ptr<std::jthread> StartScan(FileSourceOptions options, Progress& progress) {
-  auto made = FileSource::Make(std::move(options));
-  if (!made) return nullptr;
+std::unique_ptr<std::jthread> StartScan(std::vector<FileSourceOptions> items, const ScanTotals& others,
+                                        Progress& progress) {
+  std::vector<std::shared_ptr<FileSource>> sources;
+  for (FileSourceOptions& options : items) {
+    auto made = FileSource::Make(std::move(options));
+    if (!made) return nullptr;
+    sources.push_back(*std::move(made));
+  }
   return std::make_unique<std::jthread>(
-      [&progress, source = std::shared_ptr<FileSource>(*std::move(made))](const std::stop_token& stop) {
-        const Totals totals = Scan(*source, stop);
+      [&progress, sources = std::move(sources), totals = others](const std::stop_token& stop) mutable {
+        for (const auto& source : sources) Scan(*source, stop, totals);
         if (stop.stop_requested()) return;
         progress.items_total = totals.items;
         progress.bytes_total = totals.bytes;

@@ -350,7 +350,8 @@ class PostgresSource::Folder : public SourceFolder {
 };
 
 PostgresSource::PostgresSource(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
-PostgresSource::~PostgresSource() = default;
+// The dump holds what holds it, and sessions that a server waits for.
+PostgresSource::~PostgresSource() { shared_->dump.reset(); }
 
 Result<std::unique_ptr<PostgresSource>> PostgresSource::Make(PostgresSourceOptions options, const Clock& clock,
                                                              std::stop_token stop) {

@@ -134,6 +134,8 @@ Result<std::unique_ptr<StreamSource>> StreamSource::Make(StreamSourceOptions opt
   return std::unique_ptr<StreamSource>(new StreamSource(std::move(shared)));
 }
 
+std::string StreamSource::name() const { return shared_->options.item; }
+
 std::vector<Bytes> StreamSource::paths() const {
   TreePath path;
   for (const Bytes& name : shared_->names) path = JoinPath(path, name);

@@ -12,6 +12,7 @@
 namespace cairn {
 
 struct StreamSourceOptions {
+  std::string item = "stream";       // its name in the snapshot
   std::string filename = "stdin";    // of the one file; may have folders: "db/dump.sql"
   std::vector<std::string> command;  // with its arguments, no shell; empty: `descriptor` is read
   int descriptor = 0;                // borrowed
@@ -30,7 +31,7 @@ class StreamSource : public Source {
 
   ItemKind kind() const override { return ItemKind::kStream; }
   SourceKind chunking() const override { return SourceKind::kStream; }
-  std::string name() const override { return "stream"; }
+  std::string name() const override;
   std::vector<Bytes> paths() const override;
   // Starts the command.
   Result<std::shared_ptr<SourceFolder>> OpenRoot(FindingSink findings) override;

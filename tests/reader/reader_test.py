@@ -281,6 +281,19 @@ class Right(Base):
         with self.assertRaises(errors.ReaderError):
             restore.cat(index, history.find("latest"), "f", output)
 
+    def test_items_that_no_snapshot_can_have(self):
+        r = self.repository
+        root = r.directory([])
+        r.put_segment(self.session, r.put_blobs(self.session))
+        wrong = [[name] for name in (b"", b".", b"..", b"a/b", b"a\0b", b"\xff", b"x" * 256)] + [[b"a", b"b", b"a"]]
+        for names in wrong + [[b"x" * 255, "\u00fc".encode()]]:
+            r.put_snapshot(self.session, [r.item(root, name=name) for name in names])
+            findings = snapshots.History(Folder(self.path), self.keyring()).findings
+            self.assertEqual(len(findings), names in wrong, (names, findings))
+            for folder, _, files in os.walk(os.path.join(self.path, "snapshots")):
+                for name in files:
+                    os.remove(os.path.join(folder, name))
+
     def test_merged_segment(self):
         """Padding is of no session, so a merge may have another session at number 0."""
         r, s, other = self.repository, self.session, mini.Session(self.repository, self.suite)

@@ -25,22 +25,14 @@ class Restore:
             raise ReaderError(f"{target}: is not empty")
 
     def snapshot(self, snapshot):
-        files = []
         for item in snapshot.items:
-            if item.kind in snapshots.KNOWN_ITEMS:
-                files.append(item)
-            else:
+            if item.kind not in snapshots.KNOWN_ITEMS:
                 self.problems.append(f"item {display(item.name)}: kind {item.kind} is not supported")
-        for number, item in enumerate(files):
-            if len(files) == 1:
+            elif len(snapshot.items) == 1:
                 self.item(item, [])
-                continue
-            name = item.name
-            if not 1 <= len(name) <= 255 or b"/" in name or b"\0" in name or name in (b".", b"..") \
-                    or any(other.name == name for other in files[:number]):
-                name = b"item-%d" % number
-            os.mkdir(os.path.join(self.target, name), 0o700)
-            self.item(item, [name])
+            else:
+                os.mkdir(os.path.join(self.target, item.name), 0o700)
+                self.item(item, [item.name])
 
     def item(self, item, base):
         self.groups = {}
@@ -175,10 +167,11 @@ def find(index, snapshot, path):
     """The node at a path of a snapshot, and the walker that reads it. Of several items, the path begins with an item's name."""
     walker = trees.Walker(index)
     names = [name for name in os.fsencode(path).split(b"/") if name]
-    items = [item for item in snapshot.items if item.kind in snapshots.KNOWN_ITEMS]
+    items = snapshot.items
     if len(items) > 1:
         items = [item for item in items if names and item.name == names[0]]
         names = names[1:]
+    items = [item for item in items if item.kind in snapshots.KNOWN_ITEMS]
     for item in items:
         root, entries, node = item.root, None, None
         for position, wanted in enumerate(names):

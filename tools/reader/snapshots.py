@@ -35,10 +35,20 @@ def take_all(size):
     return lambda cursor: cursor.take(size)
 
 
+def is_item_name(name):
+    try:
+        name.decode()
+    except UnicodeDecodeError:
+        return False
+    return 1 <= len(name) <= 255 and b"/" not in name and b"\0" not in name and name not in (b".", b"..")
+
+
 class Item:
     def __init__(self, data, what):
         records = Records(data, what, once={1, 3, 4, 5, 6, 7, 8, 10}, repeated={2}, needed={1, 3, 5, 7})
         self.name = records.raw(1)
+        if not is_item_name(self.name):
+            raise Corrupt(f"{what}: {self.name!r} is no name of an item")
         self.kind = records.u8(3)
         self.root = records.raw(5, 32)
         self.complete = wire.choice(records.u8(7), {1, 2}, f"{what}: completeness") == 1
@@ -87,6 +97,8 @@ class Snapshot:
         self.items = [Item(data, f"{what}, item {number}") for number, data in enumerate(inner.each(9, Cursor.rest))]
         if len(self.items) > 65535:
             raise Corrupt(f"{what}: {len(self.items)} items")
+        if len({item.name for item in self.items}) < len(self.items):
+            raise Corrupt(f"{what}: two items of one name")
         self.parent = inner.raw(10, 16)
         self.needs = inner.each(12, take_all(16))
         self.description = inner.raw(14)

@@ -19,9 +19,10 @@ struct RecordObject {
   std::function<Result<Bytes>(ByteSpan)> again;  // parses, and gives what is written then
   Records whole;
   std::vector<uint64_t> needed;
-  std::vector<uint64_t> ascending;  // may repeat in ascending order
-  std::vector<uint64_t> repeating;  // may repeat in any
-  std::vector<uint64_t> free;       // any bytes are a value: text, names, what is sealed
+  std::vector<uint64_t> ascending;      // may repeat in ascending order
+  std::vector<uint64_t> repeating;      // may repeat in any
+  std::vector<uint64_t> free;           // any bytes are a value: text, names, what is sealed
+  std::vector<uint64_t> distinct = {};  // of `repeating`: may not repeat with the same value
 
   bool MayRepeat(uint64_t tag) const { return Has(ascending, tag) || Has(repeating, tag); }
   static bool Has(const std::vector<uint64_t>& tags, uint64_t tag) {
@@ -53,8 +54,8 @@ inline Bytes ForgottenBytes(uint8_t snapshot, uint8_t why = 1) {
 inline Bytes ChunkerBytes(uint8_t source, uint32_t least = 64, uint32_t average = 128, uint32_t most = 256) {
   return Join({{source, 2}, U(least, 4), U(average, 4), U(most, 4)});
 }
-inline Records ItemRecords() {
-  return {{{1, Text("/home")},
+inline Records ItemRecords(std::string_view name = "files") {
+  return {{{1, Text(name)},
            {2, Text("/home")},
            {2, Text("/etc")},
            {3, {1}},
@@ -75,7 +76,7 @@ inline Records InnerRecords() {
            {7, {1}},
            {8, Text("Europe/Zurich")},
            {9, ItemRecords().Encode()},
-           {9, ItemRecords().Encode()},
+           {9, ItemRecords("others").Encode()},
            {10, Fill(16, 1)},
            {12, Fill(16, 3)},
            {12, Fill(16, 2)},
@@ -172,7 +173,8 @@ inline std::vector<RecordObject> LargeObjects() {
        {1, 3, 5, 7},
        {16},
        {9, 12},
-       {1, 2, 4, 8, 9, 14, 16}},
+       {1, 2, 4, 8, 9, 14, 16},
+       {9}},
       {"SnapshotItem", "snapshot item", ItemAgain, ItemRecords(), {1, 3, 5, 7}, {}, {2}, {1, 2, 10}},
       {"ConfigPublicPart",
        "config, public part",

@@ -63,7 +63,9 @@ TEST_P(RecordObjects, TakeWhatLacksAnyOtherRecord) {
 TEST_P(RecordObjects, RejectARecordThatStandsTwice) {
   for (const auto& [tag, value] : whole().list) {
     const auto twice = Again(whole().Plus(tag, value));
-    if (RecordObject::Has(object().repeating, tag)) {
+    if (RecordObject::Has(object().distinct, tag)) {
+      EXPECT_THAT(twice, IsCorrupt("two ")) << "tag " << tag;
+    } else if (RecordObject::Has(object().repeating, tag)) {
       EXPECT_THAT(twice, IsOk()) << "tag " << tag;
     } else if (RecordObject::Has(object().ascending, tag)) {
       EXPECT_THAT(twice, IsCorrupt("do not ascend")) << "tag " << tag;

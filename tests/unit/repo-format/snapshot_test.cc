@@ -31,7 +31,7 @@ SnapshotInner Inner() {
   inner.zone = "Asia/Kathmandu";
   inner.snapshot_class = SnapshotClass::kSafety;
   SnapshotItem item;
-  item.name = "/home";
+  item.name = "files";
   item.root = IdOf<BlobId>(1);
   item.complete = false;
   item.paths = {Text("/home"), Text("/etc")};
@@ -40,6 +40,9 @@ SnapshotInner Inner() {
   item.command_line = BlobReference{IdOf<BlobId>(2), 12};
   item.source_parameters = Text("");
   inner.items = {item, item};
+  inner.items[1].name =
+      "b\xc3\xbc"
+      "cher";
   inner.parent = IdOf<SnapshotId>(1);
   inner.needs = {IdOf<SnapshotId>(2), IdOf<SnapshotId>(3)};
   inner.description = "said";
@@ -82,7 +85,14 @@ TEST(SnapshotInner, RejectsWhatCannotBe) {
   EXPECT_THAT(WithInner([](auto& i) { std::swap(i.tags[0], i.tags[1]); }), kCorrupt);
   EXPECT_THAT(WithInner([](auto& i) { i.tags[1] = i.tags[0]; }), kCorrupt);
   EXPECT_THAT(WithInner([](auto& i) { i.snapshot_class = static_cast<SnapshotClass>(5); }), kUnsupported);
-  EXPECT_THAT(WithInner([](auto& i) { i.items.assign(limits::kItemsMax + 1, SnapshotItem{}); }), kCorrupt);
+  EXPECT_THAT(WithInner([](auto& i) {
+                const SnapshotItem one = i.items[0];
+                for (uint32_t n = 2; n <= limits::kItemsMax; ++n) {
+                  i.items.push_back(one);
+                  i.items.back().name = std::to_string(n);
+                }
+              }),
+              ErrorIs(ErrorCode::kCorrupt, testing::HasSubstr("65536 items")));
 }
 
 TEST(SnapshotInner, RejectsItemsThatCannotBe) {
@@ -91,6 +101,33 @@ TEST(SnapshotInner, RejectsItemsThatCannotBe) {
   EXPECT_THAT(WithInner([](auto& i) { i.items[0].unknown = {{12, Text("later")}}; }), IsOk());
   EXPECT_THAT(WithInner([](auto& i) { i.items[0].chunker->size_min = 300; }), kCorrupt) << "sizes that descend";
   EXPECT_THAT(WithInner([](auto& i) { i.items[0].command_line->length = 0; }), kCorrupt);
+}
+
+TEST(SnapshotInner, RejectsNamesOfItemsThatNoFolderCanHave) {
+  const auto named = [](const std::string& name) {
+    return WithInner([&](SnapshotInner& inner) { inner.items[0].name = name; });
+  };
+  for (const std::string& name : {std::string(), std::string("."), std::string(".."), std::string("a/b"),
+                                  std::string("/"), std::string("a\0b", 3), std::string("\xff"), std::string("\xc3"),
+                                  std::string("\xed\xa0\x80"), std::string(limits::kItemNameBytesMax + 1, 'x')}) {
+    EXPECT_THAT(named(name), ErrorIs(ErrorCode::kCorrupt, testing::HasSubstr("is no name of an item"))) << name;
+  }
+  for (const std::string& name : {std::string("..."), std::string("a b"), std::string("\xe2\x82\xac"),
+                                  std::string(limits::kItemNameBytesMax, 'x')}) {
+    EXPECT_THAT(named(name), IsOk()) << name;
+  }
+}
+
+TEST(SnapshotInner, RejectsTwoItemsOfOneName) {
+  EXPECT_THAT(WithInner([](auto& i) { i.items[1].name = i.items[0].name; }),
+              ErrorIs(ErrorCode::kCorrupt, testing::HasSubstr("two items have the name \"files\"")));
+}
+
+TEST(SnapshotInner, TheOnlyItemIsAtTheRootAndOthersInFoldersOfTheirNames) {
+  SnapshotInner inner = Inner();
+  EXPECT_EQ(inner.PlaceOf(inner.items[0]), Text("files"));
+  inner.items.resize(1);
+  EXPECT_EQ(inner.PlaceOf(inner.items[0]), TreePath());
 }
 
 }  // namespace

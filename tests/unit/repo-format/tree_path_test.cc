@@ -11,6 +11,14 @@ TEST(TreePath, IsNamesJoinedBySlashes) {
   EXPECT_EQ(JoinPath(Text("a/b"), Bytes{0xff}), Join({Text("a/b/"), {0xff}}));
 }
 
+TEST(TreePath, PathsBelowAFolderAreThoseThatItWasJoinedWith) {
+  for (const std::string_view inside : {"b", "b/c"}) {
+    EXPECT_EQ(PathBelow(JoinPath(Text("a"), AsBytes(inside)), Text("a")), Text(inside));
+    EXPECT_EQ(PathBelow(Text(inside), {}), Text(inside));
+  }
+  EXPECT_EQ(PathBelow(Text("a"), Text("a")), TreePath());
+}
+
 TEST(TreePath, PrintableTextIsShownAsItIs) {
   for (const std::string_view text : {"", "a/b c", "~!\"'$", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x8e\x89", "\xc2\xa0",
                                       "\xef\xbf\xbd", "\xf4\x8f\xbf\xbf"}) {

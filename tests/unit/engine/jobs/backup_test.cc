@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/machine.h"
+#include "tests/support/matchers.h"
 #include "tests/support/memory_store.h"
 
 namespace cairn {
@@ -102,6 +103,33 @@ TEST_F(BackupTest, DoubtsAFileThatWasReadInTheTickOfItsChangeWhateverTheParentsT
   other.context.clock.SetNow(Changed(files_) + 60'000'000'000);
   EXPECT_EQ(BytesRead(other, files_), 3'000u);
   EXPECT_EQ(BytesRead(other, files_), 0u);
+}
+
+class NamedSource : public MemorySource {
+ public:
+  NamedSource(const MemoryFiles& files, std::string name) : MemorySource(files), name_(std::move(name)) {}
+  std::string name() const override { return name_; }
+
+ private:
+  const std::string name_;
+};
+
+TEST_F(BackupTest, RefusesNamesOfItemsThatNoReaderTakesBeforeItReads) {
+  Machine machine(store_, 1);
+  const auto run = [&](const std::vector<std::string>& names) {
+    std::vector<std::unique_ptr<Source>> sources;
+    for (const std::string& name : names) sources.push_back(std::make_unique<NamedSource>(files_, name));
+    BackupOptions options;
+    options.host = ToBytes(AsBytes("machine"));
+    return RunBackup(machine.context.job, *machine.repository, std::move(sources), options, {});
+  };
+  const auto before = store_.Contents();
+  for (const std::string name : {"", ".", "..", "a/b", "\xff"}) {
+    EXPECT_THAT(run({"files", name}), ErrorIs(ErrorCode::kInvalidArgument, testing::HasSubstr("no name of an item")));
+  }
+  EXPECT_THAT(run({"a", "b", "a"}), ErrorIs(ErrorCode::kInvalidArgument, testing::HasSubstr("two items")));
+  EXPECT_EQ(store_.Contents(), before);
+  EXPECT_THAT(run({"a", "b"}), IsOk());
 }
 
 // Of whose files not all metadata can be read.

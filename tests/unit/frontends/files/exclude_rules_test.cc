@@ -208,6 +208,22 @@ TEST(ExcludeRules, SaysWhyAPatternCouldNeverMatch) {
   EXPECT_THAT(rules.Add("a[x/b"), why("not closed"));
 }
 
+// A pattern on the left excludes `folder/path` just where one of those on the right excludes `path`.
+TEST(ExcludeRules, PatternsOfAFolderSayTheSameOfWhatIsInIt) {
+  const auto in = [](const std::string& pattern) { return ExcludeRules::PatternsIn("item", pattern); };
+  using Patterns = std::vector<std::string>;
+  EXPECT_EQ(in("*.tmp"), Patterns{"*.tmp"});
+  EXPECT_EQ(in("cache/"), Patterns{"cache/"});
+  EXPECT_EQ(in("/item/a/b"), Patterns{"/a/b"});
+  EXPECT_EQ(in("/it?m//a/"), Patterns{"/a/"});
+  EXPECT_EQ(in("/*/a"), Patterns{"/a"});
+  EXPECT_EQ(in("/[i/]tem/**"), Patterns{"/**"});
+  EXPECT_EQ(in("/**/a"), (Patterns{"/**/a"}));
+  EXPECT_EQ(in("/**/item/a"), (Patterns{"/**/item/a", "/a"}));
+  for (const std::string pattern : {"/other/a", "/item", "/item/", "/items/a", "/**"})
+    EXPECT_EQ(in(pattern), Patterns());
+}
+
 TEST(ExcludeRules, ReadsLinesAsGitDoes) {
   ExcludeRules rules;
   ASSERT_OK(rules.AddLines("\xef\xbb\xbf# comment\n\n   \n*.o\r\n!main.o\n\\#x\nlast", "rules.txt"));

@@ -3,6 +3,7 @@
 #include <linux/fs.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "tests/unit/frontends/files/file_source_fixture.h"
 #include "tests/unit/frontends/files/odd_tree.h"
@@ -91,8 +92,13 @@ TEST_F(FileSourceTest, APathThatIsMissingIsTold) {
 TEST_F(FileSourceTest, NothingToBackUpIsAnError) {
   EXPECT_THAT(FileSource::Make({}), ErrorCodeIs(ErrorCode::kInvalidArgument));
   EXPECT_THAT(FileSource::Make({.paths = {""}}), ErrorCodeIs(ErrorCode::kInvalidArgument));
-  auto source = FileSource::Make({.paths = {At("gone"), At("away")}}).value();
-  EXPECT_THAT(source->OpenRoot({}), ErrorIs(ErrorCode::kNotFound, HasSubstr(At("away"))));
+  const std::vector<std::string> paths{At("gone"), At("away")};
+  const auto is_told = ErrorIs(ErrorCode::kNotFound, HasSubstr(At("away")));
+  EXPECT_THAT(FileSource::Make({.paths = paths}), is_told);
+  WriteFile(At("gone"), "1");
+  auto source = FileSource::Make({.paths = paths}).value();
+  ASSERT_EQ(::unlink(At("gone").c_str()), 0);
+  EXPECT_THAT(source->OpenRoot({}), is_told);
 }
 
 TEST_F(FileSourceTest, TheWholeRootCanBeGiven) {

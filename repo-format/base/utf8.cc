@@ -1,0 +1,30 @@
+#include "repo-format/base/utf8.h"
+
+namespace cairn {
+
+Utf8Character FirstUtf8(ByteSpan bytes) {
+  if (bytes.empty()) return {};
+  const uint8_t first = bytes[0];
+  if (first < 0x80) return {first, 1};
+  const size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc2 ? 2 : 0;
+  if (length == 0 || first > 0xf4 || bytes.size() < length) return {};
+  uint32_t code = first & (0x7f >> length);
+  for (size_t i = 1; i < length; ++i) {
+    if ((bytes[i] & 0xc0) != 0x80) return {};
+    code = code << 6 | (bytes[i] & 0x3f);
+  }
+  constexpr uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
+  const bool is_valid = code >= kLeast[length] && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);
+  return is_valid ? Utf8Character{code, length} : Utf8Character();
+}
+
+bool IsUtf8(ByteSpan bytes) {
+  while (!bytes.empty()) {
+    const size_t length = FirstUtf8(bytes).length;
+    if (length == 0) return false;
+    bytes = bytes.subspan(length);
+  }
+  return true;
+}
+
+}  // namespace cairn
