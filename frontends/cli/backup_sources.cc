@@ -44,6 +44,11 @@ Result<NamedSet> NamedSet::Parse(const std::string& text) {
   }
   NamedSet set{.name = text.substr(0, equals), .kind = "", .where = text.substr(equals + 1)};
   if (!IsItemName(set.name)) return BadName(set.name);
+  for (const char* scheme : {"postgresql://", "postgres://"}) {
+    if (!set.where.starts_with(scheme)) continue;
+    set.kind = "postgres";
+    return set;
+  }
   for (const std::string_view kind : kKinds) {
     if (!set.where.starts_with(std::string(kind) + ":")) continue;
     set.kind = kind;

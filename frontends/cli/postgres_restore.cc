@@ -1,5 +1,6 @@
 #include "frontends/cli/postgres_restore.h"
 
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "engine/env/version.h"
@@ -10,6 +11,7 @@
 #include "frontends/cli/text.h"
 #include "frontends/postgres/database_restore.h"
 #include "frontends/postgres/postgres_source.h"
+#include "frontends/postgres/table_restore.h"
 #include "repo-format/tree_path.h"
 
 namespace cairn {
@@ -97,12 +99,18 @@ void ShowReport(Cli& cli, const DatabaseRestorePlan& plan, const DatabaseRestore
   cli.Say(fmt::format("cairn restore --postgres ADDRESS --undo {} puts it back\n", plan.run));
 }
 
-// Of the database that is about to be replaced; it differs from what is kept by what is written meanwhile.
+std::string SafetyDescription(const std::string& run, bool of_tables) {
+  return "before restore " + run + (of_tables ? " of tables" : "");
+}
+
+// Of what is about to be replaced; of a whole database it lacks what is written until that is renamed.
 Result<SnapshotId> BackUpFirst(Cli& cli, Repository& repository, const postgres::Address& address,
-                               const DatabaseRestorePlan& plan) {
+                               postgres::TableChoice choice, const std::string& run) {
+  const bool choice_is_of_tables = !choice.is_all();
   std::vector<std::unique_ptr<Source>> sources;
-  ASSIGN_OR_RETURN(auto source, PostgresSource::Make({.address = address.WithDatabase(plan.target),
-                                                      .item = postgres::FileNameOf(plan.target),
+  ASSIGN_OR_RETURN(auto source, PostgresSource::Make({.address = address,
+                                                      .item = postgres::FileNameOf(address.database()),
+                                                      .choice = std::move(choice),
                                                       .sessions = cli.context().executor.workers()},
                                                      SystemClock(), cli.stop()));
   sources.push_back(std::move(source));
@@ -110,11 +118,112 @@ Result<SnapshotId> BackUpFirst(Cli& cli, Repository& repository, const postgres:
   options.host = HostName();
   options.user = UserName();
   options.program = std::string(kProgram);
-  options.description = "before restore " + plan.run;
+  options.description = SafetyDescription(run, choice_is_of_tables);
   options.snapshot_class = SnapshotClass::kSafety;
   ASSIGN_OR_RETURN(const BackupReport report,
                    RunBackup(cli.context(), repository, std::move(sources), options, cli.Findings()));
   return *report.id;
+}
+
+// "TABLE=COLUMN,COLUMN"
+Result<std::map<std::string, std::vector<std::string>>> ParseKeys(const std::vector<std::string>& texts) {
+  std::map<std::string, std::vector<std::string>> keys;
+  for (const std::string& text : texts) {
+    const size_t middle = text.find('=');
+    std::vector<std::string> columns;
+    for (size_t begin = middle == std::string::npos ? text.size() : middle + 1; begin < text.size();) {
+      const size_t end = std::min(text.find(',', begin), text.size());
+      if (end > begin) columns.push_back(text.substr(begin, end - begin));
+      begin = end + 1;
+    }
+    if (middle == 0 || columns.empty()) {
+      return MakeError(ErrorCode::kInvalidArgument, "\"{}\" is no key: write TABLE=COLUMN or TABLE=COLUMN,COLUMN",
+                       Shown(text));
+    }
+    keys[text.substr(0, middle)] = std::move(columns);
+  }
+  return keys;
+}
+
+std::string Joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + Shown(name);
+  return text;
+}
+
+void ShowTablePlan(Cli& cli, const postgres::TableRestorePlan& plan, bool merges) {
+  if (cli.json()) {
+    nlohmann::json tables = nlohmann::json::array();
+    for (const postgres::TablePlan& one : plan.tables) {
+      tables.push_back({{"schema", one.name.schema},
+                        {"name", one.name.name},
+                        {"rows", one.rows},
+                        {"key", one.key},
+                        {"only_in_dump", one.only_in_dump},
+                        {"only_here", one.only_here}});
+    }
+    cli.PrintJson({{"message_type", "plan"},
+                   {"run", plan.run},
+                   {"database", plan.database},
+                   {"server", plan.server},
+                   {"strategy", merges ? "merge" : "replace"},
+                   {"tables", std::move(tables)},
+                   {"problems", plan.problems},
+                   {"notes", plan.notes}});
+    return;
+  }
+  cli.Print(fmt::format("in {}, PostgreSQL {}, in one transaction:\n", Shown(plan.database), plan.server));
+  for (const postgres::TablePlan& one : plan.tables) {
+    cli.Print(
+        merges ? fmt::format("  merge     {} rows into {}, the same by {}\n", HumanCount(one.rows),
+                             Shown(one.name.ForPeople()), Joined(one.key))
+               : fmt::format("  replace   the rows of {} by {}\n", Shown(one.name.ForPeople()), HumanCount(one.rows)));
+  }
+  for (const std::string& note : plan.notes) cli.Print("note: " + Shown(note) + "\n");
+  for (const std::string& problem : plan.problems) cli.Print("cannot be: " + Shown(problem) + "\n");
+}
+
+void ShowTables(Cli& cli, const postgres::TableRestorePlan& plan, const std::vector<postgres::TableReport>& reports,
+                const std::optional<SnapshotId>& safety, bool merges) {
+  if (cli.json()) {
+    nlohmann::json tables = nlohmann::json::array();
+    for (const postgres::TableReport& one : reports) {
+      tables.push_back({{"schema", one.name.schema},
+                        {"name", one.name.name},
+                        {"rows", one.rows},
+                        {"inserted", one.inserted},
+                        {"present", one.present},
+                        {"without_key", one.without_key},
+                        {"orphans", one.orphans},
+                        {"conflicts", one.conflicts},
+                        {"left_out", one.left_out}});
+    }
+    cli.PrintJson({{"message_type", "summary"},
+                   {"run", plan.run},
+                   {"database", plan.database},
+                   {"tables", std::move(tables)},
+                   {"safety_snapshot", safety ? nlohmann::json(safety->ToHex()) : nlohmann::json()}});
+    return;
+  }
+  for (const postgres::TableReport& one : reports) {
+    const std::string name = Shown(one.name.ForPeople());
+    if (!merges) {
+      cli.Say(fmt::format("{}: {} rows\n", name, HumanCount(one.inserted)));
+      continue;
+    }
+    cli.Say(
+        fmt::format("{}: of {} rows {} came, {} were there{}{}{}\n", name, HumanCount(one.rows),
+                    HumanCount(one.inserted), HumanCount(one.present),
+                    one.orphans > 0 ? fmt::format(", {} lack a row that they refer to", HumanCount(one.orphans)) : "",
+                    one.conflicts > 0 ? fmt::format(", {} are kept out by another key", HumanCount(one.conflicts)) : "",
+                    one.without_key > 0 ? fmt::format(", {} have no key", HumanCount(one.without_key)) : ""));
+    if (!one.left_out.empty()) cli.Say("  left out: " + Joined(one.left_out) + "\n");
+  }
+  if (safety) {
+    cli.Say(
+        fmt::format("what was there before is snapshot {}; cairn restore --postgres ADDRESS --undo {} puts it back\n",
+                    safety->Short(), plan.run));
+  }
 }
 
 // The item that the path names, or, without a path, the only one that is a PostgreSQL database.
@@ -154,8 +263,18 @@ void PostgresRestore::AddTo(CLI::App& command) {
       ->type_name("NAME");
   command
       .add_option("--strategy", strategy,
-                  "A database of this name: replace it, and keep it beside for a while, or refuse")
-      ->check(CLI::IsMember({"replace", "refuse"}))
+                  "What is there: replace it (a database is kept beside for a while), merge rows into it, or refuse")
+      ->check(CLI::IsMember({"replace", "merge", "refuse"}))
+      ->capture_default_str();
+  command.add_option("--table", tables, "Only rows of tables that match, into the database that is there (repeatable)")
+      ->type_name("PATTERN");
+  command.add_option("--exclude-table", excluded, "Not these tables (repeatable)")->type_name("PATTERN");
+  command.add_flag("--data-only", data_only, "Rows into the tables that are there");
+  command
+      .add_option("--key", keys, "Of a merge: by which columns rows of a table are the same (default: the primary key)")
+      ->type_name("TABLE=COLUMN,...");
+  command.add_option("--lock-wait", lock_wait, "Seconds to wait for a table that another program has locked")
+      ->type_name("SECONDS")
       ->capture_default_str();
   command.add_flag("--disconnect", disconnect, "End the sessions that use the database, when its turn comes");
   command.add_option("--session-wait", session_wait, "Seconds to wait for sessions that use the database to end")
@@ -191,9 +310,15 @@ Result<int> PostgresRestore::Restore(Cli& cli, const std::string& snapshot, cons
   RETURN_IF_ERROR(opened.Open(cli, wanted.snapshot, filter));
   RETURN_IF_ERROR(opened.repository->keyring().Need(Rights::kContentKey, "restoring"));
   ASSIGN_OR_RETURN(const SnapshotItem* item, PickDatabase(opened, wanted.path));
+  return is_of_tables() ? RestoreTables(cli, opened, *item, server, dry_run)
+                        : RestoreDatabase(cli, opened, *item, server, dry_run);
+}
+
+Result<int> PostgresRestore::RestoreDatabase(Cli& cli, OpenedSnapshot& opened, const SnapshotItem& item,
+                                             const postgres::Address& server, bool dry_run) const {
   const auto start = SystemClock().Steady();
   const unsigned workers = cli.context().executor.workers();
-  postgres::DumpReader dump(*opened.reader, item->root, cli.stop());
+  postgres::DumpReader dump(*opened.reader, item.root, cli.stop());
   postgres::DatabaseRestore restore(cli.context(), dump,
                                     {.address = server,
                                      .target = as.empty() ? server.database() : as,
@@ -216,7 +341,7 @@ Result<int> PostgresRestore::Restore(Cli& cli, const std::string& snapshot, cons
   const auto before_swap = [&]() -> Result<void> {
     if (plan.kept.empty() || no_safety_snapshot) return {};
     RETURN_IF_ERROR(opened.repository->keyring().Need(Rights::kWrite, "a safety snapshot (--no-safety-snapshot)"));
-    ASSIGN_OR_RETURN(safety, BackUpFirst(cli, *opened.repository, server, plan));
+    ASSIGN_OR_RETURN(safety, BackUpFirst(cli, *opened.repository, server.WithDatabase(plan.target), {}, plan.run));
     return {};
   };
   auto progress = cli.ShowProgress();
@@ -227,12 +352,57 @@ Result<int> PostgresRestore::Restore(Cli& cli, const std::string& snapshot, cons
   return kExitOk;
 }
 
+Result<int> PostgresRestore::RestoreTables(Cli& cli, OpenedSnapshot& opened, const SnapshotItem& item,
+                                           const postgres::Address& server, bool dry_run) const {
+  const bool merges = strategy == "merge";
+  postgres::DumpReader dump(*opened.reader, item.root, cli.stop());
+  postgres::Address into = server;
+  if (!as.empty()) into = server.WithDatabase(as);
+  if (into.database().empty()) {
+    ASSIGN_OR_RETURN(const auto description, dump.Description());
+    into = server.WithDatabase(description.properties.name);
+  }
+  ASSIGN_OR_RETURN(auto own_keys, ParseKeys(keys));
+  postgres::TableRestore restore(cli.context(), dump,
+                                 {.address = into,
+                                  .choice = {tables, excluded},
+                                  .merges = merges,
+                                  .keys = std::move(own_keys),
+                                  .verifies = !no_verify,
+                                  .lock_patience = std::chrono::seconds(lock_wait)});
+  ASSIGN_OR_RETURN(const postgres::TableRestorePlan plan, restore.Plan());
+  if (dry_run) {
+    ShowTablePlan(cli, plan, merges);
+    return plan.problems.empty() ? kExitOk : kExitFatal;
+  }
+  for (const std::string& note : plan.notes) {
+    cli.Findings()({Finding::Severity::kNote, ErrorCode::kInvalidArgument, plan.database, note});
+  }
+  std::optional<SnapshotId> safety;
+  const auto before_change = [&](const std::string& run) -> Result<void> {
+    if (no_safety_snapshot) return {};
+    RETURN_IF_ERROR(opened.repository->keyring().Need(Rights::kWrite, "a safety snapshot (--no-safety-snapshot)"));
+    postgres::TableChoice choice;
+    for (const postgres::TablePlan& one : plan.tables) choice.names.push_back(one.name);
+    ASSIGN_OR_RETURN(safety, BackUpFirst(cli, *opened.repository, into, std::move(choice), run));
+    return {};
+  };
+  auto progress = cli.ShowProgress();
+  auto reports = restore.Run(before_change);
+  progress.reset();
+  RETURN_IF_ERROR(reports);
+  ShowTables(cli, plan, *reports, safety, merges);
+  return kExitOk;
+}
+
 Result<int> PostgresRestore::Undo(Cli& cli) const {
   const stream::Waiter waiter(cli.stop());
   ASSIGN_OR_RETURN(const auto server, OpenServer(cli, address, waiter));
-  ASSIGN_OR_RETURN(const postgres::UndoReport report,
-                   postgres::UndoRestore(*server, undo, {std::chrono::seconds(session_wait), disconnect},
-                                         std::chrono::hours(keep_hours)));
+  auto undone = postgres::UndoRestore(*server, undo, {std::chrono::seconds(session_wait), disconnect},
+                                      std::chrono::hours(keep_hours));
+  if (!undone && undone.error().code() == ErrorCode::kNotFound) return UndoTables(cli, undone.error());
+  RETURN_IF_ERROR(undone);
+  const postgres::UndoReport& report = *undone;
   if (cli.json()) {
     cli.PrintJson({{"message_type", "summary"},
                    {"database", report.database},
@@ -245,6 +415,34 @@ Result<int> PostgresRestore::Undo(Cli& cli) const {
     cli.Say(fmt::format("what the restore had made is kept as {} until {}\n", Shown(report.kept), report.kept_until));
   }
   return kExitOk;
+}
+
+// A restore of tables has left no database, but a snapshot of what they were.
+Result<int> PostgresRestore::UndoTables(Cli& cli, const Error& no_database) const {
+  if (cli.global.repository.empty() && std::getenv("CAIRN_REPOSITORY") == nullptr) return no_database;
+  ASSIGN_OR_RETURN(const SnapshotSet set, cli.Snapshots());
+  const auto find = [&](bool of_tables) {
+    return std::ranges::find_if(set.snapshots, [&](const LoadedSnapshot& one) {
+      return one.opened && one.inner.snapshot_class == SnapshotClass::kSafety && one.inner.items.size() == 1 &&
+             one.inner.description == SafetyDescription(undo, of_tables);
+    });
+  };
+  const auto whole = find(false);
+  if (whole != set.snapshots.end()) {
+    return MakeError(ErrorCode::kNotFound, "{}; snapshot {} has what was there: cairn restore {} --postgres ADDRESS",
+                     no_database.message(), whole->id.Short(), whole->id.Short());
+  }
+  const auto found = find(true);
+  if (found == set.snapshots.end()) {
+    return MakeError(ErrorCode::kNotFound, "{}; and the repository has no safety snapshot of that run",
+                     no_database.message());
+  }
+  PostgresRestore back = *this;
+  back.undo.clear();
+  back.data_only = true;
+  back.strategy = "replace";
+  back.as = postgres::NameOfFile(found->inner.items.front().name);
+  return back.Run(cli, found->id.ToHex(), {}, false);
 }
 
 Result<int> PostgresRestore::CleanUp(Cli& cli, bool dry_run) const {

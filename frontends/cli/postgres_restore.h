@@ -3,20 +3,26 @@
 
 #include <CLI/CLI.hpp>
 #include <string>
+#include <vector>
 
 #include "frontends/cli/command.h"
 #include "frontends/cli/opened_snapshot.h"
+#include "frontends/postgres/address.h"
 
 namespace cairn {
 
 struct PostgresRestore {
   std::string address, as, strategy = "replace", undo;
-  uint32_t session_wait = 30, keep_hours = 24;
+  std::vector<std::string> tables, excluded, keys;
+  uint32_t session_wait = 30, keep_hours = 24, lock_wait = 60;
   unsigned jobs = 0;
-  bool clean_up = false, disconnect = false, no_owner = false, no_verify = false, no_safety_snapshot = false;
+  bool clean_up = false, data_only = false, disconnect = false, no_owner = false, no_verify = false,
+       no_safety_snapshot = false;
 
   void AddTo(CLI::App& command);
   bool is_asked_for() const { return !address.empty(); }
+  // Rows into tables that are there, rather than a whole database beside.
+  bool is_of_tables() const { return data_only || strategy == "merge" || !tables.empty() || !excluded.empty(); }
   // What needs no snapshot: --undo, --clean-up.
   bool needs_snapshot() const { return undo.empty() && !clean_up; }
 
@@ -24,7 +30,12 @@ struct PostgresRestore {
 
  private:
   Result<int> Restore(Cli& cli, const std::string& snapshot, const SnapshotFilter& filter, bool dry_run) const;
+  Result<int> RestoreDatabase(Cli& cli, OpenedSnapshot& opened, const SnapshotItem& item,
+                              const postgres::Address& server, bool dry_run) const;
+  Result<int> RestoreTables(Cli& cli, OpenedSnapshot& opened, const SnapshotItem& item, const postgres::Address& server,
+                            bool dry_run) const;
   Result<int> Undo(Cli& cli) const;
+  Result<int> UndoTables(Cli& cli, const Error& no_database) const;
   Result<int> CleanUp(Cli& cli, bool dry_run) const;
 };
 

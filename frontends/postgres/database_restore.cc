@@ -53,8 +53,10 @@ Result<DatabaseRestorePlan> DatabaseRestore::Plan() {
                                 : "the dump has rows and no definitions: a whole database is not made of it");
   }
   if (!description_.chosen.empty() || !description_.excluded.empty()) {
-    plan.notes.push_back(fmt::format("the dump has not all tables: it was made with --table {} --exclude-table {}",
-                                     Listed(description_.chosen), Listed(description_.excluded)));
+    plan.notes.push_back(fmt::format(
+        "the dump has not all tables ({}), and what its tables refer to may be missing: --data-only puts their "
+        "rows into a database that has the rest",
+        description_.chosen.empty() ? "not " + Listed(description_.excluded) : "only " + Listed(description_.chosen)));
   }
   ASSIGN_OR_RETURN(server_, Server::Open(options_.address, plan.run, waiter_, context_.clock, context_.stop));
   RETURN_IF_ERROR(LookAtServer(plan));

@@ -119,7 +119,7 @@ class PostgresSource::Dump {
     postgres::SchemaDumpOptions options{
         .program = shared_->pg_dump, .address = shared_->options.address, .snapshot = snapshot_->id()};
     const postgres::TableChoice& choice = shared_->options.choice;
-    if (!choice.chosen.empty()) {
+    if (choice.is_chosen()) {
       for (const auto& one : snapshot_->tables()) options.only.push_back(one.table.name);
     } else if (!choice.excluded.empty()) {
       ASSIGN_OR_RETURN(auto leader, snapshot_->BorrowLeader());
@@ -142,6 +142,7 @@ class PostgresSource::Dump {
     description_.has_schema = options.schema;
     description_.has_rows = options.rows;
     description_.chosen = options.choice.chosen;
+    for (const postgres::TableName& one : options.choice.names) description_.chosen.push_back(one.ForPeople());
     description_.excluded = options.choice.excluded;
     ASSIGN_OR_RETURN(description_.system, postgres::SystemIdentifier(*leader));
     ASSIGN_OR_RETURN(description_.properties, postgres::ReadProperties(*leader));
@@ -150,7 +151,7 @@ class PostgresSource::Dump {
     for (const postgres::TableListing& listed : snapshot_->tables()) description_.tables.push_back(Described(listed));
     if (!options.rows) return {};
     // As pg_dump does it: who chooses tables chooses no large objects, which belong to none.
-    if (options.choice.chosen.empty()) {
+    if (!options.choice.is_chosen()) {
       ASSIGN_OR_RETURN(description_.large_objects, postgres::ListLargeObjects(*leader));
     }
     return ChooseSequences(*leader);
@@ -174,7 +175,7 @@ class PostgresSource::Dump {
     const postgres::TableChoice& choice = shared_->options.choice;
     std::erase_if(sequences_, [&](const postgres::SequenceName& one) {
       if (choice.is_all()) return false;
-      if (!one.owner) return !choice.chosen.empty();
+      if (!one.owner) return choice.is_chosen();
       return std::ranges::none_of(description_.tables, [&](const auto& table) { return table.name == *one.owner; });
     });
     for (const postgres::SequenceName& one : sequences_) {
@@ -250,7 +251,7 @@ class PostgresSource::RowsFile : public SourceFile {
   const TableDescription& description() const { return dump_->description().tables[table_]; }
 
   Result<void> Begin() {
-    ASSIGN_OR_RETURN(auto session, dump_->snapshot().Borrow());
+    ASSIGN_OR_RETURN(auto session, dump_->snapshot().BorrowFor(description().name));
     session_.emplace(std::move(session));
     return (*session_)->BeginCopyOut(postgres::CopyOutStatement(description())).While(description().name.ForPeople());
   }

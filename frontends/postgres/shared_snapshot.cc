@@ -1,5 +1,6 @@
 #include "frontends/postgres/shared_snapshot.h"
 
+#include <fmt/format.h>
 #include <fnmatch.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@ namespace {
 
 constexpr unsigned kTriesMax = 10;           // until the list of tables is the same before and after the lock
 constexpr std::chrono::seconds kLockTry{5};  // a wait for a lock holds up others who want the table
+constexpr std::chrono::milliseconds kSecondLockTry{500};  // the leader has the table locked: somebody waits for it
 constexpr std::chrono::milliseconds kPause{500};
 constexpr size_t kNamedMax = 10;
 
@@ -70,6 +72,7 @@ bool IsSame(const std::vector<TableListing>& a, const std::vector<TableListing>&
 }  // namespace
 
 bool TableChoice::Takes(const TableName& name, const std::optional<TableName>& partition_of) const {
+  if (!names.empty() && std::ranges::find(names, name) == names.end()) return false;
   if (!chosen.empty() && !MatchesAny(chosen, name, partition_of)) return false;
   return !MatchesAny(excluded, name, partition_of);
 }
@@ -222,6 +225,18 @@ Result<SharedSnapshot::Loan> SharedSnapshot::Take(std::vector<std::unique_ptr<Co
   std::unique_ptr<Connection> connection = std::move(from.back());
   from.pop_back();
   return Loan(*this, std::move(connection), leader);
+}
+
+Result<SharedSnapshot::Loan> SharedSnapshot::BorrowFor(const TableName& table) {
+  ASSIGN_OR_RETURN(Loan loan, Borrow());
+  const auto locked = loan->Query(fmt::format(
+      "SAVEPOINT before_lock; SET LOCAL lock_timeout = '{}ms'; LOCK TABLE ONLY {} IN ACCESS SHARE MODE; SET LOCAL "
+      "lock_timeout = 0; RELEASE before_lock",
+      kSecondLockTry.count(), table.Quoted()));
+  if (locked) return loan;
+  if (locked.error().code() != ErrorCode::kBusy) return locked.error();
+  RETURN_IF_ERROR(loan->Query("ROLLBACK TO before_lock; RELEASE before_lock"));
+  return BorrowLeader();
 }
 
 Result<SharedSnapshot::Loan> SharedSnapshot::Borrow() { return Take(others_, false); }

@@ -16,7 +16,9 @@ namespace cairn::postgres {
 // table's name in any schema. What is said of a partitioned table holds for its partitions.
 struct TableChoice {
   std::vector<std::string> chosen, excluded;
-  bool is_all() const { return chosen.empty() && excluded.empty(); }
+  std::vector<TableName> names;  // these, and no others
+  bool is_all() const { return chosen.empty() && excluded.empty() && names.empty(); }
+  bool is_chosen() const { return !chosen.empty() || !names.empty(); }
   bool Takes(const TableName& name, const std::optional<TableName>& partition_of) const;
   // kNotFound where one chooses nothing.
   Result<void> NeedMatches(const std::vector<TableListing>& tables) const;
@@ -61,6 +63,9 @@ class SharedSnapshot {
     bool leader_;
   };
   Result<Loan> Borrow();
+  // One that can read the table without waiting: where somebody waits for an exclusive lock behind the leader's, only
+  // the leader can.
+  Result<Loan> BorrowFor(const TableName& table);
   Result<Loan> BorrowLeader();
   // Somebody waits for a table, behind this one's lock or another's: who comes later waits behind them.
   Result<bool> HoldsUpOthers();

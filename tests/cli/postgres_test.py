@@ -179,7 +179,7 @@ class UnderLoad(PostgresTest):
         thread.start()
         try:
             for _ in range(8):
-                self.backup_of("shop")
+                self.backup_of("shop", timeout=60)
                 described = json.loads(self.run_cairn("dump", "latest:/database.json").stdout)
                 self.assertEqual({one["rows"] for one in described["tables"]}, {5000})
         finally:
@@ -233,7 +233,9 @@ class InPlace(PostgresTest):
         self.assertEqual(self.server.sql("shop", "SELECT sum(balance), to_regclass('log') IS NULL FROM account"), "0|t")
         self.assertEqual(self.server.sql("postgres", properties), before)
         self.assertEqual(self.beside("shop"), [undone["kept"]])
-        self.assertIn("keeps no former database", self.error("restore", "--postgres", self.address(), "--undo", report["run"]))
+        said = self.error("restore", "--postgres", self.address(), "--undo", report["run"])
+        self.assertIn("keeps no former database", said)
+        self.assertIn(report["safety_snapshot"][:8] + " has what was there", said)
         # What is kept goes only when its time is over.
         self.run_cairn("restore", "--postgres", self.address(), "--clean-up")
         self.assertEqual(self.beside("shop"), [undone["kept"]])
@@ -378,6 +380,165 @@ class InPlace(PostgresTest):
         self.assertEqual([one for one in self.beside("shop") if "_restore_" in one], [])
 
 
+class Tables(PostgresTest):
+    """Rows into tables of a database in use: in one transaction, all or none."""
+
+    def rows(self, *args, snapshot="latest", **kwargs):
+        report = self.json("restore", snapshot, "--postgres", self.address("shop"), *args, **kwargs)
+        return {one["name"]: one for one in report["tables"]}, report
+
+    def sql(self, text, **kwargs):
+        return self.server.sql("shop", text, **kwargs)
+
+    def test_chosen_table_is_replaced_and_undone(self):
+        self.make("shop")
+        self.sql("CREATE TABLE audit (what text); CREATE FUNCTION told() RETURNS trigger LANGUAGE plpgsql AS "
+                 "'BEGIN INSERT INTO public.audit VALUES (TG_NAME); RETURN NULL; END';"
+                 "CREATE TRIGGER loud AFTER INSERT OR DELETE OR TRUNCATE ON account EXECUTE FUNCTION told();"
+                 "ALTER TABLE account ENABLE ALWAYS TRIGGER loud;"
+                 "CREATE TRIGGER quiet AFTER INSERT ON account EXECUTE FUNCTION told(); ALTER TABLE account DISABLE TRIGGER quiet;"
+                 "COMMENT ON CONSTRAINT log_who_fkey ON log IS 'who it was'")
+        shape = ("SELECT (SELECT string_agg(tgname || tgenabled::text, ' ' ORDER BY tgname) FROM pg_trigger WHERE NOT tgisinternal), "
+                 "(SELECT pg_get_constraintdef(oid) || convalidated || obj_description(oid, 'pg_constraint') FROM pg_constraint "
+                 "WHERE conname = 'log_who_fkey')")
+        before = self.sql(shape)
+        self.backup_of("shop")
+        self.sql("UPDATE account SET balance = 1; UPDATE log SET note = 'kept'")
+        self.sql("TRUNCATE audit")
+        tables, report = self.rows("--table", "account")
+        self.assertEqual(list(tables), ["account"])
+        self.assertEqual(tables["account"]["inserted"], 1000)
+        self.assertEqual(self.sql("SELECT sum(balance), (SELECT count(DISTINCT note) FROM log), (SELECT count(*) FROM audit) FROM account"),
+                         "100000|1|0")
+        self.assertEqual(self.sql(shape), before)
+        self.json("restore", "--postgres", self.address(), "--undo", report["run"])
+        self.assertEqual(self.sql("SELECT sum(balance), (SELECT count(DISTINCT note) FROM log) FROM account"), "1000|1")
+        self.assertEqual(self.beside("shop"), [])
+
+    def test_row_that_others_refer_to_is_not_lost(self):
+        self.make("shop")
+        self.backup_of("shop")
+        self.sql("INSERT INTO account VALUES (5000, 7); INSERT INTO log (who, note) VALUES (5000, 'new')")
+        said = self.error("restore", "latest", "--postgres", self.address("shop"), "--table", "account")
+        self.assertIn("public.log refers to public.account", said)
+        self.assertIn("shop is as it was", said)
+        self.assertEqual(self.sql("SELECT count(*), (SELECT count(*) FROM log WHERE who = 5000) FROM account"), "1001|1")
+        tables, _ = self.rows("--data-only")
+        self.assertEqual({name: one["inserted"] for name, one in tables.items()}, {"account": 1000, "log": 1000})
+        self.sql("INSERT INTO log (who, note) VALUES (1, 'the sequence goes on')")
+        self.assertEqual(self.sql("SELECT max(id) > 1000 FROM log"), "t")
+
+    def test_merge_keeps_rows_and_brings_the_missing(self):
+        self.make("shop")
+        self.sql("CREATE TABLE node (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, up int REFERENCES node, name text);"
+                 "INSERT INTO node (up, name) SELECT NULLIF(i - 1, 0), 'n' || i FROM generate_series(1, 20) i;"
+                 "CREATE TABLE a (id int PRIMARY KEY, b int); CREATE TABLE b (id int PRIMARY KEY, a int REFERENCES a);"
+                 "INSERT INTO a VALUES (1, 1), (2, NULL); INSERT INTO b VALUES (1, 1), (2, 2);"
+                 "ALTER TABLE a ADD FOREIGN KEY (b) REFERENCES b")
+        self.backup_of("shop")
+        self.sql("DELETE FROM node WHERE id > 5; UPDATE account SET balance = 1 WHERE id = 1; DELETE FROM log WHERE who = 3;"
+                 "DELETE FROM account WHERE id = 3; INSERT INTO account VALUES (9999, 9);"
+                 "UPDATE a SET b = NULL; DELETE FROM b; DELETE FROM a")
+        tables, report = self.rows("--strategy", "merge")
+        self.assertEqual((tables["account"]["inserted"], tables["account"]["present"]), (1, 999))
+        self.assertEqual((tables["log"]["inserted"], tables["log"]["present"]), (1, 999))
+        self.assertEqual(tables["node"]["inserted"], 15)
+        self.assertEqual(self.sql("SELECT sum(balance), count(*) FROM account"), "99910|1001")
+        # A row that needs one that needs it cannot come first; the others do.
+        self.assertEqual((tables["a"]["inserted"], tables["a"]["orphans"]), (1, 1))
+        self.assertEqual((tables["b"]["inserted"], tables["b"]["orphans"], tables["b"]["left_out"]), (1, 1, ["1"]))
+        self.sql("INSERT INTO node (name) VALUES ('more')")
+        again, _ = self.rows("--strategy", "merge", snapshot=report["safety_snapshot"])
+        self.assertEqual(sum(one["inserted"] for one in again.values()), 0)
+
+    def test_merge_by_email_across_versions_of_a_schema(self):
+        self.make("shop")
+        self.sql("CREATE EXTENSION citext; CREATE TYPE state AS ENUM ('new', 'old');"
+                 "CREATE TABLE customer (id serial PRIMARY KEY, email citext, name text, fax text, age state DEFAULT 'old');"
+                 "CREATE TABLE basket (id serial PRIMARY KEY, customer int NOT NULL REFERENCES customer, what text);"
+                 "INSERT INTO customer (email, name, fax) VALUES ('Ann@x.org', 'Ann', '1'), ('bob@x.org', 'Bob', '2'), "
+                 "('cleo@x.org', 'Cleo', '3'), (NULL, 'nobody', '4');"
+                 "INSERT INTO basket (customer, what) VALUES (1, 'of Ann'), (2, 'of Bob'), (3, 'of Cleo')", user="postgres")
+        self.backup_of("shop")
+        self.sql("TRUNCATE customer, basket; ALTER TABLE customer DROP COLUMN fax;"
+                 "ALTER TABLE customer ADD COLUMN city text DEFAULT 'here';"
+                 "ALTER TABLE customer ALTER COLUMN id TYPE bigint; ALTER TYPE state RENAME VALUE 'old' TO 'older';"
+                 "ALTER TYPE state ADD VALUE 'old';")
+        # Bob has another number now, and his old one is somebody else's.
+        self.sql("INSERT INTO customer (id, email, name) VALUES (2, 'dora@x.org', 'Dora'), (70, 'BOB@X.ORG', 'Robert');"
+                 "SELECT setval('customer_id_seq', 70)")
+        args = ("--table", "customer", "--table", "basket", "--strategy", "merge", "--key", "customer=email")
+        plan = self.json("restore", "latest", "--postgres", self.address("shop"), *args, "-n")
+        described = {one["name"]: one for one in plan["tables"]}
+        self.assertEqual((described["customer"]["only_in_dump"], described["customer"]["only_here"], described["customer"]["key"]),
+                         (["fax"], ["city"], ["email"]))
+        tables, _ = self.rows(*args)
+        self.assertEqual({k: tables["customer"][k] for k in ("inserted", "present", "without_key", "conflicts")},
+                         {"inserted": 2, "present": 1, "without_key": 1, "conflicts": 0})
+        self.assertEqual(self.sql("SELECT id, email, name, city, age FROM customer ORDER BY id").split("\n"),
+                         ["1|Ann@x.org|Ann|here|old", "2|dora@x.org|Dora|here|older", "3|cleo@x.org|Cleo|here|old",
+                          "70|BOB@X.ORG|Robert|here|older"])
+        self.assertEqual(self.sql("SELECT b.what, c.name FROM basket b JOIN customer c ON c.id = b.customer ORDER BY 1").split("\n"),
+                         ["of Ann|Ann", "of Bob|Robert", "of Cleo|Cleo"])
+        self.sql("INSERT INTO customer (email) VALUES ('e@x.org')")
+
+    def test_what_another_key_forbids_is_counted_and_listed(self):
+        self.make("shop")
+        self.sql("CREATE TABLE seat (id int PRIMARY KEY, place text UNIQUE); INSERT INTO seat VALUES (1, 'A'), (2, 'B'), (3, 'C')")
+        self.backup_of("shop")
+        self.sql("DELETE FROM seat; INSERT INTO seat VALUES (9, 'B')")
+        tables, _ = self.rows("--table", "seat", "--strategy", "merge")
+        self.assertEqual((tables["seat"]["inserted"], tables["seat"]["conflicts"], tables["seat"]["left_out"]), (2, 1, ["2"]))
+
+    def test_what_cannot_be_is_said_first(self):
+        self.make("shop")
+        self.sql("CREATE TABLE heap (x int); INSERT INTO heap VALUES (1)")
+        self.backup_of("shop")
+        self.assertIn("--key public.heap=", self.error("restore", "latest", "--postgres", self.address("shop"), "--strategy", "merge"))
+        self.sql("DROP TABLE log")
+        self.assertIn("has no table public.log", self.error("restore", "latest", "--postgres", self.address("shop"), "--data-only"))
+        self.assertEqual(len(self.json("snapshots")["snapshots"]), 1)
+
+    def test_writers_wait_and_nothing_of_theirs_is_lost(self):
+        """What was committed before the tables are locked is in the safety snapshot."""
+        self.make("shop")
+        self.backup_of("shop")
+        stop, written = threading.Event(), []
+
+        def write():
+            while not stop.is_set():
+                written.append(self.sql("INSERT INTO log (who, note) VALUES (1, 'live') RETURNING id").split("\n")[0])
+        thread = threading.Thread(target=write)
+        thread.start()
+        try:
+            time.sleep(0.3)
+            _, report = self.rows("--table", "log")
+            time.sleep(0.3)
+        finally:
+            stop.set()
+            thread.join()
+        text = self.run_cairn("dump", report["safety_snapshot"] + ":/data/tables/public/log.copy").stdout.decode()
+        saved = {line.split("\t")[0] for line in text.splitlines()}
+        now = set(self.sql("SELECT id FROM log").split("\n"))
+        self.assertEqual(set(written) - saved - now, set())
+        self.assertTrue(set(written) & saved)
+        self.assertTrue(set(written) & now)
+
+    def test_killed_in_the_middle_changes_nothing_or_all(self):
+        self.make("shop", rows=30_000)
+        self.backup_of("shop")
+        self.sql("UPDATE account SET balance = 1")
+        for number in range(10):
+            running = subprocess.Popen([BIN, "restore", "latest", "-q", "--no-safety-snapshot", "--data-only", "--postgres",
+                                        self.address("shop")], env=self.env(), stderr=subprocess.DEVNULL)
+            time.sleep(0.1 + 0.04 * number)
+            running.kill()
+            running.wait(timeout=60)
+            sums = self.sql("SET lock_timeout = '30s'; SELECT sum(balance), (SELECT count(*) FROM log), "
+                            "(SELECT count(*) FROM pg_constraint WHERE contype = 'f') FROM account")
+            self.assertIn(sums, ["30000|30000|1", "3000000|30000|1"])
+
+
 class BadInput(PostgresTest):
     def test_what_is_wrong_is_named(self):
         self.make("shop")
@@ -441,8 +602,8 @@ class BadInput(PostgresTest):
         self.addCleanup(self.server.drop, "bank")
         self.server.run("pgbench", "-i", "-q", "-s", "30", database="bank")
         running = subprocess.Popen([BIN, "backup", "--postgres", self.address("bank")], env=self.env(), stderr=subprocess.PIPE)
-        while not self.server.sql("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY%TO STDOUT' "
-                                              "AND datname = 'bank'"):
+        while not self.server.sql("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'bank' "
+                                              "AND state = 'active' AND query LIKE 'COPY%TO STDOUT'"):
             self.assertIsNone(running.poll(), "it was over before its session was ended")
         said = running.communicate(timeout=60)[1].decode()
         self.assertEqual(running.returncode, 1, said)

@@ -1,0 +1,331 @@
+#include "frontends/postgres/table_restore.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "engine/crypto/hash.h"
+#include "frontends/postgres/load_script.h"
+#include "repo-format/base/units.h"
+
+namespace cairn::postgres {
+namespace {
+
+constexpr size_t kVerifyBytes = 256 * kKiB;
+constexpr std::chrono::hours kStatementPatience{24};  // rows of a large table: the network is watched apart
+constexpr unsigned kSamples = 10;
+constexpr unsigned kRoundsMax = 1000;  // of a merge: as deep as rows refer to rows
+
+std::string NewRun(const Random& random) {
+  Bytes bytes(4);
+  random.Fill(bytes);
+  return ToHex(bytes);
+}
+
+std::string Listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+}  // namespace
+
+// --- the plan ---
+
+Result<TableRestorePlan> TableRestore::Plan() {
+  ASSIGN_OR_RETURN(description_, dump_.Description());
+  ASSIGN_OR_RETURN(connection_, Connection::Open(options_.address, waiter_));
+  RETURN_IF_ERROR(connection_->RefusePooler());
+  RETURN_IF_ERROR(connection_->Query("SET search_path = ''"));
+  ASSIGN_OR_RETURN(live_, ReadLiveTables(*connection_));
+  TableRestorePlan plan;
+  plan.run = NewRun(context_.random);
+  plan.database = connection_->database();
+  plan.server = connection_->server_text("server_version");
+  std::vector<TableListing> in_dump;
+  for (const TableDescription& table : description_.tables) in_dump.push_back({.table = table});
+  RETURN_IF_ERROR(options_.choice.NeedMatches(in_dump).While("the dump"));
+  for (const TableDescription& table : description_.tables) {
+    if (!options_.choice.Takes(table.name, std::nullopt) || table.file.empty()) continue;
+    RETURN_IF_ERROR(LookAtTable(table, plan));
+  }
+  if (plan.tables.empty() && plan.problems.empty())
+    plan.problems.emplace_back("the dump has no rows of the tables chosen");
+  plan_ = plan;
+  return plan;
+}
+
+Result<void> TableRestore::LookAtTable(const TableDescription& table, TableRestorePlan& plan) {
+  const auto live = live_.tables.find(table.name);
+  if (live == live_.tables.end() || live->second.listing.table.no_rows != NoRows::kHasRows) {
+    plan.problems.push_back(fmt::format(
+        "{} has no table {}: restore the whole database under another name (--as NAME), and take the table from there",
+        plan.database, table.name.ForPeople()));
+    return {};
+  }
+  StagedTable staged{.dump = &table, .live = &live->second};
+  staged.stage = fmt::format("pg_temp.cairn_stage_{}", staged_.size());
+  TablePlan one{.name = table.name, .rows = table.rows.value_or(0)};
+  for (const Column& column : table.columns) {
+    const Column* here = live->second.Find(column.name);
+    if (column.generated) continue;
+    if (here == nullptr || here->generated) {
+      one.only_in_dump.push_back(column.name);
+    } else {
+      staged.columns.push_back(column.name);
+    }
+  }
+  for (const Column& column : live->second.listing.table.columns) {
+    const bool is_common = std::ranges::find(staged.columns, column.name) != staged.columns.end();
+    if (!is_common && !column.generated) one.only_here.push_back(column.name);
+  }
+  if (staged.columns.empty() && !table.columns.empty()) {
+    plan.problems.push_back(
+        fmt::format("{}: the dump's table and the one here have no column in common", table.name.ForPeople()));
+  }
+  if (options_.merges) RETURN_IF_ERROR(ChooseKey(staged, one, plan));
+  if (!one.only_in_dump.empty()) {
+    plan.notes.push_back(fmt::format("{}: the columns {} of the dump are not here any more, and are left out",
+                                     table.name.ForPeople(), Listed(one.only_in_dump)));
+  }
+  if (!one.only_here.empty()) {
+    plan.notes.push_back(fmt::format("{}: the columns {} are not in the dump, and get their defaults",
+                                     table.name.ForPeople(), Listed(one.only_here)));
+  }
+  staged_.emplace(table.name, std::move(staged));
+  plan.tables.push_back(std::move(one));
+  return {};
+}
+
+Result<void> TableRestore::ChooseKey(StagedTable& staged, TablePlan& plan, TableRestorePlan& all) const {
+  const TableName& name = staged.dump->name;
+  for (const auto& [table, columns] : options_.keys) {
+    if (table != name.name && table != name.ForPeople()) continue;
+    staged.key = columns;
+    staged.has_own_key = columns != staged.live->listing.table.key;
+  }
+  if (staged.key.empty()) staged.key = staged.live->listing.table.key;
+  if (staged.key.empty()) {
+    all.problems.push_back(fmt::format("{} has no primary key: say which rows are the same by --key {}=COLUMN,COLUMN",
+                                       name.ForPeople(), name.ForPeople()));
+  }
+  for (const std::string& column : staged.key) {
+    const bool is_common = std::ranges::find(staged.columns, column) != staged.columns.end();
+    if (is_common) continue;
+    all.problems.push_back(
+        fmt::format("{}: the key's column {} is not in both the dump and the table", name.ForPeople(), column));
+  }
+  plan.key = staged.key;
+  return {};
+}
+
+// --- the work ---
+
+Result<std::vector<TableReport>> TableRestore::Run(
+    const std::function<Result<void>(const std::string& run)>& before_change) {
+  CHECK(connection_ != nullptr);
+  if (!plan_.problems.empty()) return Error(ErrorCode::kInvalidArgument, Listed(plan_.problems));
+  auto done = Work(before_change);
+  connection_.reset();  // and the transaction, where it is open
+  if (done) return done;
+  return Error(done.error().code(), fmt::format("{} ({} is as it was)", done.error().message(), plan_.database));
+}
+
+Result<std::vector<TableReport>> TableRestore::Work(
+    const std::function<Result<void>(const std::string& run)>& before_change) {
+  context_.progress.SetPhase("staging rows");
+  for (const auto& [name, table] : staged_) RETURN_IF_ERROR(Stage(table).While(name.ForPeople()));
+  RETURN_IF_ERROR(LockTables());
+  RETURN_IF_ERROR(before_change(plan_.run));
+  context_.progress.SetPhase("changing the tables");
+  RETURN_IF_ERROR(SetTriggers(false));
+  ASSIGN_OR_RETURN(auto reports, options_.merges ? Merge() : Replace());
+  RETURN_IF_ERROR(RaiseSequences());
+  RETURN_IF_ERROR(SetTriggers(true));
+  RETURN_IF_ERROR(connection_->Query("COMMIT", kStatementPatience));
+  return reports;
+}
+
+Result<void> TableRestore::Stage(const StagedTable& table) {
+  Connection& connection = *connection_;
+  RETURN_IF_ERROR(connection.Query(MergeStatement(staged_, live_, table).MakeStage()));
+  RETURN_IF_ERROR(connection.Query("BEGIN; " + ReadingSettings(connection)));
+  RETURN_IF_ERROR(connection.BeginCopyIn("COPY " + table.stage + " FROM STDIN"));
+  Sha256Stream hash;
+  RETURN_IF_ERROR(dump_.Stream(table.dump->file, [&](ByteSpan part) -> Result<void> {
+    hash.Update(part);
+    context_.progress.bytes_done += part.size();
+    return connection.WriteCopy(part);
+  }));
+  ASSIGN_OR_RETURN(const uint64_t rows, connection.EndCopyIn());
+  if (table.dump->rows && rows != *table.dump->rows) {
+    return MakeError(ErrorCode::kIo, "the dump says {} rows, the server took {}", *table.dump->rows, rows);
+  }
+  const Digest digest = hash.Finish();
+  if (options_.verifies) RETURN_IF_ERROR(VerifyStage(table, digest));
+  RETURN_IF_ERROR(connection.Query("COMMIT; ANALYZE " + table.stage, kStatementPatience));
+  return {};
+}
+
+Result<void> TableRestore::VerifyStage(const StagedTable& table, const Digest& wanted) {
+  RETURN_IF_ERROR(connection_->BeginCopyOut("COPY " + table.stage + " TO STDOUT"));
+  Sha256Stream hash;
+  Bytes buffer(kVerifyBytes);
+  for (;;) {
+    ASSIGN_OR_RETURN(const size_t got, connection_->ReadCopy(buffer));
+    if (got == 0) break;
+    hash.Update(ByteSpan(buffer).first(got));
+  }
+  if (hash.Finish() == wanted) return {};
+  return Error(ErrorCode::kIo, "read again, its rows are not those of the dump");
+}
+
+// Against writers, not against who reads: the safety snapshot does.
+Result<void> TableRestore::LockTables() {
+  std::string names;
+  for (const auto& [name, table] : staged_) names += (names.empty() ? "ONLY " : ", ONLY ") + name.Quoted();
+  auto locked = connection_->Query(
+      fmt::format("BEGIN; {} SET LOCAL lock_timeout = '{}s'; LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE",
+                  ReadingSettings(*connection_), options_.lock_patience.count(), names),
+      options_.lock_patience + Connection::kPatience);
+  RETURN_IF_ERROR(std::move(locked).While("locking the tables"));
+  // What was planned for is what is there.
+  ASSIGN_OR_RETURN(const LiveTables now, ReadLiveTables(*connection_));
+  for (const auto& [name, table] : staged_) {
+    const auto found = now.tables.find(name);
+    const bool is_same = found != now.tables.end() && found->second.listing.oid == table.live->listing.oid &&
+                         found->second.listing.table.ColumnList() == table.live->listing.table.ColumnList();
+    if (is_same) continue;
+    return MakeError(ErrorCode::kBusy, "the table {} was changed in shape meanwhile: run it again", name.ForPeople());
+  }
+  return {};
+}
+
+bool TableRestore::IsAround(const TableName& name) const {
+  if (staged_.contains(name)) return true;
+  return std::ranges::any_of(staged_, [&](const auto& one) { return one.second.live->listing.partition_of == name; });
+}
+
+// Those from and to tables that are replaced, also where the partitioned table has them.
+std::vector<const ForeignKey*> TableRestore::ForeignKeysAround() const {
+  std::vector<const ForeignKey*> keys;
+  for (const ForeignKey& key : live_.foreign_keys) {
+    if (!key.is_inherited && (IsAround(key.table) || IsAround(key.parent))) keys.push_back(&key);
+  }
+  return keys;
+}
+
+Result<std::vector<TableReport>> TableRestore::Replace() {
+  const std::vector<const ForeignKey*> keys = ForeignKeysAround();
+  for (const ForeignKey* key : keys) {
+    RETURN_IF_ERROR(
+        connection_->Query("ALTER TABLE " + key->table.Quoted() + " DROP CONSTRAINT " + QuoteName(key->name)));
+  }
+  std::string names;
+  for (const auto& [name, table] : staged_) names += (names.empty() ? "ONLY " : ", ONLY ") + name.Quoted();
+  RETURN_IF_ERROR(connection_->Query("TRUNCATE " + names));
+  std::vector<TableReport> reports;
+  for (const auto& [name, table] : staged_) {
+    context_.progress.SetCurrent(name.ForPeople());
+    ASSIGN_OR_RETURN(const Rows done,
+                     connection_->Query(MergeStatement(staged_, live_, table).InsertAll(), kStatementPatience)
+                         .While(name.ForPeople()));
+    const uint64_t rows = table.dump->rows.value_or(done.affected());
+    if (done.affected() != rows) {
+      return MakeError(ErrorCode::kIo, "{}: of {} rows {} were taken", name.ForPeople(), rows, done.affected());
+    }
+    reports.push_back({.name = name, .rows = rows, .inserted = done.affected()});
+  }
+  for (const ForeignKey* key : keys) {
+    const std::string table = "ALTER TABLE " + key->table.Quoted() + " ADD CONSTRAINT " + QuoteName(key->name) + " ";
+    RETURN_IF_ERROR(
+        connection_->Query(table + key->definition, kStatementPatience)
+            .While(fmt::format("{} refers to {} ({})", key->table.ForPeople(), key->parent.ForPeople(), key->name)));
+    if (key->comment.empty()) continue;
+    RETURN_IF_ERROR(connection_->Query("COMMENT ON CONSTRAINT " + QuoteName(key->name) + " ON " + key->table.Quoted() +
+                                       " IS " + QuoteLiteral(key->comment)));
+  }
+  return reports;
+}
+
+Result<std::vector<TableReport>> TableRestore::Merge() {
+  std::vector<TableReport> reports;
+  std::map<TableName, size_t> place;
+  for (const auto& [name, table] : staged_) {
+    const MergeStatement merge(staged_, live_, table);
+    TableReport report{.name = name, .rows = table.dump->rows.value_or(0)};
+    ASSIGN_OR_RETURN(const std::string without, connection_->Value(merge.CountWithoutKey()));
+    ASSIGN_OR_RETURN(const std::string present, connection_->Value(merge.CountPresent()));
+    report.without_key = std::stoull(without);
+    report.present = std::stoull(present);
+    place[name] = reports.size();
+    reports.push_back(std::move(report));
+  }
+  for (unsigned round = 0;; ++round) {
+    uint64_t inserted = 0;
+    for (const auto& [name, table] : staged_) {
+      context_.progress.SetCurrent(name.ForPeople());
+      ASSIGN_OR_RETURN(const Rows done,
+                       connection_->Query(MergeStatement(staged_, live_, table).InsertMissing(), kStatementPatience)
+                           .While(name.ForPeople()));
+      reports[place[name]].inserted += done.affected();
+      inserted += done.affected();
+    }
+    if (inserted == 0) break;
+    if (round == kRoundsMax) {
+      return MakeError(ErrorCode::kUnsupported, "rows refer to rows more than {} deep", kRoundsMax);
+    }
+  }
+  for (const auto& [name, table] : staged_) RETURN_IF_ERROR(CountLeftOut(table, reports[place[name]]));
+  return reports;
+}
+
+Result<void> TableRestore::CountLeftOut(const StagedTable& table, TableReport& report) {
+  const MergeStatement merge(staged_, live_, table);
+  ASSIGN_OR_RETURN(const std::string orphans, connection_->Value(merge.CountOrphans()));
+  report.orphans = std::stoull(orphans);
+  const uint64_t known = report.inserted + report.present + report.without_key + report.orphans;
+  report.conflicts = report.rows > known ? report.rows - known : 0;
+  if (report.orphans + report.conflicts == 0) return {};
+  ASSIGN_OR_RETURN(const Rows samples, connection_->Query(merge.SampleLeftOut(kSamples)));
+  for (size_t i = 0; i < samples.size(); ++i) report.left_out.push_back(samples.String(i, 0));
+  return {};
+}
+
+// Each as it was: what fires always, or on a replica, does so again.
+Result<void> TableRestore::SetTriggers(bool on) {
+  for (const auto& [name, table] : staged_) {
+    for (const UserTrigger& trigger : table.live->triggers) {
+      const std::string how = !on                      ? "DISABLE"
+                              : trigger.enabled == 'A' ? "ENABLE ALWAYS"
+                              : trigger.enabled == 'R' ? "ENABLE REPLICA"
+                                                       : "ENABLE";
+      RETURN_IF_ERROR(
+          connection_->Query("ALTER TABLE " + name.Quoted() + " " + how + " TRIGGER " + QuoteName(trigger.name)));
+    }
+  }
+  return {};
+}
+
+Result<void> TableRestore::RaiseSequences() {
+  for (const auto& [name, table] : staged_) {
+    const MergeStatement merge(staged_, live_, table);
+    ASSIGN_OR_RETURN(const Rows columns, connection_->Query(merge.SerialColumns()));
+    for (size_t i = 0; i < columns.size(); ++i) {
+      RETURN_IF_ERROR(connection_->Query(merge.RaiseSequence(columns.String(i, 0), columns.String(i, 1))));
+    }
+  }
+  // And to what they were when the dump was made: values may have been given out that no row has any more.
+  for (const SequenceDescription& saved : description_.sequences) {
+    if (!options_.choice.is_all()) continue;
+    RETURN_IF_ERROR(connection_->Query(fmt::format(
+        "SELECT pg_catalog.setval({0}, {1}) FROM pg_catalog.pg_sequence d WHERE d.seqrelid = "
+        "pg_catalog.to_regclass({0}) AND d.seqincrement > 0 AND {1} BETWEEN d.seqmin AND d.seqmax AND {1} > "
+        "COALESCE(pg_catalog.pg_sequence_last_value(d.seqrelid), d.seqmin)",
+        QuoteLiteral(saved.name.Quoted()), saved.last_value)));
+  }
+  return {};
+}
+
+}  // namespace cairn::postgres

@@ -1,0 +1,87 @@
+// Chosen tables out of a dump, into a database in use: in one transaction, all or none.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/env/job_context.h"
+#include "frontends/postgres/client_program.h"
+#include "frontends/postgres/dump_reader.h"
+#include "frontends/postgres/merge_statement.h"
+#include "frontends/postgres/shared_snapshot.h"
+
+namespace cairn::postgres {
+
+struct TableRestoreOptions {
+  Address address;  // of the database
+  TableChoice choice;
+  bool merges = false;                                   // rows that are there stay; else the dump's take their place
+  std::map<std::string, std::vector<std::string>> keys;  // by table as given ("orders", "public.orders"): columns
+  bool verifies = true;
+  std::chrono::seconds lock_patience{60};
+};
+
+// What would be done with a table.
+struct TablePlan {
+  TableName name;
+  uint64_t rows = 0;                                 // of the dump
+  std::vector<std::string> key;                      // of a merge
+  std::vector<std::string> only_in_dump, only_here;  // columns
+};
+struct TableRestorePlan {
+  std::string run, database, server;
+  std::vector<TablePlan> tables;
+  std::vector<std::string> problems, notes;
+};
+
+struct TableReport {
+  TableName name;
+  uint64_t rows = 0;  // of the dump
+  uint64_t inserted = 0;
+  // Of a merge: there already; without a value in the key; without a parent; kept out by another key.
+  uint64_t present = 0, without_key = 0, orphans = 0, conflicts = 0;
+  std::vector<std::string> left_out;  // keys of some of the last two
+};
+
+// Rows are staged first, in tables of the session, and verified there; then the tables are locked against writers,
+// `before_change` may look at them (a safety snapshot), and the change is made and committed. Foreign keys that have to
+// do with a table that is replaced are checked anew; no trigger of the user's fires. Any Error leaves the database as
+// it was. Once; borrows all.
+class TableRestore {
+ public:
+  TableRestore(const JobContext& context, DumpReader& dump, TableRestoreOptions options)
+      : context_(context), dump_(dump), options_(std::move(options)), waiter_(context.stop) {}
+
+  Result<TableRestorePlan> Plan();
+  Result<std::vector<TableReport>> Run(const std::function<Result<void>(const std::string& run)>& before_change);
+
+ private:
+  Result<void> LookAtTable(const TableDescription& table, TableRestorePlan& plan);
+  Result<void> ChooseKey(StagedTable& staged, TablePlan& plan, TableRestorePlan& all) const;
+  Result<std::vector<TableReport>> Work(const std::function<Result<void>(const std::string& run)>& before_change);
+  Result<void> Stage(const StagedTable& table);
+  Result<void> VerifyStage(const StagedTable& table, const Digest& wanted);
+  Result<void> LockTables();
+  Result<std::vector<TableReport>> Replace();
+  Result<std::vector<TableReport>> Merge();
+  Result<void> CountLeftOut(const StagedTable& table, TableReport& report);
+  Result<void> SetTriggers(bool on);
+  Result<void> RaiseSequences();
+  std::vector<const ForeignKey*> ForeignKeysAround() const;
+  bool IsAround(const TableName& name) const;
+
+  const JobContext& context_;
+  DumpReader& dump_;
+  const TableRestoreOptions options_;
+  const stream::Waiter waiter_;
+  std::unique_ptr<Connection> connection_;
+  DatabaseDescription description_;
+  LiveTables live_;
+  StagedTables staged_;
+  TableRestorePlan plan_;
+};
+
+}  // namespace cairn::postgres
