@@ -20,7 +20,7 @@ struct InitCommand {
     options.repository.owner_label = "owner";
     options.repository.chunkers = {{SourceKind::kFiles, 2, 512 * 1024, 1024 * 1024, 8 * 1024 * 1024},
                                    {SourceKind::kStream, 2, 128 * 1024, 512 * 1024, 8 * 1024 * 1024},
-                                   {SourceKind::kRows, 2, 4 * 1024, 16 * 1024, 128 * 1024}};
+                                   {SourceKind::kRows, 2, 2 * 1024, 8 * 1024, 64 * 1024}};
     std::unique_ptr<ObjectStore> other_store;
     std::unique_ptr<Repository> other;
     if (!same_keys_as.empty()) {

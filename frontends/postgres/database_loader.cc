@@ -71,9 +71,22 @@ Result<DatabaseLoader::Report> DatabaseLoader::Run() {
     RETURN_IF_ERROR(RestoreSection("post-data", true));
   }
   context_.progress.SetPhase("gathering statistics");
-  ASSIGN_OR_RETURN(const auto connection, Connection::Open(options_.address, waiter_));
-  RETURN_IF_ERROR(connection->Query("ANALYZE", kStatementPatience));
+  RETURN_IF_ERROR(AnalyzeRest());
   return report_;
+}
+
+// Tables were, when they were loaded: here is what is made of them, and what only an index has statistics of.
+Result<void> DatabaseLoader::AnalyzeRest() {
+  ASSIGN_OR_RETURN(const auto connection, Connection::Open(options_.address, waiter_));
+  ASSIGN_OR_RETURN(const Rows rows, connection->Query(R"(
+SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND (c.relkind IN ('m', 'p') OR EXISTS (
+  SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indexprs IS NOT NULL)))"));
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const TableName name{rows.String(i, 0), rows.String(i, 1)};
+    RETURN_IF_ERROR(connection->Query("ANALYZE " + name.Quoted(), kStatementPatience));
+  }
+  return {};
 }
 
 // --- definitions ---
@@ -213,6 +226,7 @@ Result<void> DatabaseLoader::LoadTable(Connection& connection, const TableDescri
   RETURN_IF_ERROR(connection.Query("COMMIT"));
   const Digest digest = hash.Finish();
   if (options_.verifies) RETURN_IF_ERROR(VerifyTable(connection, table, digest));
+  RETURN_IF_ERROR(connection.Query("ANALYZE " + table.name.Quoted(), kStatementPatience));
   ++context_.progress.items_done;
   const std::lock_guard lock(mutex_);
   ++report_.tables;

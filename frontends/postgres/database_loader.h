@@ -34,6 +34,7 @@ class DatabaseLoader {
   Result<Report> Run();
 
  private:
+  Result<void> AnalyzeRest();
   Result<void> RestoreSection(const std::string& section, bool parallel);
   Result<void> RunProgram(const std::string& section, bool parallel);
   Result<void> RunScript(const std::string& section);

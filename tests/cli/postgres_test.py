@@ -2,16 +2,18 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-from cairn_testing import BIN, CairnTest
+from cairn_testing import BIN, CairnTest, can_mount
 from postgres_testing import (APP_PASSWORD, SUPERUSER_PASSWORD, Bouncer, Missing, Proxy, Server, differences, installed, odd_data,
                               pgbench, plain_env)
 
@@ -378,6 +380,45 @@ class InPlace(PostgresTest):
                           ["20000|20000", "2000000|20000"])
         self.run_cairn("restore", "--postgres", self.address(), "--clean-up")
         self.assertEqual([one for one in self.beside("shop") if "_restore_" in one], [])
+
+
+@unittest.skipUnless(can_mount(), "needs to mount a small disk")
+class FullDisk(CairnTest):
+    def test_restore_into_a_full_disk_leaves_the_database_as_it_was(self):
+        self.init()
+        disk = tempfile.mkdtemp(prefix="cairn-disk-")
+        self.addCleanup(os.rmdir, disk)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300m,mode=755", "tmpfs", disk], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", disk], check=True)
+        options = {"max_wal_size": "32MB", "min_wal_size": "32MB", "wal_keep_size": "0", "shared_buffers": "16MB"}
+        with Server(folder=disk, options=options) as server:
+            server.create("shop")
+            server.sql("shop", "CREATE TABLE t (id int PRIMARY KEY, x text); INSERT INTO t SELECT i, repeat(md5(i::text), 10) "
+                               "FROM generate_series(1, 100000) i")
+            address = server.uri("shop", user="postgres", local=True)
+            self.run_cairn("backup", "--postgres", address)
+            server.sql("shop", "DELETE FROM t WHERE id > 50; CHECKPOINT")
+            failures = 0
+            for left_mb in (2, 12, 25, 38):
+                free = shutil.disk_usage(disk).free
+                with open(os.path.join(disk, "filler"), "wb") as file:
+                    os.posix_fallocate(file.fileno(), 0, max(free - left_mb * 2**20, 1))
+                done = self.run_cairn("restore", "latest", "--no-safety-snapshot", "--postgres", address, code=None)
+                os.unlink(os.path.join(disk, "filler"))
+                if done.returncode == 0:
+                    break
+                failures += 1
+                said = done.stderr.decode()
+                if "No space left" in said:
+                    self.assertIn("shop", said)
+                server.stop()
+                server.start()  # it may have ended itself, for want of room for its log
+                self.assertEqual(server.sql("shop", "SELECT count(*) FROM t"), "50")
+                self.run_cairn("restore", "--postgres", address, "--clean-up")
+                self.assertEqual([one for one in server.databases() if one.startswith("shop_")], [])
+            self.assertGreater(failures, 1)
+            self.run_cairn("restore", "latest", "--postgres", address)
+            self.assertEqual(server.sql("shop", "SELECT count(*) FROM t"), "100000")
 
 
 class Tables(PostgresTest):
