@@ -22,6 +22,7 @@ void AddLs(CLI::App& app, Cli& cli, Action& action);
 void AddFind(CLI::App& app, Cli& cli, Action& action);
 void AddCat(CLI::App& app, Cli& cli, Action& action);
 void AddDiff(CLI::App& app, Cli& cli, Action& action);
+void AddDrill(CLI::App& app, Cli& cli, Action& action);
 void AddDump(CLI::App& app, Cli& cli, Action& action);
 void AddRestore(CLI::App& app, Cli& cli, Action& action);
 void AddCheck(CLI::App& app, Cli& cli, Action& action);

@@ -41,6 +41,9 @@ const std::map<std::string, std::string>& AllExamples() {
        "cairn restore latest --target / --include /etc/fstab\n"
        "cairn restore latest:site --target /tmp/site         one item of several\n"
        "cairn restore latest --target / --delete --dry-run   what would be deleted\n"},
+      {"drill",
+       "cairn drill latest --scratch /mnt/big\n"
+       "cairn drill latest:shop --postgres postgresql://postgres@db-test\n"},
       {"databases", "cairn databases postgresql://backup@db1\n"},
       {"tables",
        "cairn tables /srv/app/app.db\n"

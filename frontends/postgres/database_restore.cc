@@ -38,6 +38,7 @@ Result<DatabaseRestorePlan> DatabaseRestore::Plan() {
   DatabaseRestorePlan plan;
   plan.run = NewRun(context_.random);
   plan.target = options_.target.empty() ? description_.properties.name : options_.target;
+  if (options_.is_drill) plan.target = DatabaseNameWith(plan.target, "drill_" + plan.run);
   plan.beside = DatabaseNameWith(plan.target, "restore_" + plan.run);
   for (const TableDescription& table : description_.tables) {
     if (table.file.empty()) continue;
@@ -182,6 +183,10 @@ Result<DatabaseRestoreReport> DatabaseRestore::Load(const std::function<Result<v
   DatabaseRestoreReport report;
   ASSIGN_OR_RETURN(report.loaded, loader.Run());
   RETURN_IF_ERROR(server_->Apply(plan_.beside, description_.properties, options_.with_owners));
+  if (options_.is_drill) {
+    RETURN_IF_ERROR(server_->Drop(plan_.beside));
+    return report;
+  }
   RETURN_IF_ERROR(before_swap());
   context_.progress.SetPhase("putting it in its place");
   ASSIGN_OR_RETURN(const bool exists, server_->Exists(plan_.target));

@@ -14,6 +14,7 @@ struct DatabaseRestoreOptions {
   Address address;       // of the server
   std::string target;    // the database's name
   bool replaces = true;  // a database of this name; else that is refused
+  bool is_drill = false;  // it is dropped as soon as it has been made and verified; the target is nobody's
   bool with_owners = true, verifies = true, disconnects = false;
   unsigned sessions = 2;
   std::chrono::seconds session_patience{30};

@@ -251,6 +251,27 @@ class InPlace(PostgresTest):
         self.assertEqual(self.beside("shop"), [])
         self.assertIn("shop", self.server.databases())
 
+    def test_drill_proves_and_leaves_nothing(self):
+        self.make("shop")
+        self.make_source()
+        self.run_cairn("backup", self.source, "--postgres", self.address("shop"))
+        before = self.server.databases()
+        os.mkdir(self.path("scratch"))
+        proof = self.json("drill", "latest", "--postgres", self.address(), "--scratch", self.path("scratch"))
+        self.assertEqual([(one["item"], one["proven"]) for one in proof["items"]], [("files", True), ("shop", True)])
+        self.assertIn("2,000 rows", proof["items"][1]["what"])
+        self.assertEqual((self.server.databases(), os.listdir(self.path("scratch"))), (before, []))
+        # Not proven is said, and left behind is nothing.
+        self.server.sql("shop", "CREATE ROLE worker; ALTER TABLE log OWNER TO worker")
+        self.run_cairn("backup", "--postgres", self.address("shop"))
+        self.server.sql("shop", "ALTER TABLE log OWNER TO app; DROP ROLE worker")
+        said = self.run_cairn("drill", "latest", "--postgres", self.address(), code=1).stdout.decode()
+        self.assertIn("NOT PROVEN", said)
+        self.assertIn("no role worker", said)
+        self.assertIn("can be restored", self.run_cairn("drill", "latest", "--no-owner", "--postgres", self.address()).stdout.decode())
+        self.assertIn("--postgres ADDRESS", self.run_cairn("drill", "latest", code=1).stdout.decode())
+        self.assertEqual(self.server.databases(), before)
+
     def test_plan_changes_nothing(self):
         self.make("shop")
         self.backup_of("shop")
