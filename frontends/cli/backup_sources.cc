@@ -25,7 +25,12 @@ namespace {
 // What may stand before the colon of a WHAT; a path that begins so is written with "./" before it.
 constexpr std::string_view kKinds[] = {"sqlite", "postgres"};
 
-std::string Quoted(const std::string& text) { return "\"" + PathForPeople(AsBytes(text)) + "\""; }
+// Of an address only the scheme: what follows may hold a password.
+std::string Quoted(const std::string& text) {
+  const size_t at = text.find("://");
+  const std::string shown = at == std::string::npos ? text : text.substr(0, at + 3) + "...";
+  return "\"" + PathForPeople(AsBytes(shown)) + "\"";
+}
 
 Error BadName(const std::string& name) {
   return MakeError(

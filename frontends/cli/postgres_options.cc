@@ -5,6 +5,7 @@
 
 #include "engine/env/executor.h"
 #include "frontends/postgres/catalog.h"
+#include "frontends/postgres/kept_database.h"
 #include "frontends/postgres/postgres_source.h"
 
 namespace cairn {
@@ -56,7 +57,10 @@ Result<std::vector<postgres::Address>> PostgresOptions::DatabasesOf(Cli& cli, co
     const stream::Waiter waiter(cli.stop());
     ASSIGN_OR_RETURN(const auto connection, postgres::Connection::Open(address.WithDatabase("postgres"), waiter));
     ASSIGN_OR_RETURN(const auto listed, postgres::ListDatabases(*connection));
-    for (const postgres::DatabaseListing& one : listed) names.push_back(one.name);
+    for (const postgres::DatabaseListing& one : listed) {
+      const auto kept = postgres::KeptDatabase::Parse(one.name, one.comment);
+      if (!kept || !kept->HasItsName()) names.push_back(one.name);
+    }
   }
   std::vector<postgres::Address> all;
   for (const std::string& name : names) all.push_back(address.WithDatabase(name));

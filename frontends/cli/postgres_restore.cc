@@ -105,13 +105,14 @@ std::string SafetyDescription(const std::string& run, bool of_tables) {
 
 // Of what is about to be replaced; of a whole database it lacks what is written until that is renamed.
 Result<SnapshotId> BackUpFirst(Cli& cli, Repository& repository, const postgres::Address& address,
-                               postgres::TableChoice choice, const std::string& run) {
+                               postgres::TableChoice choice, const std::string& run, uint32_t lock_patience_s) {
   const bool choice_is_of_tables = !choice.is_all();
   std::vector<std::unique_ptr<Source>> sources;
   ASSIGN_OR_RETURN(auto source, PostgresSource::Make({.address = address,
                                                       .item = postgres::FileNameOf(address.database()),
                                                       .choice = std::move(choice),
-                                                      .sessions = cli.context().executor.workers()},
+                                                      .sessions = cli.context().executor.workers(),
+                                                      .lock_patience_s = lock_patience_s},
                                                      SystemClock(), cli.stop()));
   sources.push_back(std::move(source));
   BackupOptions options;
@@ -297,13 +298,27 @@ void PostgresRestore::AddTo(CLI::App& command) {
 
 Result<int> PostgresRestore::Run(Cli& cli, const std::string& snapshot, const SnapshotFilter& filter,
                                  bool dry_run) const {
-  if (!undo.empty()) return Undo(cli);
+  if (!undo.empty()) return Undo(cli, dry_run);
   if (clean_up) return CleanUp(cli, dry_run);
   return Restore(cli, snapshot, filter, dry_run);
 }
 
+Result<void> PostgresRestore::RefuseMixture() const {
+  const auto refuse = [](const char* why) -> Result<void> { return Error(ErrorCode::kInvalidArgument, why); };
+  if (is_of_tables() && strategy == "refuse") {
+    return refuse("--strategy refuse is for a whole database: rows of tables are replaced or merged");
+  }
+  if (!excluded.empty() && !is_of_tables()) {
+    return refuse(
+        "--exclude-table is for rows into a database in use: give --data-only, --table or --strategy merge too");
+  }
+  if (!keys.empty() && strategy != "merge") return refuse("--key is for --strategy merge");
+  return {};
+}
+
 Result<int> PostgresRestore::Restore(Cli& cli, const std::string& snapshot, const SnapshotFilter& filter,
                                      bool dry_run) const {
+  RETURN_IF_ERROR(RefuseMixture());
   ASSIGN_OR_RETURN(const postgres::Address server, ParseAddress(cli, address));
   SnapshotPath wanted = SnapshotPath::Parse(snapshot);
   OpenedSnapshot opened;
@@ -341,7 +356,8 @@ Result<int> PostgresRestore::RestoreDatabase(Cli& cli, OpenedSnapshot& opened, c
   const auto before_swap = [&]() -> Result<void> {
     if (plan.kept.empty() || no_safety_snapshot) return {};
     RETURN_IF_ERROR(opened.repository->keyring().Need(Rights::kWrite, "a safety snapshot (--no-safety-snapshot)"));
-    ASSIGN_OR_RETURN(safety, BackUpFirst(cli, *opened.repository, server.WithDatabase(plan.target), {}, plan.run));
+    ASSIGN_OR_RETURN(safety,
+                     BackUpFirst(cli, *opened.repository, server.WithDatabase(plan.target), {}, plan.run, lock_wait));
     return {};
   };
   auto progress = cli.ShowProgress();
@@ -384,7 +400,7 @@ Result<int> PostgresRestore::RestoreTables(Cli& cli, OpenedSnapshot& opened, con
     RETURN_IF_ERROR(opened.repository->keyring().Need(Rights::kWrite, "a safety snapshot (--no-safety-snapshot)"));
     postgres::TableChoice choice;
     for (const postgres::TablePlan& one : plan.tables) choice.names.push_back(one.name);
-    ASSIGN_OR_RETURN(safety, BackUpFirst(cli, *opened.repository, into, std::move(choice), run));
+    ASSIGN_OR_RETURN(safety, BackUpFirst(cli, *opened.repository, into, std::move(choice), run, lock_wait));
     return {};
   };
   auto progress = cli.ShowProgress();
@@ -395,19 +411,24 @@ Result<int> PostgresRestore::RestoreTables(Cli& cli, OpenedSnapshot& opened, con
   return kExitOk;
 }
 
-Result<int> PostgresRestore::Undo(Cli& cli) const {
+Result<int> PostgresRestore::Undo(Cli& cli, bool dry_run) const {
   const stream::Waiter waiter(cli.stop());
   ASSIGN_OR_RETURN(const auto server, OpenServer(cli, address, waiter));
   auto undone = postgres::UndoRestore(*server, undo, {std::chrono::seconds(session_wait), disconnect},
-                                      std::chrono::hours(keep_hours));
-  if (!undone && undone.error().code() == ErrorCode::kNotFound) return UndoTables(cli, undone.error());
+                                      std::chrono::hours(keep_hours), dry_run);
+  if (!undone && undone.error().code() == ErrorCode::kNotFound) return UndoTables(cli, undone.error(), dry_run);
   RETURN_IF_ERROR(undone);
   const postgres::UndoReport& report = *undone;
   if (cli.json()) {
     cli.PrintJson({{"message_type", "summary"},
                    {"database", report.database},
+                   {"dry_run", dry_run},
                    {"kept", report.kept},
                    {"kept_until", report.kept_until}});
+    return kExitOk;
+  }
+  if (dry_run) {
+    cli.Print(fmt::format("would make {} what it was before restore {}\n", Shown(report.database), undo));
     return kExitOk;
   }
   cli.Say(fmt::format("{} is again what it was before restore {}\n", Shown(report.database), undo));
@@ -418,7 +439,7 @@ Result<int> PostgresRestore::Undo(Cli& cli) const {
 }
 
 // A restore of tables has left no database, but a snapshot of what they were.
-Result<int> PostgresRestore::UndoTables(Cli& cli, const Error& no_database) const {
+Result<int> PostgresRestore::UndoTables(Cli& cli, const Error& no_database, bool dry_run) const {
   if (cli.global.repository.empty() && std::getenv("CAIRN_REPOSITORY") == nullptr) return no_database;
   ASSIGN_OR_RETURN(const SnapshotSet set, cli.Snapshots());
   const auto find = [&](bool of_tables) {
@@ -442,34 +463,36 @@ Result<int> PostgresRestore::UndoTables(Cli& cli, const Error& no_database) cons
   back.data_only = true;
   back.strategy = "replace";
   back.as = postgres::NameOfFile(found->inner.items.front().name);
-  return back.Run(cli, found->id.ToHex(), {}, false);
+  return back.Run(cli, found->id.ToHex(), {}, dry_run);
 }
 
 Result<int> PostgresRestore::CleanUp(Cli& cli, bool dry_run) const {
   const stream::Waiter waiter(cli.stop());
   ASSIGN_OR_RETURN(const auto server, OpenServer(cli, address, waiter));
-  ASSIGN_OR_RETURN(const auto dropped, postgres::CleanUpAfterRestores(*server, dry_run));
-  ASSIGN_OR_RETURN(const auto left, server->ListKept());
+  ASSIGN_OR_RETURN(const postgres::CleanUpReport report, postgres::CleanUpAfterRestores(*server, dry_run));
+  for (const auto& [one, error] : report.failed) {
+    cli.Findings()({Finding::Severity::kWarning, error.code(), one.name, error.message()});
+  }
+  const int code = report.failed.empty() ? kExitOk : kExitIncomplete;
   if (cli.json()) {
     nlohmann::json gone = nlohmann::json::array(), kept = nlohmann::json::array();
-    for (const auto& one : dropped) gone.push_back(one.name);
-    for (const auto& one : left) kept.push_back(one.name);
+    for (const auto& one : report.dropped) gone.push_back(one.name);
+    for (const auto& one : report.left) kept.push_back(one.name);
     cli.PrintJson({{"message_type", "summary"}, {"dry_run", dry_run}, {"dropped", gone}, {"kept", kept}});
-    return kExitOk;
+    return code;
   }
-  for (const postgres::KeptDatabase& one : dropped) {
+  for (const postgres::KeptDatabase& one : report.dropped) {
     cli.Print(fmt::format("{} {} ({} of restore {})\n", dry_run ? "would drop" : "dropped", Shown(one.name),
-                          one.role == postgres::KeptDatabase::Role::kIncomplete ? "left" : "kept", one.run));
+                          postgres::Name(one.role), one.run));
   }
-  if (dropped.empty()) cli.Say("there is nothing to drop\n");
-  for (const postgres::KeptDatabase& one : left) {
-    const bool is_dropped = std::ranges::any_of(dropped, [&](const auto& other) { return other.name == one.name; });
-    if (is_dropped) continue;
-    cli.Say(one.is_in_work ? fmt::format("{} stays: restore {} is at it\n", Shown(one.name), one.run)
-                           : fmt::format("{} stays until {} ({} of restore {})\n", Shown(one.name), one.until,
-                                         postgres::Name(one.role), one.run));
+  if (report.dropped.empty()) cli.Say("there is nothing to drop\n");
+  for (const postgres::KeptDatabase& one : report.left) {
+    cli.Say(fmt::format("{} stays{}: {}\n", Shown(one.name), one.until.empty() ? "" : " until " + one.until,
+                        one.is_in_work ? "restore " + one.run + " is at it"
+                        : one.is_used  ? std::string("sessions use it")
+                                       : fmt::format("{} of restore {}", postgres::Name(one.role), one.run)));
   }
-  return kExitOk;
+  return code;
 }
 
 }  // namespace cairn

@@ -22,7 +22,7 @@ struct PostgresRestore {
   void AddTo(CLI::App& command);
   bool is_asked_for() const { return !address.empty(); }
   // Rows into tables that are there, rather than a whole database beside.
-  bool is_of_tables() const { return data_only || strategy == "merge" || !tables.empty() || !excluded.empty(); }
+  bool is_of_tables() const { return data_only || strategy == "merge" || !tables.empty(); }
   // What needs no snapshot: --undo, --clean-up.
   bool needs_snapshot() const { return undo.empty() && !clean_up; }
 
@@ -34,8 +34,9 @@ struct PostgresRestore {
                               const postgres::Address& server, bool dry_run) const;
   Result<int> RestoreTables(Cli& cli, OpenedSnapshot& opened, const SnapshotItem& item, const postgres::Address& server,
                             bool dry_run) const;
-  Result<int> Undo(Cli& cli) const;
-  Result<int> UndoTables(Cli& cli, const Error& no_database) const;
+  Result<void> RefuseMixture() const;
+  Result<int> Undo(Cli& cli, bool dry_run) const;
+  Result<int> UndoTables(Cli& cli, const Error& no_database, bool dry_run) const;
   Result<int> CleanUp(Cli& cli, bool dry_run) const;
 };
 

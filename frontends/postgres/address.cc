@@ -15,6 +15,17 @@ struct FreeOptions {
 
 constexpr std::string_view kFromEnvironment = "env:";
 
+struct Default {
+  const char* key;
+  const char* variable;
+  const char* value;
+};
+constexpr Default kDefaults[] = {
+    {"connect_timeout", "PGCONNECT_TIMEOUT", "15"}, {"keepalives_idle", nullptr, "30"},
+    {"keepalives_interval", nullptr, "10"},         {"keepalives_count", nullptr, "3"},
+    {"tcp_user_timeout", nullptr, "60000"},         {"fallback_application_name", nullptr, "cairn"},
+};
+
 }  // namespace
 
 Result<Address> Address::Parse(const std::string& given) {
@@ -44,6 +55,11 @@ Result<Address> Address::Parse(const std::string& given) {
   for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
     if (option->val != nullptr && *option->val != 0) address.parameters_.emplace_back(option->keyword, option->val);
   }
+  if (!address.Value("sslpassword").empty()) {
+    return Error(
+        ErrorCode::kInvalidArgument,
+        "sslpassword cannot be given to pg_dump unseen: use a key file that only you can read, without a password");
+  }
   address.shows_password_ = !is_hidden && !address.password().empty();
   return address;
 }
@@ -55,9 +71,19 @@ Address Address::WithDatabase(const std::string& name) const {
   return other;
 }
 
+Address::Parameters Address::WithDefaults() const {
+  Parameters all;
+  for (const Default& one : kDefaults) {
+    if (!Value(one.key).empty()) continue;
+    if (one.variable == nullptr || std::getenv(one.variable) == nullptr) all.emplace_back(one.key, one.value);
+  }
+  all.insert(all.end(), parameters_.begin(), parameters_.end());
+  return all;
+}
+
 std::string Address::WithoutPassword() const {
   std::string text;
-  for (const auto& [key, value] : parameters_) {
+  for (const auto& [key, value] : WithDefaults()) {
     if (key == "password") continue;
     text += (text.empty() ? "" : " ") + key + "='";
     for (const char c : value) {

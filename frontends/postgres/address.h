@@ -25,8 +25,11 @@ class Address {
   const std::string& password() const { return Value("password"); }
 
   using Parameters = std::vector<std::pair<std::string, std::string>>;
-  const Parameters& parameters() const { return parameters_; }
-  // `key='value' ...` for a child process's command line: without the password, which goes by PGPASSWORD.
+  // What was given, and what finds out that a network is gone, where neither the address nor the environment says
+  // otherwise.
+  Parameters WithDefaults() const;
+  // WithDefaults as `key='value' ...` for a child process's command line: without the password, which goes by
+  // PGPASSWORD.
   std::string WithoutPassword() const;
 
  private:

@@ -35,7 +35,8 @@ ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C")";
 
 constexpr const char* kColumns = R"(
 SELECT a.attrelid, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attgenerated <> '',
-       CASE a.attidentity WHEN 'a' THEN 'always' WHEN 'd' THEN 'by default' ELSE '' END
+       CASE a.attidentity WHEN 'a' THEN 'always' WHEN 'd' THEN 'by default' ELSE '' END,
+       pg_catalog.format_type(a.atttypid, -1)
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -62,7 +63,8 @@ LEFT JOIN LATERAL (
   WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.objsubid = 0
     AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype IN ('a', 'i')
   LIMIT 1) owner ON true
-WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+WHERE c.relkind = 'S' AND c.relpersistence <> 't'
+  AND NOT (c.relpersistence = 'u' AND pg_catalog.pg_is_in_recovery()) AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
   AND NOT EXISTS (
     SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
     WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'e'
@@ -137,8 +139,8 @@ Result<std::vector<TableListing>> ListTables(Connection& connection) {
   for (size_t i = 0; i < columns.size(); ++i) {
     const auto found = by_oid.find(static_cast<uint64_t>(columns.Number(i, 0)));
     if (found == by_oid.end()) continue;
-    found->second->table.columns.push_back(
-        {columns.String(i, 1), columns.String(i, 2), columns.Flag(i, 3), columns.Flag(i, 4), columns.String(i, 5)});
+    found->second->table.columns.push_back({columns.String(i, 1), columns.String(i, 2), columns.Flag(i, 3),
+                                            columns.Flag(i, 4), columns.String(i, 5), columns.String(i, 6)});
   }
   ASSIGN_OR_RETURN(const Rows keys, connection.Query(kKeys));
   for (size_t i = 0; i < keys.size(); ++i) {

@@ -19,39 +19,6 @@ constexpr std::chrono::seconds kCopyPatience{600};
 constexpr size_t kMessageBytesMax = 600;
 constexpr size_t kPieceBytes = 64 * kKiB;
 
-// Added where neither the address nor the environment says otherwise: a network that is gone is found out.
-struct Default {
-  const char* key;
-  const char* variable;
-  const char* value;
-};
-constexpr Default kDefaults[] = {
-    {"connect_timeout", "PGCONNECT_TIMEOUT", "15"}, {"keepalives_idle", nullptr, "30"},
-    {"keepalives_interval", nullptr, "10"},         {"keepalives_count", nullptr, "3"},
-    {"tcp_user_timeout", nullptr, "60000"},         {"fallback_application_name", nullptr, "cairn"},
-};
-
-struct Keywords {
-  std::vector<const char*> keys, values;
-  void Add(const char* key, const char* value) {
-    keys.push_back(key);
-    values.push_back(value);
-  }
-};
-
-Keywords KeywordsOf(const Address& address) {
-  Keywords words;
-  for (const Default& one : kDefaults) {
-    const bool is_given = std::ranges::any_of(address.parameters(), [&](const auto& p) { return p.first == one.key; });
-    if (is_given || (one.variable != nullptr && std::getenv(one.variable) != nullptr)) continue;
-    words.Add(one.key, one.value);
-  }
-  for (const auto& [key, value] : address.parameters()) words.Add(key.c_str(), value.c_str());
-  words.Add("client_encoding", "UTF8");
-  words.Add(nullptr, nullptr);
-  return words;
-}
-
 ErrorCode CodeOf(std::string_view state) {
   if (state.size() != 5) return ErrorCode::kIo;
   if (state.starts_with("28") || state == "42501") return ErrorCode::kPermission;
@@ -62,8 +29,7 @@ ErrorCode CodeOf(std::string_view state) {
     return ErrorCode::kBusy;
   }
   if (state == "53100" || state == "53200") return ErrorCode::kNoSpace;
-  if (state == "0A000") return ErrorCode::kUnsupported;
-  if (state.starts_with("22") || state.starts_with("23") || state.starts_with("42")) {
+  if (state.starts_with("22") || state.starts_with("23") || state.starts_with("42") || state == "0A000") {
     return ErrorCode::kInvalidArgument;
   }
   return ErrorCode::kIo;
@@ -124,13 +90,48 @@ uint64_t Rows::affected() const {
 // --- connecting ---
 
 Result<std::unique_ptr<Connection>> Connection::Open(const Address& address, const stream::Waiter& waiter) {
-  const Keywords words = KeywordsOf(address);
-  pg_conn* const raw = PQconnectStartParams(words.keys.data(), words.values.data(), 1);
+  Address::Parameters parameters = address.WithDefaults();
+  parameters.emplace_back("client_encoding", "UTF8");
+  std::vector<const char*> keys, values;
+  for (const auto& [key, value] : parameters) {
+    keys.push_back(key.c_str());
+    values.push_back(value.c_str());
+  }
+  keys.push_back(nullptr);
+  values.push_back(nullptr);
+  pg_conn* const raw = PQconnectStartParams(keys.data(), values.data(), 1);
   if (raw == nullptr) return Error(ErrorCode::kNoSpace, "no memory for a connection");
   std::unique_ptr<Connection> connection(new Connection(raw, waiter));
   PQsetNoticeProcessor(raw, [](void*, const char*) {}, nullptr);
   RETURN_IF_ERROR(connection->Connect());
+  RETURN_IF_ERROR(connection->Prepare());
   return connection;
+}
+
+// What a database's owner can put before pg_catalog in the search path would run as whoever connects: no name is looked
+// up before the path is empty. Nor may a setting of theirs end a session of ours that waits. A pooler would hand such
+// settings on to others, so it is found out first.
+Result<void> Connection::Prepare() {
+  process_ = PQbackendPID(connection_);
+  ASSIGN_OR_RETURN(const std::string own, Value("SELECT pg_catalog.pg_backend_pid()"));
+  if (own != std::to_string(process_)) {
+    return MakeError(
+        ErrorCode::kInvalidArgument,
+        "{} is a pooler (pgbouncer or its like), behind which a snapshot cannot be shared between sessions: "
+        "give the server's own address",
+        ForPeople());
+  }
+  std::string statement = "SELECT pg_catalog.set_config('search_path', '', false)";
+  std::vector<const char*> timeouts = {"statement_timeout", "idle_in_transaction_session_timeout", "lock_timeout"};
+  if (server_version() >= 140000) timeouts.push_back("idle_session_timeout");
+  if (server_version() >= 170000) timeouts.push_back("transaction_timeout");
+  for (const char* one : timeouts) statement += ", pg_catalog.set_config('" + std::string(one) + "', '0', false)";
+  // Without an encoding of its own the server has bytes, and would refuse those that are no UTF-8.
+  if (server_text("server_encoding") == "SQL_ASCII") {
+    statement += ", pg_catalog.set_config('client_encoding', 'SQL_ASCII', false)";
+  }
+  RETURN_IF_ERROR(Query(statement));
+  return {};
 }
 
 Connection::~Connection() {
@@ -195,7 +196,6 @@ std::string Connection::database() const {
   return database != nullptr ? database : "";
 }
 int Connection::server_version() const { return PQserverVersion(connection_); }
-int Connection::process() const { return PQbackendPID(connection_); }
 std::string Connection::server_text(const char* parameter) const {
   const char* value = PQparameterStatus(connection_, parameter);
   return value != nullptr ? value : "";
@@ -204,15 +204,6 @@ std::string Connection::server_text(const char* parameter) const {
 std::string Connection::ForPeople() const {
   const std::string where = host().starts_with("/") ? "[" + host() + "]" : host();
   return "postgresql://" + where + ":" + port() + "/" + database();
-}
-
-Result<void> Connection::RefusePooler() {
-  ASSIGN_OR_RETURN(const std::string own, Value("SELECT pg_backend_pid()"));
-  if (own == std::to_string(process())) return {};
-  return MakeError(ErrorCode::kInvalidArgument,
-                   "{} is a pooler (pgbouncer or its like), behind which a snapshot cannot be shared between sessions: "
-                   "give the server's own address",
-                   ForPeople());
 }
 
 // --- errors ---

@@ -44,7 +44,8 @@ class Rows {
 // kInvalidArgument (what the server calls wrong), else kIo. They say what the server says, never a password.
 class Connection {
  public:
-  // `waiter` outlives it.
+  // With an empty search path, and none of the server's limits of time. A pooler is refused: behind it a session's
+  // settings, snapshots and locks may be another's. `waiter` outlives it.
   static Result<std::unique_ptr<Connection>> Open(const Address& address, const stream::Waiter& waiter);
   ~Connection();
   Connection(const Connection&) = delete;
@@ -77,16 +78,14 @@ class Connection {
   std::string user() const;
   std::string database() const;
   std::string server_text(const char* parameter) const;  // server_version, server_encoding, is_superuser, ...
-  int process() const;                                   // of the server; another than it says itself behind a pooler
-  // Behind a pooler a session's settings, snapshots and locks may be another's. kInvalidArgument, with the way
-  // out.
-  Result<void> RefusePooler();
+  int process() const { return process_; }               // of the server, also when it is gone
   // "postgresql://host:5432/database".
   std::string ForPeople() const;
 
  private:
   Connection(pg_conn* connection, const stream::Waiter& waiter) : connection_(connection), waiter_(waiter) {}
   Result<void> Connect();
+  Result<void> Prepare();
   Result<Rows> Collect(std::chrono::seconds patience);
   Result<void> WaitForInput(std::chrono::seconds patience);
   Result<void> Flush();
@@ -99,6 +98,7 @@ class Connection {
   size_t row_bytes_ = 0, row_used_ = 0;
   uint64_t copied_rows_ = 0;
   bool copy_ended_ = false;
+  int process_ = 0;
 };
 
 // For SQL text.

@@ -18,9 +18,9 @@ std::string Listed(const std::vector<std::string>& names) {
 }
 
 std::string NewRun(const Random& random) {
-  Bytes bytes(4);
+  Bytes bytes(3);
   random.Fill(bytes);
-  return ToHex(bytes);
+  return MakeRun(ToHex(bytes));
 }
 
 std::set<std::string> FirstColumn(const Rows& rows) {
@@ -39,7 +39,7 @@ Result<DatabaseRestorePlan> DatabaseRestore::Plan() {
   plan.run = NewRun(context_.random);
   plan.target = options_.target.empty() ? description_.properties.name : options_.target;
   if (options_.is_drill) plan.target = DatabaseNameWith(plan.target, "drill_" + plan.run);
-  plan.beside = DatabaseNameWith(plan.target, "restore_" + plan.run);
+  plan.beside = KeptDatabase::NameOf(KeptDatabase::Role::kIncomplete, plan.target, plan.run);
   for (const TableDescription& table : description_.tables) {
     if (table.file.empty()) continue;
     ++plan.tables;
@@ -135,7 +135,8 @@ Result<void> DatabaseRestore::LookAtTarget(DatabaseRestorePlan& plan) {
     plan.problems.push_back(fmt::format("{} is the server's own, and is not replaced: give --as NAME", plan.target));
   }
   if (!exists) return {};
-  plan.kept = DatabaseNameWith(plan.target, "before_" + plan.run);
+  plan.kept = KeptDatabase::NameOf(KeptDatabase::Role::kBefore, plan.target, plan.run);
+  ASSIGN_OR_RETURN(target_oid_, server_->OidOf(plan.target));
   if (!options_.replaces) {
     plan.problems.push_back(
         fmt::format("there is a database {} already: give --strategy replace, or --as NAME", plan.target));
@@ -184,20 +185,19 @@ Result<DatabaseRestoreReport> DatabaseRestore::Load(const std::function<Result<v
   ASSIGN_OR_RETURN(report.loaded, loader.Run());
   RETURN_IF_ERROR(server_->Apply(plan_.beside, description_.properties, options_.with_owners));
   if (options_.is_drill) {
-    RETURN_IF_ERROR(server_->Drop(plan_.beside));
+    RETURN_IF_ERROR(server_->Drop(plan_.beside, true));
     return report;
   }
   RETURN_IF_ERROR(before_swap());
   context_.progress.SetPhase("putting it in its place");
-  ASSIGN_OR_RETURN(const bool exists, server_->Exists(plan_.target));
-  KeptDatabase kept{.name = DatabaseNameWith(plan_.target, "before_" + plan_.run),
+  KeptDatabase kept{.name = KeptDatabase::NameOf(KeptDatabase::Role::kBefore, plan_.target, plan_.run),
                     .run = plan_.run,
                     .of = plan_.target,
                     .role = KeptDatabase::Role::kBefore};
   ASSIGN_OR_RETURN(kept.until, server_->TimeFromNow(options_.keeps));
-  RETURN_IF_ERROR(server_->Swap(plan_.target, plan_.beside, description_.properties.comment, kept,
+  RETURN_IF_ERROR(server_->Swap(plan_.target, target_oid_, plan_.beside, description_.properties.comment, kept,
                                 {options_.session_patience, options_.disconnects}));
-  if (exists) {
+  if (!target_oid_.empty()) {
     report.kept = kept.name;
     report.kept_until = kept.until;
   }
@@ -210,16 +210,9 @@ Error DatabaseRestore::AfterFailure(Error error) {
   const int process = server_->connection().process();
   server_.reset();
   auto server = Server::Open(options_.address, "", waiter, context_.clock, std::stop_token());
-  // What the server was asked for it does to its end, though nobody listens.
-  auto ended = server ? (*server)->WaitForEnd(process) : Result<void>(server.error());
-  if (ended && !plan_.kept.empty()) {
-    const auto is_done = (*server)->Exists(plan_.kept);
-    if (is_done && *is_done) {
-      return Error(error.code(), fmt::format("{} ({} was replaced all the same; what was there before is kept as {})",
-                                             error.message(), plan_.target, plan_.kept));
-    }
-  }
-  auto dropped = ended ? (*server)->Drop(plan_.beside) : ended;
+  // What the server was asked for it does to its end, though nobody listens: CREATE DATABASE may still be under way.
+  auto dropped = server ? (*server)->WaitForEnd(process) : Result<void>(server.error());
+  if (dropped) dropped = (*server)->Drop(plan_.beside, true);
   const std::string as_it_was = plan_.kept.empty() ? "no database was made" : plan_.target + " is as it was";
   if (dropped) return Error(error.code(), fmt::format("{} ({})", error.message(), as_it_was));
   return Error(error.code(),
@@ -228,42 +221,69 @@ Error DatabaseRestore::AfterFailure(Error error) {
                            error.message(), as_it_was, plan_.beside, dropped.error().message()));
 }
 
-Result<UndoReport> UndoRestore(Server& server, const std::string& run, const Server::Swapping& how,
-                               std::chrono::hours keeps) {
+namespace {
+
+Result<KeptDatabase> FindFormer(Server& server, const std::string& run) {
   ASSIGN_OR_RETURN(const auto all, server.ListKept());
-  const auto found = std::ranges::find_if(
-      all, [&](const KeptDatabase& one) { return one.run == run && one.role == KeptDatabase::Role::kBefore; });
-  if (found == all.end()) {
-    std::string others;
-    for (const KeptDatabase& one : all) {
-      if (one.role == KeptDatabase::Role::kBefore)
-        others += fmt::format("{}{} (of {})", others.empty() ? "" : ", ", one.run, one.of);
-    }
-    return MakeError(ErrorCode::kNotFound, "the server keeps no former database of run {}: {}", run,
-                     others.empty() ? "there is none of any run" : "there are those of " + others);
+  std::string others;
+  for (const KeptDatabase& one : all) {
+    if (one.role != KeptDatabase::Role::kBefore) continue;
+    if (one.run == run) return one;
+    others += fmt::format("{}{} (of {})", others.empty() ? "" : ", ", one.run, one.of);
   }
-  KeptDatabase kept{.name = DatabaseNameWith(found->of, "undone_" + run),
-                    .run = run,
-                    .of = found->of,
-                    .role = KeptDatabase::Role::kUndone};
-  ASSIGN_OR_RETURN(kept.until, server.TimeFromNow(keeps));
-  ASSIGN_OR_RETURN(const bool exists, server.Exists(found->of));
-  const std::optional<std::string> comment =
-      found->comment.empty() ? std::nullopt : std::optional<std::string>(found->comment);
-  RETURN_IF_ERROR(server.Swap(found->of, found->name, comment, kept, how));
-  return UndoReport{found->of, exists ? kept.name : "", exists ? kept.until : ""};
+  return MakeError(ErrorCode::kNotFound, "the server keeps no former database of run {}: {}", run,
+                   others.empty() ? "there is none of any run" : "there are those of " + others);
 }
 
-Result<std::vector<KeptDatabase>> CleanUpAfterRestores(Server& server, bool dry_run) {
-  ASSIGN_OR_RETURN(const auto all, server.ListKept());
-  std::vector<KeptDatabase> dropped;
-  for (const KeptDatabase& one : all) {
-    const bool is_dead = one.role == KeptDatabase::Role::kIncomplete ? !one.is_in_work : one.is_expired;
-    if (!is_dead) continue;
-    if (!dry_run) RETURN_IF_ERROR(server.Drop(one.name).While(one.name));
-    dropped.push_back(one);
+}  // namespace
+
+Result<UndoReport> UndoRestore(Server& server, const std::string& run, const Server::Swapping& how,
+                               std::chrono::hours keeps, bool dry_run) {
+  ASSIGN_OR_RETURN(const KeptDatabase former, FindFormer(server, run));
+  ASSIGN_OR_RETURN(const std::string live, server.OidOf(former.of));
+  if (!live.empty()) {
+    // Comments are anybody's who owns a database: one of another owner does not take this one's place.
+    ASSIGN_OR_RETURN(const std::string owner,
+                     server.connection().Value("SELECT pg_catalog.pg_get_userbyid(datdba) FROM pg_catalog.pg_database "
+                                               "WHERE oid = " +
+                                               live));
+    if (owner != former.owner) {
+      return MakeError(
+          ErrorCode::kPermission,
+          "{} belongs to {}, and {} to {}: make sure that it is what was there before, then rename it by hand",
+          former.name, former.owner, former.of, owner);
+    }
   }
-  return dropped;
+  KeptDatabase kept{.name = KeptDatabase::NameOf(KeptDatabase::Role::kUndone, former.of, run),
+                    .run = run,
+                    .of = former.of,
+                    .role = KeptDatabase::Role::kUndone};
+  ASSIGN_OR_RETURN(kept.until, server.TimeFromNow(keeps));
+  const std::optional<std::string> comment =
+      former.comment.empty() ? std::nullopt : std::optional<std::string>(former.comment);
+  if (!dry_run) RETURN_IF_ERROR(server.Swap(former.of, live, former.name, comment, kept, how));
+  return UndoReport{former.of, live.empty() ? "" : kept.name, live.empty() ? "" : kept.until};
+}
+
+Result<CleanUpReport> CleanUpAfterRestores(Server& server, bool dry_run) {
+  ASSIGN_OR_RETURN(const auto all, server.ListKept());
+  CleanUpReport report;
+  for (const KeptDatabase& one : all) {
+    const bool is_incomplete = one.role == KeptDatabase::Role::kIncomplete;
+    if (is_incomplete ? one.is_in_work : !one.is_expired || one.is_used) {
+      report.left.push_back(one);
+      continue;
+    }
+    auto dropped = dry_run ? Result<void>() : server.Drop(one.name, is_incomplete);
+    if (dropped) {
+      report.dropped.push_back(one);
+    } else if (dropped.error().code() == ErrorCode::kInterrupted) {
+      return dropped.error();
+    } else {
+      report.failed.emplace_back(one, dropped.error());
+    }
+  }
+  return report;
 }
 
 }  // namespace cairn::postgres

@@ -11,9 +11,9 @@
 namespace cairn::postgres {
 
 struct DatabaseRestoreOptions {
-  Address address;       // of the server
-  std::string target;    // the database's name
-  bool replaces = true;  // a database of this name; else that is refused
+  Address address;        // of the server
+  std::string target;     // the database's name
+  bool replaces = true;   // a database of this name; else that is refused
   bool is_drill = false;  // it is dropped as soon as it has been made and verified; the target is nobody's
   bool with_owners = true, verifies = true, disconnects = false;
   unsigned sessions = 2;
@@ -64,6 +64,7 @@ class DatabaseRestore {
   std::unique_ptr<Server> server_;
   DatabaseDescription description_;
   DatabaseRestorePlan plan_;
+  std::string target_oid_;  // of the database that is there; empty: none
 };
 
 // Puts what a restore has replaced back: the database that is there now is kept in its place as "undone". Gives the
@@ -72,9 +73,13 @@ struct UndoReport {
   std::string database, kept, kept_until;
 };
 Result<UndoReport> UndoRestore(Server& server, const std::string& run, const Server::Swapping& how,
-                               std::chrono::hours keeps);
-// Drops what restores that died have left, and former databases whose time is over. Gives what was dropped, or would
-// be.
-Result<std::vector<KeptDatabase>> CleanUpAfterRestores(Server& server, bool dry_run);
+                               std::chrono::hours keeps, bool dry_run);
+
+// Drops what restores that died have left, and former databases whose time is over and that nobody uses.
+struct CleanUpReport {
+  std::vector<KeptDatabase> dropped, left;  // or would be
+  std::vector<std::pair<KeptDatabase, Error>> failed;
+};
+Result<CleanUpReport> CleanUpAfterRestores(Server& server, bool dry_run);
 
 }  // namespace cairn::postgres

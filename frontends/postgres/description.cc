@@ -222,6 +222,11 @@ Result<DatabaseDescription> DatabaseDescription::Parse(ByteSpan text) {
   }
 }
 
+Result<void> NeedPrivilege(const std::string& privilege) {
+  const bool is_word = privilege.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ ") == std::string::npos;
+  return is_word && !privilege.empty() ? Result<void>() : Corrupt("\"{}\" is no privilege", privilege);
+}
+
 std::string FileNameOf(const std::string& name) {
   std::string text;
   for (size_t i = 0; i < name.size(); ++i) {

@@ -16,6 +16,7 @@ struct Column {
   bool not_null = false;
   bool generated = false;  // the server computes it: not in the rows
   std::string identity;    // "always", "by default", or nothing
+  std::string cast_type;   // of a live table: the type without its length, to which a cast cuts nothing; not kept
 };
 
 struct TableName {
@@ -100,6 +101,9 @@ struct DatabaseDescription {
   // kCorrupt, kUnsupported (a later form).
   static Result<DatabaseDescription> Parse(ByteSpan text);
 };
+
+// A privilege goes into SQL as it is: kCorrupt where it is no word in capitals.
+Result<void> NeedPrivilege(const std::string& privilege);
 
 // Names of what stands in a dump's folder: SPEC 11.1.
 inline constexpr const char* kSchemaFile = "create.pgdump";

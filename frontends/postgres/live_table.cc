@@ -5,7 +5,8 @@
 namespace cairn::postgres {
 namespace {
 
-// One row for each column of a key, in its order.
+// One row for each column of a key, in its order. Where the parent is partitioned the key has copies of itself that
+// lead to its partitions: those are left out.
 constexpr const char* kForeignKeys = R"(
 SELECT f.oid, f.conname, cn.nspname, c.relname, pn.nspname, p.relname, ca.attname, pa.attname,
        pg_catalog.pg_get_constraintdef(f.oid), pg_catalog.obj_description(f.oid, 'pg_constraint'), f.conparentid <> 0
@@ -17,15 +18,22 @@ JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
 CROSS JOIN LATERAL pg_catalog.generate_subscripts(f.conkey, 1) AS k(place)
 JOIN pg_catalog.pg_attribute ca ON ca.attrelid = f.conrelid AND ca.attnum = f.conkey[k.place]
 JOIN pg_catalog.pg_attribute pa ON pa.attrelid = f.confrelid AND pa.attnum = f.confkey[k.place]
-WHERE f.contype = 'f'
+LEFT JOIN pg_catalog.pg_constraint up ON up.oid = f.conparentid
+WHERE f.contype = 'f' AND up.conrelid IS DISTINCT FROM f.conrelid
 ORDER BY f.oid, k.place)";
 
 constexpr const char* kTriggers = R"(
-SELECT n.nspname, c.relname, t.tgname, t.tgenabled
+SELECT n.nspname, c.relname, t.tgname, t.tgenabled, false
 FROM pg_catalog.pg_trigger t
 JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' ORDER BY 1, 2, 3)";
+WHERE NOT t.tgisinternal AND t.tgenabled <> 'D'
+UNION ALL
+SELECT n.nspname, c.relname, r.rulename, r.ev_enabled, true
+FROM pg_catalog.pg_rewrite r
+JOIN pg_catalog.pg_class c ON c.oid = r.ev_class
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE r.ev_type = '3' AND r.ev_enabled <> 'D' AND c.relkind IN ('r', 'p') ORDER BY 1, 2, 3)";
 
 // By the type's own idea of it, wherever its operator is: the search path is empty.
 constexpr const char* kOperators = R"(
@@ -69,7 +77,8 @@ Result<LiveTables> ReadLiveTables(Connection& connection) {
   ASSIGN_OR_RETURN(const Rows triggers, connection.Query(kTriggers));
   for (size_t i = 0; i < triggers.size(); ++i) {
     LiveTable* table = find(triggers, i);
-    if (table != nullptr) table->triggers.push_back({triggers.String(i, 2), triggers.Text(i, 3).front()});
+    if (table != nullptr)
+      table->triggers.push_back({triggers.String(i, 2), triggers.Text(i, 3).front(), triggers.Flag(i, 4)});
   }
   ASSIGN_OR_RETURN(const Rows keys, connection.Query(kForeignKeys));
   for (size_t i = 0; i < keys.size(); ++i) {

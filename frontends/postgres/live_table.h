@@ -19,9 +19,11 @@ struct ForeignKey {
   bool is_inherited = false;  // of a partition: its parent's, which comes and goes with that
 };
 
+// Or a rule that rewrites INSERT: neither shall come into play when rows are brought back.
 struct UserTrigger {
   std::string name;
-  char enabled = 'O';  // pg_trigger.tgenabled: O, R, A; those that are off are not listed
+  char enabled = 'O';  // pg_trigger.tgenabled, pg_rewrite.ev_enabled: O, R, A; those that are off are not listed
+  bool is_rule = false;
 };
 
 struct LiveTable {

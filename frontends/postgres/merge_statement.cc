@@ -52,19 +52,19 @@ std::string MergeStatement::Value(const std::string& column) const {
     if (parent == nullptr || at == key->columns.end()) continue;
     std::vector<std::string> same, found;
     for (size_t i = 0; i < key->columns.size(); ++i) {
-      const std::string type = parent->live->Find(key->parent_columns[i])->type;
+      const std::string type = parent->live->Find(key->parent_columns[i])->cast_type;
       found.push_back(fmt::format("CAST(ps.{} AS {}) {} CAST(s.{} AS {})", QuoteName(key->parent_columns[i]), type,
                                   Equals(*parent->live, key->parent_columns[i]), QuoteName(key->columns[i]), type));
     }
     for (const std::string& one : parent->key) {
       same.push_back(fmt::format("p.{} {} CAST(ps.{} AS {})", QuoteName(one), Equals(*parent->live, one),
-                                 QuoteName(one), parent->live->Find(one)->type));
+                                 QuoteName(one), parent->live->Find(one)->cast_type));
     }
     const std::string& target = key->parent_columns[static_cast<size_t>(at - key->columns.begin())];
     return fmt::format("(SELECT p.{} FROM {} ps JOIN {} p ON {} WHERE {} LIMIT 1)", QuoteName(target), parent->stage,
                        parent->live->listing.table.name.Quoted(), Joined(same, " AND "), Joined(found, " AND "));
   }
-  return fmt::format("CAST(s.{} AS {})", QuoteName(column), live->type);
+  return fmt::format("CAST(s.{} AS {})", QuoteName(column), live->cast_type);
 }
 
 std::string MergeStatement::Equals(const LiveTable& table, const std::string& column) const {
@@ -161,13 +161,53 @@ std::string MergeStatement::SampleLeftOut(unsigned rows) const {
       Joined(parts, ", "), table_.stage, HasKey(), table_.live->listing.table.name.Quoted(), KeyMatches(), rows);
 }
 
+std::string MergeStatement::FindSharedKey(bool in_stage) const {
+  std::vector<std::string> key, shown, has;
+  for (const std::string& column : table_.key) {
+    const std::string value = in_stage ? Value(column) : "s." + QuoteName(column);
+    key.push_back(value);
+    shown.push_back("min(s." + QuoteName(column) + "::pg_catalog.text)");
+    has.push_back("s." + QuoteName(column) + " IS NOT NULL");
+  }
+  return fmt::format("SELECT pg_catalog.concat_ws(', ', {}) FROM {} s WHERE {} GROUP BY {} HAVING count(*) > 1 LIMIT 1",
+                     Joined(shown, ", "), in_stage ? table_.stage : table_.live->listing.table.name.Quoted(),
+                     Joined(has, " AND "), Joined(key, ", "));
+}
+
+std::optional<std::string> MergeStatement::CountDifferences() const {
+  std::vector<std::string> staged, live;
+  for (const std::string& column : table_.columns) {
+    const auto dumped = std::ranges::find(table_.dump->columns, column, &Column::name);
+    if (dumped->type != table_.live->Find(column)->type) continue;
+    const std::string name = QuoteName(column);
+    staged.push_back("s." + name);
+    // As COPY writes it, which a cast to text does not for every type.
+    live.push_back("CASE WHEN l." + name + " IS NOT DISTINCT FROM NULL THEN NULL ELSE pg_catalog.concat(l." + name +
+                   ") END");
+  }
+  if (staged.empty()) return std::nullopt;
+  return fmt::format("SELECT count(*) FROM (SELECT {} FROM {} s EXCEPT ALL SELECT {} FROM ONLY {} l) d",
+                     Joined(staged, ", "), table_.stage, Joined(live, ", "), table_.live->listing.table.name.Quoted());
+}
+
 std::string MergeStatement::SerialColumns() const {
   const std::string name = QuoteLiteral(table_.live->listing.table.name.Quoted());
-  return fmt::format(
-      "SELECT attname, pg_catalog.pg_get_serial_sequence({0}, attname) FROM pg_catalog.pg_attribute WHERE "
-      "attrelid = {0}::pg_catalog.regclass AND attnum > 0 AND NOT attisdropped AND "
-      "pg_catalog.pg_get_serial_sequence({0}, attname) IS NOT NULL",
-      name);
+  return fmt::format(R"(
+SELECT a.attname, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(q.relname)
+FROM pg_catalog.pg_attribute a
+LEFT JOIN pg_catalog.pg_attrdef v ON v.adrelid = a.attrelid AND v.adnum = a.attnum
+JOIN pg_catalog.pg_depend d
+  ON (d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND d.objid = v.oid
+      AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass)
+  OR (d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype = 'i' AND d.refobjid = a.attrelid
+      AND d.refobjsubid = a.attnum AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass)
+JOIN pg_catalog.pg_class q
+  ON q.relkind = 'S' AND q.oid = CASE WHEN d.deptype = 'i' THEN d.objid ELSE d.refobjid END
+JOIN pg_catalog.pg_namespace n ON n.oid = q.relnamespace
+WHERE a.attrelid = {}::pg_catalog.regclass AND a.attnum > 0 AND NOT a.attisdropped
+  AND a.atttypid IN ('pg_catalog.int2'::pg_catalog.regtype, 'pg_catalog.int4'::pg_catalog.regtype,
+                     'pg_catalog.int8'::pg_catalog.regtype))",
+                     name);
 }
 
 std::string MergeStatement::RaiseSequence(const std::string& column, const std::string& sequence) const {

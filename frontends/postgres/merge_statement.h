@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,11 @@ class MergeStatement {
   std::string CountOrphans() const;
   // The keys of some that are neither there nor could come, as text.
   std::string SampleLeftOut(unsigned rows) const;
+  // The key of two rows that have the same, of the stage or of the table: a key that is given must tell rows apart.
+  std::string FindSharedKey(bool in_stage) const;
+  // After InsertAll, which a rule or a trigger may have led elsewhere: staged rows that the table has not, by the
+  // columns whose type is the same. Nothing: there is no such column.
+  std::optional<std::string> CountDifferences() const;
   // Columns that take their values from a sequence: name, sequence. Raises that to what is in the table at least.
   std::string SerialColumns() const;
   std::string RaiseSequence(const std::string& column, const std::string& sequence) const;

@@ -7,9 +7,11 @@
 #include <map>
 
 #include "frontends/postgres/client_program.h"
+#include "frontends/postgres/kept_database.h"
 #include "frontends/postgres/load_script.h"
 #include "frontends/postgres/schema_dump.h"
 #include "repo-format/base/units.h"
+#include "repo-format/base/utf8.h"
 
 namespace cairn {
 
@@ -106,6 +108,9 @@ class PostgresSource::Dump {
                                                       .sessions = options.sessions,
                                                       .lock_patience = std::chrono::seconds(options.lock_patience_s)},
                                                      shared_->waiter, shared_->clock, shared_->stop));
+    if (snapshot_->tables().empty() && options.choice.is_chosen()) {
+      return MakeError(ErrorCode::kInvalidArgument, "{}: of the tables chosen none is left", shared_->identity);
+    }
     if (!options.schema) return true;
     const auto read = ReadSchema();
     if (read) return true;
@@ -146,15 +151,34 @@ class PostgresSource::Dump {
     description_.excluded = options.choice.excluded;
     ASSIGN_OR_RETURN(description_.system, postgres::SystemIdentifier(*leader));
     ASSIGN_OR_RETURN(description_.properties, postgres::ReadProperties(*leader));
+    if (auto& comment = description_.properties.comment; comment) {
+      // That of a former database, which a restore would hang on another.
+      const auto mark = postgres::KeptDatabase::Parse("", *comment);
+      if (mark) comment = mark->comment.empty() ? std::nullopt : std::optional(mark->comment);
+    }
     ASSIGN_OR_RETURN(description_.extensions, postgres::ListExtensions(*leader));
     ASSIGN_OR_RETURN(description_.roles, postgres::ListRolesUsed(*leader));
-    for (const postgres::TableListing& listed : snapshot_->tables()) description_.tables.push_back(Described(listed));
+    for (const postgres::TableListing& listed : snapshot_->tables()) {
+      RETURN_IF_ERROR(NeedText(listed.table));
+      description_.tables.push_back(Described(listed));
+    }
     if (!options.rows) return {};
     // As pg_dump does it: who chooses tables chooses no large objects, which belong to none.
     if (!options.choice.is_chosen()) {
       ASSIGN_OR_RETURN(description_.large_objects, postgres::ListLargeObjects(*leader));
     }
     return ChooseSequences(*leader);
+  }
+
+  // A database without an encoding may have names that are none, and that no text says again.
+  Result<void> NeedText(const TableDescription& table) const {
+    bool is_text = IsUtf8(AsBytes(table.name.schema)) && IsUtf8(AsBytes(table.name.name));
+    for (const postgres::Column& column : table.columns) is_text = is_text && IsUtf8(AsBytes(column.name));
+    if (is_text) return {};
+    return MakeError(
+        ErrorCode::kInvalidArgument,
+        "{}: the name of {}, or of a column of it, is no UTF-8: rename it, or leave it out by --exclude-table",
+        shared_->identity, table.name.ForPeople());
   }
 
   TableDescription Described(const postgres::TableListing& listed) const {
@@ -238,6 +262,7 @@ class PostgresSource::RowsFile : public SourceFile {
     auto got = (*session_)->ReadCopy(target);
     if (!got) return std::move(got).While(description().name.ForPeople());
     if (*got == 0) {
+      RETURN_IF_ERROR(SharedSnapshot::NeedSame(**session_, listed()));
       rows_ = (*session_)->copied_rows();
       dump_->SetRows(table_, *rows_);
       session_.reset();
@@ -249,9 +274,10 @@ class PostgresSource::RowsFile : public SourceFile {
 
  private:
   const TableDescription& description() const { return dump_->description().tables[table_]; }
+  const postgres::TableListing& listed() const { return dump_->snapshot().tables()[table_]; }
 
   Result<void> Begin() {
-    ASSIGN_OR_RETURN(auto session, dump_->snapshot().BorrowFor(description().name));
+    ASSIGN_OR_RETURN(auto session, dump_->snapshot().BorrowFor(listed()));
     session_.emplace(std::move(session));
     return (*session_)->BeginCopyOut(postgres::CopyOutStatement(description())).While(description().name.ForPeople());
   }
@@ -358,7 +384,6 @@ Result<std::unique_ptr<PostgresSource>> PostgresSource::Make(PostgresSourceOptio
                                                              std::stop_token stop) {
   auto shared = std::make_shared<Shared>(std::move(options), clock, std::move(stop));
   ASSIGN_OR_RETURN(const auto connection, Connection::Open(shared->options.address, shared->waiter));
-  RETURN_IF_ERROR(connection->RefusePooler());
   constexpr int kOldest = 130000;
   if (connection->server_version() < kOldest) {
     return MakeError(ErrorCode::kUnsupported, "{} is PostgreSQL {}: cairn reads 13 and later", connection->ForPeople(),

@@ -8,19 +8,12 @@
 namespace cairn::postgres {
 namespace {
 
-constexpr size_t kNameBytesMax = 63;
-constexpr size_t kRunDigits = 8;
 constexpr std::chrono::milliseconds kPause{500};
 constexpr std::chrono::milliseconds kBetweenEndings{200};
 constexpr std::chrono::seconds kEndPatience{30};
 constexpr size_t kNamedMax = 5;
 // Where another database has to be connected to: one of these is there on every server.
 constexpr std::array<const char*, 2> kMeetingPlaces = {"postgres", "template1"};
-
-constexpr std::array<std::pair<KeptDatabase::Role, const char*>, 3> kRoleWords = {
-    {{KeptDatabase::Role::kIncomplete, "incomplete"},
-     {KeptDatabase::Role::kBefore, "before"},
-     {KeptDatabase::Role::kUndone, "undone"}}};
 
 std::string ApplicationOf(const std::string& run) { return "cairn restore " + run; }
 
@@ -93,53 +86,6 @@ std::string Named(const std::vector<ServerSession>& sessions) {
 
 }  // namespace
 
-std::string_view Name(KeptDatabase::Role role) {
-  for (const auto& [one, word] : kRoleWords) {
-    if (one == role) return word;
-  }
-  return "unknown";
-}
-
-std::string KeptDatabase::Comment() const {
-  const std::string end = until.empty() ? "" : ", until " + until;
-  return fmt::format("[cairn: run {}, {}, of {}{}]{}{}", run, Name(role), FileNameOf(of), end,
-                     comment.empty() ? "" : " ", comment);
-}
-
-std::optional<KeptDatabase> KeptDatabase::Parse(const std::string& name, const std::string& comment) {
-  std::string_view rest = comment;
-  // What stands before `mark`, which goes too.
-  const auto take = [&](std::string_view mark) -> std::optional<std::string> {
-    const size_t at = rest.find(mark);
-    if (at == std::string_view::npos) return std::nullopt;
-    std::string part(rest.substr(0, at));
-    rest.remove_prefix(at + mark.size());
-    return part;
-  };
-  KeptDatabase kept;
-  kept.name = name;
-  if (take("[cairn: run ") != "") return std::nullopt;
-  const auto run = take(", "), role = take(", of "), where = take("]");
-  if (!run || run->size() != kRunDigits || !FromHex(*run) || !role || !where) return std::nullopt;
-  kept.run = *run;
-  const auto known = std::ranges::find(kRoleWords, *role, [](const auto& one) { return std::string(one.second); });
-  if (known == kRoleWords.end()) return std::nullopt;
-  kept.role = known->first;
-  constexpr std::string_view kUntil = ", until ";
-  const size_t end = where->rfind(kUntil);
-  kept.of = NameOfFile(where->substr(0, end));
-  if (end != std::string::npos) kept.until = where->substr(end + kUntil.size());
-  if (!kept.until.empty() && kept.until.find_first_not_of("0123456789TZ:-") != std::string::npos) return std::nullopt;
-  kept.comment = rest.starts_with(' ') ? std::string(rest.substr(1)) : std::string(rest);
-  return kept;
-}
-
-std::string DatabaseNameWith(const std::string& base, const std::string& suffix) {
-  size_t size = std::min(base.size(), kNameBytesMax - suffix.size() - 1);
-  while (size > 0 && size < base.size() && (static_cast<unsigned char>(base[size]) & 0xc0) == 0x80) --size;
-  return base.substr(0, size) + "_" + suffix;
-}
-
 Result<std::unique_ptr<Server>> Server::Open(const Address& address, const std::string& run,
                                              const stream::Waiter& waiter, const Clock& clock, std::stop_token stop) {
   std::optional<Error> first;
@@ -152,7 +98,6 @@ Result<std::unique_ptr<Server>> Server::Open(const Address& address, const std::
     }
     std::unique_ptr<Server> server(new Server(address.WithDatabase(place), waiter, clock, std::move(stop)));
     server->connection_ = *std::move(connection);
-    RETURN_IF_ERROR(server->connection_->RefusePooler());
     if (!run.empty()) {
       RETURN_IF_ERROR(server->connection_->Query("SET application_name = " + QuoteLiteral(ApplicationOf(run))));
     }
@@ -191,6 +136,9 @@ Result<void> Server::Create(const KeptDatabase& mark, const DatabaseProperties& 
   std::string statement = "CREATE DATABASE " + QuoteName(mark.name) + " TEMPLATE template0 ENCODING " +
                           QuoteLiteral(properties.encoding) + " LC_COLLATE " + QuoteLiteral(properties.collate) +
                           " LC_CTYPE " + QuoteLiteral(properties.ctype);
+  const bool is_known =
+      properties.provider == "libc" || properties.provider == "icu" || properties.provider == "builtin";
+  if (!is_known) return Corrupt("the dump's locale is of \"{}\"", properties.provider);
   if (version >= 150000) statement += " LOCALE_PROVIDER " + properties.provider;
   if (!properties.locale.empty()) {
     statement +=
@@ -211,6 +159,7 @@ Result<void> Server::Apply(const std::string& database, const DatabaseProperties
       statements.push_back("REVOKE ALL ON DATABASE " + name + " FROM PUBLIC");
       statements.push_back("REVOKE ALL ON DATABASE " + name + " FROM " + QuoteName(properties.owner));
       for (const Grant& grant : *properties.grants) {
+        RETURN_IF_ERROR(NeedPrivilege(grant.privilege));
         statements.push_back("GRANT " + grant.privilege + " ON DATABASE " + name + " TO " +
                              (grant.grantee.empty() ? "PUBLIC" : QuoteName(grant.grantee)) +
                              (grant.grantable ? " WITH GRANT OPTION" : ""));
@@ -229,8 +178,9 @@ Result<void> Server::Apply(const std::string& database, const DatabaseProperties
   return {};
 }
 
-Result<void> Server::Drop(const std::string& database) {
-  RETURN_IF_ERROR(connection_->Query("DROP DATABASE IF EXISTS " + QuoteName(database) + " WITH (FORCE)"));
+Result<void> Server::Drop(const std::string& database, bool is_forced) {
+  const std::string how = is_forced ? " WITH (FORCE)" : "";
+  RETURN_IF_ERROR(connection_->Query("DROP DATABASE IF EXISTS " + QuoteName(database) + how));
   return {};
 }
 
@@ -250,7 +200,8 @@ Result<void> Server::WaitForSessions(const std::string& database, std::chrono::n
 }
 
 // While the server waits for others to leave, it lets nobody in: what is ended now does not come back.
-Result<void> Server::TrySwap(const std::string& statement, const std::string& live, bool disconnects) {
+Result<void> Server::TrySwap(const std::string& statement, const std::string& live, const std::string& fresh,
+                             bool disconnects) {
   std::unique_ptr<Connection> other;
   if (disconnects) {
     ASSIGN_OR_RETURN(other, Connection::Open(address_, waiter_));
@@ -258,10 +209,11 @@ Result<void> Server::TrySwap(const std::string& statement, const std::string& li
   RETURN_IF_ERROR(connection_->Send(statement));
   for (;;) {
     if (other != nullptr) {
-      RETURN_IF_ERROR(other->Query(
-          "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE datname = $1 AND pid <> "
-          "pg_catalog.pg_backend_pid()",
-          {live}));
+      RETURN_IF_ERROR(
+          other->Query("SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE datname IN "
+                       "($1, $2) AND pid "
+                       "<> pg_catalog.pg_backend_pid()",
+                       {live, fresh}));
     }
     auto answer = connection_->Answer(kBetweenEndings);
     if (answer && *answer) return {};
@@ -272,58 +224,92 @@ Result<void> Server::TrySwap(const std::string& statement, const std::string& li
   }
 }
 
-Result<void> Server::Swap(const std::string& live, const std::string& fresh, const std::optional<std::string>& comment,
-                          KeptDatabase kept, const Swapping& how) {
-  ASSIGN_OR_RETURN(const std::string oid,
-                   connection_->Value("SELECT oid FROM pg_catalog.pg_database WHERE datname = " + QuoteLiteral(fresh)));
+// The answer did not come, or was not waited for: the server is asked what has become of it, by a session that does not
+// listen to stop. Success: it was done after all.
+Result<void> Server::SettleSwap(const std::string& oid, const std::string& live, const Error& error) {
+  const stream::Waiter waiter{std::stop_token()};
+  auto settled = Settle(oid, waiter);
+  if (!settled) {
+    return MakeError(error.code(), "{}; whether {} was replaced is not known, for the server cannot be asked: {}",
+                     error.message(), live, settled.error().message());
+  }
+  return *settled == live ? Result<void>() : error;
+}
+
+// The name that the database has when the session that was to change it has ended.
+Result<std::string> Server::Settle(const std::string& oid, const stream::Waiter& waiter) {
+  ASSIGN_OR_RETURN(const auto other, Connection::Open(address_, waiter));
+  const std::string process = std::to_string(connection_->process());
+  const auto end = clock_.Steady() + kEndPatience;
+  for (;;) {
+    ASSIGN_OR_RETURN(const Rows rows, other->Query("SELECT pg_catalog.pg_cancel_backend(pid) FROM "
+                                                   "pg_catalog.pg_stat_activity WHERE pid = $1 AND state = 'active'",
+                                                   {process}));
+    if (rows.size() == 0) break;
+    if (clock_.Steady() >= end) return MakeError(ErrorCode::kBusy, "its process {} does not end", process);
+    clock_.Sleep(kBetweenEndings, std::stop_token());
+  }
+  return other->Value("SELECT datname FROM pg_catalog.pg_database WHERE oid = " + oid);
+}
+
+Result<std::string> Server::OidOf(const std::string& database) {
+  ASSIGN_OR_RETURN(const Rows rows,
+                   connection_->Query("SELECT oid FROM pg_catalog.pg_database WHERE datname = $1", {database}));
+  return rows.size() > 0 ? rows.String(0, 0) : std::string();
+}
+
+Result<void> Server::Swap(const std::string& live, const std::string& expected, const std::string& fresh,
+                          const std::optional<std::string>& comment, KeptDatabase kept, const Swapping& how) {
+  ASSIGN_OR_RETURN(const std::string oid, OidOf(fresh));
   const auto end = clock_.Steady() + how.session_patience;
   for (;;) {
-    ASSIGN_OR_RETURN(const bool exists, Exists(live));
+    ASSIGN_OR_RETURN(const std::string now, OidOf(live));
+    if (now != expected) {
+      return MakeError(ErrorCode::kBusy, "the database {} was {} meanwhile, and is left alone", live,
+                       expected.empty() ? "made"
+                       : now.empty()    ? "dropped"
+                                        : "replaced");
+    }
     std::string statement = "BEGIN; ";
-    if (exists) {
-      ASSIGN_OR_RETURN(kept.comment,
-                       connection_->Value("SELECT COALESCE(pg_catalog.shobj_description(oid, 'pg_database'), '') "
-                                          "FROM pg_catalog.pg_database WHERE datname = " +
-                                          QuoteLiteral(live)));
+    if (!now.empty()) {
+      ASSIGN_OR_RETURN(kept.comment, connection_->Value("SELECT COALESCE(pg_catalog.shobj_description(" + now +
+                                                        ", 'pg_database'), '')"));
       RETURN_IF_ERROR(WaitForSessions(live, end, how));
       statement += "ALTER DATABASE " + QuoteName(live) + " RENAME TO " + QuoteName(kept.name) + "; " +
                    CommentStatement(kept.name, kept.Comment()) + "; ";
     }
     statement += "ALTER DATABASE " + QuoteName(fresh) + " RENAME TO " + QuoteName(live) + "; " +
                  CommentStatement(live, comment) + "; COMMIT";
-    auto swapped = TrySwap(statement, live, how.disconnects && exists);
+    const auto swapped = TrySwap(statement, live, fresh, how.disconnects);
     if (swapped) return {};
     const ErrorCode code = swapped.error().code();
     if (code == ErrorCode::kBusy && clock_.Steady() < end) continue;
-    if (code != ErrorCode::kIo) return swapped;
-    // The network went: whether the transaction was committed is for the server to say.
-    const stream::Waiter waiter{std::stop_token()};
-    auto again = Connection::Open(address_, waiter);
-    if (!again) return swapped;
-    auto name = (*again)->Value("SELECT datname FROM pg_catalog.pg_database WHERE oid = " + oid);
-    if (name && *name == live) return {};
-    return swapped;
+    if (code != ErrorCode::kIo && code != ErrorCode::kInterrupted) return swapped;
+    return SettleSwap(oid, live, swapped.error());
   }
 }
 
 Result<std::vector<KeptDatabase>> Server::ListKept() {
   ASSIGN_OR_RETURN(const Rows rows, connection_->Query(R"(
-SELECT d.datname, pg_catalog.shobj_description(d.oid, 'pg_database') FROM pg_catalog.pg_database d
+SELECT d.datname, pg_catalog.shobj_description(d.oid, 'pg_database'), pg_catalog.pg_get_userbyid(d.datdba)
+FROM pg_catalog.pg_database d
 WHERE pg_catalog.shobj_description(d.oid, 'pg_database') LIKE '[cairn: run %' ORDER BY d.datname)"));
+  ASSIGN_OR_RETURN(const std::string now, TimeFromNow(std::chrono::hours(0)));
   std::vector<KeptDatabase> all;
   for (size_t i = 0; i < rows.size(); ++i) {
     auto kept = KeptDatabase::Parse(rows.String(i, 0), rows.String(i, 1));
-    if (!kept) continue;
-    if (!kept->until.empty()) {
-      ASSIGN_OR_RETURN(const std::string expired,
-                       connection_->Value("SELECT pg_catalog.now() > " + QuoteLiteral(kept->until) + "::timestamptz"));
-      kept->is_expired = expired == "t";
-    }
-    ASSIGN_OR_RETURN(kept->is_in_work, IsInWork(kept->run));
+    if (!kept || !kept->HasItsName()) continue;
+    kept->owner = rows.String(i, 2);
+    kept->is_expired = !kept->until.empty() && kept->until < now;
     all.push_back(*std::move(kept));
   }
   ASSIGN_OR_RETURN(auto unmarked, ListUnmarked());
   std::ranges::move(unmarked, std::back_inserter(all));
+  for (KeptDatabase& one : all) {
+    ASSIGN_OR_RETURN(one.is_in_work, IsInWork(one.run));
+    ASSIGN_OR_RETURN(const auto sessions, SessionsOf(one.name));
+    one.is_used = !sessions.empty();
+  }
   return all;
 }
 
@@ -340,18 +326,26 @@ Result<std::vector<KeptDatabase>> Server::ListUnmarked() {
   ASSIGN_OR_RETURN(const Rows rows, connection_->Query(R"(
 SELECT d.datname FROM pg_catalog.pg_database d
 WHERE d.datname ~ '_restore_[0-9a-f]{8}$' AND d.datallowconn
-  AND pg_catalog.shobj_description(d.oid, 'pg_database') IS NULL ORDER BY 1)"));
+  AND pg_catalog.shobj_description(d.oid, 'pg_database') IS NULL
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.datid = d.oid) ORDER BY 1)"));
+  constexpr std::string_view kBetween = "_restore_";
   std::vector<KeptDatabase> all;
   for (size_t i = 0; i < rows.size(); ++i) {
-    const std::string name = rows.String(i, 0);
-    KeptDatabase one{.name = name, .run = name.substr(name.size() - kRunDigits)};
-    one.of = name.substr(0, name.size() - kRunDigits - std::string_view("_restore_").size());
-    ASSIGN_OR_RETURN(one.is_in_work, IsInWork(one.run));
-    auto inside = Connection::Open(address_.WithDatabase(name), waiter_);
+    KeptDatabase one{.name = rows.String(i, 0)};
+    const size_t end = one.name.rfind(kBetween);
+    one.run = one.name.substr(end + kBetween.size());
+    one.of = one.name.substr(0, end);
+    if (!IsRun(one.run)) continue;
+    auto inside = Connection::Open(address_.WithDatabase(one.name), waiter_);
     if (!inside) continue;  // not ours to look into
+    // Whatever is not there from the beginning has a number from here on (FirstNormalObjectId).
     ASSIGN_OR_RETURN(const std::string count, (*inside)->Value(R"(
-SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema')"));
+SELECT (SELECT count(*) FROM pg_catalog.pg_class WHERE oid >= 16384)
+     + (SELECT count(*) FROM pg_catalog.pg_proc WHERE oid >= 16384)
+     + (SELECT count(*) FROM pg_catalog.pg_type WHERE oid >= 16384)
+     + (SELECT count(*) FROM pg_catalog.pg_namespace WHERE oid >= 16384)
+     + (SELECT count(*) FROM pg_catalog.pg_extension WHERE oid >= 16384)
+     + (SELECT count(*) FROM pg_catalog.pg_largeobject_metadata))"));
     if (count == "0") all.push_back(std::move(one));
   }
   return all;

@@ -124,7 +124,6 @@ Result<std::unique_ptr<SharedSnapshot>> SharedSnapshot::Open(const Options& opti
 
 Result<void> SharedSnapshot::Lock(const Options& options) {
   ASSIGN_OR_RETURN(auto leader, Connection::Open(options.address, waiter_));
-  RETURN_IF_ERROR(leader->RefusePooler());
   const auto end = clock_.Steady() + options.lock_patience;
   for (unsigned tries = 0; tries < kTriesMax;) {
     auto locked = TryLock(*leader, options);
@@ -227,16 +226,32 @@ Result<SharedSnapshot::Loan> SharedSnapshot::Take(std::vector<std::unique_ptr<Co
   return Loan(*this, std::move(connection), leader);
 }
 
-Result<SharedSnapshot::Loan> SharedSnapshot::BorrowFor(const TableName& table) {
+Result<SharedSnapshot::Loan> SharedSnapshot::BorrowFor(const TableListing& listed) {
+  const TableName& table = listed.table.name;
   ASSIGN_OR_RETURN(Loan loan, Borrow());
   const auto locked = loan->Query(fmt::format(
       "SAVEPOINT before_lock; SET LOCAL lock_timeout = '{}ms'; LOCK TABLE ONLY {} IN ACCESS SHARE MODE; SET LOCAL "
       "lock_timeout = 0; RELEASE before_lock",
       kSecondLockTry.count(), table.Quoted()));
-  if (locked) return loan;
-  if (locked.error().code() != ErrorCode::kBusy) return locked.error();
+  if (!locked && locked.error().code() != ErrorCode::kBusy) return locked.error();
+  if (locked) {
+    RETURN_IF_ERROR(NeedSame(*loan, listed));
+    return loan;
+  }
   RETURN_IF_ERROR(loan->Query("ROLLBACK TO before_lock; RELEASE before_lock"));
-  return BorrowLeader();
+  ASSIGN_OR_RETURN(Loan leader, BorrowLeader());
+  RETURN_IF_ERROR(NeedSame(*leader, listed));
+  return leader;
+}
+
+Result<void> SharedSnapshot::NeedSame(Connection& connection, const TableListing& listed) {
+  const TableName& table = listed.table.name;
+  ASSIGN_OR_RETURN(const std::string oid, connection.Value("SELECT pg_catalog.to_regclass(" +
+                                                           QuoteLiteral(table.Quoted()) + ")::pg_catalog.oid"));
+  if (oid == std::to_string(listed.oid)) return {};
+  return MakeError(ErrorCode::kBusy,
+                   "{} is another table now than when the backup began (a schema was renamed?): run it again",
+                   table.ForPeople());
 }
 
 Result<SharedSnapshot::Loan> SharedSnapshot::Borrow() { return Take(others_, false); }

@@ -65,7 +65,10 @@ class SharedSnapshot {
   Result<Loan> Borrow();
   // One that can read the table without waiting: where somebody waits for an exclusive lock behind the leader's, only
   // the leader can.
-  Result<Loan> BorrowFor(const TableName& table);
+  Result<Loan> BorrowFor(const TableListing& listed);
+  // A lock keeps the table, and not the name of its schema, by which COPY finds it: kBusy where that leads elsewhere
+  // now.
+  static Result<void> NeedSame(Connection& connection, const TableListing& listed);
   Result<Loan> BorrowLeader();
   // Somebody waits for a table, behind this one's lock or another's: who comes later waits behind them.
   Result<bool> HoldsUpOthers();

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "engine/crypto/hash.h"
+#include "frontends/postgres/kept_database.h"
 #include "frontends/postgres/load_script.h"
 #include "repo-format/base/units.h"
 
@@ -18,9 +19,14 @@ constexpr unsigned kSamples = 10;
 constexpr unsigned kRoundsMax = 1000;  // of a merge: as deep as rows refer to rows
 
 std::string NewRun(const Random& random) {
-  Bytes bytes(4);
+  Bytes bytes(3);
   random.Fill(bytes);
-  return ToHex(bytes);
+  return MakeRun(ToHex(bytes));
+}
+
+Result<uint64_t> NumberOf(Connection& connection, const std::string& statement) {
+  ASSIGN_OR_RETURN(const Rows rows, connection.Query(statement, kStatementPatience));
+  return rows.size() > 0 ? static_cast<uint64_t>(rows.Number(0, 0)) : 0;
 }
 
 std::string Listed(const std::vector<std::string>& names) {
@@ -36,8 +42,6 @@ std::string Listed(const std::vector<std::string>& names) {
 Result<TableRestorePlan> TableRestore::Plan() {
   ASSIGN_OR_RETURN(description_, dump_.Description());
   ASSIGN_OR_RETURN(connection_, Connection::Open(options_.address, waiter_));
-  RETURN_IF_ERROR(connection_->RefusePooler());
-  RETURN_IF_ERROR(connection_->Query("SET search_path = ''"));
   ASSIGN_OR_RETURN(live_, ReadLiveTables(*connection_));
   TableRestorePlan plan;
   plan.run = NewRun(context_.random);
@@ -50,6 +54,7 @@ Result<TableRestorePlan> TableRestore::Plan() {
     if (!options_.choice.Takes(table.name, std::nullopt) || table.file.empty()) continue;
     RETURN_IF_ERROR(LookAtTable(table, plan));
   }
+  LookAtKeys(plan);
   if (plan.tables.empty() && plan.problems.empty())
     plan.problems.emplace_back("the dump has no rows of the tables chosen");
   plan_ = plan;
@@ -98,6 +103,18 @@ Result<void> TableRestore::LookAtTable(const TableDescription& table, TableResto
   return {};
 }
 
+// A key that is meant for no table, or for two, is a slip that would merge by another key than was meant.
+void TableRestore::LookAtKeys(TableRestorePlan& plan) const {
+  for (const auto& [given, columns] : options_.keys) {
+    const auto count = std::ranges::count_if(
+        staged_, [&](const auto& one) { return given == one.first.name || given == one.first.ForPeople(); });
+    if (count == 1) continue;
+    plan.problems.push_back(fmt::format("--key {}: {} of the tables chosen {} so", given,
+                                        count == 0 ? "none" : "more than one",
+                                        count == 0 ? "is called" : "are called"));
+  }
+}
+
 Result<void> TableRestore::ChooseKey(StagedTable& staged, TablePlan& plan, TableRestorePlan& all) const {
   const TableName& name = staged.dump->name;
   for (const auto& [table, columns] : options_.keys) {
@@ -127,8 +144,16 @@ Result<std::vector<TableReport>> TableRestore::Run(
   CHECK(connection_ != nullptr);
   if (!plan_.problems.empty()) return Error(ErrorCode::kInvalidArgument, Listed(plan_.problems));
   auto done = Work(before_change);
-  connection_.reset();  // and the transaction, where it is open
   if (done) return done;
+  const int process = connection_->process();
+  connection_.reset();  // and the transaction, where it is open
+  if (is_committing_ && (done.error().code() == ErrorCode::kIo || done.error().code() == ErrorCode::kInterrupted)) {
+    return Error(
+        done.error().code(),
+        fmt::format("{} (the tables were being changed for good: whether that was done is not known; process {} of "
+                    "the server did it)",
+                    done.error().message(), process));
+  }
   return Error(done.error().code(), fmt::format("{} ({} is as it was)", done.error().message(), plan_.database));
 }
 
@@ -143,14 +168,16 @@ Result<std::vector<TableReport>> TableRestore::Work(
   ASSIGN_OR_RETURN(auto reports, options_.merges ? Merge() : Replace());
   RETURN_IF_ERROR(RaiseSequences());
   RETURN_IF_ERROR(SetTriggers(true));
+  is_committing_ = true;
   RETURN_IF_ERROR(connection_->Query("COMMIT", kStatementPatience));
   return reports;
 }
 
 Result<void> TableRestore::Stage(const StagedTable& table) {
   Connection& connection = *connection_;
-  RETURN_IF_ERROR(connection.Query(MergeStatement(staged_, live_, table).MakeStage()));
-  RETURN_IF_ERROR(connection.Query("BEGIN; " + ReadingSettings(connection)));
+  // Made in the transaction that fills it, so that rows lie in the order in which they come.
+  RETURN_IF_ERROR(connection.Query("BEGIN; " + ReadingSettings(connection) + " " +
+                                   MergeStatement(staged_, live_, table).MakeStage()));
   RETURN_IF_ERROR(connection.BeginCopyIn("COPY " + table.stage + " FROM STDIN"));
   Sha256Stream hash;
   RETURN_IF_ERROR(dump_.Stream(table.dump->file, [&](ByteSpan part) -> Result<void> {
@@ -181,23 +208,36 @@ Result<void> TableRestore::VerifyStage(const StagedTable& table, const Digest& w
   return Error(ErrorCode::kIo, "read again, its rows are not those of the dump");
 }
 
-// Against writers, not against who reads: the safety snapshot does.
+// Against writers, not against who reads: the safety snapshot does. With the tables whose keys will be checked anew.
 Result<void> TableRestore::LockTables() {
+  std::set<TableName> wanted;
+  for (const auto& [name, table] : staged_) wanted.insert(name);
+  if (!options_.merges) {
+    for (const ForeignKey* key : ForeignKeysAround()) wanted.insert({key->table, key->parent});
+  }
   std::string names;
-  for (const auto& [name, table] : staged_) names += (names.empty() ? "ONLY " : ", ONLY ") + name.Quoted();
+  for (const TableName& name : wanted) names += (names.empty() ? "ONLY " : ", ONLY ") + name.Quoted();
   auto locked = connection_->Query(
       fmt::format("BEGIN; {} SET LOCAL lock_timeout = '{}s'; LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE",
                   ReadingSettings(*connection_), options_.lock_patience.count(), names),
       options_.lock_patience + Connection::kPatience);
   RETURN_IF_ERROR(std::move(locked).While("locking the tables"));
-  // What was planned for is what is there.
-  ASSIGN_OR_RETURN(const LiveTables now, ReadLiveTables(*connection_));
+  // What is there now counts, not what was there when it was planned: staging takes its time.
+  ASSIGN_OR_RETURN(LiveTables now, ReadLiveTables(*connection_));
   for (const auto& [name, table] : staged_) {
     const auto found = now.tables.find(name);
     const bool is_same = found != now.tables.end() && found->second.listing.oid == table.live->listing.oid &&
-                         found->second.listing.table.ColumnList() == table.live->listing.table.ColumnList();
+                         found->second.listing.table.ColumnList() == table.live->listing.table.ColumnList() &&
+                         found->second.listing.table.key == table.live->listing.table.key;
     if (is_same) continue;
     return MakeError(ErrorCode::kBusy, "the table {} was changed in shape meanwhile: run it again", name.ForPeople());
+  }
+  live_ = std::move(now);
+  for (auto& [name, table] : staged_) table.live = &live_.tables.at(name);
+  for (const ForeignKey* key : ForeignKeysAround()) {
+    if (options_.merges || (wanted.contains(key->table) && wanted.contains(key->parent))) continue;
+    return MakeError(ErrorCode::kBusy, "the foreign key {} of {} was made meanwhile: run it again", key->name,
+                     key->table.ForPeople());
   }
   return {};
 }
@@ -235,6 +275,7 @@ Result<std::vector<TableReport>> TableRestore::Replace() {
     if (done.affected() != rows) {
       return MakeError(ErrorCode::kIo, "{}: of {} rows {} were taken", name.ForPeople(), rows, done.affected());
     }
+    RETURN_IF_ERROR(VerifyTable(table));
     reports.push_back({.name = name, .rows = rows, .inserted = done.affected()});
   }
   for (const ForeignKey* key : keys) {
@@ -249,16 +290,42 @@ Result<std::vector<TableReport>> TableRestore::Replace() {
   return reports;
 }
 
+Result<void> TableRestore::VerifyTable(const StagedTable& table) {
+  const auto statement = MergeStatement(staged_, live_, table).CountDifferences();
+  if (!options_.verifies || !statement) return {};
+  ASSIGN_OR_RETURN(const uint64_t different, NumberOf(*connection_, *statement));
+  if (different == 0) return {};
+  return MakeError(ErrorCode::kIo,
+                   "{}: {} of its rows are not what the dump has (a rule, or a column's type, changes them)",
+                   table.dump->name.ForPeople(), different);
+}
+
+// A key that is given must tell rows apart, or rows would hang on another's.
+Result<void> TableRestore::NeedDistinctKeys() {
+  for (const auto& [name, table] : staged_) {
+    for (const bool in_stage : {true, false}) {
+      if (!table.has_own_key) continue;
+      ASSIGN_OR_RETURN(
+          const Rows shared,
+          connection_->Query(MergeStatement(staged_, live_, table).FindSharedKey(in_stage), kStatementPatience));
+      if (shared.size() == 0) continue;
+      return MakeError(ErrorCode::kInvalidArgument,
+                       "{}: several rows {} have the key {}: give one that tells rows apart", name.ForPeople(),
+                       in_stage ? "of the dump" : "of the table", shared.String(0, 0));
+    }
+  }
+  return {};
+}
+
 Result<std::vector<TableReport>> TableRestore::Merge() {
+  RETURN_IF_ERROR(NeedDistinctKeys());
   std::vector<TableReport> reports;
   std::map<TableName, size_t> place;
   for (const auto& [name, table] : staged_) {
     const MergeStatement merge(staged_, live_, table);
     TableReport report{.name = name, .rows = table.dump->rows.value_or(0)};
-    ASSIGN_OR_RETURN(const std::string without, connection_->Value(merge.CountWithoutKey()));
-    ASSIGN_OR_RETURN(const std::string present, connection_->Value(merge.CountPresent()));
-    report.without_key = std::stoull(without);
-    report.present = std::stoull(present);
+    ASSIGN_OR_RETURN(report.without_key, NumberOf(*connection_, merge.CountWithoutKey()));
+    ASSIGN_OR_RETURN(report.present, NumberOf(*connection_, merge.CountPresent()));
     place[name] = reports.size();
     reports.push_back(std::move(report));
   }
@@ -274,7 +341,8 @@ Result<std::vector<TableReport>> TableRestore::Merge() {
     }
     if (inserted == 0) break;
     if (round == kRoundsMax) {
-      return MakeError(ErrorCode::kUnsupported, "rows refer to rows more than {} deep", kRoundsMax);
+      return MakeError(ErrorCode::kInvalidArgument, "rows refer to rows more than {} deep: replace them instead",
+                       kRoundsMax);
     }
   }
   for (const auto& [name, table] : staged_) RETURN_IF_ERROR(CountLeftOut(table, reports[place[name]]));
@@ -283,8 +351,7 @@ Result<std::vector<TableReport>> TableRestore::Merge() {
 
 Result<void> TableRestore::CountLeftOut(const StagedTable& table, TableReport& report) {
   const MergeStatement merge(staged_, live_, table);
-  ASSIGN_OR_RETURN(const std::string orphans, connection_->Value(merge.CountOrphans()));
-  report.orphans = std::stoull(orphans);
+  ASSIGN_OR_RETURN(report.orphans, NumberOf(*connection_, merge.CountOrphans()));
   const uint64_t known = report.inserted + report.present + report.without_key + report.orphans;
   report.conflicts = report.rows > known ? report.rows - known : 0;
   if (report.orphans + report.conflicts == 0) return {};
@@ -301,8 +368,8 @@ Result<void> TableRestore::SetTriggers(bool on) {
                               : trigger.enabled == 'A' ? "ENABLE ALWAYS"
                               : trigger.enabled == 'R' ? "ENABLE REPLICA"
                                                        : "ENABLE";
-      RETURN_IF_ERROR(
-          connection_->Query("ALTER TABLE " + name.Quoted() + " " + how + " TRIGGER " + QuoteName(trigger.name)));
+      RETURN_IF_ERROR(connection_->Query("ALTER TABLE " + name.Quoted() + " " + how +
+                                         (trigger.is_rule ? " RULE " : " TRIGGER ") + QuoteName(trigger.name)));
     }
   }
   return {};
@@ -317,8 +384,8 @@ Result<void> TableRestore::RaiseSequences() {
     }
   }
   // And to what they were when the dump was made: values may have been given out that no row has any more.
+  if (!options_.choice.is_all()) return {};
   for (const SequenceDescription& saved : description_.sequences) {
-    if (!options_.choice.is_all()) continue;
     RETURN_IF_ERROR(connection_->Query(fmt::format(
         "SELECT pg_catalog.setval({0}, {1}) FROM pg_catalog.pg_sequence d WHERE d.seqrelid = "
         "pg_catalog.to_regclass({0}) AND d.seqincrement > 0 AND {1} BETWEEN d.seqmin AND d.seqmax AND {1} > "

@@ -48,8 +48,8 @@ struct TableReport {
 
 // Rows are staged first, in tables of the session, and verified there; then the tables are locked against writers,
 // `before_change` may look at them (a safety snapshot), and the change is made and committed. Foreign keys that have to
-// do with a table that is replaced are checked anew; no trigger of the user's fires. Any Error leaves the database as
-// it was. Once; borrows all.
+// do with a table that is replaced are checked anew; no trigger or rule of the user's comes into play. An Error
+// leaves the database as it was, or says that this is not known. Once; borrows all.
 class TableRestore {
  public:
   TableRestore(const JobContext& context, DumpReader& dump, TableRestoreOptions options)
@@ -64,7 +64,10 @@ class TableRestore {
   Result<std::vector<TableReport>> Work(const std::function<Result<void>(const std::string& run)>& before_change);
   Result<void> Stage(const StagedTable& table);
   Result<void> VerifyStage(const StagedTable& table, const Digest& wanted);
+  void LookAtKeys(TableRestorePlan& plan) const;
   Result<void> LockTables();
+  Result<void> VerifyTable(const StagedTable& table);
+  Result<void> NeedDistinctKeys();
   Result<std::vector<TableReport>> Replace();
   Result<std::vector<TableReport>> Merge();
   Result<void> CountLeftOut(const StagedTable& table, TableReport& report);
@@ -82,6 +85,7 @@ class TableRestore {
   LiveTables live_;
   StagedTables staged_;
   TableRestorePlan plan_;
+  bool is_committing_ = false;
 };
 
 }  // namespace cairn::postgres

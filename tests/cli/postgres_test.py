@@ -152,6 +152,20 @@ class RoundTrip17(RoundTrip):
 
 
 class UnderLoad(PostgresTest):
+    def test_schemas_that_change_places_make_no_snapshot(self):
+        self.make("shop")
+        self.server.sql("shop", "CREATE SCHEMA blue; CREATE SCHEMA green; CREATE TABLE blue.t AS SELECT 'blue' AS x; CREATE TABLE green.t "
+                                "AS SELECT 'green' AS x; CREATE TABLE aaa AS SELECT i, repeat('x', 200) FROM generate_series(1, 400000) i")
+        self.server.sql("shop", "ALTER TABLE aaa SET SCHEMA blue; ALTER TABLE blue.aaa RENAME TO a")
+        running = subprocess.Popen([BIN, "backup", "-q", "-j", "1", "--postgres", self.address("shop")], env=self.env(),
+                                   stderr=subprocess.PIPE)
+        while not self.server.sql("shop", "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'COPY \"blue\".\"a\"%'"):
+            self.assertIsNone(running.poll(), "it was over before the schemas changed places")
+        self.server.sql("shop", "ALTER SCHEMA blue RENAME TO x; ALTER SCHEMA green RENAME TO blue; ALTER SCHEMA x RENAME TO green")
+        said = running.communicate(timeout=60)[1].decode()
+        self.assertEqual(running.returncode, 1)
+        self.assertIn("another table now", said)
+
     def test_backup_is_one_state(self):
         self.server.create("bank")
         self.addCleanup(self.drop_all, "bank")
@@ -272,6 +286,87 @@ class InPlace(PostgresTest):
         self.assertIn("--postgres ADDRESS", self.run_cairn("drill", "latest", code=1).stdout.decode())
         self.assertEqual(self.server.databases(), before)
 
+    def test_what_is_somebody_elses_is_not_dropped(self):
+        """A comment says little: it may have come along with a database that was renamed, or copied."""
+        self.make("shop")
+        self.backup_of("shop")
+        report = self.restore_to("shop")
+        over = (f"SELECT format('COMMENT ON DATABASE %I IS %L', datname, regexp_replace(shobj_description(oid, 'pg_database'), "
+                f"'until [^]]*', 'until 2020-01-01T00:00:00Z')) FROM pg_database WHERE datname = '{report['kept']}'")
+        self.server.sql("postgres", self.server.sql("postgres", over))
+        self.assertIn(report["kept"], self.run_cairn("restore", "--postgres", self.address(), "--clean-up", "-n").stdout.decode())
+        # Backed up, it is a database as any other.
+        self.backup_of(report["kept"])
+        self.restore_to("shop_archive")
+        # Put back by hand, it is in use.
+        self.server.sql("postgres", f"ALTER DATABASE shop RENAME TO shop_bad; ALTER DATABASE {report['kept']} RENAME TO shop")
+        for name in ("shop_restore_20251122", "shop_restore_deadbeef"):
+            self.server.create(name)
+        before = self.server.databases()
+        self.run_cairn("restore", "--postgres", self.address(), "--clean-up")
+        self.assertEqual(self.server.databases(), before)
+        # All databases of a server are those that are not kept for a while.
+        self.restore_to("shop")
+        self.run_cairn("backup", "--postgres", self.address(""))
+        items = self.run_cairn("ls", "latest").stdout.decode()
+        self.assertIn("shop_archive", items)
+        self.assertNotIn("_before_", items)
+
+    def test_undo_takes_no_strangers_database(self):
+        self.make("shop")
+        self.backup_of("shop")
+        report = self.restore_to("shop")
+        before = self.server.databases()
+        self.run_cairn("restore", "--postgres", self.address(), "--undo", report["run"], "-n")
+        self.assertEqual(self.server.databases(), before)
+        self.server.drop(report["kept"])
+        self.server.sql("postgres", f"CREATE ROLE mallory; CREATE DATABASE {report['kept']} OWNER mallory; COMMENT ON DATABASE "
+                        f"{report['kept']} IS '[cairn: run {report['run']}, before, of shop, until 2030-01-01T00:00:00Z]'")
+        self.assertIn("belongs to mallory", self.error("restore", "--postgres", self.address(), "--undo", report["run"]))
+        self.assertEqual(self.server.sql("shop", "SELECT count(*) FROM account"), "1000")
+        self.server.drop(report["kept"])
+        self.server.sql("postgres", "DROP ROLE mallory; CREATE DATABASE shop_z; COMMENT ON DATABASE shop_z IS "
+                                    f"'[cairn: run {report['run']}, before, of shop, until :]'")
+        self.run_cairn("restore", "--postgres", self.address(), "--clean-up")
+
+    def test_search_path_of_the_database_leads_nowhere(self):
+        """Its owner could have whoever backs it up run what he likes."""
+        self.make("shop")
+        evil = ("CREATE SCHEMA evil; CREATE FUNCTION evil.f(name, text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN "
+                "EXECUTE 'ALTER ROLE app SUPERUSER'; RETURN NOT $1 ~ $2; EXCEPTION WHEN OTHERS THEN RETURN NOT $1 ~ $2; END $$;"
+                "CREATE OPERATOR evil.!~ (LEFTARG = name, RIGHTARG = text, FUNCTION = evil.f);"
+                "CREATE FUNCTION evil.g(name, name) RETURNS boolean LANGUAGE sql AS 'SELECT evil.f($1, $2::text)';"
+                "CREATE OPERATOR evil.!~ (LEFTARG = name, RIGHTARG = name, FUNCTION = evil.g);"
+                "ALTER DATABASE shop SET search_path = evil, pg_catalog; GRANT USAGE ON SCHEMA evil TO PUBLIC")
+        self.server.sql("shop", evil, user="app")
+        self.backup_of("shop")
+        self.run_cairn("tables", self.address("shop"))
+        self.json("restore", "latest", "--postgres", self.address("shop"), "--data-only", "--no-safety-snapshot")
+        self.assertEqual(self.server.sql("postgres", "SELECT rolsuper FROM pg_roles WHERE rolname = 'app'"), "f")
+
+    def test_servers_limits_of_time_end_no_restore(self):
+        self.make("shop")
+        self.backup_of("shop")
+        self.server.sql("postgres", "ALTER ROLE postgres SET idle_session_timeout = '300ms';"
+                                    "ALTER ROLE postgres SET statement_timeout = '200ms'")
+        try:
+            self.restore_to("shop_slow")
+        finally:
+            self.server.sql("postgres", "ALTER ROLE postgres RESET ALL")
+
+    def test_database_that_is_made_meanwhile_is_left_alone(self):
+        self.make("shop", rows=30_000)
+        self.backup_of("shop")
+        running = subprocess.Popen([BIN, "restore", "latest", "--postgres", self.address(""), "--as", "shop_new"], env=self.env(),
+                                   stderr=subprocess.PIPE)
+        while not self.beside("shop"):
+            time.sleep(0.01)
+        self.server.create("shop_new")
+        said = running.communicate(timeout=60)[1].decode()
+        self.assertEqual(running.returncode, 1)
+        self.assertIn("was made meanwhile", said)
+        self.assertEqual(self.beside("shop"), ["shop_new"])
+
     def test_plan_changes_nothing(self):
         self.make("shop")
         self.backup_of("shop")
@@ -387,8 +482,10 @@ class InPlace(PostgresTest):
                 said = running.communicate(timeout=60)[1].decode()
                 proxy.resume()
                 self.assertIn(running.returncode, (0, 1), said)
-                self.assertIn(self.server.sql("shop", "SELECT sum(balance), (SELECT count(*) FROM log) FROM account"),
-                              ["20000|20000", "2000000|20000"])
+                state = self.server.sql("shop", "SELECT sum(balance), (SELECT count(*) FROM log) FROM account")
+                self.assertIn(state, ["20000|20000", "2000000|20000"])
+                if "shop is as it was" in said:
+                    self.assertEqual(state, "20000|20000")
         for delay in (0.1, 0.4):
             running = subprocess.Popen([BIN, "restore", "latest", "-q", "--disconnect", "--postgres", self.address("shop")],
                                        env=self.env(), stderr=subprocess.PIPE)
@@ -551,6 +648,91 @@ class Tables(PostgresTest):
         self.sql("DELETE FROM seat; INSERT INTO seat VALUES (9, 'B')")
         tables, _ = self.rows("--table", "seat", "--strategy", "merge")
         self.assertEqual((tables["seat"]["inserted"], tables["seat"]["conflicts"], tables["seat"]["left_out"]), (2, 1, ["2"]))
+
+    def test_every_odd_thing_comes_back_into_its_tables(self):
+        odd_data(self.server, "shop")
+        self.addCleanup(self.server.drop, "shop")
+        self.backup_of("shop")
+        self.server.create("shop_was", more="TEMPLATE shop", owner="odd owner")
+        self.addCleanup(self.server.drop, "shop_was")
+        tables, _ = self.rows("--data-only", "--no-safety-snapshot", "--exclude-table", "not_valid")
+        self.assertGreater(len(tables), 20)
+        found = [one for one in differences(self.server, "shop", self.server, "shop_was") if not one.startswith("database ")]
+        self.assertEqual(found, [])
+
+    def test_rows_of_all_widths_are_staged_as_they_come(self):
+        self.make("shop")
+        self.sql("CREATE TABLE wide (id int PRIMARY KEY, x text); INSERT INTO wide SELECT i, repeat('x', (i * 7919) % 1900) "
+                 "FROM generate_series(1, 3000) i")
+        self.backup_of("shop")
+        tables, _ = self.rows("--table", "wide")
+        self.assertEqual(tables["wide"]["inserted"], 3000)
+
+    def test_nothing_is_cut_or_led_elsewhere(self):
+        self.make("shop")
+        self.sql("CREATE TABLE t (id int PRIMARY KEY, name text, bits varbit, fixed bpchar); INSERT INTO t VALUES "
+                 "(1, 'a long name that matters', B'10101111', 'abcdef')")
+        self.backup_of("shop")
+        for column, type_name in (("name", "varchar(8)"), ("bits", "bit(4)"), ("fixed", "char(3)")):
+            self.sql(f"ALTER TABLE t ALTER COLUMN {column} TYPE {type_name} USING NULL")
+            for strategy in ("replace", "merge"):
+                if strategy == "merge":
+                    self.sql("DELETE FROM t")
+                self.error("restore", "latest", "--postgres", self.address("shop"), "--table", "t", "--strategy", strategy)
+            self.sql(f"ALTER TABLE t ALTER COLUMN {column} TYPE {'varbit' if column == 'bits' else 'text'}; DELETE FROM t;"
+                     "INSERT INTO t VALUES (1, 'x', B'1', 'y')")
+        self.sql("CREATE TABLE other (LIKE t); CREATE RULE away AS ON INSERT TO t DO INSTEAD INSERT INTO other VALUES (NEW.*);"
+                 "ALTER TABLE t ENABLE ALWAYS RULE away")
+        self.rows("--table", "t")
+        self.assertEqual(self.sql("SELECT name, (SELECT count(*) FROM other), (SELECT ev_enabled FROM pg_rewrite WHERE rulename = 'away') "
+                                  "FROM t"), "a long name that matters|0|A")
+        self.assertIn("is for a whole database", self.error("restore", "latest", "--postgres", self.address("shop"), "--table", "t",
+                                                            "--strategy", "refuse"))
+
+    def test_keys_that_do_not_tell_rows_apart_are_refused(self):
+        self.make("shop")
+        self.sql("CREATE TABLE customer (id int PRIMARY KEY, email text); INSERT INTO customer VALUES (1, 'a'), (2, 'b');"
+                 "CREATE TABLE basket (id int PRIMARY KEY, customer int REFERENCES customer); INSERT INTO basket VALUES (1, 1)")
+        self.backup_of("shop")
+        merge = ("restore", "latest", "--postgres", self.address("shop"), "--strategy", "merge", "--table", "customer", "--table", "basket")
+        self.assertIn("--key custt: none", self.error(*merge, "--key", "custt=email"))
+        self.sql("UPDATE customer SET email = 'a'")
+        self.assertIn("several rows of the table have the key a", self.error(*merge, "--key", "customer=email"))
+        self.backup_of("shop")
+        self.sql("DELETE FROM basket; DELETE FROM customer")
+        self.assertIn("several rows of the dump have the key a", self.error(*merge, "--key", "customer=email"))
+
+    def test_parent_may_be_partitioned_and_a_sequence_anybodys(self):
+        self.make("shop")
+        self.sql("CREATE TABLE p (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (100);"
+                 "CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (100) TO (200); INSERT INTO p SELECT generate_series(1, 199);"
+                 "CREATE SEQUENCE free; CREATE TABLE c (id int PRIMARY KEY DEFAULT nextval('free'), p int REFERENCES p);"
+                 "INSERT INTO c (p) SELECT generate_series(1, 199)")
+        self.backup_of("shop")
+        self.sql("DELETE FROM c; SELECT setval('free', 1)")
+        tables, _ = self.rows("--strategy", "merge", "--table", "c")
+        self.assertEqual((tables["c"]["inserted"], tables["c"]["orphans"]), (199, 0))
+        self.sql("INSERT INTO c (p) VALUES (1)")
+
+    def test_shape_that_is_changed_meanwhile_is_kept(self):
+        self.make("shop", rows=100_000)
+        self.sql("CREATE FUNCTION told() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''fired''; END';"
+                 "CREATE TRIGGER one AFTER INSERT ON log FOR EACH ROW EXECUTE FUNCTION told(); ALTER TABLE log DISABLE TRIGGER one")
+        self.backup_of("shop")
+        self.sql("ALTER TABLE log ENABLE TRIGGER one")
+        running = subprocess.Popen([BIN, "restore", "latest", "-q", "--postgres", self.address("shop"), "--table", "log",
+                                    "--no-safety-snapshot"], env=self.env(), stderr=subprocess.PIPE)
+        while not self.sql("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'COPY pg_temp%' LIMIT 1"):
+            self.assertIsNone(running.poll())
+        self.sql("ALTER TABLE log DISABLE TRIGGER one; CREATE TRIGGER two AFTER INSERT ON log FOR EACH ROW EXECUTE FUNCTION told();"
+                 "ALTER TABLE log DROP CONSTRAINT log_who_fkey;"
+                 "ALTER TABLE log ADD CONSTRAINT log_who_fkey FOREIGN KEY (who) REFERENCES account ON DELETE CASCADE DEFERRABLE")
+        said = running.communicate(timeout=100)[1].decode()
+        self.assertEqual(running.returncode, 0, said)
+        self.assertEqual(self.sql("SELECT string_agg(tgname || tgenabled::text, ' ' ORDER BY tgname) FROM pg_trigger "
+                                  "WHERE NOT tgisinternal"), "oneD twoO")
+        self.assertIn("ON DELETE CASCADE DEFERRABLE",
+                      self.sql("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'log_who_fkey'"))
 
     def test_what_cannot_be_is_said_first(self):
         self.make("shop")
