@@ -6,6 +6,7 @@
 #include "frontends/cli/command.h"
 #include "frontends/cli/exit_code.h"
 #include "frontends/cli/postgres_restore.h"
+#include "frontends/cli/replacement.h"
 #include "frontends/cli/text.h"
 #include "frontends/files/exclude_rules.h"
 #include "frontends/files/file_sink.h"
@@ -16,6 +17,7 @@ namespace {
 
 struct RestoreCommand {
   FilterOptions filter;
+  ReplacementOptions replacement;
   PostgresRestore postgres;
   std::string snapshot, target, overwrite = "always";
   std::vector<std::string> includes, excludes;
@@ -71,6 +73,7 @@ struct RestoreCommand {
   }
 
   Result<int> Run(Cli& cli) {
+    postgres.replacement = replacement;
     RETURN_IF_ERROR(RefuseMixture());
     if (postgres.is_asked_for()) return postgres.Run(cli, snapshot, filter.Filter(), dry_run);
     const SnapshotPath wanted = SnapshotPath::Parse(snapshot);
@@ -175,6 +178,7 @@ void AddRestore(CLI::App& app, Cli& cli, Action& action) {
   command->add_flag("--no-sparse", options->no_sparse, "Write holes as zeros");
   command->add_flag("-n,--dry-run", options->dry_run, "Only say what would be done");
   options->postgres.AddTo(*command);
+  options->replacement.AddTo(*command);
   options->filter.AddTo(*command);
   command->callback([&cli, &action, options] { action = [&cli, options] { return options->Run(cli); }; });
 }
