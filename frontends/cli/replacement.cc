@@ -8,11 +8,14 @@
 namespace cairn {
 
 void ReplacementOptions::AddTo(CLI::App& command) {
-  command.add_option("--lock-wait", lock_wait, "Seconds to wait for a table that another program has locked")
+  command
+      .add_option("--lock-wait", lock_wait,
+                  "Seconds to wait for a table, or a SQLite database, that another program has locked")
       ->type_name("SECONDS")
       ->capture_default_str();
   command.add_flag("--no-safety-snapshot", no_safety_snapshot, "Do not back a database up before it is replaced");
-  command.add_flag("--no-verify", no_verify, "Do not read every row again");
+  command.add_flag("--no-verify", no_verify,
+                   "Do not read every row again (--postgres), nor have SQLite check the database (--sqlite)");
   command.add_option("--undo", undo, "Put back what the restore RUN has replaced in a database")->type_name("RUN");
 }
 
