@@ -6,6 +6,8 @@
 #include "frontends/cli/command.h"
 #include "frontends/cli/exit_code.h"
 #include "frontends/cli/postgres_restore.h"
+#include "frontends/cli/replacement.h"
+#include "frontends/cli/sqlite_restore.h"
 #include "frontends/cli/text.h"
 #include "frontends/files/exclude_rules.h"
 #include "frontends/files/file_sink.h"
@@ -14,9 +16,17 @@
 namespace cairn {
 namespace {
 
+// What says how files are written, or how a server's database is replaced.
+constexpr const char* kNotForSqlite[] = {"--include",   "--exclude",  "--delete",     "--overwrite",     "--verify",
+                                         "--no-sparse", "--as",       "--table",      "--exclude-table", "--data-only",
+                                         "--key",       "--strategy", "--disconnect", "--session-wait",  "--keep-hours",
+                                         "--no-owner",  "--jobs",     "--clean-up"};
+
 struct RestoreCommand {
   FilterOptions filter;
+  ReplacementOptions replacement;
   PostgresRestore postgres;
+  SqliteRestore sqlite;
   std::string snapshot, target, overwrite = "always";
   std::vector<std::string> includes, excludes;
   bool remove_others = false, verify = false, dry_run = false, numeric_ids = false, no_sparse = false;
@@ -71,8 +81,10 @@ struct RestoreCommand {
   }
 
   Result<int> Run(Cli& cli) {
+    postgres.replacement = sqlite.replacement = replacement;
     RETURN_IF_ERROR(RefuseMixture());
     if (postgres.is_asked_for()) return postgres.Run(cli, snapshot, filter.Filter(), dry_run);
+    if (sqlite.is_asked_for()) return sqlite.Run(cli, {snapshot, filter.Filter(), dry_run, numeric_ids});
     const SnapshotPath wanted = SnapshotPath::Parse(snapshot);
     ASSIGN_OR_RETURN(RestoreOptions options, Options());
     options.path = ToBytes(AsBytes(wanted.path));
@@ -107,13 +119,21 @@ struct RestoreCommand {
 
   Result<void> RefuseMixture() const {
     const auto refuse = [](const char* why) -> Result<void> { return Error(ErrorCode::kInvalidArgument, why); };
-    if (!postgres.is_asked_for()) {
-      if (!postgres.needs_snapshot()) return refuse("--undo and --clean-up need the server: --postgres ADDRESS");
-      if (snapshot.empty()) return refuse("what to restore? Give SNAPSHOT[:PATH], or latest");
-      if (target.empty()) return refuse("where to? Give --target DIR, or --postgres ADDRESS");
+    const int places = (target.empty() ? 0 : 1) + (postgres.is_asked_for() ? 1 : 0) + (sqlite.is_asked_for() ? 1 : 0);
+    if (places > 1) return refuse("give one of --target, --postgres and --sqlite");
+    if (sqlite.is_asked_for()) {
+      if (replacement.undo.empty() == snapshot.empty()) {
+        return refuse("what to restore? Give SNAPSHOT[:ITEM], or latest; or --undo RUN alone");
+      }
       return {};
     }
-    if (!target.empty()) return refuse("give --target or --postgres, not both");
+    if (!postgres.is_asked_for()) {
+      if (!replacement.undo.empty()) return refuse("--undo needs the database: --postgres ADDRESS, or --sqlite FILE");
+      if (postgres.clean_up) return refuse("--clean-up needs the server: --postgres ADDRESS");
+      if (snapshot.empty()) return refuse("what to restore? Give SNAPSHOT[:PATH], or latest");
+      if (target.empty()) return refuse("where to? Give --target DIR, --postgres ADDRESS, or --sqlite FILE");
+      return {};
+    }
     if (postgres.needs_snapshot() && snapshot.empty()) return refuse("what to restore? Give SNAPSHOT, or latest");
     if (!includes.empty() || !excludes.empty() || remove_others) {
       return refuse("--include, --exclude and --delete are for files, not for a database");
@@ -175,8 +195,15 @@ void AddRestore(CLI::App& app, Cli& cli, Action& action) {
   command->add_flag("--no-sparse", options->no_sparse, "Write holes as zeros");
   command->add_flag("-n,--dry-run", options->dry_run, "Only say what would be done");
   options->postgres.AddTo(*command);
+  options->sqlite.AddTo(*command);
+  options->replacement.AddTo(*command);
   options->filter.AddTo(*command);
-  command->callback([&cli, &action, options] { action = [&cli, options] { return options->Run(cli); }; });
+  command->callback([&cli, &action, options, command] {
+    for (const char* name : kNotForSqlite) {
+      if (options->sqlite.is_asked_for() && command->count(name) > 0) throw CLI::ExcludesError("--sqlite", name);
+    }
+    action = [&cli, options] { return options->Run(cli); };
+  });
 }
 
 }  // namespace cairn

@@ -40,7 +40,9 @@ const std::map<std::string, std::string>& AllExamples() {
        "cairn restore latest:/home/ann --target /tmp/ann     what is below /home/ann\n"
        "cairn restore latest --target / --include /etc/fstab\n"
        "cairn restore latest:site --target /tmp/site         one item of several\n"
-       "cairn restore latest --target / --delete --dry-run   what would be deleted\n"},
+       "cairn restore latest --target / --delete --dry-run   what would be deleted\n"
+       "cairn restore latest --sqlite /srv/app/app.db        into a database that programs have open\n"
+       "cairn restore --undo 4f0c21aa --sqlite /srv/app/app.db\n"},
       {"drill",
        "cairn drill latest --scratch /mnt/big\n"
        "cairn drill latest:shop --postgres postgresql://postgres@db-test\n"},

@@ -3,10 +3,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "engine/env/version.h"
-#include "engine/jobs/backup.h"
 #include "frontends/cli/exit_code.h"
-#include "frontends/cli/origin.h"
 #include "frontends/cli/postgres_options.h"
 #include "frontends/cli/text.h"
 #include "frontends/postgres/database_restore.h"
@@ -54,9 +51,9 @@ void ShowPlan(Cli& cli, const DatabaseRestorePlan& plan, const PostgresRestore& 
       fmt::format("  make      {}, from {} tables, {} rows, {}{}\n", Shown(plan.beside), HumanCount(plan.tables),
                   HumanCount(plan.rows), HumanBytes(plan.bytes),
                   plan.large_objects > 0 ? fmt::format(", {} large objects", HumanCount(plan.large_objects)) : ""));
-  if (!options.no_verify) cli.Print("  verify    every row and large object, read again\n");
+  if (!options.replacement.no_verify) cli.Print("  verify    every row and large object, read again\n");
   if (!plan.kept.empty()) {
-    if (!options.no_safety_snapshot)
+    if (!options.replacement.no_safety_snapshot)
       cli.Print(fmt::format("  back up   {}, as a safety snapshot\n", Shown(plan.target)));
     cli.Print(
         fmt::format("  keep      {} as {} for {} hours\n", Shown(plan.target), Shown(plan.kept), options.keep_hours));
@@ -100,30 +97,20 @@ void ShowReport(Cli& cli, const DatabaseRestorePlan& plan, const DatabaseRestore
 }
 
 std::string SafetyDescription(const std::string& run, bool of_tables) {
-  return "before restore " + run + (of_tables ? " of tables" : "");
+  return DescriptionBefore(run) + (of_tables ? " of tables" : "");
 }
 
 // Of what is about to be replaced; of a whole database it lacks what is written until that is renamed.
 Result<SnapshotId> BackUpFirst(Cli& cli, Repository& repository, const postgres::Address& address,
                                postgres::TableChoice choice, const std::string& run, uint32_t lock_patience_s) {
-  const bool choice_is_of_tables = !choice.is_all();
-  std::vector<std::unique_ptr<Source>> sources;
+  const std::string description = SafetyDescription(run, !choice.is_all());
   ASSIGN_OR_RETURN(auto source, PostgresSource::Make({.address = address,
                                                       .item = postgres::FileNameOf(address.database()),
                                                       .choice = std::move(choice),
                                                       .sessions = cli.context().executor.workers(),
                                                       .lock_patience_s = lock_patience_s},
                                                      SystemClock(), cli.stop()));
-  sources.push_back(std::move(source));
-  BackupOptions options;
-  options.host = HostName();
-  options.user = UserName();
-  options.program = std::string(kProgram);
-  options.description = SafetyDescription(run, choice_is_of_tables);
-  options.snapshot_class = SnapshotClass::kSafety;
-  ASSIGN_OR_RETURN(const BackupReport report,
-                   RunBackup(cli.context(), repository, std::move(sources), options, cli.Findings()));
-  return *report.id;
+  return BackUpBefore(cli, repository, std::move(source), description);
 }
 
 // "TABLE=COLUMN,COLUMN"
@@ -227,27 +214,6 @@ void ShowTables(Cli& cli, const postgres::TableRestorePlan& plan, const std::vec
   }
 }
 
-// The item that the path names, or, without a path, the only one that is a PostgreSQL database.
-Result<const SnapshotItem*> PickDatabase(const OpenedSnapshot& opened, const std::string& path) {
-  std::vector<const SnapshotItem*> databases;
-  std::string names;
-  for (const SnapshotItem& item : opened.snapshot->inner.items) {
-    if (item.kind != ItemKind::kPostgres) continue;
-    databases.push_back(&item);
-    names += (names.empty() ? "" : ", ") + Shown(item.name);
-  }
-  if (path.empty()) {
-    if (databases.size() == 1) return databases.front();
-    return MakeError(ErrorCode::kInvalidArgument, "snapshot {} has {}", opened.snapshot->id.Short(),
-                     databases.empty() ? "no PostgreSQL database"
-                                       : "the databases " + names + ": name one of them, as in SNAPSHOT:NAME");
-  }
-  ASSIGN_OR_RETURN(const SnapshotPlace place, opened.Find(path));
-  if (place.item != nullptr && place.item->kind == ItemKind::kPostgres && place.inside.empty()) return place.item;
-  return MakeError(ErrorCode::kInvalidArgument, "\"{}\" of snapshot {} is no PostgreSQL database{}", Shown(path),
-                   opened.snapshot->id.Short(), names.empty() ? "" : ": there are " + names);
-}
-
 Result<std::unique_ptr<postgres::Server>> OpenServer(Cli& cli, const std::string& text, const stream::Waiter& waiter) {
   ASSIGN_OR_RETURN(const postgres::Address address, ParseAddress(cli, text));
   return postgres::Server::Open(address, "", waiter, SystemClock(), cli.stop());
@@ -274,9 +240,6 @@ void PostgresRestore::AddTo(CLI::App& command) {
   command
       .add_option("--key", keys, "Of a merge: by which columns rows of a table are the same (default: the primary key)")
       ->type_name("TABLE=COLUMN,...");
-  command.add_option("--lock-wait", lock_wait, "Seconds to wait for a table that another program has locked")
-      ->type_name("SECONDS")
-      ->capture_default_str();
   command.add_flag("--disconnect", disconnect, "End the sessions that use the database, when its turn comes");
   command.add_option("--session-wait", session_wait, "Seconds to wait for sessions that use the database to end")
       ->type_name("SECONDS")
@@ -285,20 +248,17 @@ void PostgresRestore::AddTo(CLI::App& command) {
       ->type_name("HOURS")
       ->check(CLI::Range(1u, 87'600u))
       ->capture_default_str();
-  command.add_flag("--no-safety-snapshot", no_safety_snapshot, "Do not back the database up before it is replaced");
   command.add_flag("--no-owner", no_owner, "All belongs to the role that connects; no grants");
-  command.add_flag("--no-verify", no_verify, "Do not read every row again");
   command.add_option("-j,--jobs", jobs, "Tables that are loaded at once (default: as many as there are threads)")
       ->check(CLI::Range(1u, 64u))
       ->type_name("NUMBER");
-  command.add_option("--undo", undo, "Put back what the restore RUN has replaced")->type_name("RUN");
   command.add_flag("--clean-up", clean_up,
                    "Drop what dead restores have left, and former databases whose time is over");
 }
 
 Result<int> PostgresRestore::Run(Cli& cli, const std::string& snapshot, const SnapshotFilter& filter,
                                  bool dry_run) const {
-  if (!undo.empty()) return Undo(cli, dry_run);
+  if (!replacement.undo.empty()) return Undo(cli, dry_run);
   if (clean_up) return CleanUp(cli, dry_run);
   return Restore(cli, snapshot, filter, dry_run);
 }
@@ -324,7 +284,7 @@ Result<int> PostgresRestore::Restore(Cli& cli, const std::string& snapshot, cons
   OpenedSnapshot opened;
   RETURN_IF_ERROR(opened.Open(cli, wanted.snapshot, filter));
   RETURN_IF_ERROR(opened.repository->keyring().Need(Rights::kContentKey, "restoring"));
-  ASSIGN_OR_RETURN(const SnapshotItem* item, PickDatabase(opened, wanted.path));
+  ASSIGN_OR_RETURN(const SnapshotItem* item, PickItem(opened, wanted.path, ItemKind::kPostgres, "PostgreSQL database"));
   return is_of_tables() ? RestoreTables(cli, opened, *item, server, dry_run)
                         : RestoreDatabase(cli, opened, *item, server, dry_run);
 }
@@ -339,7 +299,7 @@ Result<int> PostgresRestore::RestoreDatabase(Cli& cli, OpenedSnapshot& opened, c
                                      .target = as.empty() ? server.database() : as,
                                      .replaces = strategy == "replace",
                                      .with_owners = !no_owner,
-                                     .verifies = !no_verify,
+                                     .verifies = !replacement.no_verify,
                                      .disconnects = disconnect,
                                      .sessions = jobs == 0 ? workers : std::min(jobs, workers),
                                      .session_patience = std::chrono::seconds(session_wait),
@@ -354,10 +314,10 @@ Result<int> PostgresRestore::RestoreDatabase(Cli& cli, OpenedSnapshot& opened, c
   }
   std::optional<SnapshotId> safety;
   const auto before_swap = [&]() -> Result<void> {
-    if (plan.kept.empty() || no_safety_snapshot) return {};
-    RETURN_IF_ERROR(opened.repository->keyring().Need(Rights::kWrite, "a safety snapshot (--no-safety-snapshot)"));
-    ASSIGN_OR_RETURN(safety,
-                     BackUpFirst(cli, *opened.repository, server.WithDatabase(plan.target), {}, plan.run, lock_wait));
+    if (plan.kept.empty() || replacement.no_safety_snapshot) return {};
+    RETURN_IF_ERROR(MayBackUpBefore(*opened.repository));
+    ASSIGN_OR_RETURN(safety, BackUpFirst(cli, *opened.repository, server.WithDatabase(plan.target), {}, plan.run,
+                                         replacement.lock_wait));
     return {};
   };
   auto progress = cli.ShowProgress();
@@ -384,8 +344,8 @@ Result<int> PostgresRestore::RestoreTables(Cli& cli, OpenedSnapshot& opened, con
                                   .choice = {tables, excluded},
                                   .merges = merges,
                                   .keys = std::move(own_keys),
-                                  .verifies = !no_verify,
-                                  .lock_patience = std::chrono::seconds(lock_wait)});
+                                  .verifies = !replacement.no_verify,
+                                  .lock_patience = std::chrono::seconds(replacement.lock_wait)});
   ASSIGN_OR_RETURN(const postgres::TableRestorePlan plan, restore.Plan());
   if (dry_run) {
     ShowTablePlan(cli, plan, merges);
@@ -396,11 +356,11 @@ Result<int> PostgresRestore::RestoreTables(Cli& cli, OpenedSnapshot& opened, con
   }
   std::optional<SnapshotId> safety;
   const auto before_change = [&](const std::string& run) -> Result<void> {
-    if (no_safety_snapshot) return {};
-    RETURN_IF_ERROR(opened.repository->keyring().Need(Rights::kWrite, "a safety snapshot (--no-safety-snapshot)"));
+    if (replacement.no_safety_snapshot) return {};
+    RETURN_IF_ERROR(MayBackUpBefore(*opened.repository));
     postgres::TableChoice choice;
     for (const postgres::TablePlan& one : plan.tables) choice.names.push_back(one.name);
-    ASSIGN_OR_RETURN(safety, BackUpFirst(cli, *opened.repository, into, std::move(choice), run, lock_wait));
+    ASSIGN_OR_RETURN(safety, BackUpFirst(cli, *opened.repository, into, std::move(choice), run, replacement.lock_wait));
     return {};
   };
   auto progress = cli.ShowProgress();
@@ -414,7 +374,7 @@ Result<int> PostgresRestore::RestoreTables(Cli& cli, OpenedSnapshot& opened, con
 Result<int> PostgresRestore::Undo(Cli& cli, bool dry_run) const {
   const stream::Waiter waiter(cli.stop());
   ASSIGN_OR_RETURN(const auto server, OpenServer(cli, address, waiter));
-  auto undone = postgres::UndoRestore(*server, undo, {std::chrono::seconds(session_wait), disconnect},
+  auto undone = postgres::UndoRestore(*server, replacement.undo, {std::chrono::seconds(session_wait), disconnect},
                                       std::chrono::hours(keep_hours), dry_run);
   if (!undone && undone.error().code() == ErrorCode::kNotFound) return UndoTables(cli, undone.error(), dry_run);
   RETURN_IF_ERROR(undone);
@@ -428,10 +388,10 @@ Result<int> PostgresRestore::Undo(Cli& cli, bool dry_run) const {
     return kExitOk;
   }
   if (dry_run) {
-    cli.Print(fmt::format("would make {} what it was before restore {}\n", Shown(report.database), undo));
+    cli.Print(fmt::format("would make {} what it was before restore {}\n", Shown(report.database), replacement.undo));
     return kExitOk;
   }
-  cli.Say(fmt::format("{} is again what it was before restore {}\n", Shown(report.database), undo));
+  cli.Say(fmt::format("{} is again what it was before restore {}\n", Shown(report.database), replacement.undo));
   if (!report.kept.empty()) {
     cli.Say(fmt::format("what the restore had made is kept as {} until {}\n", Shown(report.kept), report.kept_until));
   }
@@ -445,7 +405,7 @@ Result<int> PostgresRestore::UndoTables(Cli& cli, const Error& no_database, bool
   const auto find = [&](bool of_tables) {
     return std::ranges::find_if(set.snapshots, [&](const LoadedSnapshot& one) {
       return one.opened && one.inner.snapshot_class == SnapshotClass::kSafety && one.inner.items.size() == 1 &&
-             one.inner.description == SafetyDescription(undo, of_tables);
+             one.inner.description == SafetyDescription(replacement.undo, of_tables);
     });
   };
   const auto whole = find(false);
@@ -459,7 +419,7 @@ Result<int> PostgresRestore::UndoTables(Cli& cli, const Error& no_database, bool
                      no_database.message());
   }
   PostgresRestore back = *this;
-  back.undo.clear();
+  back.replacement.undo.clear();
   back.data_only = true;
   back.strategy = "replace";
   back.as = postgres::NameOfFile(found->inner.items.front().name);

@@ -7,24 +7,25 @@
 
 #include "frontends/cli/command.h"
 #include "frontends/cli/opened_snapshot.h"
+#include "frontends/cli/replacement.h"
 #include "frontends/postgres/address.h"
 
 namespace cairn {
 
 struct PostgresRestore {
-  std::string address, as, strategy = "replace", undo;
+  ReplacementOptions replacement;  // parsed elsewhere
+  std::string address, as, strategy = "replace";
   std::vector<std::string> tables, excluded, keys;
-  uint32_t session_wait = 30, keep_hours = 24, lock_wait = 60;
+  uint32_t session_wait = 30, keep_hours = 24;
   unsigned jobs = 0;
-  bool clean_up = false, data_only = false, disconnect = false, no_owner = false, no_verify = false,
-       no_safety_snapshot = false;
+  bool clean_up = false, data_only = false, disconnect = false, no_owner = false;
 
   void AddTo(CLI::App& command);
   bool is_asked_for() const { return !address.empty(); }
   // Rows into tables that are there, rather than a whole database beside.
   bool is_of_tables() const { return data_only || strategy == "merge" || !tables.empty(); }
   // What needs no snapshot: --undo, --clean-up.
-  bool needs_snapshot() const { return undo.empty() && !clean_up; }
+  bool needs_snapshot() const { return replacement.undo.empty() && !clean_up; }
 
   Result<int> Run(Cli& cli, const std::string& snapshot, const SnapshotFilter& filter, bool dry_run) const;
 

@@ -17,12 +17,6 @@ std::string Listed(const std::vector<std::string>& names) {
   return text;
 }
 
-std::string NewRun(const Random& random) {
-  Bytes bytes(3);
-  random.Fill(bytes);
-  return MakeRun(ToHex(bytes));
-}
-
 std::set<std::string> FirstColumn(const Rows& rows) {
   std::set<std::string> names;
   for (size_t i = 0; i < rows.size(); ++i) names.insert(rows.String(i, 0));

@@ -84,6 +84,12 @@ std::string MakeRun(std::string_view six_digits) {
   return std::string(six_digits) + fmt::format("{:02x}", sum);
 }
 
+std::string NewRun(const Random& random) {
+  Bytes bytes(3);
+  random.Fill(bytes);
+  return MakeRun(ToHex(bytes));
+}
+
 bool IsRun(std::string_view text) {
   if (text.size() != kRunDigits || text.find_first_not_of("0123456789abcdef") != std::string_view::npos) return false;
   return MakeRun(text.substr(0, kRunDigits - 2)) == text;

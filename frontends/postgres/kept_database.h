@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "engine/env/random.h"
+
 namespace cairn::postgres {
 
 // A database's comment says it: "[cairn: run 3fa2b1c0, before, of app, until 2026-11-23T10:00:00Z]", in front of the
@@ -31,6 +33,7 @@ std::string_view Name(KeptDatabase::Role role);
 
 // Eight hexadecimal digits, of which the last two follow from the others: what else ends in digits is hardly one.
 std::string MakeRun(std::string_view six_digits);
+std::string NewRun(const Random& random);
 bool IsRun(std::string_view text);
 
 // `base`_`suffix`, base cut so that the server does not cut the whole (63 bytes), and not inside of a character.

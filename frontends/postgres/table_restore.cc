@@ -18,12 +18,6 @@ constexpr std::chrono::hours kStatementPatience{24};  // rows of a large table: 
 constexpr unsigned kSamples = 10;
 constexpr unsigned kRoundsMax = 1000;  // of a merge: as deep as rows refer to rows
 
-std::string NewRun(const Random& random) {
-  Bytes bytes(3);
-  random.Fill(bytes);
-  return MakeRun(ToHex(bytes));
-}
-
 Result<uint64_t> NumberOf(Connection& connection, const std::string& statement) {
   ASSIGN_OR_RETURN(const Rows rows, connection.Query(statement, kStatementPatience));
   return rows.size() > 0 ? static_cast<uint64_t>(rows.Number(0, 0)) : 0;

@@ -170,7 +170,7 @@ Result<void> RefuseEmptied(const std::string& path) {
 
 }  // namespace
 
-Result<Connection> OpenToRead(const std::string& path, Patience& patience) {
+Result<Connection> OpenToWrite(const std::string& path, Patience& patience) {
   const auto header = ReadHeader(path);
   std::error_code ignored;
   const bool has_files =
@@ -188,6 +188,11 @@ Result<Connection> OpenToRead(const std::string& path, Patience& patience) {
         "its owner, or give the path at which its programs open it",
         Shown(path));
   }
+  return connection;
+}
+
+Result<Connection> OpenToRead(const std::string& path, Patience& patience) {
+  ASSIGN_OR_RETURN(Connection connection, OpenToWrite(path, patience));
   RETURN_IF_ERROR(Run(connection.get(), "PRAGMA query_only = ON", path, patience));
   return connection;
 }

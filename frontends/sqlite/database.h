@@ -78,6 +78,8 @@ std::optional<Header> ReadHeader(const std::string& path);
 // not do its part, and would leave files that the database's own programs cannot use. No other descriptor of the file
 // may be closed by this process meanwhile: the locks would go with it.
 Result<Connection> OpenToRead(const std::string& path, Patience& patience);
+// The same, for writing too.
+Result<Connection> OpenToWrite(const std::string& path, Patience& patience);
 
 Result<void> Run(sqlite3* connection, const char* statement, const std::string& path, const Patience& patience);
 // The first column of the first row.

@@ -16,6 +16,9 @@ class PageStream {
  public:
   // Waits for others' locks as `patience` says, which outlives it.
   static Result<std::unique_ptr<PageStream>> Open(const std::string& path, Patience& patience);
+  // By a connection that has no transaction, and outlives this: it has none at the end, nor when this goes before.
+  static Result<std::unique_ptr<PageStream>> OpenOn(sqlite3* connection, bool has_log, const std::string& path,
+                                                    Patience& patience);
   ~PageStream();
 
   uint32_t page_bytes() const { return page_bytes_; }
@@ -45,6 +48,7 @@ class PageStream {
   bool stops_writers_ = false;
   PageSink sink_;  // goes after what writes to it
   Connection source_, target_;
+  sqlite3* reader_ = nullptr;  // source_, or the caller's
   std::unique_ptr<sqlite3_backup, Finish> backup_;
 };
 

@@ -51,8 +51,13 @@ struct SqliteSource::Shared {
     return result;
   }
 
+  Result<std::unique_ptr<sqlite::PageStream>> OpenStream() {
+    return opened.open ? opened.open() : sqlite::PageStream::Open(options.file, patience);
+  }
+
   const SqliteSourceOptions options;
   sqlite::Patience patience;
+  Opened opened;
   uint32_t chunk_bytes = kChunkBytesMin;
   FindingSink findings;
 
@@ -112,7 +117,7 @@ class SqliteSource::Folder : public SourceFolder {
     return Error(ErrorCode::kNotFound, "a database has no folders");
   }
   Result<std::unique_ptr<SourceFile>> OpenFile(const SourceEntry&) override {
-    ASSIGN_OR_RETURN(auto stream, shared_->Noting(sqlite::PageStream::Open(shared_->options.file, shared_->patience)));
+    ASSIGN_OR_RETURN(auto stream, shared_->Noting(shared_->OpenStream()));
     if (stream->page_bytes() > shared_->chunk_bytes) {
       return shared_->Noting<std::unique_ptr<SourceFile>>(
           MakeError(ErrorCode::kBusy, "{}: the size of its pages has changed: run it again",
@@ -145,6 +150,14 @@ Result<std::unique_ptr<SqliteSource>> SqliteSource::Make(SqliteSourceOptions opt
   return std::unique_ptr<SqliteSource>(new SqliteSource(std::move(shared)));
 }
 
+std::unique_ptr<SqliteSource> SqliteSource::MakeOf(SqliteSourceOptions options, Opened opened, const Clock& clock,
+                                                   std::stop_token stop) {
+  auto shared = std::make_shared<Shared>(std::move(options), clock, std::move(stop));
+  shared->chunk_bytes = std::max(opened.page_bytes, kChunkBytesMin);
+  shared->opened = std::move(opened);
+  return std::unique_ptr<SqliteSource>(new SqliteSource(std::move(shared)));
+}
+
 uint32_t SqliteSource::page_bytes() const { return shared_->chunk_bytes; }
 std::string SqliteSource::name() const { return shared_->options.item; }
 std::vector<Bytes> SqliteSource::paths() const { return {ToBytes(AsBytes(shared_->options.file))}; }
@@ -168,10 +181,14 @@ Result<SourceEntry> SqliteSource::RootEntry() {
 }
 
 Result<void> SqliteSource::Finish() {
-  const std::lock_guard lock(shared_->mutex);
-  if (shared_->error) return *shared_->error;
-  if (shared_->is_at_end) return {};
-  return MakeError(ErrorCode::kIo, "{} was not read to its end", PathForPeople(AsBytes(shared_->options.file)));
+  {
+    const std::lock_guard lock(shared_->mutex);
+    if (shared_->error) return *shared_->error;
+    if (!shared_->is_at_end) {
+      return MakeError(ErrorCode::kIo, "{} was not read to its end", PathForPeople(AsBytes(shared_->options.file)));
+    }
+  }
+  return shared_->opened.at_end ? shared_->opened.at_end() : Result<void>();
 }
 
 }  // namespace cairn

@@ -1,6 +1,7 @@
 // A SQLite database as a Source.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -10,6 +11,9 @@
 #include "engine/source/source.h"
 
 namespace cairn {
+namespace sqlite {
+class PageStream;
+}
 
 struct SqliteSourceOptions {
   std::string file;
@@ -25,6 +29,15 @@ class SqliteSource : public Source {
   // kNotFound, kPermission, kInvalidArgument name the file. `clock` outlives the source.
   static Result<std::unique_ptr<SqliteSource>> Make(SqliteSourceOptions options, const Clock& clock,
                                                     std::stop_token stop);
+  // Of a database that this process has open. `open` begins the reading, `at_end` is what Finish ends with when all was
+  // read; either may be called again, when a backup begins anew.
+  struct Opened {
+    uint32_t page_bytes = 0;
+    std::function<Result<std::unique_ptr<sqlite::PageStream>>()> open;
+    std::function<Result<void>()> at_end;
+  };
+  static std::unique_ptr<SqliteSource> MakeOf(SqliteSourceOptions options, Opened opened, const Clock& clock,
+                                              std::stop_token stop);
   ~SqliteSource() override;
 
   ItemKind kind() const override { return ItemKind::kSqlite; }

@@ -1,0 +1,16 @@
+#include "engine/env/sync_file.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace cairn {
+
+Result<void> SyncFile(int descriptor, const std::string& path) {
+  while (::fsync(descriptor) != 0) {
+    if (errno != EINTR) return ErrnoError(errno, "syncing " + path);
+  }
+  return {};
+}
+
+}  // namespace cairn

@@ -1,0 +1,290 @@
+#include "frontends/cli/sqlite_restore.h"
+
+#include <nlohmann/json.hpp>
+
+#include "frontends/cli/exit_code.h"
+#include "frontends/cli/restore_stage.h"
+#include "frontends/cli/sqlite_places.h"
+#include "frontends/cli/text.h"
+#include "frontends/sqlite/database_check.h"
+#include "frontends/sqlite/live_database.h"
+#include "repo-format/tree_path.h"
+
+namespace cairn {
+namespace {
+
+constexpr int kTriesMax = 5;  // to replace what nobody has written to since its safety snapshot
+
+std::string Shown(const std::string& path) { return PathForPeople(AsBytes(path)); }
+
+class Restoring {
+ public:
+  Restoring(Cli& cli, const SqliteRestore& options, const SqliteRestore::Request& request)
+      : cli_(cli), options_(options), request_(request), run_(NewRun(cli.context().random)) {}
+
+  Result<int> Run() {
+    const auto begun = SystemClock().Steady();
+    RETURN_IF_ERROR(RefuseInsideRepository(cli_, options_.file));
+    ASSIGN_OR_RETURN(target_, LookAtSqliteTarget(options_.file));
+    RETURN_IF_ERROR(OpenSnapshot());
+    RETURN_IF_ERROR(opened_.repository->keyring().Need(Rights::kContentKey, "restoring"));
+    ASSIGN_OR_RETURN(replacement_, FindSqliteReplacement(opened_, item_));
+    std::vector<std::string> problems = Problems();
+    if (request_.dry_run) {
+      if (auto may = MayBackUpBefore(*opened_.repository); keeps() && !may) problems.push_back(may.error().message());
+      ShowPlan(problems);
+      return problems.empty() ? kExitOk : kExitFatal;
+    }
+    if (keeps()) RETURN_IF_ERROR(MayBackUpBefore(*opened_.repository));
+    if (!problems.empty()) return Error(ErrorCode::kInvalidArgument, problems.front());
+    auto progress = cli_.ShowProgress();
+    auto done = Work();
+    // Before anything is said: the copy goes, also where it failed.
+    live_.reset();
+    stage_.reset();
+    progress.reset();
+    RETURN_IF_ERROR(done);
+    Show(std::chrono::duration<double>(SystemClock().Steady() - begun).count());
+    return kExitOk;
+  }
+
+ private:
+  const std::string& undo() const { return options_.replacement.undo; }
+  bool keeps() const { return target_.exists && !options_.replacement.no_safety_snapshot; }
+  bool checks() const { return !options_.replacement.no_verify; }
+
+  Result<void> OpenSnapshot() {
+    SnapshotPath wanted = SnapshotPath::Parse(request_.snapshot);
+    if (!undo().empty()) {
+      ASSIGN_OR_RETURN(const SnapshotSet set, cli_.Snapshots());
+      ASSIGN_OR_RETURN(const LoadedSnapshot* before, FindSqliteBefore(set, undo(), target_.file()));
+      wanted = {before->id.ToHex(), ""};
+    }
+    RETURN_IF_ERROR(opened_.Open(cli_, wanted.snapshot, undo().empty() ? request_.filter : SnapshotFilter()));
+    ASSIGN_OR_RETURN(item_, PickItem(opened_, wanted.path, ItemKind::kSqlite, "SQLite database"));
+    return {};
+  }
+
+  // What can be known without opening the target as a database.
+  std::vector<std::string> Problems() const {
+    std::vector<std::string> problems;
+    const SqliteFileState& state = target_.state;
+    if (auto beside = target_.RefuseOthers(); !beside) problems.push_back(beside.error().message());
+    if (!target_.exists || state.bytes == 0) return problems;
+    // What a crash left may be a part of it, which SQLite undoes.
+    if (state.page_bytes == 0 && state.journals.empty()) {
+      problems.push_back(
+          fmt::format("{} is no SQLite database, or a damaged or encrypted one: move it away, then restore",
+                      Shown(target_.file())));
+    }
+    if (state.has_log && replacement_.page_bytes != 0 && state.page_bytes != replacement_.page_bytes) {
+      problems.push_back(fmt::format(
+          "{} is in WAL mode with pages of {} bytes, and the snapshot's have {}: SQLite cannot change that while it "
+          "is: "
+          "end its programs and move it away, with its -wal and -shm, or take it out of WAL mode (PRAGMA journal_mode "
+          "= DELETE), then restore",
+          Shown(target_.file()), state.page_bytes, replacement_.page_bytes));
+    }
+    return problems;
+  }
+
+  Result<void> Work() {
+    if (target_.exists) {
+      cli_.context().progress.SetPhase("looking at the database");
+      RETURN_IF_ERROR(OpenLive());
+      RETURN_IF_ERROR(live_->TryLock());
+      live_.reset();  // its programs shall not wait while the copy is made
+    }
+    auto done = PutTogether();
+    if (done) done = target_.exists ? ReplaceLive() : PutNew();
+    if (done || is_told_ || (stage_ != nullptr && stage_->is_placed())) return done;
+    return MakeError(done.error().code(), "{} ({})", done.error().message(),
+                     target_.exists ? Shown(target_.file()) + " is as it was: nothing was written to it"
+                                    : "nothing was put to " + Shown(target_.file()));
+  }
+
+  Result<void> OpenLive() {
+    ASSIGN_OR_RETURN(live_, LiveDatabase::Open({target_.file(), options_.replacement.lock_wait}, cli_.context()));
+    return replacement_.page_bytes == 0 ? Result<void>() : live_->CheckPageSize(replacement_.page_bytes);
+  }
+
+  Result<void> PutTogether() {
+    ASSIGN_OR_RETURN(stage_, RestoreStage::Make(cli_, target_.place, run_));
+    Progress& progress = cli_.context().progress;
+    progress.bytes_total = replacement_.bytes;
+    progress.SetPhase("restoring");
+    RETURN_IF_ERROR(stage_->Fetch(cli_, opened_, replacement_.path, request_.numeric_ids));
+    RETURN_IF_ERROR(stage_->SetWithoutLog());
+    if (!checks()) return {};
+    progress.SetPhase("checking the database");
+    ASSIGN_OR_RETURN(check_, CheckDatabase(stage_->file(), SystemClock(), cli_.stop()));
+    for (const std::string& note : check_.notes) {
+      cli_.Findings()({Finding::Severity::kNote, ErrorCode::kUnsupported, Shown(item_->name), note});
+    }
+    if (check_.damage.empty()) return {};
+    return MakeError(ErrorCode::kIo,
+                     "the database of the snapshot is damaged, and was when it was backed up: {}{}; an older snapshot "
+                     "may be whole, and --no-verify restores this one",
+                     check_.damage.front(),
+                     check_.damage.size() > 1 ? fmt::format(" (and {} more)", check_.damage.size() - 1) : "");
+  }
+
+  Result<void> PutNew() {
+    ASSIGN_OR_RETURN(const SqliteTarget now, LookAtSqliteTarget(target_.file()));  // it took a while
+    RETURN_IF_ERROR(now.RefuseOthers());
+    return stage_->PutInPlace();
+  }
+
+  // The safety snapshot is committed with the lock in hand, so that it is what is replaced.
+  Result<void> ReplaceLive() {
+    RETURN_IF_ERROR(OpenLive());
+    RETURN_IF_ERROR(live_->SetReplacement(stage_->file()));
+    RETURN_IF_ERROR(keeps() ? BackUpAndLock() : live_->Lock());
+    cli_.context().progress.SetPhase("writing the database");
+    auto replaced = live_->Replace();
+    return replaced ? replaced : AfterFailure(replaced.error());
+  }
+
+  Result<void> BackUpAndLock() {
+    cli_.context().progress.SetPhase("backing up what is there");
+    for (tries_ = 1;; ++tries_) {
+      auto id = BackUpBefore(cli_, *opened_.repository, live_->SafetySource(ItemName()), DescriptionBefore(run_));
+      if (id) {
+        safety_ = *id;
+        return {};
+      }
+      if (!live_->was_written()) return std::move(id).error().While("the safety snapshot");
+      if (tries_ == kTriesMax) break;
+    }
+    return MakeError(ErrorCode::kBusy,
+                     "{} is written to all the time: in {} tries another program committed something between its "
+                     "safety snapshot and its replacement, and that would have been lost: end the programs that write "
+                     "to it, or restore with --no-safety-snapshot",
+                     Shown(target_.file()), kTriesMax);
+  }
+
+  std::string ItemName() const {
+    return IsItemName(target_.place.name) ? target_.place.name : PathForPeople(AsBytes(target_.place.name));
+  }
+
+  // What is there now is said when it was looked at.
+  Error AfterFailure(const Error& error) {
+    is_told_ = true;
+    cli_.context().progress.SetPhase("undoing");
+    IgnoreError(stage_->Remove(), "it is tried again: this is for the room that it takes");
+    const auto state = live_->LookAgain();
+    const std::string file = Shown(target_.file());
+    const std::string kept =
+        !safety_ ? "" : fmt::format("; what was there before is also snapshot {}", safety_->Short());
+    if (!state) {
+      return MakeError(error.code(),
+                       "{} (whether {} is as it was could not be seen: {}; what undoes a half-done replacement lies "
+                       "beside it, in its -journal or -wal: leave them together, and the next program that opens it "
+                       "does so{})",
+                       error.message(), file, state.error().message(), kept);
+    }
+    if (*state == LiveDatabase::State::kAsItWas) {
+      return MakeError(error.code(), "{} ({} is as it was: it was opened again and read{})", error.message(), file,
+                       kept);
+    }
+    return MakeError(error.code(),
+                     "{} ({} is not as it was: it was replaced all the same, or another program has written to it "
+                     "since{})",
+                     error.message(), file, kept);
+  }
+
+  nlohmann::json Common(const char* type) const {
+    return {{"message_type", type},
+            {"run", run_},
+            {"id", opened_.snapshot->id.ToHex()},
+            {"item", item_->name},
+            {"file", Shown(target_.file())},
+            {"existed", target_.exists},
+            {"bytes", replacement_.bytes},
+            {"undone", undo().empty() ? nlohmann::json() : nlohmann::json(undo())}};
+  }
+
+  void ShowPlan(const std::vector<std::string>& problems) const {
+    const SqliteFileState& state = target_.state;
+    std::vector<std::string> notes;
+    if (!state.journals.empty()) {
+      notes.push_back(
+          fmt::format("{}: its programs have it open, or a crash left it: then it is finished first", state.journals));
+    }
+    if (cli_.json()) {
+      nlohmann::json json = Common("plan");
+      json["page_bytes"] = replacement_.page_bytes;
+      json["target_bytes"] = target_.exists ? nlohmann::json(state.bytes) : nlohmann::json();
+      json["target_mode"] = target_.exists ? nlohmann::json(state.has_log ? "wal" : "rollback") : nlohmann::json();
+      json["verify"] = checks();
+      json["safety_snapshot"] = keeps();
+      json["problems"] = problems;
+      json["notes"] = notes;
+      cli_.PrintJson(json);
+      return;
+    }
+    const std::string file = Shown(target_.file());
+    cli_.Print(fmt::format("{} of snapshot {}, {}, into {}:\n", Shown(item_->name), opened_.snapshot->id.Short(),
+                           HumanBytes(replacement_.bytes), file));
+    cli_.Print("  make      a copy beside it\n");
+    if (checks()) cli_.Print("  verify    the copy, by SQLite's integrity_check\n");
+    if (keeps()) cli_.Print(fmt::format("  back up   {}, as a safety snapshot\n", file));
+    cli_.Print(target_.exists ? fmt::format("  replace   what is in {}, {}, in {} mode, in one transaction\n", file,
+                                            HumanBytes(state.bytes), state.has_log ? "WAL" : "rollback")
+                              : fmt::format("  rename    the copy to {}\n", file));
+    for (const std::string& note : notes) cli_.Print("note: " + note + "\n");
+    for (const std::string& problem : problems) cli_.Print("cannot be: " + problem + "\n");
+  }
+
+  void Show(double seconds) const {
+    if (cli_.json()) {
+      nlohmann::json json = Common("summary");
+      json["verified"] = checks();
+      json["notes"] = check_.notes;
+      json["foreign_keys_broken"] = check_.foreign_keys_broken;
+      json["safety_snapshot"] = safety_ ? nlohmann::json(safety_->ToHex()) : nlohmann::json();
+      json["tries"] = tries_;
+      json["seconds"] = seconds;
+      cli_.PrintJson(json);
+      return;
+    }
+    const std::string file = Shown(target_.file());
+    const char* const found = !checks()              ? ""
+                              : check_.notes.empty() ? ", found whole by SQLite,"
+                                                     : ", checked by SQLite,";
+    cli_.Say(fmt::format("restored {} of snapshot {} into {}: {}{} in {:.1f} s\n", Shown(item_->name),
+                         opened_.snapshot->id.Short(), file, HumanBytes(replacement_.bytes), found, seconds));
+    if (!undo().empty()) cli_.Say(fmt::format("{} is again what it was before restore {}\n", file, undo()));
+    if (!safety_) return;
+    cli_.Say(fmt::format("what was there is kept as snapshot {}\n", safety_->Short()));
+    cli_.Say(fmt::format("cairn restore --sqlite {} --undo {} puts it back\n", file, run_));
+  }
+
+  Cli& cli_;
+  const SqliteRestore& options_;
+  const SqliteRestore::Request& request_;
+  const std::string run_;
+  OpenedSnapshot opened_;
+  const SnapshotItem* item_ = nullptr;
+  SqliteReplacement replacement_;
+  SqliteTarget target_;
+  std::unique_ptr<RestoreStage> stage_;
+  std::unique_ptr<LiveDatabase> live_;
+  DatabaseCheck check_;
+  std::optional<SnapshotId> safety_;
+  int tries_ = 0;
+  bool is_told_ = false;  // what became of the target
+};
+
+}  // namespace
+
+void SqliteRestore::AddTo(CLI::App& command) {
+  command
+      .add_option("--sqlite", file,
+                  "Into this SQLite database, which programs may have open; or, where there is none, make it")
+      ->type_name("FILE");
+}
+
+Result<int> SqliteRestore::Run(Cli& cli, const Request& request) const { return Restoring(cli, *this, request).Run(); }
+
+}  // namespace cairn

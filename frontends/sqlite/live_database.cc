@@ -1,0 +1,269 @@
+#include "frontends/sqlite/live_database.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "frontends/sqlite/page_stream.h"
+#include "frontends/sqlite/sqlite_source.h"
+#include "repo-format/base/units.h"
+#include "repo-format/tree_path.h"
+
+namespace cairn {
+namespace {
+
+using sqlite::Connection;
+using sqlite::ErrorOf;
+using sqlite::Number;
+using sqlite::Patience;
+
+constexpr uint64_t kStepBytes = kMiB;
+constexpr int kPauseMs = 20;
+constexpr std::chrono::seconds kPatienceAfterFailure{10};
+
+std::string Shown(const std::string& path) { return PathForPeople(AsBytes(path)); }
+
+struct FinishBackup {
+  void operator()(sqlite3_backup* backup) const { sqlite3_backup_finish(backup); }
+};
+
+}  // namespace
+
+struct LiveDatabase::Handles {
+  explicit Handles(Patience given) : patience(std::move(given)) {}
+  Patience patience;
+  Connection target, staged;
+  std::unique_ptr<sqlite3_backup, FinishBackup> backup;  // with it the lock; goes before both
+};
+
+LiveDatabase::LiveDatabase(Options options, const JobContext& context)
+    : options_(std::move(options)),
+      context_(context),
+      handles_(std::make_unique<Handles>(
+          Patience(context.clock, std::chrono::seconds(options_.lock_patience_s), context.stop))) {}
+
+LiveDatabase::~LiveDatabase() = default;
+
+Result<std::unique_ptr<LiveDatabase>> LiveDatabase::Open(Options options, const JobContext& context) {
+  std::unique_ptr<LiveDatabase> database(new LiveDatabase(std::move(options), context));
+  // Before there is a connection: what opens the file without SQLite closes it, and its locks with it.
+  ASSIGN_OR_RETURN(const SqliteFileState state, LookAtSqliteFile(database->options_.file));
+  database->bytes_ = state.bytes;
+  database->has_log_ = state.has_log;
+  Handles& handles = *database->handles_;
+  ASSIGN_OR_RETURN(handles.target, sqlite::OpenToWrite(database->options_.file, handles.patience));
+  auto looked = database->Look();
+  if (!looked) return database->Told(std::move(looked).error());
+  return database;
+}
+
+Result<void> LiveDatabase::Look() {
+  sqlite3* const target = handles_->target.get();
+  const std::string& file = options_.file;
+  if (sqlite3_db_readonly(target, "main") != 0) {
+    return MakeError(ErrorCode::kPermission, "{}: this user may not write to it: run this as its owner", Shown(file));
+  }
+  // What is committed is on the disk, whatever this library was built to do.
+  RETURN_IF_ERROR(sqlite::Run(target, "PRAGMA synchronous = FULL", file, handles_->patience));
+  RETURN_IF_ERROR(Note());
+  ASSIGN_OR_RETURN(const int64_t page_bytes, Number(target, "PRAGMA page_size", file, handles_->patience));
+  page_bytes_ = static_cast<uint32_t>(page_bytes);
+  return {};
+}
+
+// The state in which it is now.
+Result<void> LiveDatabase::Note() {
+  sqlite3* const target = handles_->target.get();
+  RETURN_IF_ERROR(sqlite::Run(target, "BEGIN", options_.file, handles_->patience));
+  auto schema = Number(target, "PRAGMA schema_version", options_.file, handles_->patience);
+  version_ = DataVersion();
+  if (schema) schema_ = *schema;
+  // Keeps what the connection says of an Error for Told.
+  if (schema) return sqlite::Run(target, "COMMIT", options_.file, handles_->patience);
+  Error error = Told(std::move(schema).error());
+  sqlite3_exec(target, "ROLLBACK", nullptr, nullptr, nullptr);  // of reading, which cannot fail
+  return error;
+}
+
+Error LiveDatabase::Told(Error error) const {
+  const int code = sqlite3_errcode(handles_->target.get()) & 0xff;
+  if (code != SQLITE_CORRUPT && code != SQLITE_NOTADB) return error;
+  return MakeError(
+      ErrorCode::kIo,
+      "{} is a damaged database, or none ({}), and is left as it is: move it away, with its -wal, -shm and "
+      "-journal, and restore again",
+      Shown(options_.file), sqlite3_errstr(code));
+}
+
+// Reads a counter of the connection, and nothing else: it may be asked for while a backup has the connection in hand.
+uint32_t LiveDatabase::DataVersion() const {
+  unsigned version = 0;
+  sqlite3_file_control(handles_->target.get(), "main", SQLITE_FCNTL_DATA_VERSION, &version);
+  return version;
+}
+
+Result<void> LiveDatabase::CheckPageSize(uint32_t page_bytes) const {
+  if (!has_log_ || page_bytes == page_bytes_) return {};
+  return MakeError(ErrorCode::kBusy,
+                   "{} is in WAL mode with pages of {} bytes, and the snapshot's have {}: SQLite cannot change that "
+                   "while it is: end its programs and move it away, with its -wal and -shm, or take it out of WAL mode "
+                   "(PRAGMA journal_mode = DELETE), then restore again",
+                   Shown(options_.file), page_bytes_, page_bytes);
+}
+
+Result<void> LiveDatabase::TryLock() {
+  sqlite3* const target = handles_->target.get();
+  auto locked = sqlite::Run(target, "BEGIN EXCLUSIVE", options_.file, handles_->patience);
+  if (!locked) return Told(std::move(locked).error());
+  return sqlite::Run(target, "ROLLBACK", options_.file, handles_->patience);
+}
+
+Result<void> LiveDatabase::SetReplacement(const std::string& staged) {
+  Handles& handles = *handles_;
+  ASSIGN_OR_RETURN(handles.staged, sqlite::OpenToWrite(staged, handles.patience));
+  struct stat status{};
+  if (::stat(staged.c_str(), &status) != 0) return ErrnoError(errno, "looking at " + Shown(staged));
+  if (status.st_size == 0) {
+    // One without pages would be written before anybody could look: an empty one with a page is the same to programs.
+    const std::string make = fmt::format("PRAGMA page_size = {}; PRAGMA user_version = 0", page_bytes_);
+    RETURN_IF_ERROR(sqlite::Run(handles.staged.get(), make.c_str(), staged, handles.patience));
+  }
+  ASSIGN_OR_RETURN(const int64_t page_bytes,
+                   Number(handles.staged.get(), "PRAGMA page_size", staged, handles.patience));
+  RETURN_IF_ERROR(CheckPageSize(static_cast<uint32_t>(page_bytes)));
+  // Of a database without pages: it would be set later, and look like a change.
+  const std::string set = fmt::format("PRAGMA page_size = {}", page_bytes);
+  return sqlite::Run(handles.target.get(), set.c_str(), options_.file, handles.patience);
+}
+
+std::unique_ptr<Source> LiveDatabase::SafetySource(std::string item) {
+  SqliteSource::Opened opened;
+  opened.page_bytes = page_bytes_;
+  opened.open = [this]() -> Result<std::unique_ptr<sqlite::PageStream>> {
+    handles_->backup.reset();
+    was_written_ = is_kept_ = false;
+    sqlite3* const target = handles_->target.get();
+    auto stream = sqlite::PageStream::OpenOn(target, has_log_, options_.file, handles_->patience);
+    if (!stream) return Told(std::move(stream).error());
+    version_ = DataVersion();  // of the transaction in which the pages are read
+    ASSIGN_OR_RETURN(schema_, Number(target, "PRAGMA schema_version", options_.file, handles_->patience));
+    return stream;
+  };
+  opened.at_end = [this]() -> Result<void> {
+    is_kept_ = true;
+    return Lock();
+  };
+  return SqliteSource::MakeOf({options_.file, std::move(item), options_.lock_patience_s}, std::move(opened),
+                              context_.clock, context_.stop);
+}
+
+Result<void> LiveDatabase::Lock() {
+  Handles& handles = *handles_;
+  handles.backup.reset();
+  CHECK(handles.staged != nullptr);
+  if (!is_kept_) RETURN_IF_ERROR(Note());
+  handles.backup.reset(sqlite3_backup_init(handles.target.get(), "main", handles.staged.get(), "main"));
+  if (handles.backup == nullptr) {
+    return ErrorOf(sqlite3_errcode(handles.target.get()), handles.target.get(), options_.file, handles.patience);
+  }
+  const auto begun = context_.clock.Steady();
+  for (;;) {
+    if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted");
+    const int code = sqlite3_backup_step(handles.backup.get(), 0);  // no page, but the lock
+    if (code == SQLITE_OK) break;
+    const bool is_busy = (code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_LOCKED;
+    if (!is_busy || context_.clock.Steady() - begun >= handles.patience.seconds()) {
+      Error error = ErrorOf(code, handles.target.get(), options_.file, handles.patience);
+      if (!is_busy) error = Told(std::move(error));
+      handles.backup.reset();
+      return error;
+    }
+    sqlite3_sleep(kPauseMs);
+  }
+  // With the lock: its journal would lie beside another file.
+  int has_moved = 0;
+  sqlite3_file_control(handles.target.get(), "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
+  if (has_moved != 0) {
+    handles.backup.reset();
+    return MakeError(ErrorCode::kBusy, "{} was moved away, or another file put in its place", Shown(options_.file));
+  }
+  if (DataVersion() == version_) return {};
+  if (!is_kept_) {
+    schema_.reset();
+    return {};
+  }
+  was_written_ = true;
+  handles.backup.reset();
+  return MakeError(ErrorCode::kBusy, "{}: another program has written to it since it was backed up",
+                   Shown(options_.file));
+}
+
+Result<void> LiveDatabase::Replace() {
+  Handles& handles = *handles_;
+  CHECK(handles.backup != nullptr);
+  const int pages = static_cast<int>(std::max<uint64_t>(kStepBytes / page_bytes_, 1));
+  for (;;) {
+    if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted");
+    const int code = sqlite3_backup_step(handles.backup.get(), pages);
+    const auto all = static_cast<uint64_t>(sqlite3_backup_pagecount(handles.backup.get()));
+    const auto left = static_cast<uint64_t>(sqlite3_backup_remaining(handles.backup.get()));
+    context_.progress.items_total = all;
+    context_.progress.items_done = all - std::min(left, all);
+    if (code == SQLITE_DONE) break;
+    if (code != SQLITE_OK) return ErrorOf(code, handles.target.get(), options_.file, handles.patience);
+  }
+  const int code = sqlite3_backup_finish(handles.backup.release());
+  if (code != SQLITE_OK) return ErrorOf(code, handles.target.get(), options_.file, handles.patience);
+  handles.staged.reset();
+  // So that its log does not stay as long as this made it; where that is not to be had, its programs do it.
+  if (has_log_) sqlite3_wal_checkpoint_v2(handles.target.get(), "main", SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  return {};
+}
+
+Result<LiveDatabase::State> LiveDatabase::LookAgain() {
+  Handles& handles = *handles_;
+  handles.backup.reset();
+  handles.staged.reset();
+  handles.target.reset();
+  // Its own, for it is asked also where stop was asked for.
+  Patience patience(context_.clock, kPatienceAfterFailure, std::stop_token());
+  ASSIGN_OR_RETURN(const Connection target, sqlite::OpenToWrite(options_.file, patience));
+  ASSIGN_OR_RETURN(const int64_t schema, Number(target.get(), "PRAGMA schema_version", options_.file, patience));
+  ASSIGN_OR_RETURN(const auto stream, sqlite::PageStream::OpenOn(target.get(), has_log_, options_.file, patience));
+  stream->Begin(std::min<uint64_t>(stream->page_bytes(), stream->bytes()));
+  Bytes bytes(kStepBytes);
+  while (!context_.stop.stop_requested()) {
+    ASSIGN_OR_RETURN(const size_t got, stream->Read(bytes));
+    if (got == 0) break;
+  }
+  return schema_ == schema ? State::kAsItWas : State::kAnother;
+}
+
+Result<SqliteFileState> LookAtSqliteFile(const std::string& file) {
+  struct stat status{};
+  if (::stat(file.c_str(), &status) != 0) return ErrnoError(errno, "looking at " + Shown(file));
+  SqliteFileState state{
+      .bytes = static_cast<uint64_t>(status.st_size), .page_bytes = 0, .has_log = false, .journals = ""};
+  if (const auto header = sqlite::ReadHeader(file)) {
+    state.page_bytes = header->page_bytes;
+    state.has_log = header->has_log;
+  }
+  for (const std::string_view journal : {"-wal", "-journal"}) {
+    const std::string path = file + std::string(journal);
+    if (::stat(path.c_str(), &status) != 0 || status.st_size == 0) continue;
+    state.journals += (state.journals.empty() ? "" : ", ") + Shown(path);
+  }
+  return state;
+}
+
+Result<std::string> RealSqlitePath(const std::string& file) { return sqlite::RealPath(file); }
+
+uint32_t SqlitePageBytes(ByteSpan header) {
+  if (header.size() < 100 || std::memcmp(header.data(), "SQLite format 3", 16) != 0) return 0;
+  const uint32_t page_bytes = static_cast<uint32_t>(header[16]) << 8 | header[17];
+  return page_bytes == 1 ? 65'536 : page_bytes;
+}
+
+}  // namespace cairn
