@@ -9,6 +9,7 @@ find_package(CLI11 REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(SQLite3 REQUIRED)
 find_package(tsl-robin-map REQUIRED)
+find_package(ZLIB REQUIRED)
 
 # For libraries that bring no CMake package: cairn_find_library(<target> <library> <header> [<folder of headers>]).
 function(cairn_find_library target library header)
@@ -28,6 +29,7 @@ cairn_find_library(cairn::zstd zstd zstd.h)      # the shared one: Debian's libz
 cairn_find_library(cairn::xxhash xxhash xxhash.h)
 cairn_find_library(cairn::acl acl sys/acl.h)
 cairn_find_library(cairn::pq pq libpq-fe.h postgresql)
+cairn_find_library(cairn::archive archive archive.h)
 
 if(CAIRN_TESTS)
   find_package(GTest REQUIRED)

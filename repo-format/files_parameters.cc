@@ -15,6 +15,7 @@ Bytes FilesParameters::Encode() const {
   for (const std::string& marker : markers) records.Add(4, AsBytes(marker));
   if (larger_than) records.AddV(6, *larger_than);
   records.AddU8(8, static_cast<uint8_t>((caches ? kCaches : 0) | (one_file_system ? kOneFileSystem : 0)));
+  if (import_origin) records.Add(12, *import_origin);
   records.Add(unknown);
   return std::move(records).Take();
 }
@@ -44,6 +45,9 @@ Result<FilesParameters> FilesParameters::Parse(ByteSpan bytes) {
             has_flags = true;
             return true;
           }
+          case 12:
+            parameters.import_origin = ToBytes(value.Raw(value.remaining()));
+            return true;
           default:
             return false;
         }

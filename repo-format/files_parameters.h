@@ -19,6 +19,7 @@ struct FilesParameters {
   std::optional<uint64_t> larger_than;  // files with more bytes
   bool caches = false;                  // folders with a CACHEDIR.TAG
   bool one_file_system = false;         // that of each given path
+  std::optional<Bytes> import_origin;   // ImportOrigin: it left nothing out
   std::vector<UnknownRecord> unknown;   // rules of a later version: what they leave out is not known
 
   Bytes Encode() const;

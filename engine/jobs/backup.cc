@@ -14,6 +14,13 @@ constexpr unsigned kFencedTriesMax = 5;
 
 using Sources = std::vector<std::unique_ptr<Source>>;
 
+// Of a time that a user may have given: what 64 bits of nanoseconds do not hold is the nearest that they do.
+UnixNs NearUnixNs(const WireTime& time) {
+  constexpr int64_t kSecond = 1'000'000'000;
+  constexpr int64_t kSecondsMax = INT64_MAX / kSecond - 1;
+  return std::clamp(time.seconds, -kSecondsMax, kSecondsMax) * kSecond + time.nanoseconds;
+}
+
 Result<void> CheckNames(const Sources& sources) {
   if (sources.size() > limits::kItemsMax) {
     return MakeError(ErrorCode::kInvalidArgument, "{} items, a snapshot has at most {}", sources.size(),
@@ -242,7 +249,7 @@ class BackupRun {
     snapshot.program = options_.program;
     snapshot.start = options_.time.value_or(start);
     snapshot.end = options_.time ? *options_.time : ToWireTime(context_.clock.Now());
-    snapshot.offset_minutes = context_.clock.OffsetMinutes(context_.clock.Now());
+    snapshot.offset_minutes = context_.clock.OffsetMinutes(NearUnixNs(snapshot.start));
     snapshot.zone = context_.clock.ZoneName();
     snapshot.snapshot_class = options_.snapshot_class;
     snapshot.parent = report_.parent;

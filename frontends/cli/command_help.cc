@@ -24,6 +24,10 @@ const std::map<std::string, std::string>& AllExamples() {
        "cairn backup --stdin-filename all.sql --from-command -- pg_dumpall\n"
        "cairn backup /etc --sqlite /srv/app/app.db --set site=/srv/www --set shop=sqlite:/srv/shop/data.db\n"
        "tar c . | cairn backup --stdin --stdin-filename all.tar\n"},
+      {"import",
+       "cairn import /mnt/nas/backups --zone Europe/Berlin --tag old --dry-run\n"
+       "cairn import /mnt/nas/backups --zone Europe/Berlin --tag old\n"
+       "cairn import --verify-only shop_20261120_020000.sql.gz\n"},
       {"snapshots", "cairn snapshots --host web1 --tag daily\n"},
       {"ls",
        "cairn ls latest:/etc\n"
@@ -127,6 +131,7 @@ std::string ValueSyntax(const CLI::App& command) {
       "2026-11-20, 2026-11-20T22:25:16, \"2026-11-20 22:25\": local time, or with Z or +01:00 behind it. A date alone\n"
       "is its first moment.");
   add("SIZE", "bytes, or with K, M, G, T behind it, which count in 1024: 4096, 256M, 1.5G.");
+  add("ZONE", "Europe/Berlin, UTC, +01:00.");
   add("SPAN", "years, months, days, hours: 1y5m7d2h.");
   add("PATTERN",
       "as in .gitignore. *.tmp matches a name wherever it is; /home/ann/cache a whole path; cache/*.db, with a slash\n"

@@ -41,6 +41,7 @@ void AddGlobalOptions(CLI::App& app, cairn::GlobalOptions& global) {
 void AddCommands(CLI::App& app, cairn::Cli& cli, cairn::Action& action) {
   cairn::AddInit(app, cli, action);
   cairn::AddBackup(app, cli, action);
+  cairn::AddImport(app, cli, action);
   cairn::AddSnapshots(app, cli, action);
   cairn::AddLs(app, cli, action);
   cairn::AddFind(app, cli, action);

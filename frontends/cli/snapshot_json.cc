@@ -87,7 +87,8 @@ nlohmann::json NodeJson(const Node& node) {
 std::string PathsForPeople(const SnapshotInner& inner) {
   std::string text;
   for (const SnapshotItem& item : inner.items) {
-    if (inner.items.size() > 1) text += (text.empty() ? "" : "; ") + PathForPeople(AsBytes(item.name)) + ":";
+    if (inner.items.size() > 1)
+      text += (text.empty() ? "" : "; ") + PathForPeople(AsBytes(item.name)) + (item.paths.empty() ? "" : ":");
     for (const Bytes& path : item.paths) text += (text.empty() ? "" : " ") + PathForPeople(path);
   }
   return text;

@@ -1,0 +1,38 @@
+#include "frontends/import/imported_backups.h"
+
+namespace cairn::import {
+
+ImportedBackups::ImportedBackups(const SnapshotSet& set, const Bytes& host) {
+  for (const LoadedSnapshot& snapshot : set.snapshots) {
+    for (const SnapshotItem& item : snapshot.inner.items) {
+      auto origin = ImportOriginOf(item);
+      if (!origin) continue;
+      Add({snapshot.id, *std::move(origin), snapshot.inner.start}, snapshot.inner.host == host);
+      break;  // its other items say the same
+    }
+  }
+}
+
+void ImportedBackups::Add(Known known, bool is_of_host) {
+  const ImportOrigin& origin = known.origin;
+  if (origin.modified && is_of_host)
+    by_place_.insert_or_assign(Place(origin.path, origin.size, *origin.modified), known);
+  by_fingerprint_[origin.fingerprint].push_back(std::move(known));
+}
+
+const ImportedBackups::Known* ImportedBackups::Find(const Original& original) const {
+  if (original.log() != nullptr) return nullptr;
+  const auto found = by_place_.find(Place(ToBytes(AsBytes(original.path())), original.size(), original.modified()));
+  return found == by_place_.end() ? nullptr : &found->second;
+}
+
+const ImportedBackups::Known* ImportedBackups::Find(const Digest& fingerprint, const std::string& written_time) const {
+  const auto found = by_fingerprint_.find(fingerprint);
+  if (found == by_fingerprint_.end()) return nullptr;
+  for (const Known& known : found->second) {
+    if (written_time.empty() || known.origin.written_time == written_time) return &known;
+  }
+  return nullptr;
+}
+
+}  // namespace cairn::import
