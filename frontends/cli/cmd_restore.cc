@@ -195,8 +195,10 @@ void AddRestore(CLI::App& app, Cli& cli, Action& action) {
   command->add_flag("--no-sparse", options->no_sparse, "Write holes as zeros");
   command->add_flag("-n,--dry-run", options->dry_run, "Only say what would be done");
   options->postgres.AddTo(*command);
+  const size_t before = command->get_options().size();
   options->sqlite.AddTo(*command);
   options->replacement.AddTo(*command);
+  GroupOptions(*command, before, "Into a database");
   options->filter.AddTo(*command);
   command->callback([&cli, &action, options, command] {
     for (const char* name : kNotForSqlite) {

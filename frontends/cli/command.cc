@@ -63,6 +63,11 @@ SnapshotFilter FilterOptions::Filter() const {
   };
 }
 
+void GroupOptions(CLI::App& command, size_t since, const std::string& heading) {
+  const std::vector<CLI::Option*> options = command.get_options();
+  for (size_t i = since; i < options.size(); ++i) options[i]->group(heading);
+}
+
 Result<void> RefuseInsideRepository(const Cli& cli, const std::string& target) {
   const std::string path = Absolute(target);
   if (!IsInside(path, cli.RepositoryFolder())) return {};

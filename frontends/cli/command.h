@@ -56,6 +56,9 @@ struct SnapshotPath {
   static SnapshotPath Parse(const std::string& text);
 };
 
+// Shows the options that were added since there were so many under a heading of their own in the help.
+void GroupOptions(CLI::App& command, size_t since, const std::string& heading);
+
 // Nothing is restored into the repository that it comes from: kInvalidArgument names both.
 Result<void> RefuseInsideRepository(const Cli& cli, const std::string& target);
 

@@ -45,6 +45,8 @@ const std::map<std::string, std::string>& AllExamples() {
        "cairn restore latest --target / --include /etc/fstab\n"
        "cairn restore latest:site --target /tmp/site         one item of several\n"
        "cairn restore latest --target / --delete --dry-run   what would be deleted\n"
+       "cairn restore latest --postgres postgresql://postgres@db1 --as shop_test\n"
+       "cairn restore latest --postgres postgresql://postgres@db1/shop --table orders --strategy merge\n"
        "cairn restore latest --sqlite /srv/app/app.db        into a database that programs have open\n"
        "cairn restore --undo 4f0c21aa --sqlite /srv/app/app.db\n"},
       {"drill",

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "engine/env/executor.h"
+#include "frontends/cli/command.h"
 #include "frontends/postgres/catalog.h"
 #include "frontends/postgres/kept_database.h"
 #include "frontends/postgres/postgres_source.h"
@@ -30,6 +31,7 @@ bool IsAddress(const std::string& text) {
 }
 
 void PostgresOptions::AddTo(CLI::App& command) {
+  const size_t before = command.get_options().size();
   command
       .add_option("--postgres", addresses,
                   "Back up a PostgreSQL database, or all of a server's (postgresql://user@host/database, key=value, or "
@@ -47,6 +49,7 @@ void PostgresOptions::AddTo(CLI::App& command) {
   command.add_option("-j,--jobs", jobs, "Tables that are read at once (default: as many as there are threads)")
       ->check(CLI::Range(1u, 64u))
       ->type_name("NUMBER");
+  GroupOptions(command, before, "Of a PostgreSQL server");
 }
 
 Result<std::vector<postgres::Address>> PostgresOptions::DatabasesOf(Cli& cli, const std::string& text) const {

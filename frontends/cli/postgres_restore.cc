@@ -222,6 +222,7 @@ Result<std::unique_ptr<postgres::Server>> OpenServer(Cli& cli, const std::string
 }  // namespace
 
 void PostgresRestore::AddTo(CLI::App& command) {
+  const size_t before = command.get_options().size();
   command
       .add_option("--postgres", address,
                   "Into this PostgreSQL server (postgresql://user@host/database, key=value, or env:NAME)")
@@ -254,6 +255,7 @@ void PostgresRestore::AddTo(CLI::App& command) {
       ->type_name("NUMBER");
   command.add_flag("--clean-up", clean_up,
                    "Drop what dead restores have left, and former databases whose time is over");
+  GroupOptions(command, before, "Into a PostgreSQL server");
 }
 
 Result<int> PostgresRestore::Run(Cli& cli, const std::string& snapshot, const SnapshotFilter& filter,

@@ -263,7 +263,7 @@ print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
         last = self.many_files(40_000, b"")
         watch = Opened(last)
         self.addCleanup(watch.close)
-        err = self.run_cairn("benchmark", self.source, "--duration", "0.01", code=1).stderr.decode()
+        err = self.run_cairn("benchmark", self.source, "--duration", "0.001", code=1).stderr.decode()
         self.assertIn("longer --duration", err)
         self.assertFalse(watch.yet())
 

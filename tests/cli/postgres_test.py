@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -268,12 +269,16 @@ class InPlace(PostgresTest):
     def test_drill_proves_and_leaves_nothing(self):
         self.make("shop")
         self.make_source()
-        self.run_cairn("backup", self.source, "--postgres", self.address("shop"))
+        database = sqlite3.connect(self.path("app.db"))
+        database.executescript("PRAGMA journal_mode = wal; CREATE TABLE t (x); INSERT INTO t VALUES (1)")
+        database.close()
+        self.run_cairn("backup", self.source, "--sqlite", self.path("app.db"), "--postgres", self.address("shop"))
         before = self.server.databases()
         os.mkdir(self.path("scratch"))
         proof = self.json("drill", "latest", "--postgres", self.address(), "--scratch", self.path("scratch"))
-        self.assertEqual([(one["item"], one["proven"]) for one in proof["items"]], [("files", True), ("shop", True)])
-        self.assertIn("2,000 rows", proof["items"][1]["what"])
+        self.assertEqual([(one["item"], one["proven"]) for one in proof["items"]], [("files", True), ("app.db", True), ("shop", True)])
+        self.assertIn("SQLite finds nothing wrong", proof["items"][1]["what"])
+        self.assertIn("2,000 rows", proof["items"][2]["what"])
         self.assertEqual((self.server.databases(), os.listdir(self.path("scratch"))), (before, []))
         # Not proven is said, and left behind is nothing.
         self.server.sql("shop", "CREATE ROLE worker; ALTER TABLE log OWNER TO worker")
