@@ -169,6 +169,7 @@ Result<DatabaseRestoreReport> DatabaseRestore::Load(const std::function<Result<v
   KeptDatabase mark{.name = plan_.beside, .run = plan_.run, .of = plan_.target};
   context_.progress.SetPhase("making the database");
   RETURN_IF_ERROR(server_->Create(mark, description_.properties));
+  ASSIGN_OR_RETURN(beside_oid_, server_->OidOf(plan_.beside));
   DatabaseLoader loader(context_, dump_, description_,
                         {.address = options_.address.WithDatabase(plan_.beside),
                          .pg_restore = plan_.pg_restore,
@@ -202,17 +203,34 @@ Result<DatabaseRestoreReport> DatabaseRestore::Load(const std::function<Result<v
 Error DatabaseRestore::AfterFailure(Error error) {
   const stream::Waiter waiter{std::stop_token()};
   const int process = server_->connection().process();
+  const bool is_known = server_->is_outcome_known();
   server_.reset();
   auto server = Server::Open(options_.address, "", waiter, context_.clock, std::stop_token());
   // What the server was asked for it does to its end, though nobody listens: CREATE DATABASE may still be under way.
-  auto dropped = server ? (*server)->WaitForEnd(process) : Result<void>(server.error());
-  if (dropped) dropped = (*server)->Drop(plan_.beside, true);
-  const std::string as_it_was = plan_.kept.empty() ? "no database was made" : plan_.target + " is as it was";
-  if (dropped) return Error(error.code(), fmt::format("{} ({})", error.message(), as_it_was));
+  auto asked = server ? (*server)->WaitForEnd(process) : Result<void>(server.error());
+  Result<std::string> now = asked ? (*server)->OidOf(plan_.target) : Result<std::string>(asked.error());
+  if (!now) {
+    const std::string state = !is_known            ? ""
+                              : plan_.kept.empty() ? "no database was made; "
+                                                   : plan_.target + " is as it was; ";
+    return Error(error.code(), fmt::format("{} ({}{} may be left, and the server cannot be asked: {}; cairn restore "
+                                           "--clean-up looks when it answers)",
+                                           error.message(), state, plan_.beside, now.error().message()));
+  }
+  if (!beside_oid_.empty() && *now == beside_oid_) {
+    return Error(error.code(),
+                 fmt::format("{} ({} is in its place all the same{})", error.message(), plan_.target,
+                             plan_.kept.empty() ? "" : "; what was there before is kept as " + plan_.kept));
+  }
+  const std::string state = *now != target_oid_   ? plan_.target + " was changed by somebody else"
+                            : target_oid_.empty() ? std::string("no database was made")
+                                                  : plan_.target + " is as it was";
+  auto dropped = (*server)->Drop(plan_.beside, true);
+  if (dropped) return Error(error.code(), fmt::format("{} ({})", error.message(), state));
   return Error(error.code(),
                fmt::format("{} ({}; {} is left, and could not be dropped: {}; cairn restore --clean-up does "
-                           "it when the server answers)",
-                           error.message(), as_it_was, plan_.beside, dropped.error().message()));
+                           "it)",
+                           error.message(), state, plan_.beside, dropped.error().message()));
 }
 
 namespace {
@@ -268,7 +286,7 @@ Result<CleanUpReport> CleanUpAfterRestores(Server& server, bool dry_run) {
       report.left.push_back(one);
       continue;
     }
-    auto dropped = dry_run ? Result<void>() : server.Drop(one.name, is_incomplete);
+    auto dropped = dry_run ? Result<void>() : server.Drop(one.name, is_incomplete && one.is_marked);
     if (dropped) {
       report.dropped.push_back(one);
     } else if (dropped.error().code() == ErrorCode::kInterrupted) {

@@ -65,6 +65,7 @@ class DatabaseRestore {
   DatabaseDescription description_;
   DatabaseRestorePlan plan_;
   std::string target_oid_;  // of the database that is there; empty: none
+  std::string beside_oid_;  // of that which is made; empty: not yet
 };
 
 // Puts what a restore has replaced back: the database that is there now is kept in its place as "undone". Gives the

@@ -19,6 +19,7 @@ struct KeptDatabase {
   std::string until;    // UTC; of kIncomplete empty
   std::string comment;  // the database's own
   std::string owner;
+  bool is_marked = true;
   bool is_expired = false;
   bool is_in_work = false;  // a restore is at it
   bool is_used = false;     // by sessions

@@ -199,22 +199,25 @@ Result<void> Server::WaitForSessions(const std::string& database, std::chrono::n
   }
 }
 
-// While the server waits for others to leave, it lets nobody in: what is ended now does not come back.
+// `live` and `fresh` are numbers of databases. While the server waits for others to leave, it lets nobody in: what is
+// ended now does not come back.
 Result<void> Server::TrySwap(const std::string& statement, const std::string& live, const std::string& fresh,
                              bool disconnects) {
   std::unique_ptr<Connection> other;
+  const auto end_sessions = [&](const std::string& oid) -> Result<void> {
+    if (oid.empty()) return {};
+    RETURN_IF_ERROR(other->Query(
+        "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE datid = " + oid +
+        " AND pid <> pg_catalog.pg_backend_pid()"));
+    return {};
+  };
   if (disconnects) {
     ASSIGN_OR_RETURN(other, Connection::Open(address_, waiter_));
+    RETURN_IF_ERROR(end_sessions(fresh));  // later they are those of the database in its new place
   }
   RETURN_IF_ERROR(connection_->Send(statement));
   for (;;) {
-    if (other != nullptr) {
-      RETURN_IF_ERROR(
-          other->Query("SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE datname IN "
-                       "($1, $2) AND pid "
-                       "<> pg_catalog.pg_backend_pid()",
-                       {live, fresh}));
-    }
+    if (other != nullptr) RETURN_IF_ERROR(end_sessions(live));
     auto answer = connection_->Answer(kBetweenEndings);
     if (answer && *answer) return {};
     if (answer) continue;
@@ -230,6 +233,7 @@ Result<void> Server::SettleSwap(const std::string& oid, const std::string& live,
   const stream::Waiter waiter{std::stop_token()};
   auto settled = Settle(oid, waiter);
   if (!settled) {
+    is_outcome_known_ = false;
     return MakeError(error.code(), "{}; whether {} was replaced is not known, for the server cannot be asked: {}",
                      error.message(), live, settled.error().message());
   }
@@ -258,30 +262,36 @@ Result<std::string> Server::OidOf(const std::string& database) {
   return rows.size() > 0 ? rows.String(0, 0) : std::string();
 }
 
+Error Server::OtherDatabase(const std::string& live, const std::string& expected, const std::string& now) {
+  return MakeError(ErrorCode::kBusy, "the database {} was {} meanwhile, and is left alone", live,
+                   expected.empty() ? "made"
+                   : now.empty()    ? "dropped"
+                                    : "replaced");
+}
+
 Result<void> Server::Swap(const std::string& live, const std::string& expected, const std::string& fresh,
                           const std::optional<std::string>& comment, KeptDatabase kept, const Swapping& how) {
   ASSIGN_OR_RETURN(const std::string oid, OidOf(fresh));
   const auto end = clock_.Steady() + how.session_patience;
   for (;;) {
+    if (!expected.empty()) RETURN_IF_ERROR(WaitForSessions(live, end, how));
     ASSIGN_OR_RETURN(const std::string now, OidOf(live));
-    if (now != expected) {
-      return MakeError(ErrorCode::kBusy, "the database {} was {} meanwhile, and is left alone", live,
-                       expected.empty() ? "made"
-                       : now.empty()    ? "dropped"
-                                        : "replaced");
-    }
+    if (now != expected) return OtherDatabase(live, expected, now);
     std::string statement = "BEGIN; ";
     if (!now.empty()) {
       ASSIGN_OR_RETURN(kept.comment, connection_->Value("SELECT COALESCE(pg_catalog.shobj_description(" + now +
                                                         ", 'pg_database'), '')"));
-      RETURN_IF_ERROR(WaitForSessions(live, end, how));
-      statement += "ALTER DATABASE " + QuoteName(live) + " RENAME TO " + QuoteName(kept.name) + "; " +
+      // Which one had the name is certain only when it is renamed: divides by zero where it was another.
+      statement += "ALTER DATABASE " + QuoteName(live) + " RENAME TO " + QuoteName(kept.name) +
+                   "; SELECT 1 / (CASE WHEN oid = " + now +
+                   " THEN 1 ELSE 0 END) FROM pg_catalog.pg_database WHERE datname = " + QuoteLiteral(kept.name) + "; " +
                    CommentStatement(kept.name, kept.Comment()) + "; ";
     }
     statement += "ALTER DATABASE " + QuoteName(fresh) + " RENAME TO " + QuoteName(live) + "; " +
                  CommentStatement(live, comment) + "; COMMIT";
-    const auto swapped = TrySwap(statement, live, fresh, how.disconnects);
+    const auto swapped = TrySwap(statement, now, oid, how.disconnects);
     if (swapped) return {};
+    if (swapped.error().message().find("[22012]") != std::string::npos) return OtherDatabase(live, expected, "another");
     const ErrorCode code = swapped.error().code();
     if (code == ErrorCode::kBusy && clock_.Steady() < end) continue;
     if (code != ErrorCode::kIo && code != ErrorCode::kInterrupted) return swapped;
@@ -332,6 +342,7 @@ WHERE d.datname ~ '_restore_[0-9a-f]{8}$' AND d.datallowconn
   std::vector<KeptDatabase> all;
   for (size_t i = 0; i < rows.size(); ++i) {
     KeptDatabase one{.name = rows.String(i, 0)};
+    one.is_marked = false;
     const size_t end = one.name.rfind(kBetween);
     one.run = one.name.substr(end + kBetween.size());
     one.of = one.name.substr(0, end);

@@ -55,6 +55,8 @@ class Server {
   // Marked ones that have their name; and those without a mark that have a restore's name, nothing in them and no
   // session: it was killed in between.
   Result<std::vector<KeptDatabase>> ListKept();
+  // False: after Swap it is not known whether it was done.
+  bool is_outcome_known() const { return is_outcome_known_; }
   // "2026-11-23T10:00:00Z", so long from now by the server's clock.
   Result<std::string> TimeFromNow(std::chrono::hours span);
 
@@ -66,6 +68,7 @@ class Server {
   Result<std::vector<KeptDatabase>> ListUnmarked();
   Result<void> TrySwap(const std::string& statement, const std::string& live, const std::string& fresh,
                        bool disconnects);
+  static Error OtherDatabase(const std::string& live, const std::string& expected, const std::string& now);
   Result<void> SettleSwap(const std::string& oid, const std::string& live, const Error& error);
   Result<std::string> Settle(const std::string& oid, const stream::Waiter& waiter);
 
@@ -74,6 +77,7 @@ class Server {
   const Clock& clock_;
   const std::stop_token stop_;
   std::unique_ptr<Connection> connection_;
+  bool is_outcome_known_ = true;  // of Swap
 };
 
 }  // namespace cairn::postgres

@@ -49,7 +49,8 @@ struct TableReport {
 // Rows are staged first, in tables of the session, and verified there; then the tables are locked against writers,
 // `before_change` may look at them (a safety snapshot), and the change is made and committed. Foreign keys that have to
 // do with a table that is replaced are checked anew; no trigger or rule of the user's comes into play. An Error
-// leaves the database as it was, or says that this is not known. Once; borrows all.
+// leaves the database as it was, but for sequences, which may stand higher, or says that this is not known. Once;
+// borrows all.
 class TableRestore {
  public:
   TableRestore(const JobContext& context, DumpReader& dump, TableRestoreOptions options)
