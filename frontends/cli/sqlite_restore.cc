@@ -172,10 +172,11 @@ class Restoring {
     is_told_ = true;
     cli_.context().progress.SetPhase("undoing");
     IgnoreError(stage_->Remove(), "it is tried again: this is for the room that it takes");
-    const auto state = live_->LookAgain();
     const std::string file = Shown(target_.file());
     const std::string kept =
         !safety_ ? "" : fmt::format("; what was there before is also snapshot {}", safety_->Short());
+    if (live_->was_moved()) return MakeError(error.code(), "{}{}", error.message(), kept);
+    const auto state = live_->LookAgain();
     if (!state) {
       return MakeError(error.code(),
                        "{} (whether {} is as it was could not be seen: {}; what undoes a half-done replacement lies "

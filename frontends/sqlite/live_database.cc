@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 #include "frontends/sqlite/page_stream.h"
 #include "frontends/sqlite/sqlite_source.h"
@@ -54,6 +55,12 @@ Result<std::unique_ptr<LiveDatabase>> LiveDatabase::Open(Options options, const 
   database->has_log_ = state.has_log;
   Handles& handles = *database->handles_;
   ASSIGN_OR_RETURN(handles.target, sqlite::OpenToWrite(database->options_.file, handles.patience));
+  // After it was opened to be written, which gives it another number on a file system of layers.
+  struct stat status{};
+  const std::string& file = database->options_.file;
+  if (::stat(file.c_str(), &status) != 0) return ErrnoError(errno, "looking at " + Shown(file));
+  database->device_ = status.st_dev;
+  database->inode_ = status.st_ino;
   auto looked = database->Look();
   if (!looked) return database->Told(std::move(looked).error());
   return database;
@@ -183,9 +190,7 @@ Result<void> LiveDatabase::Lock() {
     sqlite3_sleep(kPauseMs);
   }
   // With the lock: its journal would lie beside another file.
-  int has_moved = 0;
-  sqlite3_file_control(handles.target.get(), "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
-  if (has_moved != 0) {
+  if (IsMoved()) {
     handles.backup.reset();
     return MakeError(ErrorCode::kBusy, "{} was moved away, or another file put in its place", Shown(options_.file));
   }
@@ -200,13 +205,71 @@ Result<void> LiveDatabase::Lock() {
                    Shown(options_.file));
 }
 
+// SQLite compares the inode alone, which says nothing of another file system that was mounted there.
+bool LiveDatabase::IsMoved() const {
+  int has_moved = 0;
+  sqlite3_file_control(handles_->target.get(), "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
+  struct stat status{};
+  return has_moved != 0 || ::stat(options_.file.c_str(), &status) != 0 || status.st_dev != device_ ||
+         status.st_ino != inode_;
+}
+
+// So that its log does not stay as long as this made it, nor beside a file that it does not belong to, with which it
+// would be read. False: a program reads or writes it, and takes it in later; nobody is waited for.
+bool LiveDatabase::EmptyLog() {
+  sqlite3* const target = handles_->target.get();
+  sqlite3_busy_handler(target, nullptr, nullptr);
+  const int code = sqlite3_wal_checkpoint_v2(target, "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  handles_->patience.Install(target);
+  return code == SQLITE_OK;
+}
+
+// Where the file is now that the connection is to, as far as the system says it.
+std::string LiveDatabase::PathNow() const {
+  std::error_code failure;
+  std::filesystem::directory_iterator one("/proc/self/fd", failure);
+  for (; !failure && one != std::filesystem::directory_iterator(); one.increment(failure)) {
+    struct stat status{};
+    const std::string descriptor = one->path().native();
+    if (::stat(descriptor.c_str(), &status) != 0 || status.st_dev != device_ || status.st_ino != inode_) continue;
+    const std::string path = std::filesystem::read_symlink(descriptor, failure).native();
+    return failure ? "" : path;
+  }
+  return "";
+}
+
+Error LiveDatabase::MovedError(bool is_written) {
+  was_moved_ = true;
+  handles_->backup.reset();
+  const bool has_no_log = !has_log_ || EmptyLog();
+  const std::string file = Shown(options_.file), now = PathNow();
+  struct stat status{};
+  return MakeError(ErrorCode::kBusy, "{} {}; {} the file that was {}{}{}", file,
+                   ::stat(options_.file.c_str(), &status) == 0 ? "is another file now than the one that was written"
+                                                               : "was moved away while it was written",
+                   is_written ? "what was restored is in" : "nothing was restored, and what was begun is undone in",
+                   file, now.empty() ? "" : " and is " + Shown(now) + " now",
+                   has_no_log ? "" : fmt::format("; {}-wal belongs to that file: move it to its side", file));
+}
+
 Result<void> LiveDatabase::Replace() {
+  auto written = WritePages();
+  if (!written) return IsMoved() ? MovedError(/*is_written=*/false) : std::move(written).error();
+  // Before it is asked: who moves it after that finds no log to leave behind.
+  if (has_log_) EmptyLog();
+  return IsMoved() ? MovedError(/*is_written=*/true) : Result<void>();
+}
+
+Result<void> LiveDatabase::WritePages() {
   Handles& handles = *handles_;
   CHECK(handles.backup != nullptr);
   const int pages = static_cast<int>(std::max<uint64_t>(kStepBytes / page_bytes_, 1));
   for (;;) {
     if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted");
-    const int code = sqlite3_backup_step(handles.backup.get(), pages);
+    if (IsMoved()) return MakeError(ErrorCode::kBusy, "{} is another file now", Shown(options_.file));
+    // The step of the last page commits: by itself, so that little is between it and the question before it.
+    const int step = std::clamp(sqlite3_backup_remaining(handles.backup.get()) - 1, 1, pages);
+    const int code = sqlite3_backup_step(handles.backup.get(), step);
     const auto all = static_cast<uint64_t>(sqlite3_backup_pagecount(handles.backup.get()));
     const auto left = static_cast<uint64_t>(sqlite3_backup_remaining(handles.backup.get()));
     context_.progress.items_total = all;
@@ -217,8 +280,6 @@ Result<void> LiveDatabase::Replace() {
   const int code = sqlite3_backup_finish(handles.backup.release());
   if (code != SQLITE_OK) return ErrorOf(code, handles.target.get(), options_.file, handles.patience);
   handles.staged.reset();
-  // So that its log does not stay as long as this made it; where that is not to be had, its programs do it.
-  if (has_log_) sqlite3_wal_checkpoint_v2(handles.target.get(), "main", SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
   return {};
 }
 

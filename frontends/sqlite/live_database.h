@@ -41,8 +41,10 @@ class LiveDatabase {
   bool was_written() const { return was_written_; }
   // Where there is no SafetySource.
   Result<void> Lock();
-  // With the lock: all pages of the replacement, in one transaction. An Error: ask LookAgain what is there now.
+  // With the lock: all pages of the replacement, in one transaction. An Error: ask LookAgain what is there now, but
+  // where was_moved(): then the path is another file's, which is not touched, and the Error says where the pages are.
   Result<void> Replace();
+  bool was_moved() const { return was_moved_; }
 
   // After an Error of Replace: ends the transaction, opens the database anew, so that what was half done is undone, and
   // reads it to its end, or, where stop was asked for, its beginning. An Error: that could not be done.
@@ -55,13 +57,19 @@ class LiveDatabase {
   Result<void> Look();
   Result<void> Note();
   Error Told(Error error) const;
+  Result<void> WritePages();
+  bool IsMoved() const;
+  bool EmptyLog();
+  Error MovedError(bool is_written);
+  std::string PathNow() const;
   uint32_t DataVersion() const;
 
   const Options options_;
   const JobContext& context_;
   uint32_t page_bytes_ = 0;
   uint64_t bytes_ = 0;
-  bool has_log_ = false, is_kept_ = false, was_written_ = false;
+  bool has_log_ = false, is_kept_ = false, was_written_ = false, was_moved_ = false;
+  uint64_t device_ = 0, inode_ = 0;  // of the file that the connection is to
   // When the state that is to be replaced was read: what SQLite counts for each commit that it sees, and its own
   // number of the schema, which a replacement raises.
   uint32_t version_ = 0;

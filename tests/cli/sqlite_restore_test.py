@@ -419,6 +419,46 @@ class Refusals(RestoreTest):
             self.assertEqual(self.snapshots(), [])
             application.close()
 
+    def start_and_swap(self, mode, is_time):
+        """A restore, and another database in its file's place at a moment of the writing. What it says, the content then and before."""
+        self.file = self.path(f"{mode}.db")
+        first, _ = self.make(mode=mode, rows=60_000)
+        old, other = content(self.file), self.path("other.db")
+        fill(other, mode=mode, rows=3).close()
+        strange = content(other)
+        running = subprocess.Popen([BIN, "restore", first, "--sqlite", self.file, "--no-verify"], env=self.env(),
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        while running.poll() is None and not is_time():
+            pass
+        self.assertIsNone(running.poll(), "it was over before")
+        os.rename(self.file, self.path("old.db"))
+        os.rename(other, self.file)
+        said = running.communicate(timeout=60)[1].decode()
+        self.assertEqual(running.returncode, 1, said)
+        self.assertIn(f"{self.file} is another file now than the one that was written", said)
+        self.assertIn(f"the file that was {self.file} and is {self.path('old.db')} now", said)
+        self.assertIn(f"is also snapshot {self.snapshots()[-1]['id'][:8]}", said)
+        wal = self.file + "-wal"
+        self.assertEqual(os.path.getsize(wal) if os.path.exists(wal) else 0, 0, "beside a file that it is not of")
+        self.assertFalse(os.path.exists(self.file + "-journal"))
+        self.assertEqual(content(self.file), strange)
+        return said, content(self.path("old.db")), old
+
+    def size(self, suffix):
+        try:
+            return os.path.getsize(self.file + suffix)
+        except OSError:
+            return 0
+
+    def test_a_file_that_is_put_in_its_place_while_it_is_written(self):
+        """What was begun is undone."""
+        for mode, journal in (("wal", "-wal"), ("delete", "-journal")):
+            with self.subTest(mode=mode):
+                said, is_now, old = self.start_and_swap(mode, lambda: self.size(journal) > 2_000_000)
+                self.assertIn("nothing was restored", said)
+                self.assertEqual(is_now, old)
+                os.unlink(self.path("old.db"))
+
     def test_a_lock_that_goes_in_time(self):
         first, kept = self.make()
         application = sqlite3.connect(self.file, isolation_level=None, check_same_thread=False)
