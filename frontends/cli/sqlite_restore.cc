@@ -71,12 +71,7 @@ class Restoring {
     const SqliteFileState& state = target_.state;
     if (auto beside = target_.RefuseOthers(); !beside) problems.push_back(beside.error().message());
     if (!target_.exists || state.bytes == 0) return problems;
-    // What a crash left may be a part of it, which SQLite undoes.
-    if (state.page_bytes == 0 && state.journals.empty()) {
-      problems.push_back(
-          fmt::format("{} is no SQLite database, or a damaged or encrypted one: move it away, then restore",
-                      Shown(target_.file())));
-    }
+    if (auto is_one = RefuseNoDatabase(target_.file(), state); !is_one) problems.push_back(is_one.error().message());
     if (state.has_log && replacement_.page_bytes != 0 && state.page_bytes != replacement_.page_bytes) {
       problems.push_back(fmt::format(
           "{} is in WAL mode with pages of {} bytes, and the snapshot's have {}: SQLite cannot change that while it "
@@ -208,7 +203,7 @@ class Restoring {
   void ShowPlan(const std::vector<std::string>& problems) const {
     const SqliteFileState& state = target_.state;
     std::vector<std::string> notes;
-    if (!state.journals.empty()) {
+    if (!state.journals.empty() && !state.is_none()) {
       notes.push_back(
           fmt::format("{}: its programs have it open, or a crash left it: then it is finished first", state.journals));
     }

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -22,6 +23,7 @@ using sqlite::Patience;
 
 constexpr uint64_t kStepBytes = kMiB;
 constexpr int kPauseMs = 20;
+constexpr uint32_t kPageBytesMin = 512;
 constexpr std::chrono::seconds kPatienceAfterFailure{10};
 
 std::string Shown(const std::string& path) { return PathForPeople(AsBytes(path)); }
@@ -51,7 +53,9 @@ Result<std::unique_ptr<LiveDatabase>> LiveDatabase::Open(Options options, const 
   std::unique_ptr<LiveDatabase> database(new LiveDatabase(std::move(options), context));
   // Before there is a connection: what opens the file without SQLite closes it, and its locks with it.
   ASSIGN_OR_RETURN(const SqliteFileState state, LookAtSqliteFile(database->options_.file));
+  RETURN_IF_ERROR(RefuseNoDatabase(database->options_.file, state));
   database->bytes_ = state.bytes;
+  database->has_journal_ = !state.journals.empty();
   database->has_log_ = state.has_log;
   Handles& handles = *database->handles_;
   ASSIGN_OR_RETURN(handles.target, sqlite::OpenToWrite(database->options_.file, handles.patience));
@@ -99,9 +103,10 @@ Error LiveDatabase::Told(Error error) const {
   if (code != SQLITE_CORRUPT && code != SQLITE_NOTADB) return error;
   return MakeError(
       ErrorCode::kIo,
-      "{} is a damaged database, or none ({}), and is left as it is: move it away, with its -wal, -shm and "
-      "-journal, and restore again",
-      Shown(options_.file), sqlite3_errstr(code));
+      "{} is a damaged database, or none ({}), and {}: move it away, with its -wal, -shm and -journal, and restore "
+      "again",
+      Shown(options_.file), sqlite3_errstr(code),
+      has_journal_ ? "nothing was done but to finish what its journal held" : "is left as it is");
 }
 
 // Reads a counter of the connection, and nothing else: it may be asked for while a backup has the connection in hand.
@@ -307,7 +312,8 @@ Result<SqliteFileState> LookAtSqliteFile(const std::string& file) {
   if (::stat(file.c_str(), &status) != 0) return ErrnoError(errno, "looking at " + Shown(file));
   SqliteFileState state{
       .bytes = static_cast<uint64_t>(status.st_size), .page_bytes = 0, .has_log = false, .journals = ""};
-  if (const auto header = sqlite::ReadHeader(file)) {
+  const auto header = sqlite::ReadHeader(file);
+  if (header && std::has_single_bit(header->page_bytes) && header->page_bytes >= kPageBytesMin) {
     state.page_bytes = header->page_bytes;
     state.has_log = header->has_log;
   }
@@ -317,6 +323,19 @@ Result<SqliteFileState> LookAtSqliteFile(const std::string& file) {
     state.journals += (state.journals.empty() ? "" : ", ") + Shown(path);
   }
   return state;
+}
+
+Result<void> RefuseNoDatabase(const std::string& file, const SqliteFileState& state) {
+  if (!state.is_none()) return {};
+  if (state.journals.empty()) {
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "{} is no SQLite database, or a damaged or encrypted one: move it away, then restore",
+                     Shown(file));
+  }
+  return MakeError(ErrorCode::kInvalidArgument,
+                   "{} is no SQLite database, or a damaged or encrypted one, and there is {}, which may be a part of "
+                   "it: move it away, and those with it, then restore",
+                   Shown(file), state.journals);
 }
 
 Result<std::string> RealSqlitePath(const std::string& file) { return sqlite::RealPath(file); }

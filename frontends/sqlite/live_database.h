@@ -23,6 +23,7 @@ class LiveDatabase {
     uint32_t lock_patience_s = 60;  // how long another program may keep it locked
   };
   // Does what each program does that opens it: what a crash left half done is undone. `context` outlives the result.
+  // What does not begin as a database does is not opened.
   static Result<std::unique_ptr<LiveDatabase>> Open(Options options, const JobContext& context);
   ~LiveDatabase();
   LiveDatabase(const LiveDatabase&) = delete;
@@ -68,7 +69,7 @@ class LiveDatabase {
   const JobContext& context_;
   uint32_t page_bytes_ = 0;
   uint64_t bytes_ = 0;
-  bool has_log_ = false, is_kept_ = false, was_written_ = false, was_moved_ = false;
+  bool has_log_ = false, has_journal_ = false, is_kept_ = false, was_written_ = false, was_moved_ = false;
   uint64_t device_ = 0, inode_ = 0;  // of the file that the connection is to
   // When the state that is to be replaced was read: what SQLite counts for each commit that it sees, and its own
   // number of the schema, which a replacement raises.
@@ -84,7 +85,11 @@ struct SqliteFileState {
   uint32_t page_bytes = 0;  // 0: it has no header of a database
   bool has_log = false;     // WAL mode
   std::string journals;     // those beside it that are not empty, for people
+  bool is_none() const { return bytes != 0 && page_bytes == 0; }
 };
+// kInvalidArgument where it is no database. Opened as one it would still be left alone, but not a journal beside it,
+// which SQLite plays back or deletes.
+Result<void> RefuseNoDatabase(const std::string& file, const SqliteFileState& state);
 Result<SqliteFileState> LookAtSqliteFile(const std::string& file);
 // The path without symbolic links. kNotFound, kInvalidArgument as for a SqliteSource.
 Result<std::string> RealSqlitePath(const std::string& file);

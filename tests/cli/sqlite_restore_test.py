@@ -497,6 +497,26 @@ class Refusals(RestoreTest):
         os.unlink(self.file)
         self.restore(first)
 
+    def test_no_database_with_a_journal_beside_it(self):
+        """It is not opened: SQLite would delete the journal."""
+        first, _ = self.make()
+        whole = open(self.file, "rb").read()
+        for data in (b"x" * 5000, whole[:16] + b"\xff" * 84 + whole[100:]):
+            for suffix in ("-journal", "-wal"):
+                for name, bytes_ in (("", data), (suffix, b"y" * 1000)):
+                    with open(self.file + name, "wb") as file:
+                        file.write(bytes_)
+                before = sorted(os.listdir(self.dir))
+                said = self.fails("move it away", "--no-safety-snapshot", snapshot=first)
+                self.assertIn(self.file + suffix, said)
+                plan = self.run_cairn("restore", first, "--sqlite", self.file, "-n", code=1).stdout.decode()
+                self.assertIn(self.file + suffix, plan)
+                self.assertNotIn("it is finished first", plan)
+                self.assertEqual(sorted(os.listdir(self.dir)), before)
+                self.assertEqual(open(self.file, "rb").read(), data)
+                self.assertEqual(open(self.file + suffix, "rb").read(), b"y" * 1000)
+                os.unlink(self.file + suffix)
+
     def test_a_target_of_which_a_page_is_damaged_is_kept_as_it_is_and_replaced(self):
         first, kept = self.make(rows=20_000)
         with open(self.file, "r+b") as file:
