@@ -1,5 +1,7 @@
 #include "frontends/cli/sqlite_restore.h"
 
+#include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "frontends/cli/exit_code.h"
@@ -44,6 +46,9 @@ class Restoring {
     stage_.reset();
     progress.reset();
     RETURN_IF_ERROR(done);
+    for (const std::string& note : NotesOfTarget()) {
+      cli_.Findings()({Finding::Severity::kNote, ErrorCode::kUnsupported, Shown(target_.file()), note});
+    }
     Show(std::chrono::duration<double>(SystemClock().Steady() - begun).count());
     return kExitOk;
   }
@@ -81,6 +86,15 @@ class Restoring {
           Shown(target_.file()), state.page_bytes, replacement_.page_bytes));
     }
     return problems;
+  }
+
+  // What its programs have to know. A connection keeps the encoding with which it was opened, and refuses another.
+  std::vector<std::string> NotesOfTarget() const {
+    const uint32_t here = target_.state.text_encoding, there = replacement_.text_encoding;
+    if (!target_.exists || here == 0 || there == 0 || here == there) return {};
+    return {
+        fmt::format("the text encoding of {} is {}, and the snapshot's {}: programs that have it open must reopen it",
+                    Shown(target_.file()), SqliteTextEncodingName(here), SqliteTextEncodingName(there))};
   }
 
   Result<void> Work() {
@@ -202,7 +216,7 @@ class Restoring {
 
   void ShowPlan(const std::vector<std::string>& problems) const {
     const SqliteFileState& state = target_.state;
-    std::vector<std::string> notes;
+    std::vector<std::string> notes = NotesOfTarget();
     if (!state.journals.empty() && !state.is_none()) {
       notes.push_back(
           fmt::format("{}: its programs have it open, or a crash left it: then it is finished first", state.journals));
@@ -236,7 +250,9 @@ class Restoring {
     if (cli_.json()) {
       nlohmann::json json = Common("summary");
       json["verified"] = checks();
-      json["notes"] = check_.notes;
+      std::vector<std::string> notes = check_.notes;
+      std::ranges::copy(NotesOfTarget(), std::back_inserter(notes));
+      json["notes"] = notes;
       json["foreign_keys_broken"] = check_.foreign_keys_broken;
       json["safety_snapshot"] = safety_ ? nlohmann::json(safety_->ToHex()) : nlohmann::json();
       json["tries"] = tries_;

@@ -24,6 +24,7 @@ using sqlite::Patience;
 constexpr uint64_t kStepBytes = kMiB;
 constexpr int kPauseMs = 20;
 constexpr uint32_t kPageBytesMin = 512;
+constexpr size_t kTextEncodingOffset = 56;
 constexpr std::chrono::seconds kPatienceAfterFailure{10};
 
 std::string Shown(const std::string& path) { return PathForPeople(AsBytes(path)); }
@@ -310,12 +311,16 @@ Result<LiveDatabase::State> LiveDatabase::LookAgain() {
 Result<SqliteFileState> LookAtSqliteFile(const std::string& file) {
   struct stat status{};
   if (::stat(file.c_str(), &status) != 0) return ErrnoError(errno, "looking at " + Shown(file));
-  SqliteFileState state{
-      .bytes = static_cast<uint64_t>(status.st_size), .page_bytes = 0, .has_log = false, .journals = ""};
+  SqliteFileState state{.bytes = static_cast<uint64_t>(status.st_size),
+                        .page_bytes = 0,
+                        .has_log = false,
+                        .text_encoding = 0,
+                        .journals = ""};
   const auto header = sqlite::ReadHeader(file);
   if (header && std::has_single_bit(header->page_bytes) && header->page_bytes >= kPageBytesMin) {
     state.page_bytes = header->page_bytes;
     state.has_log = header->has_log;
+    state.text_encoding = header->text_encoding;
   }
   for (const std::string_view journal : {"-wal", "-journal"}) {
     const std::string path = file + std::string(journal);
@@ -344,6 +349,26 @@ uint32_t SqlitePageBytes(ByteSpan header) {
   if (header.size() < 100 || std::memcmp(header.data(), "SQLite format 3", 16) != 0) return 0;
   const uint32_t page_bytes = static_cast<uint32_t>(header[16]) << 8 | header[17];
   return page_bytes == 1 ? 65'536 : page_bytes;
+}
+
+uint32_t SqliteTextEncoding(ByteSpan header) {
+  if (SqlitePageBytes(header) == 0) return 0;
+  uint32_t text_encoding = 0;
+  for (const uint8_t byte : header.subspan(kTextEncodingOffset, 4)) text_encoding = text_encoding << 8 | byte;
+  return text_encoding;
+}
+
+std::string SqliteTextEncodingName(uint32_t text_encoding) {
+  switch (text_encoding) {
+    case SQLITE_UTF8:
+      return "UTF-8";
+    case SQLITE_UTF16LE:
+      return "UTF-16le";
+    case SQLITE_UTF16BE:
+      return "UTF-16be";
+    default:
+      return fmt::format("unknown ({})", text_encoding);
+  }
 }
 
 }  // namespace cairn

@@ -84,7 +84,8 @@ struct SqliteFileState {
   uint64_t bytes = 0;
   uint32_t page_bytes = 0;  // 0: it has no header of a database
   bool has_log = false;     // WAL mode
-  std::string journals;     // those beside it that are not empty, for people
+  uint32_t text_encoding = 0;
+  std::string journals;  // those beside it that are not empty, for people
   bool is_none() const { return bytes != 0 && page_bytes == 0; }
 };
 // kInvalidArgument where it is no database. Opened as one it would still be left alone, but not a journal beside it,
@@ -95,5 +96,8 @@ Result<SqliteFileState> LookAtSqliteFile(const std::string& file);
 Result<std::string> RealSqlitePath(const std::string& file);
 // Of the first bytes of a database; 0: it is none.
 uint32_t SqlitePageBytes(ByteSpan header);
+// Of the same bytes, a number of SQLite's; 0: none, or of a database in which there is nothing.
+uint32_t SqliteTextEncoding(ByteSpan header);
+std::string SqliteTextEncodingName(uint32_t text_encoding);  // for people
 
 }  // namespace cairn

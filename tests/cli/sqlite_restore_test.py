@@ -201,6 +201,28 @@ class IntoALiveDatabase(RestoreTest):
             self.assertEqual(sqlite3.connect(self.file).execute("PRAGMA journal_mode").fetchone(), (live,))
             self.assertEqual(content(self.file), before)
 
+    def test_another_text_encoding_is_told(self):
+        database = sqlite3.connect(self.file)
+        database.execute("PRAGMA encoding = 'UTF-16le'")
+        database.execute("CREATE TABLE t (x TEXT)")
+        database.commit()
+        database.close()
+        first, before = self.backup()["id"], content(self.file)
+        self.assertEqual(self.restore(first)["notes"], [])
+        os.unlink(self.file)
+        fill(self.file).close()
+        word = "is UTF-8, and the snapshot's UTF-16le: programs that have it open must reopen it"
+        self.assertIn(word, self.restore(first, "--dry-run")["notes"][0])
+        told = self.run_cairn("restore", first, "--sqlite", self.file, "-n").stdout.decode()
+        self.assertIn(word, told)
+        done = self.run_cairn("restore", first, "--sqlite", self.file, "--json")
+        self.assertIn(word, json.loads(done.stdout.decode().strip().splitlines()[-1])["notes"][0])
+        self.assertEqual(content(self.file), before)
+        fill(self.path("again.db")).close()
+        os.rename(self.path("again.db"), self.file)
+        done = self.run_cairn("restore", first, "--sqlite", self.file)
+        self.assertIn(word, (done.stdout + done.stderr).decode())
+
     def test_a_reader_in_a_transaction_keeps_its_state(self):
         first, _ = self.make(mode="wal")
         reader = sqlite3.connect(self.file, isolation_level=None)
