@@ -92,6 +92,7 @@ Result<SqliteReplacement> FindSqliteReplacement(const OpenedSnapshot& opened, co
   };
   RETURN_IF_ERROR(ForEachEntry(*opened.reader, *nodes.front().content, 0, kHeaderBytes, take));
   found.page_bytes = SqlitePageBytes(header);
+  found.text_encoding = SqliteTextEncoding(header);
   if (found.bytes == 0 || found.page_bytes != 0) return found;
   return Corrupt("the item {} of snapshot {} does not begin as a SQLite database does", Shown(item->name),
                  opened.snapshot->id.Short());

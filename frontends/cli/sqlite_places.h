@@ -14,6 +14,7 @@ struct SqliteReplacement {
   TreePath path;            // of its file, in the snapshot
   uint64_t bytes = 0;       // 0: an empty database
   uint32_t page_bytes = 0;  // 0 too, then
+  uint32_t text_encoding = 0;
 };
 Result<SqliteReplacement> FindSqliteReplacement(const OpenedSnapshot& opened, const SnapshotItem* item);
 

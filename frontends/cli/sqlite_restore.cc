@@ -1,5 +1,7 @@
 #include "frontends/cli/sqlite_restore.h"
 
+#include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "frontends/cli/exit_code.h"
@@ -44,6 +46,9 @@ class Restoring {
     stage_.reset();
     progress.reset();
     RETURN_IF_ERROR(done);
+    for (const std::string& note : NotesOfTarget()) {
+      cli_.Findings()({Finding::Severity::kNote, ErrorCode::kUnsupported, Shown(target_.file()), note});
+    }
     Show(std::chrono::duration<double>(SystemClock().Steady() - begun).count());
     return kExitOk;
   }
@@ -71,12 +76,7 @@ class Restoring {
     const SqliteFileState& state = target_.state;
     if (auto beside = target_.RefuseOthers(); !beside) problems.push_back(beside.error().message());
     if (!target_.exists || state.bytes == 0) return problems;
-    // What a crash left may be a part of it, which SQLite undoes.
-    if (state.page_bytes == 0 && state.journals.empty()) {
-      problems.push_back(
-          fmt::format("{} is no SQLite database, or a damaged or encrypted one: move it away, then restore",
-                      Shown(target_.file())));
-    }
+    if (auto is_one = RefuseNoDatabase(target_.file(), state); !is_one) problems.push_back(is_one.error().message());
     if (state.has_log && replacement_.page_bytes != 0 && state.page_bytes != replacement_.page_bytes) {
       problems.push_back(fmt::format(
           "{} is in WAL mode with pages of {} bytes, and the snapshot's have {}: SQLite cannot change that while it "
@@ -86,6 +86,15 @@ class Restoring {
           Shown(target_.file()), state.page_bytes, replacement_.page_bytes));
     }
     return problems;
+  }
+
+  // What its programs have to know. A connection keeps the encoding with which it was opened, and refuses another.
+  std::vector<std::string> NotesOfTarget() const {
+    const uint32_t here = target_.state.text_encoding, there = replacement_.text_encoding;
+    if (!target_.exists || here == 0 || there == 0 || here == there) return {};
+    return {
+        fmt::format("the text encoding of {} is {}, and the snapshot's {}: programs that have it open must reopen it",
+                    Shown(target_.file()), SqliteTextEncodingName(here), SqliteTextEncodingName(there))};
   }
 
   Result<void> Work() {
@@ -172,10 +181,11 @@ class Restoring {
     is_told_ = true;
     cli_.context().progress.SetPhase("undoing");
     IgnoreError(stage_->Remove(), "it is tried again: this is for the room that it takes");
-    const auto state = live_->LookAgain();
     const std::string file = Shown(target_.file());
     const std::string kept =
         !safety_ ? "" : fmt::format("; what was there before is also snapshot {}", safety_->Short());
+    if (live_->was_moved()) return MakeError(error.code(), "{}{}", error.message(), kept);
+    const auto state = live_->LookAgain();
     if (!state) {
       return MakeError(error.code(),
                        "{} (whether {} is as it was could not be seen: {}; what undoes a half-done replacement lies "
@@ -206,8 +216,8 @@ class Restoring {
 
   void ShowPlan(const std::vector<std::string>& problems) const {
     const SqliteFileState& state = target_.state;
-    std::vector<std::string> notes;
-    if (!state.journals.empty()) {
+    std::vector<std::string> notes = NotesOfTarget();
+    if (!state.journals.empty() && !state.is_none()) {
       notes.push_back(
           fmt::format("{}: its programs have it open, or a crash left it: then it is finished first", state.journals));
     }
@@ -240,7 +250,9 @@ class Restoring {
     if (cli_.json()) {
       nlohmann::json json = Common("summary");
       json["verified"] = checks();
-      json["notes"] = check_.notes;
+      std::vector<std::string> notes = check_.notes;
+      std::ranges::copy(NotesOfTarget(), std::back_inserter(notes));
+      json["notes"] = notes;
       json["foreign_keys_broken"] = check_.foreign_keys_broken;
       json["safety_snapshot"] = safety_ ? nlohmann::json(safety_->ToHex()) : nlohmann::json();
       json["tries"] = tries_;

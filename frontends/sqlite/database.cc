@@ -145,12 +145,14 @@ Result<std::string> RealPath(const std::string& path) {
 }
 
 std::optional<Header> ReadHeader(const std::string& path) {
-  std::array<char, 20> bytes{};
+  std::array<uint8_t, 60> bytes{};
   std::ifstream file(path, std::ios::binary);
-  file.read(bytes.data(), bytes.size());
+  file.read(reinterpret_cast<char*>(bytes.data()), bytes.size());
   if (!file || std::memcmp(bytes.data(), "SQLite format 3", 16) != 0) return std::nullopt;
-  const uint32_t page_bytes = static_cast<uint8_t>(bytes[16]) << 8 | static_cast<uint8_t>(bytes[17]);
-  return Header{page_bytes == 1 ? 65'536 : page_bytes, bytes[19] == 2};
+  const uint32_t page_bytes = static_cast<uint32_t>(bytes[16]) << 8 | bytes[17];
+  const uint32_t text_encoding = static_cast<uint32_t>(bytes[56]) << 24 | static_cast<uint32_t>(bytes[57]) << 16 |
+                                 static_cast<uint32_t>(bytes[58]) << 8 | bytes[59];
+  return Header{page_bytes == 1 ? 65'536 : page_bytes, bytes[19] == 2, text_encoding};
 }
 
 namespace {

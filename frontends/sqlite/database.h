@@ -70,6 +70,7 @@ Result<std::string> RealPath(const std::string& path);
 struct Header {
   uint32_t page_bytes = 0;
   bool has_log = false;  // WAL mode
+  uint32_t text_encoding = 0;
 };
 std::optional<Header> ReadHeader(const std::string& path);
 

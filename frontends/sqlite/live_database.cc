@@ -3,8 +3,10 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 #include "frontends/sqlite/page_stream.h"
 #include "frontends/sqlite/sqlite_source.h"
@@ -21,6 +23,8 @@ using sqlite::Patience;
 
 constexpr uint64_t kStepBytes = kMiB;
 constexpr int kPauseMs = 20;
+constexpr uint32_t kPageBytesMin = 512;
+constexpr size_t kTextEncodingOffset = 56;
 constexpr std::chrono::seconds kPatienceAfterFailure{10};
 
 std::string Shown(const std::string& path) { return PathForPeople(AsBytes(path)); }
@@ -50,10 +54,18 @@ Result<std::unique_ptr<LiveDatabase>> LiveDatabase::Open(Options options, const 
   std::unique_ptr<LiveDatabase> database(new LiveDatabase(std::move(options), context));
   // Before there is a connection: what opens the file without SQLite closes it, and its locks with it.
   ASSIGN_OR_RETURN(const SqliteFileState state, LookAtSqliteFile(database->options_.file));
+  RETURN_IF_ERROR(RefuseNoDatabase(database->options_.file, state));
   database->bytes_ = state.bytes;
+  database->has_journal_ = !state.journals.empty();
   database->has_log_ = state.has_log;
   Handles& handles = *database->handles_;
   ASSIGN_OR_RETURN(handles.target, sqlite::OpenToWrite(database->options_.file, handles.patience));
+  // After it was opened to be written, which gives it another number on a file system of layers.
+  struct stat status{};
+  const std::string& file = database->options_.file;
+  if (::stat(file.c_str(), &status) != 0) return ErrnoError(errno, "looking at " + Shown(file));
+  database->device_ = status.st_dev;
+  database->inode_ = status.st_ino;
   auto looked = database->Look();
   if (!looked) return database->Told(std::move(looked).error());
   return database;
@@ -92,9 +104,10 @@ Error LiveDatabase::Told(Error error) const {
   if (code != SQLITE_CORRUPT && code != SQLITE_NOTADB) return error;
   return MakeError(
       ErrorCode::kIo,
-      "{} is a damaged database, or none ({}), and is left as it is: move it away, with its -wal, -shm and "
-      "-journal, and restore again",
-      Shown(options_.file), sqlite3_errstr(code));
+      "{} is a damaged database, or none ({}), and {}: move it away, with its -wal, -shm and -journal, and restore "
+      "again",
+      Shown(options_.file), sqlite3_errstr(code),
+      has_journal_ ? "nothing was done but to finish what its journal held" : "is left as it is");
 }
 
 // Reads a counter of the connection, and nothing else: it may be asked for while a backup has the connection in hand.
@@ -183,9 +196,7 @@ Result<void> LiveDatabase::Lock() {
     sqlite3_sleep(kPauseMs);
   }
   // With the lock: its journal would lie beside another file.
-  int has_moved = 0;
-  sqlite3_file_control(handles.target.get(), "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
-  if (has_moved != 0) {
+  if (IsMoved()) {
     handles.backup.reset();
     return MakeError(ErrorCode::kBusy, "{} was moved away, or another file put in its place", Shown(options_.file));
   }
@@ -200,13 +211,71 @@ Result<void> LiveDatabase::Lock() {
                    Shown(options_.file));
 }
 
+// SQLite compares the inode alone, which says nothing of another file system that was mounted there.
+bool LiveDatabase::IsMoved() const {
+  int has_moved = 0;
+  sqlite3_file_control(handles_->target.get(), "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
+  struct stat status{};
+  return has_moved != 0 || ::stat(options_.file.c_str(), &status) != 0 || status.st_dev != device_ ||
+         status.st_ino != inode_;
+}
+
+// So that its log does not stay as long as this made it, nor beside a file that it does not belong to, with which it
+// would be read. False: a program reads or writes it, and takes it in later; nobody is waited for.
+bool LiveDatabase::EmptyLog() {
+  sqlite3* const target = handles_->target.get();
+  sqlite3_busy_handler(target, nullptr, nullptr);
+  const int code = sqlite3_wal_checkpoint_v2(target, "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  handles_->patience.Install(target);
+  return code == SQLITE_OK;
+}
+
+// Where the file is now that the connection is to, as far as the system says it.
+std::string LiveDatabase::PathNow() const {
+  std::error_code failure;
+  std::filesystem::directory_iterator one("/proc/self/fd", failure);
+  for (; !failure && one != std::filesystem::directory_iterator(); one.increment(failure)) {
+    struct stat status{};
+    const std::string descriptor = one->path().native();
+    if (::stat(descriptor.c_str(), &status) != 0 || status.st_dev != device_ || status.st_ino != inode_) continue;
+    const std::string path = std::filesystem::read_symlink(descriptor, failure).native();
+    return failure ? "" : path;
+  }
+  return "";
+}
+
+Error LiveDatabase::MovedError(bool is_written) {
+  was_moved_ = true;
+  handles_->backup.reset();
+  const bool has_no_log = !has_log_ || EmptyLog();
+  const std::string file = Shown(options_.file), now = PathNow();
+  struct stat status{};
+  return MakeError(ErrorCode::kBusy, "{} {}; {} the file that was {}{}{}", file,
+                   ::stat(options_.file.c_str(), &status) == 0 ? "is another file now than the one that was written"
+                                                               : "was moved away while it was written",
+                   is_written ? "what was restored is in" : "nothing was restored, and what was begun is undone in",
+                   file, now.empty() ? "" : " and is " + Shown(now) + " now",
+                   has_no_log ? "" : fmt::format("; {}-wal belongs to that file: move it to its side", file));
+}
+
 Result<void> LiveDatabase::Replace() {
+  auto written = WritePages();
+  if (!written) return IsMoved() ? MovedError(/*is_written=*/false) : std::move(written).error();
+  // Before it is asked: who moves it after that finds no log to leave behind.
+  if (has_log_) EmptyLog();
+  return IsMoved() ? MovedError(/*is_written=*/true) : Result<void>();
+}
+
+Result<void> LiveDatabase::WritePages() {
   Handles& handles = *handles_;
   CHECK(handles.backup != nullptr);
   const int pages = static_cast<int>(std::max<uint64_t>(kStepBytes / page_bytes_, 1));
   for (;;) {
     if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted");
-    const int code = sqlite3_backup_step(handles.backup.get(), pages);
+    if (IsMoved()) return MakeError(ErrorCode::kBusy, "{} is another file now", Shown(options_.file));
+    // The step of the last page commits: by itself, so that little is between it and the question before it.
+    const int step = std::clamp(sqlite3_backup_remaining(handles.backup.get()) - 1, 1, pages);
+    const int code = sqlite3_backup_step(handles.backup.get(), step);
     const auto all = static_cast<uint64_t>(sqlite3_backup_pagecount(handles.backup.get()));
     const auto left = static_cast<uint64_t>(sqlite3_backup_remaining(handles.backup.get()));
     context_.progress.items_total = all;
@@ -217,8 +286,6 @@ Result<void> LiveDatabase::Replace() {
   const int code = sqlite3_backup_finish(handles.backup.release());
   if (code != SQLITE_OK) return ErrorOf(code, handles.target.get(), options_.file, handles.patience);
   handles.staged.reset();
-  // So that its log does not stay as long as this made it; where that is not to be had, its programs do it.
-  if (has_log_) sqlite3_wal_checkpoint_v2(handles.target.get(), "main", SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
   return {};
 }
 
@@ -244,11 +311,16 @@ Result<LiveDatabase::State> LiveDatabase::LookAgain() {
 Result<SqliteFileState> LookAtSqliteFile(const std::string& file) {
   struct stat status{};
   if (::stat(file.c_str(), &status) != 0) return ErrnoError(errno, "looking at " + Shown(file));
-  SqliteFileState state{
-      .bytes = static_cast<uint64_t>(status.st_size), .page_bytes = 0, .has_log = false, .journals = ""};
-  if (const auto header = sqlite::ReadHeader(file)) {
+  SqliteFileState state{.bytes = static_cast<uint64_t>(status.st_size),
+                        .page_bytes = 0,
+                        .has_log = false,
+                        .text_encoding = 0,
+                        .journals = ""};
+  const auto header = sqlite::ReadHeader(file);
+  if (header && std::has_single_bit(header->page_bytes) && header->page_bytes >= kPageBytesMin) {
     state.page_bytes = header->page_bytes;
     state.has_log = header->has_log;
+    state.text_encoding = header->text_encoding;
   }
   for (const std::string_view journal : {"-wal", "-journal"}) {
     const std::string path = file + std::string(journal);
@@ -258,12 +330,45 @@ Result<SqliteFileState> LookAtSqliteFile(const std::string& file) {
   return state;
 }
 
+Result<void> RefuseNoDatabase(const std::string& file, const SqliteFileState& state) {
+  if (!state.is_none()) return {};
+  if (state.journals.empty()) {
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "{} is no SQLite database, or a damaged or encrypted one: move it away, then restore",
+                     Shown(file));
+  }
+  return MakeError(ErrorCode::kInvalidArgument,
+                   "{} is no SQLite database, or a damaged or encrypted one, and there is {}, which may be a part of "
+                   "it: move it away, and those with it, then restore",
+                   Shown(file), state.journals);
+}
+
 Result<std::string> RealSqlitePath(const std::string& file) { return sqlite::RealPath(file); }
 
 uint32_t SqlitePageBytes(ByteSpan header) {
   if (header.size() < 100 || std::memcmp(header.data(), "SQLite format 3", 16) != 0) return 0;
   const uint32_t page_bytes = static_cast<uint32_t>(header[16]) << 8 | header[17];
   return page_bytes == 1 ? 65'536 : page_bytes;
+}
+
+uint32_t SqliteTextEncoding(ByteSpan header) {
+  if (SqlitePageBytes(header) == 0) return 0;
+  uint32_t text_encoding = 0;
+  for (const uint8_t byte : header.subspan(kTextEncodingOffset, 4)) text_encoding = text_encoding << 8 | byte;
+  return text_encoding;
+}
+
+std::string SqliteTextEncodingName(uint32_t text_encoding) {
+  switch (text_encoding) {
+    case SQLITE_UTF8:
+      return "UTF-8";
+    case SQLITE_UTF16LE:
+      return "UTF-16le";
+    case SQLITE_UTF16BE:
+      return "UTF-16be";
+    default:
+      return fmt::format("unknown ({})", text_encoding);
+  }
 }
 
 }  // namespace cairn

@@ -23,6 +23,7 @@ class LiveDatabase {
     uint32_t lock_patience_s = 60;  // how long another program may keep it locked
   };
   // Does what each program does that opens it: what a crash left half done is undone. `context` outlives the result.
+  // What does not begin as a database does is not opened.
   static Result<std::unique_ptr<LiveDatabase>> Open(Options options, const JobContext& context);
   ~LiveDatabase();
   LiveDatabase(const LiveDatabase&) = delete;
@@ -41,8 +42,10 @@ class LiveDatabase {
   bool was_written() const { return was_written_; }
   // Where there is no SafetySource.
   Result<void> Lock();
-  // With the lock: all pages of the replacement, in one transaction. An Error: ask LookAgain what is there now.
+  // With the lock: all pages of the replacement, in one transaction. An Error: ask LookAgain what is there now, but
+  // where was_moved(): then the path is another file's, which is not touched, and the Error says where the pages are.
   Result<void> Replace();
+  bool was_moved() const { return was_moved_; }
 
   // After an Error of Replace: ends the transaction, opens the database anew, so that what was half done is undone, and
   // reads it to its end, or, where stop was asked for, its beginning. An Error: that could not be done.
@@ -55,13 +58,19 @@ class LiveDatabase {
   Result<void> Look();
   Result<void> Note();
   Error Told(Error error) const;
+  Result<void> WritePages();
+  bool IsMoved() const;
+  bool EmptyLog();
+  Error MovedError(bool is_written);
+  std::string PathNow() const;
   uint32_t DataVersion() const;
 
   const Options options_;
   const JobContext& context_;
   uint32_t page_bytes_ = 0;
   uint64_t bytes_ = 0;
-  bool has_log_ = false, is_kept_ = false, was_written_ = false;
+  bool has_log_ = false, has_journal_ = false, is_kept_ = false, was_written_ = false, was_moved_ = false;
+  uint64_t device_ = 0, inode_ = 0;  // of the file that the connection is to
   // When the state that is to be replaced was read: what SQLite counts for each commit that it sees, and its own
   // number of the schema, which a replacement raises.
   uint32_t version_ = 0;
@@ -75,12 +84,20 @@ struct SqliteFileState {
   uint64_t bytes = 0;
   uint32_t page_bytes = 0;  // 0: it has no header of a database
   bool has_log = false;     // WAL mode
-  std::string journals;     // those beside it that are not empty, for people
+  uint32_t text_encoding = 0;
+  std::string journals;  // those beside it that are not empty, for people
+  bool is_none() const { return bytes != 0 && page_bytes == 0; }
 };
+// kInvalidArgument where it is no database. Opened as one it would still be left alone, but not a journal beside it,
+// which SQLite plays back or deletes.
+Result<void> RefuseNoDatabase(const std::string& file, const SqliteFileState& state);
 Result<SqliteFileState> LookAtSqliteFile(const std::string& file);
 // The path without symbolic links. kNotFound, kInvalidArgument as for a SqliteSource.
 Result<std::string> RealSqlitePath(const std::string& file);
 // Of the first bytes of a database; 0: it is none.
 uint32_t SqlitePageBytes(ByteSpan header);
+// Of the same bytes, a number of SQLite's; 0: none, or of a database in which there is nothing.
+uint32_t SqliteTextEncoding(ByteSpan header);
+std::string SqliteTextEncodingName(uint32_t text_encoding);  // for people
 
 }  // namespace cairn

@@ -201,6 +201,28 @@ class IntoALiveDatabase(RestoreTest):
             self.assertEqual(sqlite3.connect(self.file).execute("PRAGMA journal_mode").fetchone(), (live,))
             self.assertEqual(content(self.file), before)
 
+    def test_another_text_encoding_is_told(self):
+        database = sqlite3.connect(self.file)
+        database.execute("PRAGMA encoding = 'UTF-16le'")
+        database.execute("CREATE TABLE t (x TEXT)")
+        database.commit()
+        database.close()
+        first, before = self.backup()["id"], content(self.file)
+        self.assertEqual(self.restore(first)["notes"], [])
+        os.unlink(self.file)
+        fill(self.file).close()
+        word = "is UTF-8, and the snapshot's UTF-16le: programs that have it open must reopen it"
+        self.assertIn(word, self.restore(first, "--dry-run")["notes"][0])
+        told = self.run_cairn("restore", first, "--sqlite", self.file, "-n").stdout.decode()
+        self.assertIn(word, told)
+        done = self.run_cairn("restore", first, "--sqlite", self.file, "--json")
+        self.assertIn(word, json.loads(done.stdout.decode().strip().splitlines()[-1])["notes"][0])
+        self.assertEqual(content(self.file), before)
+        fill(self.path("again.db")).close()
+        os.rename(self.path("again.db"), self.file)
+        done = self.run_cairn("restore", first, "--sqlite", self.file)
+        self.assertIn(word, (done.stdout + done.stderr).decode())
+
     def test_a_reader_in_a_transaction_keeps_its_state(self):
         first, _ = self.make(mode="wal")
         reader = sqlite3.connect(self.file, isolation_level=None)
@@ -419,6 +441,46 @@ class Refusals(RestoreTest):
             self.assertEqual(self.snapshots(), [])
             application.close()
 
+    def start_and_swap(self, mode, is_time):
+        """A restore, and another database in its file's place at a moment of the writing. What it says, the content then and before."""
+        self.file = self.path(f"{mode}.db")
+        first, _ = self.make(mode=mode, rows=60_000)
+        old, other = content(self.file), self.path("other.db")
+        fill(other, mode=mode, rows=3).close()
+        strange = content(other)
+        running = subprocess.Popen([BIN, "restore", first, "--sqlite", self.file, "--no-verify"], env=self.env(),
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        while running.poll() is None and not is_time():
+            pass
+        self.assertIsNone(running.poll(), "it was over before")
+        os.rename(self.file, self.path("old.db"))
+        os.rename(other, self.file)
+        said = running.communicate(timeout=60)[1].decode()
+        self.assertEqual(running.returncode, 1, said)
+        self.assertIn(f"{self.file} is another file now than the one that was written", said)
+        self.assertIn(f"the file that was {self.file} and is {self.path('old.db')} now", said)
+        self.assertIn(f"is also snapshot {self.snapshots()[-1]['id'][:8]}", said)
+        wal = self.file + "-wal"
+        self.assertEqual(os.path.getsize(wal) if os.path.exists(wal) else 0, 0, "beside a file that it is not of")
+        self.assertFalse(os.path.exists(self.file + "-journal"))
+        self.assertEqual(content(self.file), strange)
+        return said, content(self.path("old.db")), old
+
+    def size(self, suffix):
+        try:
+            return os.path.getsize(self.file + suffix)
+        except OSError:
+            return 0
+
+    def test_a_file_that_is_put_in_its_place_while_it_is_written(self):
+        """What was begun is undone."""
+        for mode, journal in (("wal", "-wal"), ("delete", "-journal")):
+            with self.subTest(mode=mode):
+                said, is_now, old = self.start_and_swap(mode, lambda: self.size(journal) > 2_000_000)
+                self.assertIn("nothing was restored", said)
+                self.assertEqual(is_now, old)
+                os.unlink(self.path("old.db"))
+
     def test_a_lock_that_goes_in_time(self):
         first, kept = self.make()
         application = sqlite3.connect(self.file, isolation_level=None, check_same_thread=False)
@@ -456,6 +518,26 @@ class Refusals(RestoreTest):
         self.assertEqual(self.snapshots(), [])
         os.unlink(self.file)
         self.restore(first)
+
+    def test_no_database_with_a_journal_beside_it(self):
+        """It is not opened: SQLite would delete the journal."""
+        first, _ = self.make()
+        whole = open(self.file, "rb").read()
+        for data in (b"x" * 5000, whole[:16] + b"\xff" * 84 + whole[100:]):
+            for suffix in ("-journal", "-wal"):
+                for name, bytes_ in (("", data), (suffix, b"y" * 1000)):
+                    with open(self.file + name, "wb") as file:
+                        file.write(bytes_)
+                before = sorted(os.listdir(self.dir))
+                said = self.fails("move it away", "--no-safety-snapshot", snapshot=first)
+                self.assertIn(self.file + suffix, said)
+                plan = self.run_cairn("restore", first, "--sqlite", self.file, "-n", code=1).stdout.decode()
+                self.assertIn(self.file + suffix, plan)
+                self.assertNotIn("it is finished first", plan)
+                self.assertEqual(sorted(os.listdir(self.dir)), before)
+                self.assertEqual(open(self.file, "rb").read(), data)
+                self.assertEqual(open(self.file + suffix, "rb").read(), b"y" * 1000)
+                os.unlink(self.file + suffix)
 
     def test_a_target_of_which_a_page_is_damaged_is_kept_as_it_is_and_replaced(self):
         first, kept = self.make(rows=20_000)
