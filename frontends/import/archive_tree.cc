@@ -12,7 +12,7 @@
 
 #include "repo-format/base/units.h"
 #include "repo-format/limits.h"
-#include "repo-format/node.h"
+#include "repo-format/node_check.h"
 
 namespace cairn::import {
 namespace {
@@ -87,6 +87,29 @@ NodeType TypeOf(archive_entry* entry) {
   }
 }
 
+// Whether a snapshot can hold it.
+Result<void> CheckEntry(const TreeEntry& made) {
+  Node node;
+  node.name = made.entry.name;
+  node.type = made.entry.type;
+  node.mode = made.entry.mode;
+  node.uid = made.entry.uid;
+  node.gid = made.entry.gid;
+  node.user = made.metadata.user;
+  node.group = made.metadata.group;
+  node.modified = made.entry.modified;
+  node.device = made.entry.device;
+  node.target = made.metadata.target;
+  for (const auto& [name, value] : made.metadata.attributes) {
+    if (value.size() > limits::kAttributeBytesMax) {
+      return MakeError(ErrorCode::kUnsupported, "extended attribute {} has {} bytes, more than {}", PathForPeople(name),
+                       value.size(), limits::kAttributeBytesMax);
+    }
+    node.attributes.push_back({name, Bytes(), {}});
+  }
+  return CheckNode(node);
+}
+
 class TreeReader {
  public:
   // What is in no tar, and nobody owns, is this user's.
@@ -125,7 +148,9 @@ class TreeReader {
       return MakeError(ErrorCode::kUnsupported, "the entry \"{}\" has no name", shown);
     }
     const TreeEntryPtr made = MakeEntry(entry, names.back());
-    if (const char* target = ::archive_entry_hardlink(entry); target != nullptr) {
+    const char* const target = ::archive_entry_hardlink(entry);
+    if (target == nullptr) RETURN_IF_ERROR(CheckEntry(*made).While("the entry " + shown));
+    if (target != nullptr) {
       RETURN_IF_ERROR(Link(*made, TextOf(target), shown));
     } else if (made->entry.type == NodeType::kFile) {
       RETURN_IF_ERROR(

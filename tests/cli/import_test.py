@@ -437,6 +437,28 @@ class Damage(ImportTest):
                 self.refused(name)
                 os.remove(path)
 
+    def test_entries_that_no_snapshot_can_hold(self):
+        def entry(kind=tarfile.PAX_FORMAT, **fields):
+            info = tarfile.TarInfo("in/odd")
+            for name, value in fields.items():
+                setattr(info, name, value)
+            out = io.BytesIO()
+            with tarfile.open(fileobj=out, mode="w", format=kind) as archive:
+                archive.addfile(info)
+            return out.getvalue()
+        for name, data, word in (
+                ("uid.tar", entry(uid=12_345_678_901), "uid"), ("gid.tar", entry(gid=1 << 32, kind=tarfile.GNU_FORMAT), "gid"),
+                ("empty.tar", entry(type=tarfile.SYMTYPE, linkname=""), "target is empty"),
+                ("long.tar", entry(type=tarfile.SYMTYPE, linkname="t" * 5000), "5000 bytes"),
+                ("uname.tar", entry(uname="u" * 30_000), "30000 bytes")):
+            with self.subTest(name=name):
+                path = self.write(name, data)
+                self.refused(name, "in/odd", word)
+                os.remove(path)
+        self.write("fits.tar", entry(uid=(1 << 32) - 1, type=tarfile.SYMTYPE, linkname="t" * 4096))
+        self.assertEqual(self.bring()[1]["imported"], 1)
+        self.run_cairn("ls", "-R", "latest")
+
     def test_a_bomb_is_refused_until_it_is_allowed(self):
         bomb = io.BytesIO()
         with gzip.open(bomb, "wb") as file:
