@@ -5,6 +5,7 @@
 #include <deque>
 
 #include "repo-format/limits.h"
+#include "repo-format/node_check.h"
 #include "repo-format/tree_path.h"
 
 namespace cairn {
@@ -189,7 +190,7 @@ Result<FolderReading> ItemBackup::TakeReading(OpenFolder& open, const SourceEntr
 Result<void> ItemBackup::VisitFolder(OpenFolder& open, const SourceEntry& entry, uint64_t number) {
   const FolderPtr parent = open.folder;
   const auto skip = [&](const TreePath& path, const Error& error) -> Result<void> {
-    if (error.code() == ErrorCode::kInterrupted || source_.is_all_or_nothing()) return error;
+    if (EndsBackup(error)) return error;
     Unread(path, error);
     Complete(parent, number, std::nullopt, entry.mark);
     return {};
@@ -204,7 +205,9 @@ Result<void> ItemBackup::VisitFolder(OpenFolder& open, const SourceEntry& entry,
   auto reading = TakeReading(open, entry, number);
   if (!reading) return skip(path, reading.error());
   for (const Finding& finding : reading->findings) TellOfSource(finding);
-  ASSIGN_OR_RETURN(folder->node, MakeNode(entry, std::move(reading->metadata), path));
+  ASSIGN_OR_RETURN(Node node, MakeNode(entry, std::move(reading->metadata), path));
+  if (const auto fits = CheckNode(node); !fits) return skip(path, Named(path, fits.error()));
+  folder->node = std::move(node);
   folder->source = std::move(reading->source);
   context_.progress.SetCurrent(Shown(path).substr(1));
   return Push(folder, std::move(reading->entries));
@@ -313,7 +316,7 @@ bool ItemBackup::IsUnchanged(const Job& job, const Node& node) {
 Result<std::optional<Node>> ItemBackup::ReadNode(Job& job, Opened opened) {
   const TreePath path = JoinPath(job.folder->Path(), job.entry.name);
   const auto skip = [&](const Error& error) -> Result<std::optional<Node>> {
-    if (error.code() == ErrorCode::kInterrupted || source_.is_all_or_nothing()) return error;
+    if (EndsBackup(error)) return error;
     Unread(path, error);
     return std::optional<Node>();
   };
@@ -321,6 +324,8 @@ Result<std::optional<Node>> ItemBackup::ReadNode(Job& job, Opened opened) {
   if (!opened.metadata) return skip(opened.metadata.error());
   const std::unique_ptr<SourceFile> file = *std::move(opened.file);
   ASSIGN_OR_RETURN(Node node, MakeNode(job.entry, *std::move(opened.metadata), path));
+  // What no reader would take spoils the directory that it stands in.
+  if (const auto fits = CheckNode(node); !fits) return skip(Named(path, fits.error()));
   // Neither this machine's cache nor the tree may say of it next time that it is unchanged.
   if (opened.may_miss_change) node.changed.reset();
   if (!node.changed) job.next_mark = ChangeMark::Never();
@@ -450,6 +455,15 @@ void ItemBackup::FinishFolder(const FolderPtr& first) {
 }
 
 // --- threads ---
+
+bool ItemBackup::EndsBackup(const Error& error) const {
+  return error.code() == ErrorCode::kInterrupted || source_.is_all_or_nothing();
+}
+
+// A warning has the path beside it, the end of a backup has not.
+Error ItemBackup::Named(const TreePath& path, const Error& error) const {
+  return source_.is_all_or_nothing() ? Error(error).While("the entry " + Shown(path)) : error;
+}
 
 void ItemBackup::Unread(const TreePath& path, const Error& error) {
   Tell({Finding::Severity::kWarning, error.code(), Shown(path), error.message()});

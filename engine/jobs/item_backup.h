@@ -72,6 +72,8 @@ class ItemBackup {
   void Complete(const FolderPtr& folder, uint64_t number, std::optional<Node> node, const ChangeMark& mark);
   void FinishFolder(const FolderPtr& folder);
   ItemResult MakeResult() const;
+  bool EndsBackup(const Error& error) const;
+  Error Named(const TreePath& path, const Error& error) const;
   void Unread(const TreePath& path, const Error& error);
   void TellOfSource(Finding finding);
   void Tell(const Finding& finding);

@@ -57,6 +57,7 @@ class ImportRun {
     ASSIGN_OR_RETURN(const auto walk, import::FindOriginals(command_.sources, {cli_.RepositoryFolder()}));
     RETURN_IF_ERROR(OpenRepository());
     for (const auto& problem : walk.unreadable) RETURN_IF_ERROR(Refuse(problem.path, nullptr, problem.error));
+    paths_.insert(walk.files.begin(), walk.files.end());
     named_.insert(walk.named.begin(), walk.named.end());
     auto progress = cli_.ShowProgress();
     auto found = Recognise(walk);
@@ -150,15 +151,18 @@ class ImportRun {
     }
     auto fingerprint = backup.original->Hash(cli_.stop());
     if (!fingerprint) return Refuse(found.path, &backup, fingerprint.error());
-    const auto* known = known_.Find(*fingerprint, backup.written_time);
+    // What another file of this run was, or will be found to be, is not this one.
+    const auto may_be = [&](const ImportedBackups::Known& known) {
+      const std::string path(AsText(known.origin.path));
+      return path == found.path || (!taken_.contains(known.id) && !paths_.contains(path));
+    };
+    const auto* known = known_.Find(*fingerprint, backup.series, backup.written_time, may_be);
     if (known != nullptr) {
       TellKnown(found.path, *known);
       return {};
     }
     if (command_.dry_run) {
       Tell("would import", backup, &*fingerprint, nullptr, backup.notes);
-      const ImportOrigin origin = backup.Origin(*fingerprint, SystemClock());
-      known_.Add({SnapshotId(), origin, backup.time});
       ++imported_;
       return {};
     }
@@ -197,7 +201,6 @@ class ImportRun {
       if (is_of_backup) return Refuse(path, &backup, report.error());
       RETURN_IF_ERROR(report);
       prepared->notes.insert(prepared->notes.begin(), backup.notes.begin(), backup.notes.end());
-      known_.Add({*report->id, origin, backup.time});
       Tell("imported", backup, &fingerprint, &*report, prepared->notes);
       ++imported_;
       bytes_ += report->totals.bytes;
@@ -256,7 +259,13 @@ class ImportRun {
 
   void TellKnown(const std::string& path, const ImportedBackups::Known& known) {
     ++known_count_;
-    if (!cli_.json()) return;
+    taken_.insert(known.id);
+    if (!cli_.json()) {
+      if (!cli_.global.verbose) return;
+      cli_.Say(fmt::format("there already  {}  {}  {}  {}\n", Shown(known.time), known.origin.format,
+                           PathForPeople(AsBytes(path)), known.id.Short()));
+      return;
+    }
     nlohmann::json json = JsonOf(path, "known");
     json.update({{"format", known.origin.format},
                  {"time", JsonTime(known.time)},
@@ -326,7 +335,8 @@ class ImportRun {
   Cli& cli_;
   Repository* repository_ = nullptr;
   ImportedBackups known_;
-  std::set<std::string> named_;
+  std::set<std::string> named_, paths_;  // of the files that were given, and of all
+  std::set<SnapshotId> taken_;           // by files that are there already
   uint64_t imported_ = 0, known_count_ = 0, refused_ = 0, passed_ = 0, bytes_ = 0, bytes_stored_ = 0;
 };
 

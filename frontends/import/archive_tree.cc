@@ -12,7 +12,7 @@
 
 #include "repo-format/base/units.h"
 #include "repo-format/limits.h"
-#include "repo-format/node.h"
+#include "repo-format/node_check.h"
 
 namespace cairn::import {
 namespace {
@@ -87,11 +87,96 @@ NodeType TypeOf(archive_entry* entry) {
   }
 }
 
+// What libarchive reads, and what it does not tell: where the last byte is that is not zero, and of which type a header
+// is.
+class TarInput {
+ public:
+  explicit TarInput(ByteStream& stream) : stream_(stream), now_{0, Bytes(kBufferBytes)}, before_{0, {}} {}
+
+  Result<size_t> Fill() {
+    std::swap(now_, before_);  // of which a header may be the end
+    now_.bytes.resize(kBufferBytes);
+    now_.begin = size_;
+    ASSIGN_OR_RETURN(const size_t got, stream_.Read(now_.bytes));
+    now_.bytes.resize(got);
+    size_ += got;
+    size_t last = got;
+    while (last > 0 && now_.bytes[last - 1] == 0) --last;
+    if (last > 0) used_ = now_.begin + last;
+    return got;
+  }
+  static la_ssize_t Read(archive* reader, void* self, const void** bytes) {
+    auto& input = *static_cast<TarInput*>(self);
+    auto got = input.Fill();
+    if (!got) {
+      input.error_ = got.error();
+      ::archive_set_error(reader, EIO, "%s", got.error().message().c_str());
+      return -1;
+    }
+    *bytes = input.now_.bytes.data();
+    return static_cast<la_ssize_t>(*got);
+  }
+
+  const std::optional<Error>& error() const { return error_; }
+  uint64_t used() const { return used_; }  // up to here there is something other than zeros
+  uint64_t zeros() const { return size_ - used_; }
+  // Of the header that was read last; 0: it is not known any more.
+  char TypeOfHeader(uint64_t offset) const {
+    constexpr uint64_t kTypeOffset = 156;
+    for (const Piece* piece : {&now_, &before_}) {
+      const uint64_t place = offset + kTypeOffset;
+      if (place >= piece->begin && place - piece->begin < piece->bytes.size()) {
+        return static_cast<char>(piece->bytes[place - piece->begin]);
+      }
+    }
+    return 0;
+  }
+
+ private:
+  struct Piece {
+    uint64_t begin = 0;
+    Bytes bytes;
+  };
+  ByteStream& stream_;
+  Piece now_, before_;
+  uint64_t size_ = 0, used_ = 0;
+  std::optional<Error> error_;
+};
+
+// Whether a snapshot can hold it.
+Result<void> CheckEntry(const TreeEntry& made) {
+  Node node;
+  node.name = made.entry.name;
+  node.type = made.entry.type;
+  node.mode = made.entry.mode;
+  node.uid = made.entry.uid;
+  node.gid = made.entry.gid;
+  node.user = made.metadata.user;
+  node.group = made.metadata.group;
+  node.modified = made.entry.modified;
+  node.device = made.entry.device;
+  node.target = made.metadata.target;
+  for (const auto& [name, value] : made.metadata.attributes) {
+    if (value.size() > limits::kAttributeBytesMax) {
+      return MakeError(ErrorCode::kUnsupported, "extended attribute {} has {} bytes, more than {}", PathForPeople(name),
+                       value.size(), limits::kAttributeBytesMax);
+    }
+    node.attributes.push_back({name, Bytes(), {}});
+  }
+  return CheckNode(node);
+}
+
 class TreeReader {
  public:
-  // What is in no tar, and nobody owns, is this user's.
-  TreeReader(archive* reader, bool is_tar, Spool& spool, GrowthLimit limit, const std::stop_token& stop)
-      : reader_(reader), is_tar_(is_tar), spool_(spool), limit_(limit), stop_(stop), buffer_(kBufferBytes) {
+  // Without `tar` it is a zip: what is in no tar, and nobody owns, is this user's.
+  TreeReader(archive* reader, const TarInput* tar, Spool& spool, GrowthLimit limit, const std::stop_token& stop)
+      : reader_(reader),
+        tar_(tar),
+        is_tar_(tar != nullptr),
+        spool_(spool),
+        limit_(limit),
+        stop_(stop),
+        buffer_(kBufferBytes) {
     tree_.root = NewFolder({}, {});
   }
 
@@ -100,17 +185,20 @@ class TreeReader {
       if (stop_.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted");
       archive_entry* entry = nullptr;
       const int code = ::archive_read_next_header(reader_, &entry);
-      if (code == ARCHIVE_EOF) return std::move(tree_);
+      if (code == ARCHIVE_EOF) break;
       if (code != ARCHIVE_OK && code != ARCHIVE_WARN) return Failure("");
       if (count == kEntriesMax) return MakeError(ErrorCode::kUnsupported, "it has more than {} entries", kEntriesMax);
       RETURN_IF_ERROR(Take(entry));
     }
+    if (acls_ > 0) tree_.notes.push_back(fmt::format("{} of its entries have access lists, which are not kept", acls_));
+    return std::move(tree_);
   }
 
  private:
   Result<void> Take(archive_entry* entry) {
     const Bytes path = TextOf(::archive_entry_pathname(entry));
     const std::string shown = PathForPeople(path);
+    RETURN_IF_ERROR(CheckType(shown));
     bool is_changed = false;
     const std::vector<Bytes> names = NamesOf(path, is_changed);
     if (is_changed) Note(fmt::format("the entry {} is kept at {}", shown, Shown(names)));
@@ -125,14 +213,54 @@ class TreeReader {
       return MakeError(ErrorCode::kUnsupported, "the entry \"{}\" has no name", shown);
     }
     const TreeEntryPtr made = MakeEntry(entry, names.back());
-    if (const char* target = ::archive_entry_hardlink(entry); target != nullptr) {
+    const char* const target = ::archive_entry_hardlink(entry);
+    if (target == nullptr) RETURN_IF_ERROR(CheckEntry(*made).While("the entry " + shown));
+    if (target != nullptr) {
       RETURN_IF_ERROR(Link(*made, TextOf(target), shown));
     } else if (made->entry.type == NodeType::kFile) {
       RETURN_IF_ERROR(
           ReadFile(*made, static_cast<uint64_t>(std::max<la_int64_t>(::archive_entry_size(entry), 0)), shown));
     }
+    if (::archive_entry_acl_types(entry) != 0) ++acls_;
+    RETURN_IF_ERROR(CheckPlace(names, *made, path));
     Put(names, made);
+    if (HasParent(path)) moved_.emplace(made, path);
     return {};
+  }
+
+  // libarchive takes the rest of a file, whose beginning is in the volume before, for a file.
+  Result<void> CheckType(const std::string& shown) const {
+    if (tar_ == nullptr) return {};
+    const auto offset = static_cast<uint64_t>(std::max<la_int64_t>(::archive_read_header_position(reader_), 0));
+    if (tar_->TypeOfHeader(offset) != 'M') return {};
+    return MakeError(ErrorCode::kUnsupported,
+                     "it is a volume of several, and goes on with the entry {} of the one before: join them first",
+                     shown);
+  }
+
+  // In a tar a later entry takes the place of one of the same name, which it is a newer state of. A zip has each once;
+  // and what a ".." was left out of is another file.
+  Result<void> CheckPlace(const std::vector<Bytes>& names, const TreeEntry& made, const Bytes& path) const {
+    const TreeEntryPtr* place = &tree_.root;
+    for (const Bytes& name : names) {
+      const auto found = (*place)->children.find(name);
+      if (found == (*place)->children.end()) {
+        if (is_tar_ || (*place)->entry.type == NodeType::kFolder) return {};
+        return Corrupt("the entry {} is in an entry that is a file", PathForPeople(path));
+      }
+      place = &found->second;
+    }
+    const TreeEntry& there = **place;
+    if (there.entry.type == NodeType::kFolder && made.entry.type == NodeType::kFolder) return {};
+    if (!is_tar_) return Corrupt("two of its entries are {}", Shown(names));
+    const auto moved = moved_.find(*place);
+    const bool is_same = moved == moved_.end() ? !HasParent(path) : moved->second == path;
+    if (is_same) return {};
+    return Corrupt("the entry {} would be kept at {}, where there is another", PathForPeople(path), Shown(names));
+  }
+  static bool HasParent(const Bytes& path) {
+    const std::string text = "/" + std::string(AsText(path)) + "/";
+    return text.find("/../") != std::string::npos;
   }
 
   TreeEntryPtr MakeEntry(archive_entry* entry, const Bytes& name) {
@@ -240,40 +368,15 @@ class TreeReader {
   }
 
   archive* const reader_;
+  const TarInput* const tar_;
   const bool is_tar_;
   Spool& spool_;
   const GrowthLimit limit_;
   const std::stop_token stop_;
   Bytes buffer_;
   ArchiveTree tree_;
-  uint64_t links_ = 0;
-};
-
-// What libarchive reads; remembers whether the last of it were zeros.
-struct TarInput {
-  ByteStream& stream;
-  Bytes buffer;
-  uint64_t zeros = 0;  // at the end of what was read
-  std::optional<Error> error;
-
-  Result<size_t> Fill() {
-    ASSIGN_OR_RETURN(const size_t got, stream.Read(buffer));
-    size_t last = got;
-    while (last > 0 && buffer[last - 1] == 0) --last;
-    zeros = last == 0 ? zeros + got : got - last;
-    return got;
-  }
-  static la_ssize_t Read(archive* reader, void* self, const void** bytes) {
-    auto& input = *static_cast<TarInput*>(self);
-    auto got = input.Fill();
-    if (!got) {
-      input.error = got.error();
-      ::archive_set_error(reader, EIO, "%s", got.error().message().c_str());
-      return -1;
-    }
-    *bytes = input.buffer.data();
-    return static_cast<la_ssize_t>(*got);
-  }
+  uint64_t links_ = 0, acls_ = 0;
+  std::map<TreeEntryPtr, Bytes> moved_;  // entries whose names have "..", with these
 };
 
 // A reader of a zip; `file` has a place of its own to read at.
@@ -319,23 +422,27 @@ TreeEntryPtr NewFile(ByteSpan name, const WireTime& modified) {
 Result<ArchiveTree> ReadTar(ByteStream& archive_stream, Spool& spool, const GrowthLimit& limit,
                             const std::stop_token& stop) {
   const Utf8Names names;
-  TarInput input{archive_stream, Bytes(kBufferBytes), 0, {}};
+  TarInput input(archive_stream);
   const Archive reader(::archive_read_new());
   if (reader == nullptr) return Error(ErrorCode::kIo, "libarchive has no memory");
   ::archive_read_support_format_tar(reader.get());
   if (::archive_read_open(reader.get(), &input, nullptr, &TarInput::Read, nullptr) != ARCHIVE_OK) {
-    if (input.error) return *input.error;
+    if (input.error()) return *input.error();
     return Corrupt("it is damaged: {}", ::archive_error_string(reader.get()));
   }
-  auto tree = TreeReader(reader.get(), /*is_tar=*/true, spool, limit, stop).Run();
-  if (input.error) return *input.error;
+  auto tree = TreeReader(reader.get(), &input, spool, limit, stop).Run();
+  if (input.error()) return *input.error();
   RETURN_IF_ERROR(tree);
+  const auto end = static_cast<uint64_t>(std::max<la_int64_t>(::archive_filter_bytes(reader.get(), 0), 0));
   for (;;) {  // to the end of what compresses it, where its checksum is
     if (stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted");
     ASSIGN_OR_RETURN(const size_t got, input.Fill());
     if (got == 0) break;
   }
-  if (input.zeros < kTarEndBytes) return Corrupt("it is cut short: the two empty blocks at its end are missing");
+  if (input.used() > end) {
+    return Corrupt("{} bytes follow the archive's end: it is damaged, or several that were joined", input.used() - end);
+  }
+  if (input.zeros() < kTarEndBytes) return Corrupt("it is cut short: the two empty blocks at its end are missing");
   return tree;
 }
 
@@ -343,7 +450,7 @@ Result<ArchiveTree> ReadZip(const SharedFd& file, Spool& spool, const GrowthLimi
   const Utf8Names names;
   ASSIGN_OR_RETURN(const stream::OwnedFd again, OpenAgain(file));
   ASSIGN_OR_RETURN(const Archive reader, OpenZip(again));
-  return TreeReader(reader.get(), /*is_tar=*/false, spool, limit, stop).Run();
+  return TreeReader(reader.get(), nullptr, spool, limit, stop).Run();
 }
 
 Result<Bytes> ReadZipFile(const SharedFd& file, const std::string& name, size_t size_max) {

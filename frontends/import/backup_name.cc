@@ -42,6 +42,44 @@ struct Found {
   WrittenTime time;
 };
 
+// "Z", "_UTC", or, where the time is written as ISO 8601 does, "+05:30" and "-0800": as ParseTime reads it.
+std::optional<std::string> TakeZone(NameReader& reader, bool is_iso) {
+  if (reader.TakeOneOf("Z")) return "Z";
+  if (reader.text.substr(reader.at).starts_with("_UTC")) {
+    const std::string_view behind = reader.text.substr(reader.at + 4);
+    if (behind.empty() || std::string_view("._- ").find(behind.front()) != std::string_view::npos) {
+      reader.at += 4;
+      return "Z";
+    }
+  }
+  NameReader zone = reader;
+  const size_t sign = zone.at;
+  if (!is_iso || !zone.TakeOneOf("+-")) return std::nullopt;
+  const auto hours = zone.TakeNumber(2, 0, 14);
+  if (hours) zone.TakeOneOf(":");
+  const auto minutes = hours ? zone.TakeNumber(2, 0, 59) : std::nullopt;
+  if (!minutes || zone.is_before_digit()) return std::nullopt;
+  reader = zone;
+  return fmt::format("{}{:02}:{:02}", reader.text[sign], *hours, *minutes);
+}
+
+// What follows the seconds. A fraction without a zone is of thousandths, as toISOString writes them: other numbers may
+// count files.
+std::string TakeRest(NameReader& reader, bool has_seconds, bool is_iso) {
+  NameReader fraction = reader;
+  if (has_seconds && fraction.TakeOneOf("-.") && fraction.is_before_digit()) {
+    const size_t begin = fraction.at;
+    while (fraction.is_before_digit()) ++fraction.at;
+    const size_t digits = fraction.at - begin;
+    const auto zone = digits <= 9 ? TakeZone(fraction, is_iso) : std::nullopt;
+    if (zone || digits == 3) {
+      reader = fraction;
+      return zone.value_or("");
+    }
+  }
+  return TakeZone(reader, is_iso).value_or("");
+}
+
 std::optional<std::string> TakeClock(NameReader& reader) {
   const size_t begin = reader.at;
   reader.TakeOneOf("T_- .@");
@@ -53,10 +91,12 @@ std::optional<std::string> TakeClock(NameReader& reader) {
     return std::nullopt;
   }
   int second = 0;
+  bool has_seconds = false;
   const size_t behind_minute = reader.at;
   if (!has_mark || reader.TakeOneOf("-_:.m")) {
     const auto seconds = reader.TakeNumber(2, 0, 59);
     if (!seconds) reader.at = behind_minute;
+    has_seconds = seconds.has_value();
     second = seconds.value_or(0);
   }
   if (reader.is_before_digit()) {  // another number
@@ -64,12 +104,7 @@ std::optional<std::string> TakeClock(NameReader& reader) {
     return std::nullopt;
   }
   std::string text = fmt::format("T{:02}:{:02}:{:02}", *hour, *minute, second);
-  NameReader rest = reader;
-  if (rest.TakeOneOf("-.")) {  // thousandths, as toISOString writes them
-    if (rest.TakeNumber(3, 0, 999) && !rest.is_before_digit()) reader = rest;
-  }
-  if (reader.TakeOneOf("Z")) text += "Z";
-  return text;
+  return text + TakeRest(reader, has_seconds, has_seconds && reader.text[begin] == 'T');
 }
 
 std::optional<Found> FindTimeAt(std::string_view text, size_t begin) {

@@ -2,6 +2,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <bzlib.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -78,6 +79,77 @@ class GzipStream : public ByteStream {
   z_stream zlib_{};
   int state_ = Z_OK;
   bool is_between_ = false, is_padded_ = false, is_at_end_ = false;
+};
+
+// libarchive takes what it does not know behind a stream for the end of all of them.
+class Bzip2Stream : public ByteStream {
+ public:
+  explicit Bzip2Stream(std::unique_ptr<ByteStream> inner) : inner_(std::move(inner)), input_(kInputBytes) {
+    state_ = ::BZ2_bzDecompressInit(&bzip2_, 0, 0);
+  }
+  ~Bzip2Stream() override { ::BZ2_bzDecompressEnd(&bzip2_); }
+
+  Result<size_t> Read(MutableByteSpan target) override {
+    if (state_ != BZ_OK) return Error(ErrorCode::kIo, "libbz2 has no memory");
+    const size_t size = std::min<size_t>(target.size(), std::numeric_limits<unsigned>::max());
+    bzip2_.next_out = reinterpret_cast<char*>(target.data());
+    bzip2_.avail_out = static_cast<unsigned>(size);
+    while (bzip2_.avail_out == size && !is_at_end_) {
+      if (bzip2_.avail_in == 0) RETURN_IF_ERROR(Fill());
+      if (is_between_) {
+        RETURN_IF_ERROR(BeginStream());
+        continue;
+      }
+      if (bzip2_.avail_in == 0) return Corrupt("its bzip2 stream is cut short");
+      const int code = ::BZ2_bzDecompress(&bzip2_);
+      if (code == BZ_STREAM_END) {
+        is_between_ = true;
+      } else if (code == BZ_DATA_ERROR_MAGIC && is_later_) {
+        return Corrupt("there are other bytes behind the end of its bzip2 stream");
+      } else if (code != BZ_OK) {
+        return Corrupt("its bzip2 stream is damaged (libbz2: {})", code);
+      }
+    }
+    return size - bzip2_.avail_out;
+  }
+
+ private:
+  Result<void> Fill() {
+    ASSIGN_OR_RETURN(const size_t got, inner_->Read(input_));
+    bzip2_.next_in = reinterpret_cast<char*>(input_.data());
+    bzip2_.avail_in = static_cast<unsigned>(got);
+    return {};
+  }
+  // Behind a stream: the end, another one, or the zeros with which tapes are filled up.
+  Result<void> BeginStream() {
+    if (bzip2_.avail_in == 0) {
+      is_at_end_ = true;
+      return {};
+    }
+    if (*bzip2_.next_in == 0) {
+      is_padded_ = true;
+      ++bzip2_.next_in;
+      --bzip2_.avail_in;
+      return {};
+    }
+    if (is_padded_) return Corrupt("there are other bytes behind the end of its bzip2 stream");
+    is_between_ = false;
+    is_later_ = true;
+    char* const next = bzip2_.next_in;
+    const unsigned left = bzip2_.avail_in;
+    ::BZ2_bzDecompressEnd(&bzip2_);
+    bzip2_.next_in = next;
+    bzip2_.avail_in = left;
+    state_ = ::BZ2_bzDecompressInit(&bzip2_, 0, 0);
+    if (state_ != BZ_OK) return Error(ErrorCode::kIo, "libbz2 has no memory");
+    return {};
+  }
+
+  const std::unique_ptr<ByteStream> inner_;
+  Bytes input_;
+  bz_stream bzip2_{};
+  int state_ = BZ_OK;
+  bool is_between_ = false, is_later_ = false, is_padded_ = false, is_at_end_ = false;
 };
 
 class FilterStream : public ByteStream {
@@ -163,6 +235,12 @@ std::unique_ptr<ByteStream> Unwrap(std::unique_ptr<PeekStream>& stream, ByteSpan
     name = "gzip";
     return std::make_unique<GzipStream>(std::move(stream));
   }
+  if (Begins(head, {'B', 'Z', 'h'}) && head.size() >= 10 && head[3] >= '1' && head[3] <= '9' &&
+      (Begins(head.subspan(4), {0x31, 0x41, 0x59, 0x26, 0x53, 0x59}) ||
+       Begins(head.subspan(4), {0x17, 0x72, 0x45, 0x38, 0x50, 0x90}))) {
+    name = "bzip2";
+    return std::make_unique<Bzip2Stream>(std::move(stream));
+  }
   FilterStream::Support support = nullptr;
   if (Begins(head, {0x28, 0xb5, 0x2f, 0xfd})) {
     name = "zstd";
@@ -170,11 +248,6 @@ std::unique_ptr<ByteStream> Unwrap(std::unique_ptr<PeekStream>& stream, ByteSpan
   } else if (Begins(head, {0xfd, '7', 'z', 'X', 'Z', 0})) {
     name = "xz";
     support = &::archive_read_support_filter_xz;
-  } else if (Begins(head, {'B', 'Z', 'h'}) && head.size() >= 10 && head[3] >= '1' && head[3] <= '9' &&
-             (Begins(head.subspan(4), {0x31, 0x41, 0x59, 0x26, 0x53, 0x59}) ||
-              Begins(head.subspan(4), {0x17, 0x72, 0x45, 0x38, 0x50, 0x90}))) {
-    name = "bzip2";
-    support = &::archive_read_support_filter_bzip2;
   }
   if (support == nullptr) return nullptr;
   return std::make_unique<FilterStream>(std::move(stream), support, name);

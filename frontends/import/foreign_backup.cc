@@ -11,6 +11,7 @@
 #include "frontends/import/compression.h"
 #include "frontends/import/postgres_archive.h"
 #include "frontends/import/sqlite_check.h"
+#include "frontends/import/sqlite_log.h"
 #include "frontends/import/zip_items.h"
 #include "frontends/import/zip_metadata.h"
 
@@ -176,14 +177,14 @@ class Preparation {
     if (backup_.layers.empty() && original_.has_journal()) {
       return Corrupt("beside it is a journal: a program was writing to it, and it is half of what it was");
     }
-    const auto check = [&](const std::string& path, const std::function<void()>& opened) -> Result<void> {
-      ASSIGN_OR_RETURN(const CheckedDatabase checked, CheckDatabase(path, stop_, opened));
+    const auto check = [&](const SharedFd& file) -> Result<void> {
+      ASSIGN_OR_RETURN(const CheckedDatabase checked, CheckDatabase(file, stop_));
       if (!checked.note.empty()) notes_.push_back(checked.note);
       page_bytes = std::max(checked.page_bytes, kPageBytesMin);
       return {};
     };
     if (backup_.layers.empty() && original_.log() == nullptr) {
-      RETURN_IF_ERROR(check(original_.path(), {}));
+      RETURN_IF_ERROR(check(original_.file()));
       return Of(original_.file(), original_.size());
     }
     ASSIGN_OR_RETURN(const auto spool, Spool::MakeNamed());
@@ -191,17 +192,21 @@ class Preparation {
     RETURN_IF_ERROR(spool->AppendAll(*unpacked, stop_));
     uint64_t size = spool->size();
     if (backup_.layers.empty()) {
+      RETURN_IF_ERROR(
+          CheckLog(original_.log(), original_.log_size(), stop_)
+              .While("the log beside it, " + PathForPeople(AsBytes(FileNameOfSeries(original_.path()) + "-wal"))));
       ASSIGN_OR_RETURN(size, TakeInLogOf(*spool));
       notes_.push_back("what the log beside it holds is taken into it");
     }
-    RETURN_IF_ERROR(check(spool->name(), [&] { spool->RemoveName(); }));
+    spool->RemoveName();
+    RETURN_IF_ERROR(check(spool->file()));
     return Of(spool->file(), size);
   }
 
   // The size of the database then.
   Result<uint64_t> TakeInLogOf(const Spool& copy) {
     ASSIGN_OR_RETURN(const auto log, Spool::MakeNamed());
-    FileStream bytes(original_.log(), 0, UINT64_MAX);
+    FileStream bytes(original_.log(), 0, original_.log_size());
     RETURN_IF_ERROR(log->AppendAll(bytes, stop_));
     const std::string name = copy.name() + "-wal";
     if (::rename(log->name().c_str(), name.c_str()) != 0) return ErrnoError(errno, "moving a temporary file");

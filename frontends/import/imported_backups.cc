@@ -1,5 +1,7 @@
 #include "frontends/import/imported_backups.h"
 
+#include "frontends/import/backup_name.h"
+
 namespace cairn::import {
 
 ImportedBackups::ImportedBackups(const SnapshotSet& set, const Bytes& host) {
@@ -26,11 +28,15 @@ const ImportedBackups::Known* ImportedBackups::Find(const Original& original) co
   return found == by_place_.end() ? nullptr : &found->second;
 }
 
-const ImportedBackups::Known* ImportedBackups::Find(const Digest& fingerprint, const std::string& written_time) const {
+const ImportedBackups::Known* ImportedBackups::Find(const Digest& fingerprint, const std::string& series,
+                                                    const std::string& written_time,
+                                                    const std::function<bool(const Known&)>& may_be) const {
   const auto found = by_fingerprint_.find(fingerprint);
   if (found == by_fingerprint_.end()) return nullptr;
   for (const Known& known : found->second) {
-    if (written_time.empty() || known.origin.written_time == written_time) return &known;
+    const bool is_of_time = written_time.empty() || known.origin.written_time == written_time;
+    const bool is_of_series = ReadBackupName(std::string(AsText(known.origin.path))).series == series;
+    if (is_of_time && is_of_series && may_be(known)) return &known;
   }
   return nullptr;
 }

@@ -1,6 +1,7 @@
 // Which backups of other systems are in the repository already.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -27,9 +28,10 @@ class ImportedBackups {
 
   // By path, size and time, where none of the three can hide a change; without reading it. nullptr: not known so.
   const Known* Find(const Original& original) const;
-  // By fingerprint, and by the time that its name or its metadata give it: a dump of a day on which nothing changed has
-  // the bytes of the day before, and is a backup of its own.
-  const Known* Find(const Digest& fingerprint, const std::string& written_time) const;
+  // By fingerprint, by series, and by the time that its name or its metadata give it: what has the same bytes on
+  // another day, or at another place, is a backup of its own. `may_be` rules out others.
+  const Known* Find(const Digest& fingerprint, const std::string& series, const std::string& written_time,
+                    const std::function<bool(const Known&)>& may_be) const;
 
  private:
   using Place = std::tuple<Bytes, uint64_t, WireTime>;

@@ -71,6 +71,14 @@ Result<void> Original::CheckUnchanged() const {
     return ::fstat(file->get(), &info) == 0 && static_cast<uint64_t>(info.st_size) == size &&
            TimeOf(info.st_mtim) == modified;
   };
+  const auto is_at = [](const SharedFd& file, const std::string& path) {
+    struct stat open{}, there{};
+    return ::fstat(file->get(), &open) == 0 && ::stat(path.c_str(), &there) == 0 && open.st_dev == there.st_dev &&
+           open.st_ino == there.st_ino;
+  };
+  if (!is_at(file_, path_) || (log_ != nullptr && !is_at(log_, path_ + "-wal"))) {
+    return Error(ErrorCode::kBusy, "it was replaced while it was read: run it again");
+  }
   if (is_as(file_, size_, modified_) && (log_ == nullptr || is_as(log_, log_size_, log_modified_))) return {};
   return Error(ErrorCode::kBusy, "it changed while it was read: run it again when it is done");
 }

@@ -23,13 +23,14 @@ class Original {
   uint64_t size() const { return size_; }
   const WireTime& modified() const { return modified_; }
   // The log that lies beside a database: its last changes may be in it alone.
-  const SharedFd& log() const { return log_; }       // nullptr: there is none
+  const SharedFd& log() const { return log_; }  // nullptr: there is none
+  uint64_t log_size() const { return log_size_; }
   bool has_journal() const { return has_journal_; }  // a transaction that a crash left half done
 
   std::unique_ptr<ByteStream> Read() const;
   // SHA-256 of its bytes, and of those of the log behind them.
   Result<Digest> Hash(const std::stop_token& stop) const;
-  // kBusy where it was written to since Open.
+  // kBusy where it was written to since Open, or another file is in its place.
   Result<void> CheckUnchanged() const;
   // Whether a later write might leave size and time as they are.
   bool MayMissChange(const Clock& clock) const;

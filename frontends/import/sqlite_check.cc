@@ -1,8 +1,11 @@
 #include "frontends/import/sqlite_check.h"
 
 #include <sqlite3.h>
+#include <sys/stat.h>
 
-#include <fstream>
+#include <cerrno>
+
+#include "frontends/import/sqlite_descriptor.h"
 
 namespace cairn::import {
 namespace {
@@ -67,16 +70,20 @@ uint32_t BigEndian(ByteSpan bytes) {
 }
 
 // https://www.sqlite.org/fileformat.html, 1.3: the pages that the header tells of, where a SQLite of today wrote it.
-Result<CheckedDatabase> CheckSize(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
+Result<CheckedDatabase> CheckSize(const SharedFd& file) {
+  struct stat info{};
+  if (::fstat(file->get(), &info) != 0) return ErrnoError(errno, "looking at the database");
+  const auto size = static_cast<uint64_t>(info.st_size);
+  FileStream stream(file, 0, size);
   Bytes header(kHeaderBytes);
-  file.read(reinterpret_cast<char*>(header.data()), kHeaderBytes);
-  if (!file) return Corrupt("it is cut short: less than the header of a database");
+  for (size_t filled = 0; filled < header.size();) {
+    ASSIGN_OR_RETURN(const size_t got, stream.Read(MutableByteSpan(header).subspan(filled)));
+    if (got == 0) return Corrupt("it is cut short: less than the header of a database");
+    filled += got;
+  }
   const uint32_t raw = BigEndian(ByteSpan(header).subspan(16, 2));
   const uint32_t page_bytes = raw == 1 ? 65'536 : raw;
   if (page_bytes < 512 || (page_bytes & (page_bytes - 1)) != 0) return Corrupt("its pages have {} bytes", page_bytes);
-  file.seekg(0, std::ios::end);
-  const auto size = static_cast<uint64_t>(file.tellg());
   const bool counts = BigEndian(ByteSpan(header).subspan(24, 4)) == BigEndian(ByteSpan(header).subspan(92, 4));
   const uint64_t told = uint64_t{BigEndian(ByteSpan(header).subspan(28, 4))} * page_bytes;
   if (counts && size < told) return Corrupt("it is cut short: {} bytes, its header tells of {}", size, told);
@@ -86,12 +93,11 @@ Result<CheckedDatabase> CheckSize(const std::string& path) {
 
 }  // namespace
 
-Result<CheckedDatabase> CheckDatabase(const std::string& path, const std::stop_token& stop,
-                                      const std::function<void()>& opened) {
-  ASSIGN_OR_RETURN(CheckedDatabase checked, CheckSize(path));
-  ASSIGN_OR_RETURN(const Connection connection,
-                   Open("file:" + Escaped(path) + "?mode=ro&immutable=1", SQLITE_OPEN_READONLY, stop));
-  if (opened) opened();
+Result<CheckedDatabase> CheckDatabase(const SharedFd& file, const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(CheckedDatabase checked, CheckSize(file));
+  const std::string uri = UriOfDescriptor(file);
+  if (uri.empty()) return Error(ErrorCode::kIo, "SQLite has no memory");
+  ASSIGN_OR_RETURN(const Connection connection, Open(uri, SQLITE_OPEN_READONLY, stop));
   const auto problem = FirstOf(connection.get(), "PRAGMA quick_check(1)", stop);
   if (!problem &&
       (sqlite3_errcode(connection.get()) & 0xff) == SQLITE_ERROR) {  // no damage, but what it knows nothing of

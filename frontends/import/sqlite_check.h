@@ -13,10 +13,9 @@ struct CheckedDatabase {
   std::string note;  // what could not be checked, and why: a module that this program does not have
 };
 
-// By quick_check. The file is opened as one that nobody changes: nothing is written to it or beside it, and no journal
-// is looked for. kCorrupt says what is wrong. The name may go as soon as `opened` is called.
-Result<CheckedDatabase> CheckDatabase(const std::string& path, const std::stop_token& stop,
-                                      const std::function<void()>& opened = {});
+// By quick_check, of the very file that is open: nothing is written to it or beside it, and no journal is looked for.
+// kCorrupt says what is wrong.
+Result<CheckedDatabase> CheckDatabase(const SharedFd& file, const std::stop_token& stop);
 
 // Takes the log beside a copy of ours of a database into it.
 Result<void> TakeInLog(const std::string& database, const std::stop_token& stop);

@@ -48,11 +48,11 @@ Result<bool> IsDatabase(const TreeEntry& file) {
 }
 
 Result<uint32_t> CheckCopy(const TreeEntry& file, std::vector<std::string>& notes, const std::stop_token& stop) {
-  ASSIGN_OR_RETURN(const auto copy, Spool::MakeNamed());
+  ASSIGN_OR_RETURN(const auto copy, Spool::Make());
   ASSIGN_OR_RETURN(const auto stream, file.open());
   RETURN_IF_ERROR(copy->AppendAll(*stream, stop));
   const std::string shown = PathForPeople(file.entry.name);
-  auto checked = CheckDatabase(copy->name(), stop, [&] { copy->RemoveName(); });
+  auto checked = CheckDatabase(copy->file(), stop);
   if (!checked) return std::move(checked).error().While("the database " + shown);
   if (!checked->note.empty()) notes.push_back(shown + ": " + checked->note);
   return std::max(checked->page_bytes, kPageBytesMin);

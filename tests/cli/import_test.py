@@ -327,6 +327,13 @@ class Times(ImportTest):
                 "shop_20260102_030405.sql.gz": ("2026-01-02T03:04:05", "shop.sql"),
                 "shop_2026-01-02T03-04-05.sql": ("2026-01-02T03:04:05", "shop.sql"),
                 "shop-2026-01-02T03-04-05-123Z.sql": ("2026-01-02T03:04:05", "shop.sql"),
+                "shop_2026-01-02T03:04:05.123456Z.sql": ("2026-01-02T03:04:05", "shop.sql"),
+                "shop_2026-01-02T03:04:05.1Z.sql": ("2026-01-02T03:04:05", "shop.sql"),
+                "shop_2026-01-02T03:04:05+02:00.sql": ("2026-01-02T01:04:05", "shop.sql"),
+                "shop_2026-01-02T03-04-05-0800.sql": ("2026-01-02T11:04:05", "shop.sql"),
+                "shop_2026-01-02T03:04:05.123456789+0530.sql": ("2026-01-01T21:34:05", "shop.sql"),
+                "shop_20260102_030405_UTC.sql": ("2026-01-02T03:04:05", "shop.sql"),
+                "shop_20260102_030405-2.sql": ("2026-01-02T03:04:05", "shop-2.sql"),
                 "20260102.sql": ("2026-01-02T00:00:00", "backup.sql"),
                 "20260102030405_shop.dump.zst": ("2026-01-02T03:04:05", "shop.dump"),
                 "shop.2026-01-02.sql.xz": ("2026-01-02T00:00:00", "shop.sql"),
@@ -343,6 +350,7 @@ class Times(ImportTest):
         self.assertEqual(self.time_of(name, "--zone", "+05:30")[0], "2026-07-01T21:34:05")
         self.assertEqual(self.time_of(name, TZ="Asia/Tokyo")[0], "2026-07-01T18:04:05")
         self.assertEqual(self.time_of("x_2026-07-02T03-04-05Z.sql", "--zone", "Asia/Tokyo")[0], "2026-07-02T03:04:05")
+        self.assertEqual(self.time_of("x_20260702_030405_UTC.sql", "--zone", "Asia/Tokyo")[0], "2026-07-02T03:04:05")
         for zone in ("Mars/Base", "../etc/passwd", "+99", ""):
             self.run_cairn("import", self.source, "--zone", zone, code=2)
 
@@ -437,6 +445,28 @@ class Damage(ImportTest):
                 self.refused(name)
                 os.remove(path)
 
+    def test_entries_that_no_snapshot_can_hold(self):
+        def entry(kind=tarfile.PAX_FORMAT, **fields):
+            info = tarfile.TarInfo("in/odd")
+            for name, value in fields.items():
+                setattr(info, name, value)
+            out = io.BytesIO()
+            with tarfile.open(fileobj=out, mode="w", format=kind) as archive:
+                archive.addfile(info)
+            return out.getvalue()
+        for name, data, word in (
+                ("uid.tar", entry(uid=12_345_678_901), "uid"), ("gid.tar", entry(gid=1 << 32, kind=tarfile.GNU_FORMAT), "gid"),
+                ("empty.tar", entry(type=tarfile.SYMTYPE, linkname=""), "target is empty"),
+                ("long.tar", entry(type=tarfile.SYMTYPE, linkname="t" * 5000), "5000 bytes"),
+                ("uname.tar", entry(uname="u" * 30_000), "30000 bytes")):
+            with self.subTest(name=name):
+                path = self.write(name, data)
+                self.refused(name, "in/odd", word)
+                os.remove(path)
+        self.write("fits.tar", entry(uid=(1 << 32) - 1, type=tarfile.SYMTYPE, linkname="t" * 4096))
+        self.assertEqual(self.bring()[1]["imported"], 1)
+        self.run_cairn("ls", "-R", "latest")
+
     def test_a_bomb_is_refused_until_it_is_allowed(self):
         bomb = io.BytesIO()
         with gzip.open(bomb, "wb") as file:
@@ -509,6 +539,17 @@ class Again(ImportTest):
         self.assertEqual(self.bring(self.source, "-n")[1]["would_import"], 0)
         self.assertEqual(self.bring(self.source, "--rehash", "--cache-dir", self.path("elsewhere"))[1]["known"], 8)
 
+    def test_equal_content_of_two_series_is_two_backups(self):
+        for name in ("a/shop_20260101.sql", "b/shop_20260101.sql", "b/other_20260101.sql", "b/other-20260101.sql",
+                     "c/plain.sql", "d/plain.sql"):
+            self.write(name, pg_text())
+        self.assertEqual(self.bring(self.source, "-n")[1]["would_import"], 6)
+        self.assertEqual(self.bring()[1]["imported"], 6)
+        self.assertEqual(self.bring(self.source, "--rehash")[1]["known"], 6)
+        shown = self.run_cairn("import", self.source, "--rehash", "-v").stdout.decode()
+        for snapshot in self.snapshots():
+            self.assertIn(snapshot["id"][:8], shown)
+
     def test_the_same_files_at_another_place_and_time(self):
         self.fill(days=3)
         self.bring()
@@ -516,6 +557,9 @@ class Again(ImportTest):
         os.makedirs(moved)
         for name in os.listdir(self.source):
             shutil.copyfile(os.path.join(self.source, name), os.path.join(moved, name))
+        self.assertEqual(self.bring(moved)[1]["imported"], 3, "another series")
+        for name in os.listdir(moved):
+            os.rename(os.path.join(moved, name), os.path.join(moved, name.removesuffix(".gz").replace("shop_", "shop-") + ".gz"))
         self.assertEqual(self.bring(moved)[1]["known"], 3)
 
     def test_the_same_bytes_of_two_days_are_two_backups(self):
