@@ -260,10 +260,10 @@ print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 
     def test_a_dump_without_bytes_is_searched_for_a_while_and_ends_when_told_to(self):
         self.init()
-        last = self.many_files(40_000, b"")
+        last = self.many_files(200_000, b"")
         watch = Opened(last)
         self.addCleanup(watch.close)
-        err = self.run_cairn("benchmark", self.source, "--duration", "0.001", code=1).stderr.decode()
+        err = self.run_cairn("benchmark", self.source, "--duration", "0.01", code=1).stderr.decode()
         self.assertIn("longer --duration", err)
         self.assertFalse(watch.yet())
 
