@@ -4,11 +4,10 @@
 
 #include "repo-format/base/checked_math.h"
 #include "repo-format/limits.h"
+#include "repo-format/node_check.h"
 
 namespace cairn {
 namespace {
-
-constexpr uint64_t kFlagsKnown = 0x20 | 0x10 | 0x40 | 0x80 | 0x800000;
 
 bool HasContent(NodeType type) { return type == NodeType::kFile; }
 bool IsDevice(NodeType type) { return type == NodeType::kCharDevice || type == NodeType::kBlockDevice; }

@@ -7,8 +7,6 @@
 namespace cairn {
 namespace {
 
-constexpr uint64_t kFlagsKnown = 0x20 | 0x10 | 0x40 | 0x80 | 0x800000;
-
 template <typename... Args>
 Error Invalid(fmt::format_string<Args...> text, Args&&... args) {
   return Error(ErrorCode::kInvalidArgument, fmt::format(text, std::forward<Args>(args)...));
