@@ -467,6 +467,54 @@ class Damage(ImportTest):
         self.assertEqual(self.bring()[1]["imported"], 1)
         self.run_cairn("ls", "-R", "latest")
 
+    def test_what_follows_the_end_of_an_archive(self):
+        """libarchive takes the first empty block for the end."""
+        whole = Kinds.tar({f"f{i}": bytes([i]) * 5000 for i in range(5)})
+        header = 2 * (512 + 5120)
+        self.write("zeroed.tar", whole[:header] + bytes(512) + whole[header + 512:])
+        self.refused("zeroed.tar", "follow the archive's end")
+
+    def test_later_streams_of_bzip2(self):
+        lines = [b"INSERT INTO t VALUES (%d, '%032x');\n" % (i, i * 7919) for i in range(3000)]
+        parts = [bz2.compress(b"".join(lines[i:i + 1000])) for i in (0, 1000, 2000)]
+        whole = b"".join(parts)
+        first = len(parts[0])
+        self.write("magic.sql.bz2", whole[:first] + bytes([whole[first] ^ 1]) + whole[first + 1:])
+        self.write("cut.sql.bz2", whole[:first + 3])
+        self.write("whole.sql.bz2", whole)
+        self.refused("magic.sql.bz2")
+        backups, _ = self.bring(code=3)
+        self.assertEqual(backups["cut.sql.bz2"]["state"], "refused")
+        self.assertEqual(self.dump("latest", "whole.sql"), b"".join(lines))
+
+    def test_damaged_log_beside_a_database(self):
+        live = sqlite3.connect(self.path("live.db"), isolation_level=None)
+        live.execute("PRAGMA journal_mode = wal")
+        live.execute("PRAGMA wal_autocheckpoint = 0")
+        live.execute("CREATE TABLE t (x)")
+        live.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        for _ in range(200):
+            live.execute("INSERT INTO t VALUES (?)", ("x" * 300,))
+        database, log = read(self.path("live.db")), read(self.path("live.db-wal"))
+        live.close()
+        for name, damaged in (("header", log[:24] + bytes([log[24] ^ 1]) + log[25:]),
+                              ("frame", log[:156] + bytes([log[156] ^ 1]) + log[157:]), ("cut", log[:len(log) // 2 + 100])):
+            self.write(f"{name}.db", database)
+            self.write(f"{name}.db-wal", damaged)
+            self.refused(f"{name}.db", "-wal")
+            for file in os.listdir(self.source):
+                os.unlink(os.path.join(self.source, file))
+
+    def test_two_entries_of_one_place_in_a_zip(self):
+        for name, entries in (("twice.zip", ("database/a", "database/a")), ("moved.zip", ("d/../e", "e"))):
+            with zipfile.ZipFile(os.path.join(self.source, name), "w") as archive:
+                archive.writestr("metadata.json", json.dumps({"backup_id": "1", "created_at": "2026-01-02T03:04:05Z",
+                                                              "includes": ["database"], "version": "1"}))
+                for number, entry in enumerate(entries):
+                    archive.writestr(entry, f"number {number}")
+            self.refused(name)
+            os.unlink(os.path.join(self.source, name))
+
     def test_a_bomb_is_refused_until_it_is_allowed(self):
         bomb = io.BytesIO()
         with gzip.open(bomb, "wb") as file:
