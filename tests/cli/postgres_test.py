@@ -160,9 +160,18 @@ class UnderLoad(PostgresTest):
         self.server.sql("shop", "ALTER TABLE aaa SET SCHEMA blue; ALTER TABLE blue.aaa RENAME TO a")
         running = subprocess.Popen([BIN, "backup", "-q", "-j", "1", "--postgres", self.address("shop")], env=self.env(),
                                    stderr=subprocess.PIPE)
-        while not self.server.sql("shop", "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'COPY \"blue\".\"a\"%'"):
-            self.assertIsNone(running.poll(), "it was over before the schemas changed places")
-        self.server.sql("shop", "ALTER SCHEMA blue RENAME TO x; ALTER SCHEMA green RENAME TO blue; ALTER SCHEMA x RENAME TO green")
+        # One statement watches and renames: between two of them the table could have been read to its end.
+        self.server.sql("shop", """DO $$ BEGIN
+            FOR i IN 1 .. 30000 LOOP
+                PERFORM pg_stat_clear_snapshot();
+                IF EXISTS (SELECT FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'COPY "blue"."a"%') THEN
+                    ALTER SCHEMA blue RENAME TO x; ALTER SCHEMA green RENAME TO blue; ALTER SCHEMA x RENAME TO green;
+                    RETURN;
+                END IF;
+                PERFORM pg_sleep(0.001);
+            END LOOP;
+            RAISE 'the backup never read blue.a';
+        END $$""")
         said = running.communicate(timeout=60)[1].decode()
         self.assertEqual(running.returncode, 1)
         self.assertIn("another table now", said)
