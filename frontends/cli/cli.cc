@@ -126,7 +126,7 @@ Result<void> Cli::Start() {
       if (sigwaitinfo(&set, nullptr) < 0) continue;  // EINTR
       if (ending.stop_requested()) return;
       if (++count > 1) {  // asked twice: at once; the next run finds what was stored
-        RemoveForcedFolder();
+        RemoveForcedFolders();
         _exit(kExitInterrupted);
       }
       stop_.request_stop();
@@ -135,22 +135,24 @@ Result<void> Cli::Start() {
   return {};
 }
 
+void Cli::SetStopAside() { context_->stop = std::stop_token(); }
+
 void Cli::RemoveWhenForced(std::shared_ptr<ScratchFolder> folder) {
   const std::lock_guard lock(forced_mutex_);
-  forced_folder_ = std::move(folder);
+  forced_folders_.push_back(std::move(folder));
 }
 
-// Other threads are still at work, and may be making it, or put one more file into it.
-void Cli::RemoveForcedFolder() {
-  std::shared_ptr<ScratchFolder> folder;
+// Other threads are still at work, and may be making one, or put one more file into it.
+void Cli::RemoveForcedFolders() {
+  std::vector<std::shared_ptr<ScratchFolder>> folders;
   {
     const std::lock_guard lock(forced_mutex_);
-    folder = forced_folder_;
+    folders = forced_folders_;
   }
-  for (int tries = 0; tries < 20 && folder != nullptr; ++tries) {
-    const auto removed = folder->Remove();
-    if (removed) return;
-    if (removed.error().code() == ErrorCode::kBusy) {
+  for (const auto& folder : folders) {
+    for (int tries = 0; tries < 20; ++tries) {
+      const auto removed = folder->Remove();
+      if (removed || removed.error().code() != ErrorCode::kBusy) break;
       SystemClock().Sleep(std::chrono::milliseconds(5), std::stop_token());
     }
   }

@@ -40,7 +40,10 @@ class Cli {
   // After the options are parsed: signals, threads, log.
   Result<void> Start();
   const JobContext& context() const { return *context_; }
-  std::stop_token stop() const { return stop_.get_token(); }
+  std::stop_token stop() const { return context_->stop; }
+  // What was begun has to be undone, though the user has asked to stop: jobs that begin from now on are not stopped by
+  // that. Asking again ends the process at once, as ever.
+  void SetStopAside();
 
   // The store that -r names. kNotFound where there is no folder.
   Result<ObjectStore*> OpenStore();
@@ -56,7 +59,7 @@ class Cli {
   std::string RepositoryFolder() const;  // its absolute path, where it is a folder of this machine
 
   // A folder of this run alone that goes even where the user forces the end by asking for it twice; give it before it
-  // is made. nullptr: none any more.
+  // is made. One that was removed is left alone then.
   void RemoveWhenForced(std::shared_ptr<ScratchFolder> folder);
 
   // A finding as a line on stderr, or as JSON; counts those that are worse than notes.
@@ -81,9 +84,9 @@ class Cli {
   class CliLog;
   void ProgressLine(const std::string& line);
   Result<std::string> UsableCache();
-  void RemoveForcedFolder();
+  void RemoveForcedFolders();
 
-  std::stop_source stop_;
+  std::stop_source stop_;  // of the user's wish
   std::unique_ptr<Log> log_;
   std::unique_ptr<Executor> executor_;
   Progress progress_;
@@ -91,7 +94,7 @@ class Cli {
   std::unique_ptr<ObjectStore> store_;
   std::unique_ptr<Repository> repository_;
   std::mutex forced_mutex_;
-  std::shared_ptr<ScratchFolder> forced_folder_;  // guarded by forced_mutex_
+  std::vector<std::shared_ptr<ScratchFolder>> forced_folders_;  // guarded by forced_mutex_
   std::jthread signals_;
   std::mutex output_mutex_;
   bool progress_shown_ = false;  // guarded by output_mutex_

@@ -90,12 +90,10 @@ struct BenchmarkCommand {
     options.drop_scratch = [&] {
       if (auto removed = scratch->Remove(); !removed) tried.left = removed.error().message();
       scratch.reset();
-      cli.RemoveWhenForced(nullptr);
     };
     auto progress = cli.ShowProgress();
     auto report = RunBenchmark(cli.context(), *repository, options, cli.Findings());
     progress.reset();
-    cli.RemoveWhenForced(nullptr);
     RETURN_IF_ERROR(report);
     const BenchmarkText text(*report, options.compression.level, tried);
     if (cli.json()) {

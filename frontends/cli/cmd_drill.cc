@@ -87,7 +87,6 @@ struct DrillCommand {
     auto proven = RestoreAndVerify(cli, opened, path, folder->path());
     if (proven && item.kind == ItemKind::kSqlite) proven = CheckDatabases(cli, folder->path(), *proven);
     auto removed = folder->Remove();
-    cli.RemoveWhenForced(nullptr);
     if (proven) RETURN_IF_ERROR(removed);
     return proven;
   }

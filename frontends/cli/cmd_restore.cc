@@ -1,5 +1,6 @@
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "engine/jobs/restore.h"
@@ -7,6 +8,7 @@
 #include "frontends/cli/exit_code.h"
 #include "frontends/cli/postgres_restore.h"
 #include "frontends/cli/replacement.h"
+#include "frontends/cli/restore_sets.h"
 #include "frontends/cli/sqlite_restore.h"
 #include "frontends/cli/text.h"
 #include "frontends/files/exclude_rules.h"
@@ -22,11 +24,15 @@ constexpr const char* kNotForSqlite[] = {"--include",   "--exclude",  "--delete"
                                          "--key",       "--strategy", "--disconnect", "--session-wait",  "--keep-hours",
                                          "--no-owner",  "--jobs",     "--clean-up"};
 
+// Of those, what says how a server's databases are replaced counts for sets too.
+constexpr const char* kForSets[] = {"--disconnect", "--session-wait", "--keep-hours", "--no-owner", "--jobs"};
+
 struct RestoreCommand {
   FilterOptions filter;
   ReplacementOptions replacement;
   PostgresRestore postgres;
   SqliteRestore sqlite;
+  RestoreSets sets;
   std::string snapshot, target, overwrite = "always";
   std::vector<std::string> includes, excludes;
   bool remove_others = false, verify = false, dry_run = false, numeric_ids = false, no_sparse = false;
@@ -81,8 +87,19 @@ struct RestoreCommand {
   }
 
   Result<int> Run(Cli& cli) {
+    auto code = Restore(cli);
+    auto after = replacement.hooks->After(cli, code && *code == kExitOk);
+    if (code && !after) {
+      return MakeError(after.error().code(), "{} (the restore itself went well)", after.error().message());
+    }
+    if (!after) cli.context().log.Warning("{}", after.error().message());
+    return code;
+  }
+
+  Result<int> Restore(Cli& cli) {
     postgres.replacement = sqlite.replacement = replacement;
     RETURN_IF_ERROR(RefuseMixture());
+    if (sets.is_asked_for()) return sets.Run(cli, {snapshot, filter.Filter(), dry_run, numeric_ids}, postgres);
     if (postgres.is_asked_for()) return postgres.Run(cli, snapshot, filter.Filter(), dry_run);
     if (sqlite.is_asked_for()) return sqlite.Run(cli, {snapshot, filter.Filter(), dry_run, numeric_ids});
     const SnapshotPath wanted = SnapshotPath::Parse(snapshot);
@@ -109,6 +126,7 @@ struct RestoreCommand {
       cli.context().progress.bytes_total = one->inner.totals.bytes;
     }
     cli.context().progress.SetPhase(dry_run ? "looking" : "restoring");
+    if (!dry_run) RETURN_IF_ERROR(replacement.hooks->Before(cli));
     auto progress = cli.ShowProgress();
     auto report = RunRestore(cli.context(), *repository, *index, *one, *sink, options, findings);
     progress.reset();
@@ -119,19 +137,23 @@ struct RestoreCommand {
 
   Result<void> RefuseMixture() const {
     const auto refuse = [](const char* why) -> Result<void> { return Error(ErrorCode::kInvalidArgument, why); };
-    const int places = (target.empty() ? 0 : 1) + (postgres.is_asked_for() ? 1 : 0) + (sqlite.is_asked_for() ? 1 : 0);
-    if (places > 1) return refuse("give one of --target, --postgres and --sqlite");
-    if (sqlite.is_asked_for()) {
+    const int places = (target.empty() ? 0 : 1) + (postgres.is_asked_for() ? 1 : 0) + (sqlite.is_asked_for() ? 1 : 0) +
+                       (sets.is_asked_for() ? 1 : 0);
+    if (places > 1) return refuse("give one of --target, --postgres, --sqlite and --set");
+    if (sqlite.is_asked_for() || sets.is_asked_for()) {
       if (replacement.undo.empty() == snapshot.empty()) {
         return refuse("what to restore? Give SNAPSHOT[:ITEM], or latest; or --undo RUN alone");
       }
       return {};
     }
     if (!postgres.is_asked_for()) {
-      if (!replacement.undo.empty()) return refuse("--undo needs the database: --postgres ADDRESS, or --sqlite FILE");
+      if (!replacement.undo.empty()) {
+        return refuse("--undo needs what was replaced: --postgres ADDRESS, --sqlite FILE, or --set NAME=WHERE");
+      }
       if (postgres.clean_up) return refuse("--clean-up needs the server: --postgres ADDRESS");
       if (snapshot.empty()) return refuse("what to restore? Give SNAPSHOT[:PATH], or latest");
-      if (target.empty()) return refuse("where to? Give --target DIR, --postgres ADDRESS, or --sqlite FILE");
+      if (target.empty())
+        return refuse("where to? Give --target DIR, --postgres ADDRESS, --sqlite FILE, or --set NAME=WHERE");
       return {};
     }
     if (postgres.needs_snapshot() && snapshot.empty()) return refuse("what to restore? Give SNAPSHOT, or latest");
@@ -197,12 +219,16 @@ void AddRestore(CLI::App& app, Cli& cli, Action& action) {
   options->postgres.AddTo(*command);
   const size_t before = command->get_options().size();
   options->sqlite.AddTo(*command);
+  options->sets.AddTo(*command);
   options->replacement.AddTo(*command);
-  GroupOptions(*command, before, "Into a database");
+  GroupOptions(*command, before, "Into what is in use");
   options->filter.AddTo(*command);
   command->callback([&cli, &action, options, command] {
     for (const char* name : kNotForSqlite) {
-      if (options->sqlite.is_asked_for() && command->count(name) > 0) throw CLI::ExcludesError("--sqlite", name);
+      if (command->count(name) == 0) continue;
+      if (options->sqlite.is_asked_for()) throw CLI::ExcludesError("--sqlite", name);
+      const bool is_for_sets = std::ranges::find(kForSets, std::string_view(name)) != std::end(kForSets);
+      if (options->sets.is_asked_for() && !is_for_sets) throw CLI::ExcludesError("--set", name);
     }
     action = [&cli, options] { return options->Run(cli); };
   });

@@ -219,6 +219,110 @@ Result<std::unique_ptr<postgres::Server>> OpenServer(Cli& cli, const std::string
   return postgres::Server::Open(address, "", waiter, SystemClock(), cli.stop());
 }
 
+// A whole database.
+class DatabaseSet : public SetRestore {
+ public:
+  DatabaseSet(Cli& cli, const PostgresRestore& options, OpenedSnapshot& opened, const SnapshotItem& item,
+              postgres::Address server, const std::string& run)
+      : cli_(cli),
+        options_(options),
+        opened_(opened),
+        server_(std::move(server)),
+        dump_(*opened.reader, item.root, cli.stop()),
+        restore_(cli.context(), dump_, Options(run)) {}
+
+  Result<std::vector<std::string>> Plan() override {
+    ASSIGN_OR_RETURN(plan_, restore_.Plan());
+    std::vector<std::string> problems = plan_.problems;
+    if (auto may = MayBackUpBefore(*opened_.repository); keeps() && !may) problems.push_back(may.error().message());
+    return problems;
+  }
+  void ShowPlan(const std::vector<std::string>& problems) override {
+    DatabaseRestorePlan plan = plan_;
+    plan.problems = problems;
+    cairn::ShowPlan(cli_, plan, options_);
+  }
+
+  // The safety snapshot lacks what is written until the database is renamed; that which is kept has it.
+  Result<void> Run(const std::function<Result<void>()>& others) override {
+    const auto begun = SystemClock().Steady();
+    for (const std::string& note : plan_.notes) {
+      cli_.Findings()({Finding::Severity::kNote, ErrorCode::kInvalidArgument, plan_.target, note});
+    }
+    ASSIGN_OR_RETURN(report_, restore_.Run([&]() -> Result<void> {
+      if (keeps()) {
+        ASSIGN_OR_RETURN(safety_, BackUpFirst(cli_, *opened_.repository, server_.WithDatabase(plan_.target), {},
+                                              plan_.run, options_.replacement.lock_wait));
+      }
+      return others();
+    }));
+    seconds_ = std::chrono::duration<double>(SystemClock().Steady() - begun).count();
+    return {};
+  }
+
+  // Sessions that have come to the new one meanwhile are ended: what they wrote is kept with it.
+  Result<void> PutBack() override {
+    const stream::Waiter waiter(cli_.stop());
+    auto server = postgres::Server::Open(server_, "", waiter, SystemClock(), cli_.stop());
+    if (server && plan_.kept.empty()) return TakeAway(**server);
+    Result<postgres::UndoReport> undone =
+        server ? postgres::UndoRestore(
+                     **server, {plan_.run, plan_.target},
+                     {.session_patience = std::chrono::seconds(options_.session_wait), .disconnects = true},
+                     std::chrono::hours(options_.keep_hours), false)
+               : Result<postgres::UndoReport>(server.error());
+    if (!undone) {
+      return MakeError(undone.error().code(),
+                       "{} could not be put back: {}; what was there before is {}: cairn restore --postgres ADDRESS "
+                       "--undo {} does it",
+                       Shown(plan_.target), undone.error().message(), Shown(plan_.kept), plan_.run);
+    }
+    cli_.Findings()({Finding::Severity::kNote, ErrorCode::kInterrupted, plan_.target,
+                     fmt::format("is as it was; what was made for it is kept as {} until {}", Shown(undone->kept),
+                                 undone->kept_until)});
+    return {};
+  }
+  void Finish() override {}
+  void ShowReport() override { cairn::ShowReport(cli_, plan_, report_, safety_, seconds_); }
+
+ private:
+  postgres::DatabaseRestoreOptions Options(const std::string& run) const {
+    const unsigned workers = cli_.context().executor.workers();
+    return {.address = server_,
+            .target = options_.as.empty() ? server_.database() : options_.as,
+            .run = run,
+            .replaces = options_.strategy == "replace",
+            .with_owners = !options_.no_owner,
+            .verifies = !options_.replacement.no_verify,
+            .disconnects = options_.disconnect,
+            .sessions = options_.jobs == 0 ? workers : std::min(options_.jobs, workers),
+            .session_patience = std::chrono::seconds(options_.session_wait),
+            .keeps = std::chrono::hours(options_.keep_hours)};
+  }
+  bool keeps() const { return !plan_.kept.empty() && !options_.replacement.no_safety_snapshot; }
+
+  // There was none before: it goes, unless somebody is at work in it.
+  Result<void> TakeAway(postgres::Server& server) const {
+    ASSIGN_OR_RETURN(const std::string oid, server.OidOf(plan_.target));
+    if (oid != report_.oid) return {};
+    auto dropped = server.Drop(plan_.target, false);
+    if (dropped) return {};
+    return MakeError(dropped.error().code(), "{}, which was not there before, could not be dropped again: {}",
+                     Shown(plan_.target), dropped.error().message());
+  }
+
+  Cli& cli_;
+  const PostgresRestore& options_;
+  OpenedSnapshot& opened_;
+  const postgres::Address server_;
+  postgres::DumpReader dump_;
+  postgres::DatabaseRestore restore_;
+  DatabaseRestorePlan plan_;
+  DatabaseRestoreReport report_;
+  std::optional<SnapshotId> safety_;
+  double seconds_ = 0;
+};
+
 }  // namespace
 
 void PostgresRestore::AddTo(CLI::App& command) {
@@ -287,47 +391,15 @@ Result<int> PostgresRestore::Restore(Cli& cli, const std::string& snapshot, cons
   RETURN_IF_ERROR(opened.Open(cli, wanted.snapshot, filter));
   RETURN_IF_ERROR(opened.repository->keyring().Need(Rights::kContentKey, "restoring"));
   ASSIGN_OR_RETURN(const SnapshotItem* item, PickItem(opened, wanted.path, ItemKind::kPostgres, "PostgreSQL database"));
-  return is_of_tables() ? RestoreTables(cli, opened, *item, server, dry_run)
-                        : RestoreDatabase(cli, opened, *item, server, dry_run);
+  if (is_of_tables()) return RestoreTables(cli, opened, *item, server, dry_run);
+  std::vector<std::unique_ptr<SetRestore>> sets;
+  sets.push_back(MakeSet(cli, opened, *item, server, ""));
+  return RunSetRestores(cli, sets, *replacement.hooks, dry_run);
 }
 
-Result<int> PostgresRestore::RestoreDatabase(Cli& cli, OpenedSnapshot& opened, const SnapshotItem& item,
-                                             const postgres::Address& server, bool dry_run) const {
-  const auto start = SystemClock().Steady();
-  const unsigned workers = cli.context().executor.workers();
-  postgres::DumpReader dump(*opened.reader, item.root, cli.stop());
-  postgres::DatabaseRestore restore(cli.context(), dump,
-                                    {.address = server,
-                                     .target = as.empty() ? server.database() : as,
-                                     .replaces = strategy == "replace",
-                                     .with_owners = !no_owner,
-                                     .verifies = !replacement.no_verify,
-                                     .disconnects = disconnect,
-                                     .sessions = jobs == 0 ? workers : std::min(jobs, workers),
-                                     .session_patience = std::chrono::seconds(session_wait),
-                                     .keeps = std::chrono::hours(keep_hours)});
-  ASSIGN_OR_RETURN(const DatabaseRestorePlan plan, restore.Plan());
-  if (dry_run) {
-    ShowPlan(cli, plan, *this);
-    return plan.problems.empty() ? kExitOk : kExitFatal;
-  }
-  for (const std::string& note : plan.notes) {
-    cli.Findings()({Finding::Severity::kNote, ErrorCode::kInvalidArgument, plan.target, note});
-  }
-  std::optional<SnapshotId> safety;
-  const auto before_swap = [&]() -> Result<void> {
-    if (plan.kept.empty() || replacement.no_safety_snapshot) return {};
-    RETURN_IF_ERROR(MayBackUpBefore(*opened.repository));
-    ASSIGN_OR_RETURN(safety, BackUpFirst(cli, *opened.repository, server.WithDatabase(plan.target), {}, plan.run,
-                                         replacement.lock_wait));
-    return {};
-  };
-  auto progress = cli.ShowProgress();
-  auto report = restore.Run(before_swap);
-  progress.reset();
-  RETURN_IF_ERROR(report);
-  ShowReport(cli, plan, *report, safety, std::chrono::duration<double>(SystemClock().Steady() - start).count());
-  return kExitOk;
+std::unique_ptr<SetRestore> PostgresRestore::MakeSet(Cli& cli, OpenedSnapshot& opened, const SnapshotItem& item,
+                                                     const postgres::Address& server, const std::string& run) const {
+  return std::make_unique<DatabaseSet>(cli, *this, opened, item, server, run);
 }
 
 Result<int> PostgresRestore::RestoreTables(Cli& cli, OpenedSnapshot& opened, const SnapshotItem& item,
@@ -358,6 +430,7 @@ Result<int> PostgresRestore::RestoreTables(Cli& cli, OpenedSnapshot& opened, con
   }
   std::optional<SnapshotId> safety;
   const auto before_change = [&](const std::string& run) -> Result<void> {
+    RETURN_IF_ERROR(replacement.hooks->Before(cli));
     if (replacement.no_safety_snapshot) return {};
     RETURN_IF_ERROR(MayBackUpBefore(*opened.repository));
     postgres::TableChoice choice;
@@ -376,8 +449,15 @@ Result<int> PostgresRestore::RestoreTables(Cli& cli, OpenedSnapshot& opened, con
 Result<int> PostgresRestore::Undo(Cli& cli, bool dry_run) const {
   const stream::Waiter waiter(cli.stop());
   ASSIGN_OR_RETURN(const auto server, OpenServer(cli, address, waiter));
-  auto undone = postgres::UndoRestore(*server, replacement.undo, {std::chrono::seconds(session_wait), disconnect},
-                                      std::chrono::hours(keep_hours), dry_run);
+  if (!dry_run) RETURN_IF_ERROR(replacement.hooks->Before(cli));
+  const postgres::Server::Swapping how{std::chrono::seconds(session_wait), disconnect};
+  const std::chrono::hours keeps(keep_hours);
+  auto undone = postgres::UndoRestore(*server, {replacement.undo, ""}, how, keeps, dry_run);
+  // One run may have replaced several databases: then the address has to name one.
+  ASSIGN_OR_RETURN(const postgres::Address named, ParseAddress(cli, address));
+  if (!undone && undone.error().code() == ErrorCode::kInvalidArgument && !named.database().empty()) {
+    undone = postgres::UndoRestore(*server, {replacement.undo, named.database()}, how, keeps, dry_run);
+  }
   if (!undone && undone.error().code() == ErrorCode::kNotFound) return UndoTables(cli, undone.error(), dry_run);
   RETURN_IF_ERROR(undone);
   const postgres::UndoReport& report = *undone;

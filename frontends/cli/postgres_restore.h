@@ -2,12 +2,14 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "frontends/cli/command.h"
 #include "frontends/cli/opened_snapshot.h"
 #include "frontends/cli/replacement.h"
+#include "frontends/cli/set_restore.h"
 #include "frontends/postgres/address.h"
 
 namespace cairn {
@@ -29,10 +31,12 @@ struct PostgresRestore {
 
   Result<int> Run(Cli& cli, const std::string& snapshot, const SnapshotFilter& filter, bool dry_run) const;
 
+  // A whole database of a snapshot into the server. `run` names it, where it is not empty. Borrows all.
+  std::unique_ptr<SetRestore> MakeSet(Cli& cli, OpenedSnapshot& opened, const SnapshotItem& item,
+                                      const postgres::Address& server, const std::string& run) const;
+
  private:
   Result<int> Restore(Cli& cli, const std::string& snapshot, const SnapshotFilter& filter, bool dry_run) const;
-  Result<int> RestoreDatabase(Cli& cli, OpenedSnapshot& opened, const SnapshotItem& item,
-                              const postgres::Address& server, bool dry_run) const;
   Result<int> RestoreTables(Cli& cli, OpenedSnapshot& opened, const SnapshotItem& item, const postgres::Address& server,
                             bool dry_run) const;
   Result<void> RefuseMixture() const;

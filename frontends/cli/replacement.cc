@@ -16,7 +16,8 @@ void ReplacementOptions::AddTo(CLI::App& command) {
   command.add_flag("--no-safety-snapshot", no_safety_snapshot, "Do not back a database up before it is replaced");
   command.add_flag("--no-verify", no_verify,
                    "Do not read every row again (--postgres), nor have SQLite check the database (--sqlite)");
-  command.add_option("--undo", undo, "Put back what the restore RUN has replaced in a database")->type_name("RUN");
+  command.add_option("--undo", undo, "Put back what the restore RUN has replaced")->type_name("RUN");
+  hooks->AddTo(command);
 }
 
 std::string NewRun(const Random& random) {

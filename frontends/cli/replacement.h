@@ -8,6 +8,7 @@
 #include "engine/source/source.h"
 #include "frontends/cli/command.h"
 #include "frontends/cli/opened_snapshot.h"
+#include "frontends/cli/restore_hooks.h"
 
 namespace cairn {
 
@@ -16,6 +17,8 @@ struct ReplacementOptions {
   std::string undo;
   uint32_t lock_wait = 60;
   bool no_verify = false, no_safety_snapshot = false;
+  // Shared by all that one command replaces.
+  std::shared_ptr<RestoreHooks> hooks = std::make_shared<RestoreHooks>();
 
   void AddTo(CLI::App& command);
 };

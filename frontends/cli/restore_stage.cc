@@ -165,7 +165,6 @@ RestoreStage::~RestoreStage() {
   if (auto removed = Remove(); !removed) {
     cli_.context().log.Warning("{} is left: {}; it may be removed", Shown(folder_->path()), removed.error().message());
   }
-  cli_.RemoveWhenForced(nullptr);
   if (lock_ >= 0) ::close(lock_);
 }
 

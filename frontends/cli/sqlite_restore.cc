@@ -19,54 +19,131 @@ constexpr int kTriesMax = 5;  // to replace what nobody has written to since its
 
 std::string Shown(const std::string& path) { return PathForPeople(AsBytes(path)); }
 
-class Restoring {
+class SqliteSet : public SetRestore {
  public:
-  Restoring(Cli& cli, const SqliteRestore& options, const SqliteRestore::Request& request)
-      : cli_(cli), options_(options), request_(request), run_(NewRun(cli.context().random)) {}
+  SqliteSet(Cli& cli, const SqliteRestore& options, SqliteRestore::Piece piece)
+      : cli_(cli), options_(options), piece_(std::move(piece)), opened_(*piece_.opened) {}
 
-  Result<int> Run() {
-    const auto begun = SystemClock().Steady();
+  Result<std::vector<std::string>> Plan() override {
     RETURN_IF_ERROR(RefuseInsideRepository(cli_, options_.file));
     ASSIGN_OR_RETURN(target_, LookAtSqliteTarget(options_.file));
-    RETURN_IF_ERROR(OpenSnapshot());
     RETURN_IF_ERROR(opened_.repository->keyring().Need(Rights::kContentKey, "restoring"));
-    ASSIGN_OR_RETURN(replacement_, FindSqliteReplacement(opened_, item_));
+    ASSIGN_OR_RETURN(replacement_, FindSqliteReplacement(opened_, piece_.item));
     std::vector<std::string> problems = Problems();
-    if (request_.dry_run) {
-      if (auto may = MayBackUpBefore(*opened_.repository); keeps() && !may) problems.push_back(may.error().message());
-      ShowPlan(problems);
-      return problems.empty() ? kExitOk : kExitFatal;
+    if (auto may = MayBackUpBefore(*opened_.repository); keeps() && !may) problems.push_back(may.error().message());
+    return problems;
+  }
+
+  Result<void> Run(const std::function<Result<void>()>& others) override {
+    begun_ = SystemClock().Steady();
+    auto done = Work(others);
+    seconds_ = std::chrono::duration<double>(SystemClock().Steady() - begun_).count();
+    return done;
+  }
+
+  // By a restore of its own, which keeps what was written since as one more safety snapshot.
+  Result<void> PutBack() override {
+    const std::string file = Shown(target_.file());
+    if (!target_.exists) return MoveAside();
+    if (!safety_) {
+      return MakeError(ErrorCode::kInvalidArgument, "{} was replaced, and stays so: --no-safety-snapshot was asked for",
+                       file);
     }
-    if (keeps()) RETURN_IF_ERROR(MayBackUpBefore(*opened_.repository));
-    if (!problems.empty()) return Error(ErrorCode::kInvalidArgument, problems.front());
-    auto progress = cli_.ShowProgress();
-    auto done = Work();
-    // Before anything is said: the copy goes, also where it failed.
+    Finish();
+    OpenedSnapshot before;
+    auto opened = before.Open(cli_, safety_->ToHex(), SnapshotFilter());
+    if (!opened) return std::move(opened).While("putting back " + file);
+    SqliteSet back(cli_, options_,
+                   {.opened = &before,
+                    .item = &before.snapshot->inner.items.front(),
+                    .run = NewRun(cli_.context().random),
+                    .numeric_ids = piece_.numeric_ids});
+    auto problems = back.Plan();
+    auto done = problems ? back.Run([]() -> Result<void> { return {}; }) : Result<void>(problems.error());
+    if (done) return {};
+    return MakeError(done.error().code(), "{} could not be put back: {}; cairn restore {} --sqlite {} does it", file,
+                     done.error().message(), safety_->Short(), file);
+  }
+
+  // The copy goes, also where it failed.
+  void Finish() override {
     live_.reset();
     stage_.reset();
-    progress.reset();
-    RETURN_IF_ERROR(done);
+  }
+
+  void ShowPlan(const std::vector<std::string>& problems) override {
+    const SqliteFileState& state = target_.state;
+    std::vector<std::string> notes = NotesOfTarget();
+    if (!state.journals.empty() && !state.is_none()) {
+      notes.push_back(
+          fmt::format("{}: its programs have it open, or a crash left it: then it is finished first", state.journals));
+    }
+    if (cli_.json()) {
+      nlohmann::json json = Common("plan");
+      json["page_bytes"] = replacement_.page_bytes;
+      json["target_bytes"] = target_.exists ? nlohmann::json(state.bytes) : nlohmann::json();
+      json["target_mode"] = target_.exists ? nlohmann::json(state.has_log ? "wal" : "rollback") : nlohmann::json();
+      json["verify"] = checks();
+      json["safety_snapshot"] = keeps();
+      json["problems"] = problems;
+      json["notes"] = notes;
+      cli_.PrintJson(json);
+      return;
+    }
+    const std::string file = Shown(target_.file());
+    cli_.Print(fmt::format("{} of snapshot {}, {}, into {}:\n", Shown(piece_.item->name), opened_.snapshot->id.Short(),
+                           HumanBytes(replacement_.bytes), file));
+    cli_.Print("  make      a copy beside it\n");
+    if (checks()) cli_.Print("  verify    the copy, by SQLite's integrity_check\n");
+    if (keeps()) cli_.Print(fmt::format("  back up   {}, as a safety snapshot\n", file));
+    cli_.Print(target_.exists ? fmt::format("  replace   what is in {}, {}, in {} mode, in one transaction\n", file,
+                                            HumanBytes(state.bytes), state.has_log ? "WAL" : "rollback")
+                              : fmt::format("  rename    the copy to {}\n", file));
+    for (const std::string& note : notes) cli_.Print("note: " + note + "\n");
+    for (const std::string& problem : problems) cli_.Print("cannot be: " + problem + "\n");
+  }
+
+  void ShowReport() override {
     for (const std::string& note : NotesOfTarget()) {
       cli_.Findings()({Finding::Severity::kNote, ErrorCode::kUnsupported, Shown(target_.file()), note});
     }
-    Show(std::chrono::duration<double>(SystemClock().Steady() - begun).count());
-    return kExitOk;
+    if (cli_.json()) {
+      nlohmann::json json = Common("summary");
+      json["verified"] = checks();
+      std::vector<std::string> notes = check_.notes;
+      std::ranges::copy(NotesOfTarget(), std::back_inserter(notes));
+      json["notes"] = notes;
+      json["foreign_keys_broken"] = check_.foreign_keys_broken;
+      json["safety_snapshot"] = safety_ ? nlohmann::json(safety_->ToHex()) : nlohmann::json();
+      json["tries"] = tries_;
+      json["seconds"] = seconds_;
+      cli_.PrintJson(json);
+      return;
+    }
+    const std::string file = Shown(target_.file());
+    const char* const found = !checks()              ? ""
+                              : check_.notes.empty() ? ", found whole by SQLite,"
+                                                     : ", checked by SQLite,";
+    cli_.Say(fmt::format("restored {} of snapshot {} into {}: {}{} in {:.1f} s\n", Shown(piece_.item->name),
+                         opened_.snapshot->id.Short(), file, HumanBytes(replacement_.bytes), found, seconds_));
+    if (!undo().empty()) cli_.Say(fmt::format("{} is again what it was before restore {}\n", file, undo()));
+    if (!safety_) return;
+    cli_.Say(fmt::format("what was there is kept as snapshot {}\n", safety_->Short()));
+    cli_.Say(fmt::format("cairn restore --sqlite {} --undo {} puts it back\n", file, piece_.run));
   }
 
  private:
-  const std::string& undo() const { return options_.replacement.undo; }
+  const std::string& undo() const { return piece_.undo; }
   bool keeps() const { return target_.exists && !options_.replacement.no_safety_snapshot; }
   bool checks() const { return !options_.replacement.no_verify; }
 
-  Result<void> OpenSnapshot() {
-    SnapshotPath wanted = SnapshotPath::Parse(request_.snapshot);
-    if (!undo().empty()) {
-      ASSIGN_OR_RETURN(const SnapshotSet set, cli_.Snapshots());
-      ASSIGN_OR_RETURN(const LoadedSnapshot* before, FindSqliteBefore(set, undo(), target_.file()));
-      wanted = {before->id.ToHex(), ""};
-    }
-    RETURN_IF_ERROR(opened_.Open(cli_, wanted.snapshot, undo().empty() ? request_.filter : SnapshotFilter()));
-    ASSIGN_OR_RETURN(item_, PickItem(opened_, wanted.path, ItemKind::kSqlite, "SQLite database"));
+  // There was none before: it is not removed, for programs may have written to it.
+  Result<void> MoveAside() {
+    const std::string aside = target_.file() + ".undone-" + piece_.run;
+    auto moved = PosixFileSystem().RenameNew(target_.file(), aside);
+    if (!moved) return std::move(moved).While("taking " + Shown(target_.file()) + " away again");
+    cli_.Findings()({Finding::Severity::kNote, ErrorCode::kInterrupted, Shown(target_.file()),
+                     "it was not there before: it is " + Shown(aside) + " now"});
     return {};
   }
 
@@ -97,7 +174,7 @@ class Restoring {
                     Shown(target_.file()), SqliteTextEncodingName(here), SqliteTextEncodingName(there))};
   }
 
-  Result<void> Work() {
+  Result<void> Work(const std::function<Result<void>()>& others) {
     if (target_.exists) {
       cli_.context().progress.SetPhase("looking at the database");
       RETURN_IF_ERROR(OpenLive());
@@ -105,6 +182,7 @@ class Restoring {
       live_.reset();  // its programs shall not wait while the copy is made
     }
     auto done = PutTogether();
+    if (done) done = others();
     if (done) done = target_.exists ? ReplaceLive() : PutNew();
     if (done || is_told_ || (stage_ != nullptr && stage_->is_placed())) return done;
     return MakeError(done.error().code(), "{} ({})", done.error().message(),
@@ -118,17 +196,17 @@ class Restoring {
   }
 
   Result<void> PutTogether() {
-    ASSIGN_OR_RETURN(stage_, RestoreStage::Make(cli_, target_.place, run_));
+    ASSIGN_OR_RETURN(stage_, RestoreStage::Make(cli_, target_.place, piece_.run));
     Progress& progress = cli_.context().progress;
     progress.bytes_total = replacement_.bytes;
     progress.SetPhase("restoring");
-    RETURN_IF_ERROR(stage_->Fetch(cli_, opened_, replacement_.path, request_.numeric_ids));
+    RETURN_IF_ERROR(stage_->Fetch(cli_, opened_, replacement_.path, piece_.numeric_ids));
     RETURN_IF_ERROR(stage_->SetWithoutLog());
     if (!checks()) return {};
     progress.SetPhase("checking the database");
     ASSIGN_OR_RETURN(check_, CheckDatabase(stage_->file(), SystemClock(), cli_.stop()));
     for (const std::string& note : check_.notes) {
-      cli_.Findings()({Finding::Severity::kNote, ErrorCode::kUnsupported, Shown(item_->name), note});
+      cli_.Findings()({Finding::Severity::kNote, ErrorCode::kUnsupported, Shown(piece_.item->name), note});
     }
     if (check_.damage.empty()) return {};
     return MakeError(ErrorCode::kIo,
@@ -157,7 +235,7 @@ class Restoring {
   Result<void> BackUpAndLock() {
     cli_.context().progress.SetPhase("backing up what is there");
     for (tries_ = 1;; ++tries_) {
-      auto id = BackUpBefore(cli_, *opened_.repository, live_->SafetySource(ItemName()), DescriptionBefore(run_));
+      auto id = BackUpBefore(cli_, *opened_.repository, live_->SafetySource(ItemName()), DescriptionBefore(piece_.run));
       if (id) {
         safety_ = *id;
         return {};
@@ -205,79 +283,19 @@ class Restoring {
 
   nlohmann::json Common(const char* type) const {
     return {{"message_type", type},
-            {"run", run_},
+            {"run", piece_.run},
             {"id", opened_.snapshot->id.ToHex()},
-            {"item", item_->name},
+            {"item", piece_.item->name},
             {"file", Shown(target_.file())},
             {"existed", target_.exists},
             {"bytes", replacement_.bytes},
             {"undone", undo().empty() ? nlohmann::json() : nlohmann::json(undo())}};
   }
 
-  void ShowPlan(const std::vector<std::string>& problems) const {
-    const SqliteFileState& state = target_.state;
-    std::vector<std::string> notes = NotesOfTarget();
-    if (!state.journals.empty() && !state.is_none()) {
-      notes.push_back(
-          fmt::format("{}: its programs have it open, or a crash left it: then it is finished first", state.journals));
-    }
-    if (cli_.json()) {
-      nlohmann::json json = Common("plan");
-      json["page_bytes"] = replacement_.page_bytes;
-      json["target_bytes"] = target_.exists ? nlohmann::json(state.bytes) : nlohmann::json();
-      json["target_mode"] = target_.exists ? nlohmann::json(state.has_log ? "wal" : "rollback") : nlohmann::json();
-      json["verify"] = checks();
-      json["safety_snapshot"] = keeps();
-      json["problems"] = problems;
-      json["notes"] = notes;
-      cli_.PrintJson(json);
-      return;
-    }
-    const std::string file = Shown(target_.file());
-    cli_.Print(fmt::format("{} of snapshot {}, {}, into {}:\n", Shown(item_->name), opened_.snapshot->id.Short(),
-                           HumanBytes(replacement_.bytes), file));
-    cli_.Print("  make      a copy beside it\n");
-    if (checks()) cli_.Print("  verify    the copy, by SQLite's integrity_check\n");
-    if (keeps()) cli_.Print(fmt::format("  back up   {}, as a safety snapshot\n", file));
-    cli_.Print(target_.exists ? fmt::format("  replace   what is in {}, {}, in {} mode, in one transaction\n", file,
-                                            HumanBytes(state.bytes), state.has_log ? "WAL" : "rollback")
-                              : fmt::format("  rename    the copy to {}\n", file));
-    for (const std::string& note : notes) cli_.Print("note: " + note + "\n");
-    for (const std::string& problem : problems) cli_.Print("cannot be: " + problem + "\n");
-  }
-
-  void Show(double seconds) const {
-    if (cli_.json()) {
-      nlohmann::json json = Common("summary");
-      json["verified"] = checks();
-      std::vector<std::string> notes = check_.notes;
-      std::ranges::copy(NotesOfTarget(), std::back_inserter(notes));
-      json["notes"] = notes;
-      json["foreign_keys_broken"] = check_.foreign_keys_broken;
-      json["safety_snapshot"] = safety_ ? nlohmann::json(safety_->ToHex()) : nlohmann::json();
-      json["tries"] = tries_;
-      json["seconds"] = seconds;
-      cli_.PrintJson(json);
-      return;
-    }
-    const std::string file = Shown(target_.file());
-    const char* const found = !checks()              ? ""
-                              : check_.notes.empty() ? ", found whole by SQLite,"
-                                                     : ", checked by SQLite,";
-    cli_.Say(fmt::format("restored {} of snapshot {} into {}: {}{} in {:.1f} s\n", Shown(item_->name),
-                         opened_.snapshot->id.Short(), file, HumanBytes(replacement_.bytes), found, seconds));
-    if (!undo().empty()) cli_.Say(fmt::format("{} is again what it was before restore {}\n", file, undo()));
-    if (!safety_) return;
-    cli_.Say(fmt::format("what was there is kept as snapshot {}\n", safety_->Short()));
-    cli_.Say(fmt::format("cairn restore --sqlite {} --undo {} puts it back\n", file, run_));
-  }
-
   Cli& cli_;
   const SqliteRestore& options_;
-  const SqliteRestore::Request& request_;
-  const std::string run_;
-  OpenedSnapshot opened_;
-  const SnapshotItem* item_ = nullptr;
+  const SqliteRestore::Piece piece_;
+  OpenedSnapshot& opened_;
   SqliteReplacement replacement_;
   SqliteTarget target_;
   std::unique_ptr<RestoreStage> stage_;
@@ -285,6 +303,8 @@ class Restoring {
   DatabaseCheck check_;
   std::optional<SnapshotId> safety_;
   int tries_ = 0;
+  std::chrono::nanoseconds begun_{};
+  double seconds_ = 0;
   bool is_told_ = false;  // what became of the target
 };
 
@@ -297,6 +317,29 @@ void SqliteRestore::AddTo(CLI::App& command) {
       ->type_name("FILE");
 }
 
-Result<int> SqliteRestore::Run(Cli& cli, const Request& request) const { return Restoring(cli, *this, request).Run(); }
+std::unique_ptr<SetRestore> SqliteRestore::MakeSet(Cli& cli, Piece piece) const {
+  return std::make_unique<SqliteSet>(cli, *this, std::move(piece));
+}
+
+Result<int> SqliteRestore::Run(Cli& cli, const Request& request) const {
+  SnapshotPath wanted = SnapshotPath::Parse(request.snapshot);
+  const std::string& undo = replacement.undo;
+  if (!undo.empty()) {
+    ASSIGN_OR_RETURN(const SqliteTarget target, LookAtSqliteTarget(file));
+    ASSIGN_OR_RETURN(const SnapshotSet set, cli.Snapshots());
+    ASSIGN_OR_RETURN(const LoadedSnapshot* before, FindSqliteBefore(set, undo, target.file()));
+    wanted = {before->id.ToHex(), ""};
+  }
+  OpenedSnapshot opened;
+  RETURN_IF_ERROR(opened.Open(cli, wanted.snapshot, undo.empty() ? request.filter : SnapshotFilter()));
+  ASSIGN_OR_RETURN(const SnapshotItem* item, PickItem(opened, wanted.path, ItemKind::kSqlite, "SQLite database"));
+  std::vector<std::unique_ptr<SetRestore>> sets;
+  sets.push_back(MakeSet(cli, {.opened = &opened,
+                               .item = item,
+                               .run = NewRun(cli.context().random),
+                               .undo = undo,
+                               .numeric_ids = request.numeric_ids}));
+  return RunSetRestores(cli, sets, *replacement.hooks, request.dry_run);
+}
 
 }  // namespace cairn

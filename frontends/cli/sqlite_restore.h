@@ -2,9 +2,12 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <memory>
 #include <string>
 
+#include "frontends/cli/opened_snapshot.h"
 #include "frontends/cli/replacement.h"
+#include "frontends/cli/set_restore.h"
 
 namespace cairn {
 
@@ -22,6 +25,15 @@ struct SqliteRestore {
   };
   // Nothing is changed where it fails, or the Error says what.
   Result<int> Run(Cli& cli, const Request& request) const;
+
+  // An item of a snapshot into `file`. `run` names it; `undo` is the run that it undoes, or empty. Borrows all.
+  struct Piece {
+    OpenedSnapshot* opened = nullptr;
+    const SnapshotItem* item = nullptr;
+    std::string run, undo;
+    bool numeric_ids = false;
+  };
+  std::unique_ptr<SetRestore> MakeSet(Cli& cli, Piece piece) const;
 };
 
 }  // namespace cairn

@@ -30,7 +30,7 @@ std::set<std::string> FirstColumn(const Rows& rows) {
 Result<DatabaseRestorePlan> DatabaseRestore::Plan() {
   ASSIGN_OR_RETURN(description_, dump_.Description());
   DatabaseRestorePlan plan;
-  plan.run = NewRun(context_.random);
+  plan.run = options_.run.empty() ? NewRun(context_.random) : options_.run;
   plan.target = options_.target.empty() ? description_.properties.name : options_.target;
   if (options_.is_drill) plan.target = DatabaseNameWith(plan.target, "drill_" + plan.run);
   plan.beside = KeptDatabase::NameOf(KeptDatabase::Role::kIncomplete, plan.target, plan.run);
@@ -192,6 +192,7 @@ Result<DatabaseRestoreReport> DatabaseRestore::Load(const std::function<Result<v
   ASSIGN_OR_RETURN(kept.until, server_->TimeFromNow(options_.keeps));
   RETURN_IF_ERROR(server_->Swap(plan_.target, target_oid_, plan_.beside, description_.properties.comment, kept,
                                 {options_.session_patience, options_.disconnects}));
+  report.oid = beside_oid_;
   if (!target_oid_.empty()) {
     report.kept = kept.name;
     report.kept_until = kept.until;
@@ -235,23 +236,32 @@ Error DatabaseRestore::AfterFailure(Error error) {
 
 namespace {
 
-Result<KeptDatabase> FindFormer(Server& server, const std::string& run) {
+Result<KeptDatabase> FindFormer(Server& server, const UndoneRun& wanted) {
   ASSIGN_OR_RETURN(const auto all, server.ListKept());
-  std::string others;
+  std::vector<KeptDatabase> found;
+  std::string others, names;
   for (const KeptDatabase& one : all) {
     if (one.role != KeptDatabase::Role::kBefore) continue;
-    if (one.run == run) return one;
     others += fmt::format("{}{} (of {})", others.empty() ? "" : ", ", one.run, one.of);
+    if (one.run != wanted.run || (!wanted.database.empty() && one.of != wanted.database)) continue;
+    names += (names.empty() ? "" : ", ") + one.of;
+    found.push_back(one);
   }
-  return MakeError(ErrorCode::kNotFound, "the server keeps no former database of run {}: {}", run,
+  if (found.size() == 1) return found.front();
+  if (!found.empty()) {
+    return MakeError(ErrorCode::kInvalidArgument, "run {} has replaced {}: name one of them in the address", wanted.run,
+                     names);
+  }
+  return MakeError(ErrorCode::kNotFound, "the server keeps no former database{} of run {}: {}",
+                   wanted.database.empty() ? "" : " " + wanted.database, wanted.run,
                    others.empty() ? "there is none of any run" : "there are those of " + others);
 }
 
 }  // namespace
 
-Result<UndoReport> UndoRestore(Server& server, const std::string& run, const Server::Swapping& how,
+Result<UndoReport> UndoRestore(Server& server, const UndoneRun& undone, const Server::Swapping& how,
                                std::chrono::hours keeps, bool dry_run) {
-  ASSIGN_OR_RETURN(const KeptDatabase former, FindFormer(server, run));
+  ASSIGN_OR_RETURN(const KeptDatabase former, FindFormer(server, undone));
   ASSIGN_OR_RETURN(const std::string live, server.OidOf(former.of));
   if (!live.empty()) {
     // Comments are anybody's who owns a database: one of another owner does not take this one's place.
@@ -266,8 +276,8 @@ Result<UndoReport> UndoRestore(Server& server, const std::string& run, const Ser
           former.name, former.owner, former.of, owner);
     }
   }
-  KeptDatabase kept{.name = KeptDatabase::NameOf(KeptDatabase::Role::kUndone, former.of, run),
-                    .run = run,
+  KeptDatabase kept{.name = KeptDatabase::NameOf(KeptDatabase::Role::kUndone, former.of, former.run),
+                    .run = former.run,
                     .of = former.of,
                     .role = KeptDatabase::Role::kUndone};
   ASSIGN_OR_RETURN(kept.until, server.TimeFromNow(keeps));

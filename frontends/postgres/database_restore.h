@@ -13,6 +13,7 @@ namespace cairn::postgres {
 struct DatabaseRestoreOptions {
   Address address;        // of the server
   std::string target;     // the database's name
+  std::string run;        // names the restore; empty: a new one is made
   bool replaces = true;   // a database of this name; else that is refused
   bool is_drill = false;  // it is dropped as soon as it has been made and verified; the target is nobody's
   bool with_owners = true, verifies = true, disconnects = false;
@@ -35,6 +36,7 @@ struct DatabaseRestorePlan {
 
 struct DatabaseRestoreReport {
   DatabaseLoader::Report loaded;
+  std::string oid;               // of the database in its place
   std::string kept, kept_until;  // empty: there was none before
 };
 
@@ -73,7 +75,11 @@ class DatabaseRestore {
 struct UndoReport {
   std::string database, kept, kept_until;
 };
-Result<UndoReport> UndoRestore(Server& server, const std::string& run, const Server::Swapping& how,
+struct UndoneRun {
+  std::string run;
+  std::string database;  // that it replaced; empty: the only one, or kInvalidArgument names them
+};
+Result<UndoReport> UndoRestore(Server& server, const UndoneRun& undone, const Server::Swapping& how,
                                std::chrono::hours keeps, bool dry_run);
 
 // Drops what restores that died have left, and former databases whose time is over and that nobody uses.

@@ -1,0 +1,346 @@
+#include "frontends/cli/restore_sets.h"
+
+#include <algorithm>
+#include <list>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "frontends/cli/exit_code.h"
+#include "frontends/cli/files_set.h"
+#include "frontends/cli/option_values.h"
+#include "frontends/cli/origin.h"
+#include "frontends/cli/postgres_options.h"
+#include "frontends/cli/sqlite_places.h"
+#include "frontends/files/folder_exchange.h"
+#include "frontends/postgres/database_restore.h"
+#include "frontends/postgres/kept_database.h"
+#include "repo-format/tree_path.h"
+
+namespace cairn {
+namespace {
+
+std::string Shown(const std::string& text) { return PathForPeople(AsBytes(text)); }
+
+// What a database of the server was before a run.
+class UndoneDatabase : public SetRestore {
+ public:
+  UndoneDatabase(Cli& cli, const PostgresRestore& options, postgres::Address server, postgres::UndoneRun undone)
+      : cli_(cli), options_(options), address_(std::move(server)), undone_(std::move(undone)), waiter_(cli.stop()) {}
+
+  Result<std::vector<std::string>> Plan() override {
+    RETURN_IF_ERROR(Undo(true));
+    return std::vector<std::string>();
+  }
+  void ShowPlan(const std::vector<std::string>&) override {
+    cli_.Print(fmt::format("would make {} what it was before restore {}\n", Shown(report_.database), undone_.run));
+  }
+  Result<void> Run(const std::function<Result<void>()>& others) override {
+    RETURN_IF_ERROR(others());
+    return Undo(false);
+  }
+  Result<void> PutBack() override {
+    return MakeError(ErrorCode::kBusy, "{} was put back, and stays so: what the restore had made is kept as {}",
+                     Shown(report_.database), Shown(report_.kept));
+  }
+  void Finish() override {}
+  void ShowReport() override {
+    if (cli_.json()) {
+      cli_.PrintJson({{"message_type", "summary"},
+                      {"database", report_.database},
+                      {"undone", undone_.run},
+                      {"kept", report_.kept},
+                      {"kept_until", report_.kept_until}});
+      return;
+    }
+    cli_.Say(fmt::format("{} is again what it was before restore {}\n", Shown(report_.database), undone_.run));
+    if (report_.kept.empty()) return;
+    cli_.Say(
+        fmt::format("what the restore had made is kept as {} until {}\n", Shown(report_.kept), report_.kept_until));
+  }
+
+ private:
+  Result<void> Undo(bool dry_run) {
+    ASSIGN_OR_RETURN(const auto server, postgres::Server::Open(address_, "", waiter_, SystemClock(), cli_.stop()));
+    ASSIGN_OR_RETURN(report_, postgres::UndoRestore(*server, undone_,
+                                                    {std::chrono::seconds(options_.session_wait), options_.disconnect},
+                                                    std::chrono::hours(options_.keep_hours), dry_run));
+    return {};
+  }
+
+  Cli& cli_;
+  const PostgresRestore& options_;
+  const postgres::Address address_;
+  const postgres::UndoneRun undone_;
+  const stream::Waiter waiter_;
+  postgres::UndoReport report_;
+};
+
+// A folder or file in which a restore died: what it had put aside.
+class UndoneExchange : public SetRestore {
+ public:
+  UndoneExchange(Cli& cli, std::string place, std::unique_ptr<FolderExchange> exchange)
+      : cli_(cli), place_(std::move(place)), exchange_(std::move(exchange)) {}
+
+  Result<std::vector<std::string>> Plan() override { return std::vector<std::string>(); }
+  void ShowPlan(const std::vector<std::string>&) override {
+    cli_.Print(fmt::format("would put back what {} has\n", Shown(exchange_->path())));
+  }
+  Result<void> Run(const std::function<Result<void>()>& others) override {
+    RETURN_IF_ERROR(others());
+    return exchange_->PutBack();
+  }
+  Result<void> PutBack() override {
+    return MakeError(ErrorCode::kBusy, "{} is as it was before the restore", Shown(place_));
+  }
+  void Finish() override {}
+  void ShowReport() override {
+    cli_.Say(
+        fmt::format("{} is again what it was before the restore; what was there instead is kept in {}: remove it "
+                    "when it is not needed\n",
+                    Shown(place_), Shown(exchange_->path())));
+  }
+
+ private:
+  Cli& cli_;
+  const std::string place_;
+  const std::unique_ptr<FolderExchange> exchange_;
+};
+
+// The safety snapshot that a run took of a folder or file of this host.
+const LoadedSnapshot* FindFilesBefore(const SnapshotSet& set, const std::string& run, const std::string& path) {
+  for (const LoadedSnapshot& one : set.snapshots) {
+    const SnapshotInner& inner = one.inner;
+    if (!one.opened || inner.snapshot_class != SnapshotClass::kSafety || inner.items.size() != 1) continue;
+    const SnapshotItem& item = inner.items.front();
+    const bool is_it = item.kind == ItemKind::kFiles && inner.host == HostName() &&
+                       inner.description == DescriptionBefore(run) &&
+                       std::ranges::find(item.paths, ToBytes(AsBytes(path))) != item.paths.end();
+    if (is_it) return &one;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Result<WantedSet> WantedSet::Parse(const std::string& text) {
+  const size_t equals = text.find('='), slash = text.find('/');
+  WantedSet wanted;
+  std::string name = text;
+  if (equals != std::string::npos && slash < equals) {
+    wanted.path = text.substr(slash, equals - slash);
+    name.erase(slash, equals - slash);
+  }
+  ASSIGN_OR_RETURN(NamedSet set, NamedSet::Parse(name));
+  wanted.item = std::move(set.name);
+  wanted.kind = std::move(set.kind);
+  wanted.where = std::move(set.where);
+  if (wanted.path.empty() || wanted.kind.empty()) return wanted;
+  return MakeError(ErrorCode::kInvalidArgument, "{}: a database is restored whole: write {}={}:...", Shown(wanted.item),
+                   Shown(wanted.item), wanted.kind);
+}
+
+// What the command has to keep alive while it runs.
+class RestoreSets::Work {
+ public:
+  Work(Cli& cli, const Request& request, const PostgresRestore& postgres)
+      : cli_(cli),
+        request_(request),
+        postgres_(postgres),
+        undo_(postgres.replacement.undo),
+        run_(postgres::NewRun(cli.context().random)) {}
+
+  Result<int> Run(const std::vector<std::string>& texts) {
+    std::vector<WantedSet> wanted;
+    for (const std::string& text : texts) {
+      ASSIGN_OR_RETURN(WantedSet one, WantedSet::Parse(text));
+      wanted.push_back(std::move(one));
+    }
+    RETURN_IF_ERROR(RefuseSame(wanted));
+    // The last is replaced first: what takes long and is not one step before what is.
+    const auto rank = [](const WantedSet& one) { return one.kind == "postgres" ? 0 : one.kind == "sqlite" ? 1 : 2; };
+    std::ranges::stable_sort(wanted, {}, rank);
+    if (undo_.empty()) RETURN_IF_ERROR(opened_.emplace_back().Open(cli_, request_.snapshot, request_.filter));
+    std::vector<std::unique_ptr<SetRestore>> sets;
+    for (const WantedSet& one : wanted) {
+      ASSIGN_OR_RETURN(auto set, undo_.empty() ? Make(one) : MakeUndo(one));
+      if (set != nullptr) sets.push_back(std::move(set));
+    }
+    if (sets.empty()) return MakeError(ErrorCode::kNotFound, "nothing is left of restore {} in these places", undo_);
+    ASSIGN_OR_RETURN(const int code, RunSetRestores(cli_, sets, *postgres_.replacement.hooks, request_.dry_run));
+    if (!request_.dry_run && !cli_.json() && undo_.empty()) {
+      cli_.Say(fmt::format("cairn restore --undo {} with the same --set puts back what was there\n", run_));
+    }
+    return code;
+  }
+
+ private:
+  static Result<void> RefuseSame(const std::vector<WantedSet>& wanted) {
+    std::set<std::string> places;
+    for (const WantedSet& one : wanted) {
+      const bool is_path = one.kind != "postgres";
+      std::error_code ignored;
+      const std::string place = is_path ? std::filesystem::weakly_canonical(one.where, ignored).native() : one.where;
+      if (is_path) {
+        for (const std::string& other : places) {
+          const bool is_in = place.starts_with(other + "/") || other.starts_with(place + "/");
+          if (is_in) {
+            return MakeError(ErrorCode::kInvalidArgument,
+                             "{} and {} lie in each other: restore them one after the other", Shown(place),
+                             Shown(other));
+          }
+        }
+      }
+      if (places.insert(place).second) continue;
+      return MakeError(ErrorCode::kInvalidArgument, "the set {} has the place of another: give each its own",
+                       Shown(one.item));
+    }
+    return {};
+  }
+
+  Result<const SnapshotItem*> Find(const WantedSet& wanted) const {
+    const OpenedSnapshot& opened = opened_.front();
+    std::string names;
+    for (const SnapshotItem& item : opened.snapshot->inner.items) {
+      if (item.name == wanted.item) return &item;
+      names += (names.empty() ? "" : ", ") + Shown(item.name);
+    }
+    return MakeError(ErrorCode::kNotFound, "snapshot {} has no item {}: it has {}", opened.snapshot->id.Short(),
+                     Shown(wanted.item), names);
+  }
+
+  Result<std::unique_ptr<SetRestore>> Make(const WantedSet& wanted) {
+    OpenedSnapshot& opened = opened_.front();
+    ASSIGN_OR_RETURN(const SnapshotItem* item, Find(wanted));
+    const ItemKind kind = wanted.kind == "postgres" ? ItemKind::kPostgres
+                          : wanted.kind == "sqlite" ? ItemKind::kSqlite
+                                                    : item->kind;
+    if (item->kind != kind) {
+      return MakeError(ErrorCode::kInvalidArgument, "{} of snapshot {} is no {} database: give its place as {}",
+                       Shown(item->name), opened.snapshot->id.Short(),
+                       wanted.kind == "postgres" ? "PostgreSQL" : "SQLite",
+                       item->kind == ItemKind::kPostgres ? "postgres:ADDRESS"
+                       : item->kind == ItemKind::kSqlite ? "sqlite:FILE"
+                                                         : "a path");
+    }
+    if (wanted.kind == "postgres") {
+      ASSIGN_OR_RETURN(const postgres::Address address, ParseAddress(cli_, wanted.where));
+      return postgres_.MakeSet(cli_, opened, *item, address, run_);
+    }
+    if (wanted.kind == "sqlite") return MakeSqlite(wanted, opened, item);
+    ASSIGN_OR_RETURN(std::string path, PathOf(opened, *item, wanted));
+    return Files(wanted, opened, std::move(path));
+  }
+
+  // Where a set's content is in the snapshot.
+  static Result<std::string> PathOf(const OpenedSnapshot& opened, const SnapshotItem& item, const WantedSet& wanted) {
+    std::string path = ToString(opened.snapshot->inner.PlaceOf(item));
+    if (!wanted.path.empty()) return path + wanted.path;
+    if (item.kind == ItemKind::kPostgres) {
+      return MakeError(ErrorCode::kInvalidArgument,
+                       "{} is a PostgreSQL database: give its place as {}=postgres:ADDRESS (its files go anywhere by "
+                       "--target)",
+                       Shown(item.name), Shown(item.name));
+    }
+    if (item.kind == ItemKind::kFiles) {
+      if (item.paths.size() == 1) return path + ToString(item.paths.front());
+      return MakeError(ErrorCode::kInvalidArgument, "{} of snapshot {} has {} paths: name one, as in {}{}=WHERE",
+                       Shown(item.name), opened.snapshot->id.Short(), item.paths.size(), Shown(item.name),
+                       item.paths.empty() ? "/PATH" : PathForPeople(item.paths.front()));
+    }
+    ASSIGN_OR_RETURN(const SnapshotPlace place, opened.Find(path));
+    TreeVisitor visitor;
+    visitor.each = [&](const TreePath& inside, const Node&) -> Result<bool> {
+      path = ToString(inside);
+      return false;
+    };
+    RETURN_IF_ERROR(opened.Walk(place, visitor));
+    return path;
+  }
+
+  std::unique_ptr<SetRestore> MakeSqlite(const WantedSet& wanted, OpenedSnapshot& opened, const SnapshotItem* item) {
+    SqliteRestore& options = sqlite_.emplace_back();
+    options.replacement = postgres_.replacement;
+    options.file = wanted.where;
+    return options.MakeSet(
+        cli_, {.opened = &opened, .item = item, .run = run_, .undo = undo_, .numeric_ids = request_.numeric_ids});
+  }
+
+  std::unique_ptr<SetRestore> Files(const WantedSet& wanted, OpenedSnapshot& opened, std::string path) {
+    return MakeFilesSet(cli_, {.opened = &opened,
+                               .path = std::move(path),
+                               .where = wanted.where,
+                               .name = wanted.item,
+                               .run = run_,
+                               .numeric_ids = request_.numeric_ids,
+                               .verifies = !postgres_.replacement.no_verify,
+                               .keeps = !postgres_.replacement.no_safety_snapshot});
+  }
+
+  // Nothing: the run did not come to this place.
+  Result<std::unique_ptr<SetRestore>> MakeUndo(const WantedSet& wanted) {
+    if (wanted.kind == "postgres") return UndoDatabase(wanted);
+    ASSIGN_OR_RETURN(const SnapshotSet set, cli_.Snapshots());
+    if (wanted.kind == "sqlite") {
+      ASSIGN_OR_RETURN(const SqliteTarget target, LookAtSqliteTarget(wanted.where));
+      auto before = FindSqliteBefore(set, undo_, target.file());
+      if (!before && before.error().code() == ErrorCode::kNotFound) return Skip(wanted, before.error().message());
+      RETURN_IF_ERROR(before);
+      OpenedSnapshot& opened = opened_.emplace_back();
+      RETURN_IF_ERROR(opened.Open(cli_, (*before)->id.ToHex(), SnapshotFilter()));
+      return MakeSqlite(wanted, opened, &opened.snapshot->inner.items.front());
+    }
+    ASSIGN_OR_RETURN(const FilesPlace place, LookAtFilesPlace(wanted.where));
+    ASSIGN_OR_RETURN(auto left, FolderExchange::Find({place.folder, place.entry, undo_}));
+    if (left != nullptr) return std::make_unique<UndoneExchange>(cli_, place.path(), std::move(left));
+    const LoadedSnapshot* before = FindFilesBefore(set, undo_, place.path());
+    if (before == nullptr) {
+      return Skip(wanted,
+                  fmt::format("there is no safety snapshot of {} from a restore {}", Shown(place.path()), undo_));
+    }
+    OpenedSnapshot& opened = opened_.emplace_back();
+    RETURN_IF_ERROR(opened.Open(cli_, before->id.ToHex(), SnapshotFilter()));
+    return Files(wanted, opened, place.path());
+  }
+
+  Result<std::unique_ptr<SetRestore>> UndoDatabase(const WantedSet& wanted) {
+    ASSIGN_OR_RETURN(const postgres::Address address, ParseAddress(cli_, wanted.where));
+    if (address.database().empty()) {
+      return MakeError(ErrorCode::kInvalidArgument, "which database of the server is {}? Name it in the address",
+                       Shown(wanted.item));
+    }
+    const postgres::UndoneRun undone{undo_, address.database()};
+    const stream::Waiter waiter(cli_.stop());
+    ASSIGN_OR_RETURN(const auto server, postgres::Server::Open(address, "", waiter, SystemClock(), cli_.stop()));
+    const auto found = postgres::UndoRestore(*server, undone, {}, std::chrono::hours(1), true);
+    if (!found && found.error().code() == ErrorCode::kNotFound) return Skip(wanted, found.error().message());
+    RETURN_IF_ERROR(found);
+    return std::make_unique<UndoneDatabase>(cli_, postgres_, address, undone);
+  }
+
+  std::unique_ptr<SetRestore> Skip(const WantedSet& wanted, const std::string& why) {
+    cli_.Findings()({Finding::Severity::kWarning, ErrorCode::kNotFound, Shown(wanted.item), "left as it is: " + why});
+    return nullptr;
+  }
+
+  Cli& cli_;
+  const Request& request_;
+  const PostgresRestore& postgres_;
+  const std::string undo_, run_;
+  std::list<OpenedSnapshot> opened_;
+  std::list<SqliteRestore> sqlite_;
+};
+
+void RestoreSets::AddTo(CLI::App& command) {
+  command
+      .add_option("--set", sets,
+                  "An item of the snapshot into its place: a path, sqlite:FILE, or postgres:ADDRESS (repeatable); all "
+                  "places are replaced, or none")
+      ->type_name("NAME=WHERE")
+      ->check(ValueOf(WantedSet::Parse));
+}
+
+Result<int> RestoreSets::Run(Cli& cli, const Request& request, const PostgresRestore& postgres) const {
+  return Work(cli, request, postgres).Run(sets);
+}
+
+}  // namespace cairn
