@@ -139,6 +139,9 @@ struct RestoreCommand {
     const auto refuse = [](const char* why) -> Result<void> { return Error(ErrorCode::kInvalidArgument, why); };
     const int places = (target.empty() ? 0 : 1) + (postgres.is_asked_for() ? 1 : 0) + (sqlite.is_asked_for() ? 1 : 0) +
                        (sets.is_asked_for() ? 1 : 0);
+    if (!replacement.after_sql.empty() && (!target.empty() || !replacement.undo.empty() || postgres.clean_up)) {
+      return refuse("--after-sql is for a database that is restored: --postgres, --sqlite, or --set");
+    }
     if (places > 1) return refuse("give one of --target, --postgres, --sqlite and --set");
     if (sqlite.is_asked_for() || sets.is_asked_for()) {
       if (replacement.undo.empty() == snapshot.empty()) {

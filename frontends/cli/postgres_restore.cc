@@ -52,6 +52,9 @@ void ShowPlan(Cli& cli, const DatabaseRestorePlan& plan, const PostgresRestore& 
                   HumanCount(plan.rows), HumanBytes(plan.bytes),
                   plan.large_objects > 0 ? fmt::format(", {} large objects", HumanCount(plan.large_objects)) : ""));
   if (!options.replacement.no_verify) cli.Print("  verify    every row and large object, read again\n");
+  if (!options.replacement.after_sql.empty()) {
+    cli.Print(fmt::format("  run       {} in it\n", Shown(options.replacement.after_sql)));
+  }
   if (!plan.kept.empty()) {
     if (!options.replacement.no_safety_snapshot)
       cli.Print(fmt::format("  back up   {}, as a safety snapshot\n", Shown(plan.target)));
@@ -232,6 +235,8 @@ class DatabaseSet : public SetRestore {
         restore_(cli.context(), dump_, Options(run)) {}
 
   Result<std::vector<std::string>> Plan() override {
+    ASSIGN_OR_RETURN(std::string script, options_.replacement.AfterSql());
+    restore_.SetScript(std::move(script), options_.replacement.after_sql);
     ASSIGN_OR_RETURN(plan_, restore_.Plan());
     std::vector<std::string> problems = plan_.problems;
     if (auto may = MayBackUpBefore(*opened_.repository); keeps() && !may) problems.push_back(may.error().message());
@@ -377,6 +382,9 @@ Result<void> PostgresRestore::RefuseMixture() const {
   if (!excluded.empty() && !is_of_tables()) {
     return refuse(
         "--exclude-table is for rows into a database in use: give --data-only, --table or --strategy merge too");
+  }
+  if (is_of_tables() && !replacement.after_sql.empty()) {
+    return refuse("--after-sql is for a database that is restored whole");
   }
   if (!keys.empty() && strategy != "merge") return refuse("--key is for --strategy merge");
   return {};

@@ -1,11 +1,18 @@
 #include "frontends/cli/replacement.h"
 
+#include "engine/env/file_system.h"
 #include "engine/env/version.h"
 #include "engine/jobs/backup.h"
 #include "frontends/cli/origin.h"
+#include "repo-format/base/units.h"
 #include "repo-format/tree_path.h"
 
 namespace cairn {
+namespace {
+
+constexpr uint64_t kScriptBytesMax = 16 * kMiB;
+
+}  // namespace
 
 void ReplacementOptions::AddTo(CLI::App& command) {
   command
@@ -17,7 +24,34 @@ void ReplacementOptions::AddTo(CLI::App& command) {
   command.add_flag("--no-verify", no_verify,
                    "Do not read every row again (--postgres), nor have SQLite check the database (--sqlite)");
   command.add_option("--undo", undo, "Put back what the restore RUN has replaced")->type_name("RUN");
+  command
+      .add_option("--after-sql", after_sql,
+                  "Run these statements in a database that was restored whole, before anybody is let in (to mask "
+                  "personal data in a copy for tests)")
+      ->type_name("FILE");
   hooks->AddTo(command);
+}
+
+Result<std::string> ReplacementOptions::AfterSql() const {
+  if (after_sql.empty()) return std::string();
+  const std::string name = PathForPeople(AsBytes(after_sql));
+  ASSIGN_OR_RETURN(const FileInfo info, PosixFileSystem().Stat(after_sql));
+  if (info.size > kScriptBytesMax) {
+    return MakeError(ErrorCode::kInvalidArgument, "{} has {} bytes, and --after-sql takes {} at most", name, info.size,
+                     kScriptBytesMax);
+  }
+  ASSIGN_OR_RETURN(const Bytes bytes, PosixFileSystem().ReadFile(after_sql));
+  std::string text = ToString(bytes);
+  if (text.starts_with('\\') || text.find("\n\\") != std::string::npos) {
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "{} has a line that begins with a backslash, which is a command of psql: --after-sql takes "
+                     "statements of SQL alone",
+                     name);
+  }
+  if (text.find('\0') != std::string::npos || text.find_first_not_of(" \t\r\n") == std::string::npos) {
+    return MakeError(ErrorCode::kInvalidArgument, "{} has no statements of SQL", name);
+  }
+  return text;
 }
 
 std::string NewRun(const Random& random) {

@@ -15,12 +15,15 @@ namespace cairn {
 // Options of `restore`, once for all kinds.
 struct ReplacementOptions {
   std::string undo;
+  std::string after_sql;  // a file; empty: none
   uint32_t lock_wait = 60;
   bool no_verify = false, no_safety_snapshot = false;
   // Shared by all that one command replaces.
   std::shared_ptr<RestoreHooks> hooks = std::make_shared<RestoreHooks>();
 
   void AddTo(CLI::App& command);
+  // What the file has that --after-sql names; empty: none is named.
+  Result<std::string> AfterSql() const;
 };
 
 // A restore's name: 8 hexadecimal digits.

@@ -87,23 +87,29 @@ class UndoneExchange : public SetRestore {
   }
   Result<void> Run(const std::function<Result<void>()>& others) override {
     RETURN_IF_ERROR(others());
-    return exchange_->PutBack();
+    RETURN_IF_ERROR(exchange_->PutBack());
+    is_done_ = true;
+    return {};
   }
   Result<void> PutBack() override {
     return MakeError(ErrorCode::kBusy, "{} is as it was before the restore", Shown(place_));
   }
-  void Finish() override {}
+  void Finish() override {
+    if (!is_done_ || !exchange_->late().empty()) return;
+    is_removed_ = static_cast<bool>(exchange_->Remove());
+  }
   void ShowReport() override {
-    cli_.Say(
-        fmt::format("{} is again what it was before the restore; what was there instead is kept in {}: remove it "
-                    "when it is not needed\n",
-                    Shown(place_), Shown(exchange_->path())));
+    cli_.Say(fmt::format("{} is again what it was before the restore{}\n", Shown(place_),
+                         is_removed_ ? ""
+                                     : "; what was there instead is kept in " + Shown(exchange_->path()) +
+                                           ": see that nothing in it is needed, and remove it"));
   }
 
  private:
   Cli& cli_;
   const std::string place_;
   const std::unique_ptr<FolderExchange> exchange_;
+  bool is_done_ = false, is_removed_ = false;
 };
 
 // The safety snapshot that a run took of a folder or file of this host.
@@ -156,6 +162,7 @@ class RestoreSets::Work {
       wanted.push_back(std::move(one));
     }
     RETURN_IF_ERROR(RefuseSame(wanted));
+    RETURN_IF_ERROR(RefuseScript(wanted));
     // The last is replaced first: what takes long and is not one step before what is.
     const auto rank = [](const WantedSet& one) { return one.kind == "postgres" ? 0 : one.kind == "sqlite" ? 1 : 2; };
     std::ranges::stable_sort(wanted, {}, rank);
@@ -195,6 +202,12 @@ class RestoreSets::Work {
                        Shown(one.item));
     }
     return {};
+  }
+
+  Result<void> RefuseScript(const std::vector<WantedSet>& wanted) const {
+    const auto is_database = [](const WantedSet& one) { return !one.kind.empty(); };
+    if (postgres_.replacement.after_sql.empty() || std::ranges::count_if(wanted, is_database) == 1) return {};
+    return Error(ErrorCode::kInvalidArgument, "--after-sql is for one database: restore it by itself");
   }
 
   Result<const SnapshotItem*> Find(const WantedSet& wanted) const {

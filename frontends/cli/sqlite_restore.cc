@@ -10,6 +10,7 @@
 #include "frontends/cli/text.h"
 #include "frontends/sqlite/database_check.h"
 #include "frontends/sqlite/live_database.h"
+#include "frontends/sqlite/script.h"
 #include "repo-format/tree_path.h"
 
 namespace cairn {
@@ -29,6 +30,7 @@ class SqliteSet : public SetRestore {
     ASSIGN_OR_RETURN(target_, LookAtSqliteTarget(options_.file));
     RETURN_IF_ERROR(opened_.repository->keyring().Need(Rights::kContentKey, "restoring"));
     ASSIGN_OR_RETURN(replacement_, FindSqliteReplacement(opened_, piece_.item));
+    ASSIGN_OR_RETURN(after_sql_, options_.replacement.AfterSql());
     std::vector<std::string> problems = Problems();
     if (auto may = MayBackUpBefore(*opened_.repository); keeps() && !may) problems.push_back(may.error().message());
     return problems;
@@ -53,7 +55,9 @@ class SqliteSet : public SetRestore {
     OpenedSnapshot before;
     auto opened = before.Open(cli_, safety_->ToHex(), SnapshotFilter());
     if (!opened) return std::move(opened).While("putting back " + file);
-    SqliteSet back(cli_, options_,
+    SqliteRestore options = options_;
+    options.replacement.after_sql.clear();
+    SqliteSet back(cli_, options,
                    {.opened = &before,
                     .item = &before.snapshot->inner.items.front(),
                     .run = NewRun(cli_.context().random),
@@ -94,6 +98,9 @@ class SqliteSet : public SetRestore {
     cli_.Print(fmt::format("{} of snapshot {}, {}, into {}:\n", Shown(piece_.item->name), opened_.snapshot->id.Short(),
                            HumanBytes(replacement_.bytes), file));
     cli_.Print("  make      a copy beside it\n");
+    if (!after_sql_.empty()) {
+      cli_.Print(fmt::format("  run       {} in the copy\n", Shown(options_.replacement.after_sql)));
+    }
     if (checks()) cli_.Print("  verify    the copy, by SQLite's integrity_check\n");
     if (keeps()) cli_.Print(fmt::format("  back up   {}, as a safety snapshot\n", file));
     cli_.Print(target_.exists ? fmt::format("  replace   what is in {}, {}, in {} mode, in one transaction\n", file,
@@ -202,6 +209,12 @@ class SqliteSet : public SetRestore {
     progress.SetPhase("restoring");
     RETURN_IF_ERROR(stage_->Fetch(cli_, opened_, replacement_.path, piece_.numeric_ids));
     RETURN_IF_ERROR(stage_->SetWithoutLog());
+    if (!after_sql_.empty()) {
+      progress.SetPhase("running the script");
+      auto run = RunSqliteScript(stage_->file(), after_sql_, SystemClock(), cli_.stop());
+      if (!run) return std::move(run).While(Shown(options_.replacement.after_sql));
+      RETURN_IF_ERROR(stage_->SetWithoutLog());
+    }
     if (!checks()) return {};
     progress.SetPhase("checking the database");
     ASSIGN_OR_RETURN(check_, CheckDatabase(stage_->file(), SystemClock(), cli_.stop()));
@@ -297,6 +310,7 @@ class SqliteSet : public SetRestore {
   const SqliteRestore::Piece piece_;
   OpenedSnapshot& opened_;
   SqliteReplacement replacement_;
+  std::string after_sql_;
   SqliteTarget target_;
   std::unique_ptr<RestoreStage> stage_;
   std::unique_ptr<LiveDatabase> live_;

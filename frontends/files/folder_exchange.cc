@@ -261,16 +261,16 @@ Result<void> FolderExchange::PutBack() {
     }
     carried_.clear();
     if (Has("former")) {
-      RETURN_IF_ERROR(files.MakeFolder(new_folder()));
-      // Of another process it is not known what is of new/: all that is there is kept there.
-      std::vector<std::string> placed;
-      if (placed_) placed = *placed_;
-      if (!placed_) {
-        ASSIGN_OR_RETURN(placed, Entries());
+      if (placed_) {
+        std::erase_if(*placed_, [&](const std::string& name) { return !IsThere(options_.folder + "/" + name); });
+        RETURN_IF_ERROR(MoveAll(*placed_, options_.folder, new_folder()));
+        placed_->clear();
+      } else {  // of another process: what of this was in new/ is not known
+        ASSIGN_OR_RETURN(const auto there, Entries());
+        if (!there.empty()) RETURN_IF_ERROR(files.MakeFolder(work_ + "/late"));
+        RETURN_IF_ERROR(MoveAll(there, options_.folder, work_ + "/late"));
+        late_.insert(late_.end(), there.begin(), there.end());
       }
-      std::erase_if(placed, [&](const std::string& name) { return !IsThere(options_.folder + "/" + name); });
-      RETURN_IF_ERROR(MoveAll(placed, options_.folder, new_folder()));
-      placed_.emplace();
       RETURN_IF_ERROR(Sync());
       RETURN_IF_ERROR(files.RenameNew(former_folder(), work_ + "/taking"));
     }

@@ -23,7 +23,7 @@ namespace cairn {
 //   new/     what will be there
 //   taking/  what was there, while not all of it has been moved; then
 //   former/  what was there
-//   late/    what somebody put in the way meanwhile
+//   late/    what somebody put in the way meanwhile, or may have
 // Whatever moment a process dies in, PutBack of a later one finds by these what to do. One thread at a time.
 class FolderExchange {
  public:
@@ -51,10 +51,10 @@ class FolderExchange {
   // After Exchange: of what is former, these paths (with the folders above them, where those are new ones) are to be
   // there still. PutBack of this process minds them.
   Result<void> Carry(const std::vector<std::string>& paths);
-  // What was there is there again; what had taken its place is in new_folder(). Also of what Find has found. Success
-  // where nothing was exchanged.
+  // What was there is there again; what had taken its place is in new_folder(), or, of what Find has found, in late/.
+  // Success where nothing was exchanged.
   Result<void> PutBack();
-  // What was put in the way while names changed, and is in late/: an entry's name.
+  // Names of what is in late/.
   const std::vector<std::string>& late() const { return late_; }
   // With all that is in it. Not called, it stays.
   Result<void> Remove();

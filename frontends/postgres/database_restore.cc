@@ -9,6 +9,7 @@ namespace cairn::postgres {
 namespace {
 
 constexpr size_t kNamedMax = 10;
+constexpr std::chrono::hours kScriptPatience{24};
 
 std::string Listed(const std::vector<std::string>& names) {
   std::string text;
@@ -170,6 +171,7 @@ Result<DatabaseRestoreReport> DatabaseRestore::Load(const std::function<Result<v
   context_.progress.SetPhase("making the database");
   RETURN_IF_ERROR(server_->Create(mark, description_.properties));
   ASSIGN_OR_RETURN(beside_oid_, server_->OidOf(plan_.beside));
+  if (!script_.empty()) RETURN_IF_ERROR(server_->KeepOut(plan_.beside));
   DatabaseLoader loader(context_, dump_, description_,
                         {.address = options_.address.WithDatabase(plan_.beside),
                          .pg_restore = plan_.pg_restore,
@@ -178,6 +180,7 @@ Result<DatabaseRestoreReport> DatabaseRestore::Load(const std::function<Result<v
                          .verifies = options_.verifies});
   DatabaseRestoreReport report;
   ASSIGN_OR_RETURN(report.loaded, loader.Run());
+  if (!script_.empty()) RETURN_IF_ERROR(RunScript());
   RETURN_IF_ERROR(server_->Apply(plan_.beside, description_.properties, options_.with_owners));
   if (options_.is_drill) {
     RETURN_IF_ERROR(server_->Drop(plan_.beside, true));
@@ -198,6 +201,15 @@ Result<DatabaseRestoreReport> DatabaseRestore::Load(const std::function<Result<v
     report.kept_until = kept.until;
   }
   return report;
+}
+
+Result<void> DatabaseRestore::RunScript() {
+  context_.progress.SetPhase("running the script");
+  ASSIGN_OR_RETURN(const auto connection, Connection::Open(options_.address.WithDatabase(plan_.beside), waiter_));
+  RETURN_IF_ERROR(connection->Query("SET search_path = \"$user\", public"));
+  auto run = connection->Query(script_, kScriptPatience);
+  if (!run) return std::move(run).error().While(script_name_);
+  return server_->LetIn(plan_.beside);
 }
 
 // Also where stop was asked for: with a session of its own that does not listen to that.

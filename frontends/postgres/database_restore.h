@@ -47,6 +47,13 @@ class DatabaseRestore {
       : context_(context), dump_(dump), options_(std::move(options)), waiter_(context.stop) {}
 
   Result<DatabaseRestorePlan> Plan();
+  // Statements that are run in the new database as one transaction, by the role that connects, when it was loaded and
+  // verified, and before any role but its owner and superusers can connect to it. Names without a schema are looked for
+  // in "$user" and public. `name`: of the script, for errors.
+  void SetScript(std::string script, std::string name) {
+    script_ = std::move(script);
+    script_name_ = std::move(name);
+  }
   // After Plan. `before_swap` may refuse (a safety snapshot that failed). An Error: the target is as it was, and what
   // was made beside it is gone, or named where the server could not be asked any more.
   Result<DatabaseRestoreReport> Run(const std::function<Result<void>()>& before_swap);
@@ -57,6 +64,7 @@ class DatabaseRestore {
   Result<void> LookAtExtensions(DatabaseRestorePlan& plan);
   Result<void> LookAtTarget(DatabaseRestorePlan& plan);
   Result<DatabaseRestoreReport> Load(const std::function<Result<void>()>& before_swap);
+  Result<void> RunScript();
   Error AfterFailure(Error error);
 
   const JobContext& context_;
@@ -66,6 +74,7 @@ class DatabaseRestore {
   std::unique_ptr<Server> server_;
   DatabaseDescription description_;
   DatabaseRestorePlan plan_;
+  std::string script_, script_name_;
   std::string target_oid_;  // of the database that is there; empty: none
   std::string beside_oid_;  // of that which is made; empty: not yet
 };

@@ -150,6 +150,16 @@ Result<void> Server::Create(const KeptDatabase& mark, const DatabaseProperties& 
   return {};
 }
 
+Result<void> Server::KeepOut(const std::string& database) {
+  RETURN_IF_ERROR(connection_->Query("REVOKE CONNECT, TEMPORARY ON DATABASE " + QuoteName(database) + " FROM PUBLIC"));
+  return {};
+}
+
+Result<void> Server::LetIn(const std::string& database) {
+  RETURN_IF_ERROR(connection_->Query("GRANT CONNECT, TEMPORARY ON DATABASE " + QuoteName(database) + " TO PUBLIC"));
+  return {};
+}
+
 Result<void> Server::Apply(const std::string& database, const DatabaseProperties& properties, bool with_owner) {
   const std::string name = QuoteName(database);
   std::vector<std::string> statements;

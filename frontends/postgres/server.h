@@ -35,6 +35,9 @@ class Server {
   Result<void> WaitForEnd(int process);
   // Empty, from template0, with encoding and locale of `properties`; marked.
   Result<void> Create(const KeptDatabase& mark, const DatabaseProperties& properties);
+  // Of a new database: nobody connects but its owner and superusers; and all again, as to any.
+  Result<void> KeepOut(const std::string& database);
+  Result<void> LetIn(const std::string& database);
   // Owner, grants, settings, limit; `with_owner`: else it stays its maker's, and grants are left out.
   Result<void> Apply(const std::string& database, const DatabaseProperties& properties, bool with_owner);
   // Success where it is not there. `is_forced`: also where somebody uses it.

@@ -302,6 +302,9 @@ class Places(SetsTest):
         self.run_cairn("restore", "--undo", kept[0][-8:], "--set", f"covers={self.covers}")
         self.assertTrue(os.path.exists(os.path.join(self.covers, "late.txt")))
         self.assertTrue(os.path.exists(os.path.join(self.covers, "new.jpg")))
+        self.assertIn(kept[0], self.error("restore", "latest", "--set", f"covers={self.covers}"))  # it may have something
+        shutil.rmtree(os.path.join(self.covers, kept[0]))
+        self.run_cairn("restore", "latest", "--set", f"covers={self.covers}")
 
     def test_names_of_what_cannot_be(self):
         self.fill("old")
@@ -382,6 +385,61 @@ class Hooks(SetsTest):
         said = self.error("restore", "latest", *self.sets(), "--after", "exit 4")
         self.assertIn("the restore itself went well", said)
         self.assertEqual(self.words(), ["old"] * 4)
+
+
+class Scripts(SetsTest):
+    """--after-sql: a copy for tests is masked before anybody is let in."""
+
+    def script(self, text):
+        path = self.path("mask.sql")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+    def test_postgres(self):
+        self.make()
+        script = self.script("UPDATE t SET x = 'masked'; CREATE TABLE seen AS SELECT has_database_privilege('app', "
+                             "current_database(), 'CONNECT') AS let_in;")
+        self.run_cairn("restore", "latest:database", "--postgres", self.shop(), "--as", "shop_test", "--after-sql", script)
+        self.assertEqual(self.server.sql("shop_test", "SELECT x FROM t"), "masked")
+        self.assertEqual(self.server.sql("shop_test", "SELECT let_in FROM seen"), "f")
+        app = "SELECT has_database_privilege('app', '{}', 'CONNECT')"
+        self.assertEqual(self.server.sql("shop_test", app.format("shop_test")), self.server.sql("shop", app.format("shop")))
+        self.assertEqual(self.server.sql("shop", "SELECT x FROM t"), "new")
+        plan = self.run_cairn("restore", "latest:database", "--postgres", self.shop(), "--after-sql", script, "-n").stdout.decode()
+        self.assertIn("run " + script, " ".join(plan.split()))
+
+    def test_one_that_fails_restores_nothing(self):
+        _, new = self.make()
+        for text, why in (("UPDATE t SET x = 1; SELECT nothing", "nothing"), ("\\set x 1", "command of psql"), (" ", "no statements")):
+            script = self.script(text)
+            for place in (["latest:database", "--postgres", self.shop()], ["latest:lite", "--sqlite", self.db]):
+                said = self.error("restore", *place, "--after-sql", script)
+                self.assertIn(why, said)
+                self.assertIn("mask.sql", said)
+                self.assertEqual(self.state(), new)
+                self.no_leftovers()
+
+    def test_sqlite(self):
+        self.make()
+        copy = self.path("copy.db")
+        for text in ("UPDATE t SET x = 'masked'", "UPDATE t SET x = 'masked'; COMMIT; VACUUM",
+                     "COMMIT; PRAGMA journal_mode = WAL; UPDATE t SET x = 'masked'"):
+            self.run_cairn("restore", "latest:lite", "--sqlite", copy, "--after-sql", self.script(text))
+            database = sqlite3.connect(copy)
+            self.assertEqual(database.execute("SELECT x FROM t").fetchall(), [("masked",)])
+            database.close()
+            os.unlink(copy)
+        said = self.error("restore", "latest:lite", "--sqlite", copy, "--after-sql", self.script(f"ATTACH '{self.db}' AS other"))
+        self.assertIn("not authorized", said)
+        self.assertFalse(os.path.exists(copy))
+
+    def test_only_where_it_can_be(self):
+        self.make()
+        script = self.script("SELECT 1")
+        for args in (["latest", "--target", self.path("out")], ["latest", *self.sets()],
+                     ["latest:database", "--postgres", self.shop(), "--data-only"]):
+            self.assertIn("--after-sql is for", self.error("restore", *args, "--after-sql", script))
 
 
 if __name__ == "__main__":
