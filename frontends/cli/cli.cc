@@ -386,7 +386,7 @@ int Cli::Fail(const Error& error) {
   }
   const std::string way_out = error.code() == ErrorCode::kWrongKey && !password_hint_.empty()
                                   ? "give the right password (" + password_hint_ + ")"
-                                  : WayOut(error);
+                                  : WayOut(error, all_or_none_);
   const std::lock_guard lock(output_mutex_);
   ProgressLine("");
   std::fprintf(stderr, "cairn: %s%s%s\n", Printable(error.message()).c_str(), way_out.empty() ? "" : "\n       ",

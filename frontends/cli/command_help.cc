@@ -48,6 +48,7 @@ const std::map<std::string, std::string>& AllExamples() {
        "cairn restore latest --postgres postgresql://postgres@db1 --as shop_test\n"
        "cairn restore latest --postgres postgresql://postgres@db1/shop --table orders --strategy merge\n"
        "cairn restore latest --sqlite /srv/app/app.db        into a database that programs have open\n"
+       "cairn restore latest --set app=sqlite:/srv/app/app.db --set covers=/srv/app/covers     all, or none\n"
        "cairn restore --undo 4f0c21aa --sqlite /srv/app/app.db\n"},
       {"drill",
        "cairn drill latest --scratch /mnt/big\n"
@@ -106,7 +107,18 @@ std::string Indented(const std::string& lines) {
   return out;
 }
 
+class HelpFormatter : public CLI::Formatter {
+ public:
+  std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override {
+    std::string text = CLI::Formatter::make_help(app, std::move(name), mode);
+    for (size_t at = 0; (at = text.find("\n\n\n", at)) != std::string::npos;) text.erase(at, 1);
+    return text;
+  }
+};
+
 }  // namespace
+
+std::shared_ptr<CLI::FormatterBase> MakeHelpFormatter() { return std::make_shared<HelpFormatter>(); }
 
 std::string Examples(const std::string& command) {
   const auto found = AllExamples().find(command);

@@ -3,12 +3,15 @@
 
 #include <CLI/CLI.hpp>
 
+#include <memory>
 #include <string>
 
 #include "frontends/cli/command.h"
 
 namespace cairn {
 
+// The library's form of help, with one empty line between groups of options. Commands that are added later have it too.
+std::shared_ptr<CLI::FormatterBase> MakeHelpFormatter();
 // What is the same for all commands, in the footer of `app`: exit codes and environment.
 void AddFooter(CLI::App& app);
 // The footer of each command.

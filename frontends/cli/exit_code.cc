@@ -13,7 +13,7 @@ int ExitCodeOf(const Error& error) {
   }
 }
 
-std::string WayOut(const Error& error) {
+std::string WayOut(const Error& error, bool all_or_none) {
   switch (error.code()) {
     case ErrorCode::kWrongKey:
       return "give the right password (CAIRN_PASSWORD, --password-file, --password-command)";
@@ -22,7 +22,8 @@ std::string WayOut(const Error& error) {
     case ErrorCode::kUnsupported:
       return "a newer cairn made this; nothing was changed";
     case ErrorCode::kNoSpace:
-      return "free space there and run it again; what was done is kept";
+      return all_or_none ? "free space there and run it again"
+                         : "free space there and run it again; what was done is kept";
     case ErrorCode::kForged:
       return "somebody, or a damaged disk, has changed the repository; run cairn check";
     case ErrorCode::kCorrupt:
@@ -30,7 +31,7 @@ std::string WayOut(const Error& error) {
     case ErrorCode::kBusy:
       return "run it again";
     case ErrorCode::kInterrupted:
-      return "what was done is kept; run it again to go on";
+      return all_or_none ? "run it again" : "what was done is kept; run it again to go on";
     default:
       return "";
   }

@@ -13,8 +13,9 @@ inline constexpr int kExitNoRepository = 10;
 inline constexpr int kExitWrongPassword = 12;
 inline constexpr int kExitInterrupted = 130;
 
-// The exit code for an error, and what a person can do about it ("" where the message says it all).
+// The exit code for an error, and what a person can do about it ("" where the message says it all). `all_or_none`: what
+// failed was to be done whole or not at all, so that nothing of it is kept.
 int ExitCodeOf(const Error& error);
-std::string WayOut(const Error& error);
+std::string WayOut(const Error& error, bool all_or_none);
 
 }  // namespace cairn

@@ -107,6 +107,7 @@ int main(int argc, char** argv) {
   cairn::Cli cli;
   cairn::Action action;
   CLI::App app("cairn keeps backups: deduplicated, compressed, encrypted, and given back whole.", "cairn");
+  app.formatter(cairn::MakeHelpFormatter());
   cairn::AddFooter(app);
   app.require_subcommand(1);
   app.fallthrough();

@@ -413,6 +413,7 @@ std::unique_ptr<SetRestore> PostgresRestore::MakeSet(Cli& cli, OpenedSnapshot& o
 Result<int> PostgresRestore::RestoreTables(Cli& cli, OpenedSnapshot& opened, const SnapshotItem& item,
                                            const postgres::Address& server, bool dry_run) const {
   const bool merges = strategy == "merge";
+  cli.SetAllOrNone();
   postgres::DumpReader dump(*opened.reader, item.root, cli.stop());
   postgres::Address into = server;
   if (!as.empty()) into = server.WithDatabase(as);

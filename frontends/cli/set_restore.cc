@@ -41,6 +41,7 @@ class AllOrNone {
 }  // namespace
 
 Result<int> RunSetRestores(Cli& cli, const Sets& sets, RestoreHooks& hooks, bool dry_run) {
+  cli.SetAllOrNone();
   bool is_possible = true;
   std::string all;
   for (const auto& set : sets) {
