@@ -82,7 +82,7 @@ Cli::Cli() {
   const sigset_t set = EndingSignals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signal(SIGPIPE, SIG_IGN);
-  umask(077);
+  umask_ = ::umask(077);
 }
 
 Cli::~Cli() {

@@ -44,6 +44,8 @@ class Cli {
   // What was begun has to be undone, though the user has asked to stop: jobs that begin from now on are not stopped by
   // that. Asking again ends the process at once, as ever.
   void SetStopAside();
+  // The mode that this program was started with for new files, before it took one of its own.
+  unsigned umask() const { return umask_; }
   // What is under way is done whole or not at all, so that an Error does not say that what was done is kept.
   void SetAllOrNone() { all_or_none_ = true; }
 
@@ -101,6 +103,7 @@ class Cli {
   std::mutex output_mutex_;
   bool progress_shown_ = false;  // guarded by output_mutex_
   std::atomic<uint64_t> findings_told_{0};
+  unsigned umask_ = 022;
   bool repository_missing_ = false, all_or_none_ = false;
   std::string password_hint_;    // where the last password may come from
   std::string temporary_cache_;  // its folder, removed at the end

@@ -89,7 +89,7 @@ struct RestoreCommand {
   Result<int> Run(Cli& cli) {
     auto code = Restore(cli);
     auto after = replacement.hooks->After(cli, code && *code == kExitOk);
-    if (code && !after) {
+    if (code && *code == kExitOk && !after) {
       return MakeError(after.error().code(), "{} (the restore itself went well)", after.error().message());
     }
     if (!after) cli.context().log.Warning("{}", after.error().message());

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "engine/env/file_system.h"
 #include "engine/jobs/file_restorer.h"
@@ -27,7 +28,7 @@ std::string Text(const TreePath& path) { return ToString(path); }
 bool IsInside(const std::string& path, const std::string& folder) {
   std::error_code ignored;
   const std::string real = std::filesystem::weakly_canonical(path, ignored).native();
-  return !path.empty() && (real == folder || real.starts_with(folder + "/"));
+  return !path.empty() && (real == folder || real.starts_with(folder == "/" ? folder : folder + "/"));
 }
 
 // As a pattern that matches this path alone.
@@ -90,35 +91,39 @@ class FilesSet : public SetRestore {
   }
 
   Result<void> PutBack() override {
-    is_exchanged_ = false;
-    RETURN_IF_ERROR(exchange_->PutBack());
+    is_to_stay_ = true;  // until all is back
+    auto back = exchange_->PutBack();
+    if (!back) {
+      return MakeError(back.error().code(), "{}{}", back.error().message(),
+                       safety_ ? "; what was there is also snapshot " + safety_->Short() : "");
+    }
+    is_exchanged_ = is_to_stay_ = false;
     // What was written to the new content since goes nowhere.
-    auto same = IsAs(opened_, source_, exchange_->new_folder());
+    auto same = IsAs(opened_, source_, exchange_->new_folder(), {});
     if (same && *same) return {};
-    is_to_stay_ = true;
+    RETURN_IF_ERROR(exchange_->KeepNew());
     Note(
-        fmt::format("is as it was; what had taken its place was written to meanwhile, and is kept in {}: remove it "
-                    "when it is not needed",
-                    Shown(exchange_->new_folder())));
+        fmt::format("is as it was; what had taken its place was written to meanwhile, and is kept in {}: take from it "
+                    "what is needed, and remove it",
+                    exchange_->Shown("kept")));
     return {};
   }
 
   void Finish() override {
     if (exchange_ == nullptr) return;
-    if (is_exchanged_ && keeps() && !is_former_saved_) {
-      is_to_stay_ = true;
-      Note(
-          fmt::format("was written to after its safety snapshot was begun: what was there is kept in {} too: remove it "
-                      "when it is not needed",
-                      Shown(exchange_->former_folder())));
+    const bool may_go = FormerMayGo();
+    if (!may_go && is_exchanged_) {
+      Note(fmt::format(
+          "was written to after its safety snapshot was begun, or what the backup had left out could not be "
+          "put back: what was there is kept in {} too: take from it what is needed, and remove it",
+          exchange_->Shown("former")));
     }
-    if (!exchange_->late().empty()) {
-      is_to_stay_ = true;
-      Note(fmt::format("{}: somebody made it while names changed: it is kept in {}", Shown(exchange_->late().front()),
-                       Shown(exchange_->path() + "/late")));
+    if (exchange_->has_others() && !is_to_stay_ && exchange_->has_late()) {
+      Note(fmt::format("somebody wrote to it while names changed: that is kept in {}", exchange_->Shown("late")));
     }
-    if (!is_to_stay_) {
-      if (auto removed = exchange_->Remove(); !removed) {
+    if (may_go && !is_to_stay_ && !exchange_->has_others()) {
+      // kBusy: what was there is still in it, which an Error has told.
+      if (auto removed = exchange_->Remove(true); !removed && removed.error().code() != ErrorCode::kBusy) {
         cli_.context().log.Warning("{} is left: {}; it may be removed", Shown(exchange_->path()),
                                    removed.error().message());
       }
@@ -143,6 +148,20 @@ class FilesSet : public SetRestore {
 
  private:
   bool keeps() const { return options_.keeps && place_.exists; }
+  // Looked at last of all: who has a file open there may write to it all the while.
+  bool FormerMayGo() {
+    if (!is_exchanged_) return !is_to_stay_;
+    if (!is_all_carried_) return false;
+    if (!keeps()) return true;
+    const auto same = IsFormerSaved();
+    return same && *same;
+  }
+  Result<bool> IsFormerSaved() {
+    OpenedSnapshot before;
+    RETURN_IF_ERROR(before.Open(cli_, safety_->ToHex(), SnapshotFilter()));
+    ASSIGN_OR_RETURN(const SnapshotPlace place, before.Find(place_.path()));
+    return IsAs(before, place, exchange_->former_folder(), exchange_->carried());
+  }
   void Note(const std::string& text) {
     cli_.Findings()({Finding::Severity::kWarning, ErrorCode::kBusy, Shown(place_.path()), text});
   }
@@ -172,7 +191,10 @@ class FilesSet : public SetRestore {
   Result<std::vector<std::string>> Problems() const {
     std::vector<std::string> problems;
     const std::string place = Shown(place_.path());
-    if (place_.exists && place_.is_folder != source_.is_folder()) {
+    if (!source_.is_folder() && source_.node.type != NodeType::kFile) {
+      problems.push_back(fmt::format("{} of the snapshot is neither a file nor a folder: restore it by --target",
+                                     Shown(options_.path)));
+    } else if (place_.exists && place_.is_folder != source_.is_folder()) {
       problems.push_back(fmt::format("{} is a {}, and {} of the snapshot is a {}: name a place of the same kind", place,
                                      place_.is_folder ? "folder" : "file", Shown(options_.path),
                                      source_.is_folder() ? "folder" : "file"));
@@ -185,7 +207,9 @@ class FilesSet : public SetRestore {
                       "file by file",
                       what, place));
     }
-    if (auto mounts = FolderExchange::RefuseMounts({place_.folder, place_.entry, options_.run}); !mounts) {
+    if (auto mounts =
+            FolderExchange::RefuseMounts({.folder = place_.folder, .entry = place_.entry, .run = options_.run});
+        !mounts) {
       problems.push_back(mounts.error().message());
     }
     ASSIGN_OR_RETURN(const FileSystem::Space space, PosixFileSystem().FreeSpace(place_.folder));
@@ -200,7 +224,10 @@ class FilesSet : public SetRestore {
   }
 
   Result<void> Work(const std::function<Result<void>()>& others) {
-    ASSIGN_OR_RETURN(exchange_, FolderExchange::Make({place_.folder, place_.entry, options_.run}, cli_.context().log));
+    ASSIGN_OR_RETURN(exchange_,
+                     FolderExchange::Make(
+                         {.folder = place_.folder, .entry = place_.entry, .run = options_.run, .exists = place_.exists},
+                         cli_.context().log));
     RETURN_IF_ERROR(PutTogether());
     if (keeps()) {
       cli_.context().progress.SetPhase("backing up what is there");
@@ -231,6 +258,11 @@ class FilesSet : public SetRestore {
     RestoreOptions options;
     options.path = source_.path;
     options.verify = options_.verifies;
+    // What a restore had put aside, when this was backed up.
+    const size_t base = source_.path.size() + (source_.path.empty() ? 0 : 1);
+    options.take = [base](const TreePath& path, const Node&) {
+      return path.size() < base || !FolderExchange::IsWorkName(Text(path).substr(base));
+    };
     cli_.context().progress.SetPhase("restoring");
     ASSIGN_OR_RETURN(const RestoreReport report, RunRestore(cli_.context(), *opened_.repository, *opened_.index,
                                                             *opened_.snapshot, *sink, options, cli_.Findings()));
@@ -265,27 +297,26 @@ class FilesSet : public SetRestore {
     FileSourceOptions source;
     source.item = options_.name;
     source.paths = {place_.path()};
-    RETURN_IF_ERROR(source.excludes.Add(Escaped(exchange_->path())));
+    // Of restores into it that are over, too: what they kept is nobody's content.
+    std::string pattern = Escaped(place_.folder == "/" ? "" : place_.folder) + "/.cairn-replace-";
+    for (int digit = 0; digit < 8; ++digit) pattern += "[0-9a-f]";
+    RETURN_IF_ERROR(source.excludes.Add(pattern));
+    RETURN_IF_ERROR(source.excludes.Add(pattern + "-*"));
     source.temporary_cache = [this] { return cli_.TemporaryCache(); };
     ASSIGN_OR_RETURN(auto files, FileSource::Make(std::move(source)));
     return BackUpBefore(cli_, *opened_.repository, std::move(files), DescriptionBefore(options_.run));
   }
 
-  // Looks whether what was replaced is what the safety snapshot has, and brings back what the backup had left out.
+  // Brings back what the backup had left out.
   Result<void> Settle() {
-    const std::string former = exchange_->former_folder();
-    if (safety_) {
-      OpenedSnapshot before;
-      RETURN_IF_ERROR(before.Open(cli_, safety_->ToHex(), SnapshotFilter()));
-      ASSIGN_OR_RETURN(const SnapshotPlace place, before.Find(place_.path()));
-      ASSIGN_OR_RETURN(is_former_saved_, IsAs(before, place, former));
-    }
     if (!place_.exists || !place_.is_folder || source_.item == nullptr) return {};
     ASSIGN_OR_RETURN(const auto left_out, LeftOutOf(*source_.item));
-    ASSIGN_OR_RETURN(const auto sink, FileSink::Make({.target = former, .read_only = true}));
+    ASSIGN_OR_RETURN(const auto sink, FileSink::Make({.target = exchange_->former_folder(), .read_only = true}));
     std::vector<std::string> paths;
     RETURN_IF_ERROR(FindLeftOut(*sink, left_out.get(), {}, paths));
-    return exchange_->Carry(paths);
+    ASSIGN_OR_RETURN(const auto in_the_way, exchange_->Carry(paths));
+    is_all_carried_ = in_the_way.empty();
+    return {};
   }
 
   // Sockets too, which no backup holds.
@@ -310,12 +341,16 @@ class FilesSet : public SetRestore {
   }
 
   // Whether a folder has what the place of a snapshot has: names, types, sizes and times of modification.
-  Result<bool> IsAs(OpenedSnapshot& opened, const SnapshotPlace& place, const std::string& folder) {
+  // But for `carried`, paths that are elsewhere now.
+  Result<bool> IsAs(OpenedSnapshot& opened, const SnapshotPlace& place, const std::string& folder,
+                    const std::vector<std::string>& carried) {
     ASSIGN_OR_RETURN(const auto sink, FileSink::Make({.target = folder, .read_only = true}));
     const TreePath prefix = place_.entry.empty() ? TreePath() : ToBytes(AsBytes(place_.entry));
     uint64_t expected = 0, found = 0;
     bool is_same = true;
+    const std::set<std::string> elsewhere(carried.begin(), carried.end());
     const auto compare = [&](const TreePath& path, const Node& node) -> Result<bool> {
+      if (elsewhere.contains(Text(path))) return false;
       ++expected;
       ASSIGN_OR_RETURN(const auto there, sink->Existing(path));
       const bool has_content = node.type == NodeType::kFile;
@@ -359,7 +394,7 @@ class FilesSet : public SetRestore {
   std::unique_ptr<FolderExchange> exchange_;
   std::optional<SnapshotId> safety_;
   double seconds_ = 0;
-  bool is_exchanged_ = false, is_former_saved_ = false;
+  bool is_exchanged_ = false, is_all_carried_ = true;
   bool is_told_ = false;     // what became of the place
   bool is_to_stay_ = false;  // what lies beside it
 };
@@ -370,6 +405,12 @@ Result<FilesPlace> LookAtFilesPlace(const std::string& where) {
   FilesPlace place;
   struct stat status{};
   std::error_code failure;
+  // Shown without what follows: an address of something else may hold a password.
+  if (const size_t scheme = where.find("://"); scheme != std::string::npos) {
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "{}://... is no place that is known: give a path, sqlite:FILE, or postgres:ADDRESS",
+                     Shown(where.substr(0, scheme)));
+  }
   if (::stat(where.c_str(), &status) == 0) {
     const std::filesystem::path real = std::filesystem::canonical(where, failure);
     if (failure) return ErrnoError(failure.value(), "looking at " + Shown(where));
@@ -378,11 +419,20 @@ Result<FilesPlace> LookAtFilesPlace(const std::string& where) {
     if (!place.is_folder && !S_ISREG(status.st_mode)) {
       return MakeError(ErrorCode::kInvalidArgument, "{} is neither a file nor a folder", Shown(where));
     }
+    if (real == real.root_path()) {
+      return Error(ErrorCode::kInvalidArgument, "/ is not replaced: restore by --target, which writes file by file");
+    }
     place.folder = place.is_folder ? real.native() : real.parent_path().native();
     if (!place.is_folder) place.entry = real.filename().native();
     return place;
   }
   if (errno != ENOENT) return ErrnoError(errno, "looking at " + Shown(where));
+  if (::lstat(where.c_str(), &status) == 0) {
+    return MakeError(
+        ErrorCode::kInvalidArgument,
+        "{} is a link to what is not there (a disk that is not mounted?): make that, or name another place",
+        Shown(where));
+  }
   std::filesystem::path path(where);
   if (!path.has_filename()) path = path.parent_path();
   const auto folder = std::filesystem::canonical(path.has_parent_path() ? path.parent_path() : ".", failure);

@@ -21,11 +21,12 @@ struct FilesSetOptions {
 // the folder stays the one that it was. What the backup left out by its rules stays.
 std::unique_ptr<SetRestore> MakeFilesSet(Cli& cli, FilesSetOptions options);
 
-// The place of a set, as FolderExchange takes it. kInvalidArgument where it is neither a file nor a folder.
+// The place of a set, as FolderExchange takes it. kInvalidArgument where it is neither a file nor a
+// folder, a link to nothing, or the root of all.
 struct FilesPlace {
   std::string folder, entry;  // `entry` empty: all that is in the folder
   bool exists = false, is_folder = false;
-  std::string path() const { return entry.empty() ? folder : folder + "/" + entry; }
+  std::string path() const { return entry.empty() ? folder : (folder == "/" ? "" : folder) + "/" + entry; }
 };
 Result<FilesPlace> LookAtFilesPlace(const std::string& where);
 

@@ -306,14 +306,27 @@ class DatabaseSet : public SetRestore {
   }
   bool keeps() const { return !plan_.kept.empty() && !options_.replacement.no_safety_snapshot; }
 
-  // There was none before: it goes, unless somebody is at work in it.
+  // There was none before: it is kept under another name, for somebody may have written to it.
   Result<void> TakeAway(postgres::Server& server) const {
-    ASSIGN_OR_RETURN(const std::string oid, server.OidOf(plan_.target));
-    if (oid != report_.oid) return {};
-    auto dropped = server.Drop(plan_.target, false);
-    if (dropped) return {};
-    return MakeError(dropped.error().code(), "{}, which was not there before, could not be dropped again: {}",
-                     Shown(plan_.target), dropped.error().message());
+    using postgres::KeptDatabase;
+    KeptDatabase kept{.name = KeptDatabase::NameOf(KeptDatabase::Role::kUndone, plan_.target, plan_.run),
+                      .run = plan_.run,
+                      .of = plan_.target,
+                      .role = KeptDatabase::Role::kUndone};
+    auto until = server.TimeFromNow(std::chrono::hours(options_.keep_hours));
+    auto done = until ? Result<void>() : Result<void>(until.error());
+    if (done) {
+      kept.until = *until;
+      done = server.Swap(plan_.target, report_.oid, "", std::nullopt, kept,
+                         {.session_patience = std::chrono::seconds(options_.session_wait), .disconnects = true});
+    }
+    if (!done) {
+      return MakeError(done.error().code(), "{}, which was not there before, could not be taken away again: {}",
+                       Shown(plan_.target), done.error().message());
+    }
+    cli_.Findings()({Finding::Severity::kNote, ErrorCode::kInterrupted, plan_.target,
+                     fmt::format("was not there before: it is {} until {}", Shown(kept.name), kept.until)});
+    return {};
   }
 
   Cli& cli_;

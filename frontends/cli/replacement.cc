@@ -42,6 +42,7 @@ Result<std::string> ReplacementOptions::AfterSql() const {
   }
   ASSIGN_OR_RETURN(const Bytes bytes, PosixFileSystem().ReadFile(after_sql));
   std::string text = ToString(bytes);
+  if (text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);  // a byte order mark
   if (text.starts_with('\\') || text.find("\n\\") != std::string::npos) {
     return MakeError(ErrorCode::kInvalidArgument,
                      "{} has a line that begins with a backslash, which is a command of psql: --after-sql takes "

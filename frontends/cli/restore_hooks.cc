@@ -3,6 +3,8 @@
 #include <atomic>
 #include <thread>
 
+#include <fmt/format.h>
+
 #include "engine/env/clock.h"
 #include "frontends/stream/child_process.h"
 
@@ -48,9 +50,14 @@ Result<void> RestoreHooks::Run(Cli& cli, const std::string& command, const char*
   });
   const stream::Waiter waiter(late.get_token());
   // Its output is not read: who starts a service leaves that behind with it open.
+  // Nor does what it starts have this program's passwords, or its files their modes.
+  const std::string shell = fmt::format(
+      "exec >&2\numask {:03o}\nunset CAIRN_PASSWORD CAIRN_PASSWORD_COMMAND CAIRN_NEW_PASSWORD CAIRN_TO_PASSWORD "
+      "CAIRN_FROM_PASSWORD\n",
+      cli.umask());
   const auto run = [&]() -> Result<void> {
     ASSIGN_OR_RETURN(const auto child, stream::ChildProcess::Start(
-                                           {"/bin/sh", "-c", "exec >&2\n" + command}, waiter,
+                                           {"/bin/sh", "-c", shell + command}, waiter,
                                            {.environment = {{"CAIRN_RESTORE", moment}, {"CAIRN_RESULT", result}}}));
     return child->Wait();
   };

@@ -11,7 +11,7 @@
 namespace cairn {
 
 // Commands of the shell. They get CAIRN_RESTORE=before or after, and the latter CAIRN_RESULT=success or failure. What
-// they write goes to standard error. One thread.
+// they write goes to standard error; they do not get CAIRN_PASSWORD and its like. One thread.
 class RestoreHooks {
  public:
   void AddTo(CLI::App& command);

@@ -32,6 +32,10 @@ class UndoneDatabase : public SetRestore {
     return std::vector<std::string>();
   }
   void ShowPlan(const std::vector<std::string>&) override {
+    if (cli_.json()) {
+      cli_.PrintJson({{"message_type", "plan"}, {"database", report_.database}, {"undone", undone_.run}});
+      return;
+    }
     cli_.Print(fmt::format("would make {} what it was before restore {}\n", Shown(report_.database), undone_.run));
   }
   Result<void> Run(const std::function<Result<void>()>& others) override {
@@ -83,6 +87,7 @@ class UndoneExchange : public SetRestore {
 
   Result<std::vector<std::string>> Plan() override { return std::vector<std::string>(); }
   void ShowPlan(const std::vector<std::string>&) override {
+    if (cli_.json()) return cli_.PrintJson({{"message_type", "plan"}, {"path", Shown(place_)}, {"undone", true}});
     cli_.Print(fmt::format("would put back what {} has\n", Shown(exchange_->path())));
   }
   Result<void> Run(const std::function<Result<void>()>& others) override {
@@ -95,10 +100,10 @@ class UndoneExchange : public SetRestore {
     return MakeError(ErrorCode::kBusy, "{} is as it was before the restore", Shown(place_));
   }
   void Finish() override {
-    if (!is_done_ || !exchange_->late().empty()) return;
-    is_removed_ = static_cast<bool>(exchange_->Remove());
+    if (is_done_ && !exchange_->has_others()) is_removed_ = static_cast<bool>(exchange_->Remove(false));
   }
   void ShowReport() override {
+    if (cli_.json()) return cli_.PrintJson({{"message_type", "summary"}, {"path", Shown(place_)}, {"undone", true}});
     cli_.Say(fmt::format("{} is again what it was before the restore{}\n", Shown(place_),
                          is_removed_ ? ""
                                      : "; what was there instead is kept in " + Shown(exchange_->path()) +
@@ -163,6 +168,7 @@ class RestoreSets::Work {
     }
     RETURN_IF_ERROR(RefuseSame(wanted));
     RETURN_IF_ERROR(RefuseScript(wanted));
+    RETURN_IF_ERROR(RefuseNoWayBack(wanted));
     // The last is replaced first: what takes long and is not one step before what is.
     const auto rank = [](const WantedSet& one) { return one.kind == "postgres" ? 0 : one.kind == "sqlite" ? 1 : 2; };
     std::ranges::stable_sort(wanted, {}, rank);
@@ -172,9 +178,14 @@ class RestoreSets::Work {
       ASSIGN_OR_RETURN(auto set, undo_.empty() ? Make(one) : MakeUndo(one));
       if (set != nullptr) sets.push_back(std::move(set));
     }
+    // What is only renamed comes last, as what cannot be put back again.
+    std::ranges::stable_partition(sets,
+                                  [](const auto& set) { return dynamic_cast<UndoneExchange*>(set.get()) != nullptr; });
     if (sets.empty()) return MakeError(ErrorCode::kNotFound, "nothing is left of restore {} in these places", undo_);
     ASSIGN_OR_RETURN(const int code, RunSetRestores(cli_, sets, *postgres_.replacement.hooks, request_.dry_run));
-    if (!request_.dry_run && !cli_.json() && undo_.empty()) {
+    if (code == kExitOk && skipped_ > 0) return kExitIncomplete;
+    const bool can_be_undone = undo_.empty() && !postgres_.replacement.no_safety_snapshot;
+    if (!request_.dry_run && !cli_.json() && can_be_undone) {
       cli_.Say(fmt::format("cairn restore --undo {} with the same --set puts back what was there\n", run_));
     }
     return code;
@@ -202,6 +213,16 @@ class RestoreSets::Work {
                        Shown(one.item));
     }
     return {};
+  }
+
+  // What SQLite has replaced goes back by a safety snapshot alone.
+  Result<void> RefuseNoWayBack(const std::vector<WantedSet>& wanted) const {
+    const bool has_sqlite = std::ranges::any_of(wanted, [](const WantedSet& one) { return one.kind == "sqlite"; });
+    if (!postgres_.replacement.no_safety_snapshot || wanted.size() == 1 || !has_sqlite) return {};
+    return Error(
+        ErrorCode::kInvalidArgument,
+        "--no-safety-snapshot leaves no way back for a SQLite database when another set fails: leave it out, or "
+        "restore the database by itself");
   }
 
   Result<void> RefuseScript(const std::vector<WantedSet>& wanted) const {
@@ -289,6 +310,23 @@ class RestoreSets::Work {
                                .keeps = !postgres_.replacement.no_safety_snapshot});
   }
 
+  // Where the run took a safety snapshot of a database, it may have replaced it.
+  Result<void> RefuseGone(const std::string& database) const {
+    ASSIGN_OR_RETURN(const SnapshotSet set, cli_.Snapshots());
+    for (const LoadedSnapshot& one : set.snapshots) {
+      const bool is_it = one.opened && one.inner.description == DescriptionBefore(undo_) &&
+                         one.inner.items.size() == 1 && one.inner.items.front().kind == ItemKind::kPostgres &&
+                         one.inner.items.front().name == postgres::FileNameOf(database);
+      if (!is_it) continue;
+      return MakeError(
+          ErrorCode::kNotFound,
+          "the server keeps nothing of {} from restore {}, but snapshot {} is what it was then: nothing "
+          "was put back; restore that by itself if the database was replaced, and undo the rest without it",
+          Shown(database), undo_, one.id.Short());
+    }
+    return {};
+  }
+
   // Nothing: the run did not come to this place.
   Result<std::unique_ptr<SetRestore>> MakeUndo(const WantedSet& wanted) {
     if (wanted.kind == "postgres") return UndoDatabase(wanted);
@@ -303,7 +341,7 @@ class RestoreSets::Work {
       return MakeSqlite(wanted, opened, &opened.snapshot->inner.items.front());
     }
     ASSIGN_OR_RETURN(const FilesPlace place, LookAtFilesPlace(wanted.where));
-    ASSIGN_OR_RETURN(auto left, FolderExchange::Find({place.folder, place.entry, undo_}));
+    ASSIGN_OR_RETURN(auto left, FolderExchange::Find({.folder = place.folder, .entry = place.entry, .run = undo_}));
     if (left != nullptr) return std::make_unique<UndoneExchange>(cli_, place.path(), std::move(left));
     const LoadedSnapshot* before = FindFilesBefore(set, undo_, place.path());
     if (before == nullptr) {
@@ -325,12 +363,25 @@ class RestoreSets::Work {
     const stream::Waiter waiter(cli_.stop());
     ASSIGN_OR_RETURN(const auto server, postgres::Server::Open(address, "", waiter, SystemClock(), cli_.stop()));
     const auto found = postgres::UndoRestore(*server, undone, {}, std::chrono::hours(1), true);
-    if (!found && found.error().code() == ErrorCode::kNotFound) return Skip(wanted, found.error().message());
+    if (!found && found.error().code() == ErrorCode::kNotFound) {
+      ASSIGN_OR_RETURN(const auto left, server->ListKept());
+      const bool is_untouched = std::ranges::any_of(left, [&](const postgres::KeptDatabase& one) {
+        return one.role == postgres::KeptDatabase::Role::kIncomplete && one.run == undo_ && one.of == undone.database;
+      });
+      if (is_untouched) {  // the process died before its turn
+        cli_.Findings()({Finding::Severity::kNote, ErrorCode::kNotFound, Shown(wanted.item),
+                         "was not replaced; cairn restore --postgres ADDRESS --clean-up drops what was made for it"});
+        return std::unique_ptr<SetRestore>();
+      }
+      RETURN_IF_ERROR(RefuseGone(address.database()));
+      return Skip(wanted, found.error().message());
+    }
     RETURN_IF_ERROR(found);
     return std::make_unique<UndoneDatabase>(cli_, postgres_, address, undone);
   }
 
   std::unique_ptr<SetRestore> Skip(const WantedSet& wanted, const std::string& why) {
+    ++skipped_;
     cli_.Findings()({Finding::Severity::kWarning, ErrorCode::kNotFound, Shown(wanted.item), "left as it is: " + why});
     return nullptr;
   }
@@ -341,6 +392,7 @@ class RestoreSets::Work {
   const std::string undo_, run_;
   std::list<OpenedSnapshot> opened_;
   std::list<SqliteRestore> sqlite_;
+  unsigned skipped_ = 0;  // of an undo
 };
 
 void RestoreSets::AddTo(CLI::App& command) {

@@ -195,6 +195,7 @@ std::string Connection::database() const {
   const char* database = PQdb(connection_);
   return database != nullptr ? database : "";
 }
+bool Connection::is_in_transaction() const { return PQtransactionStatus(connection_) == PQTRANS_INTRANS; }
 int Connection::server_version() const { return PQserverVersion(connection_); }
 std::string Connection::server_text(const char* parameter) const {
   const char* value = PQparameterStatus(connection_, parameter);

@@ -72,6 +72,8 @@ class Connection {
   Result<void> WriteCopy(ByteSpan bytes);
   Result<uint64_t> EndCopyIn();
 
+  // Between its BEGIN and its end, and with no COPY under way.
+  bool is_in_transaction() const;
   int server_version() const;  // 150018
   std::string host() const;    // or the folder of the socket
   std::string port() const;

@@ -169,7 +169,9 @@ Result<DatabaseRestoreReport> DatabaseRestore::Run(const std::function<Result<vo
 Result<DatabaseRestoreReport> DatabaseRestore::Load(const std::function<Result<void>()>& before_swap) {
   KeptDatabase mark{.name = plan_.beside, .run = plan_.run, .of = plan_.target};
   context_.progress.SetPhase("making the database");
-  RETURN_IF_ERROR(server_->Create(mark, description_.properties));
+  auto created = server_->Create(mark, description_.properties);
+  has_name_ = created || created.error().code() != ErrorCode::kAlreadyExists;
+  RETURN_IF_ERROR(created);
   ASSIGN_OR_RETURN(beside_oid_, server_->OidOf(plan_.beside));
   if (!script_.empty()) RETURN_IF_ERROR(server_->KeepOut(plan_.beside));
   DatabaseLoader loader(context_, dump_, description_,
@@ -207,8 +209,22 @@ Result<void> DatabaseRestore::RunScript() {
   context_.progress.SetPhase("running the script");
   ASSIGN_OR_RETURN(const auto connection, Connection::Open(options_.address.WithDatabase(plan_.beside), waiter_));
   RETURN_IF_ERROR(connection->Query("SET search_path = \"$user\", public"));
+  RETURN_IF_ERROR(connection->Query("BEGIN"));
+  ASSIGN_OR_RETURN(const std::string transaction, connection->Value("SELECT pg_catalog.txid_current()"));
   auto run = connection->Query(script_, kScriptPatience);
   if (!run) return std::move(run).error().While(script_name_);
+  const auto refuse = [&](const char* why) -> Result<void> {
+    return MakeError(ErrorCode::kInvalidArgument, "{} {}", script_name_, why);
+  };
+  // What was undone at its end, or never run, is not to be taken for done.
+  if (!connection->is_in_transaction()) {
+    return refuse(
+        "ends the transaction in which it is run, or leaves a COPY open: leave BEGIN, COMMIT, ROLLBACK and "
+        "COPY ... FROM STDIN out of it");
+  }
+  ASSIGN_OR_RETURN(const std::string now, connection->Value("SELECT pg_catalog.txid_current()"));
+  if (now != transaction) return refuse("begins another transaction: leave BEGIN, COMMIT and ROLLBACK out of it");
+  RETURN_IF_ERROR(connection->Query("COMMIT"));
   return server_->LetIn(plan_.beside);
 }
 
@@ -238,7 +254,7 @@ Error DatabaseRestore::AfterFailure(Error error) {
   const std::string state = *now != target_oid_   ? plan_.target + " was changed by somebody else"
                             : target_oid_.empty() ? std::string("no database was made")
                                                   : plan_.target + " is as it was";
-  auto dropped = (*server)->Drop(plan_.beside, true);
+  auto dropped = has_name_ ? (*server)->Drop(plan_.beside, true) : Result<void>();
   if (dropped) return Error(error.code(), fmt::format("{} ({})", error.message(), state));
   return Error(error.code(),
                fmt::format("{} ({}; {} is left, and could not be dropped: {}; cairn restore --clean-up does "

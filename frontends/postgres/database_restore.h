@@ -47,9 +47,9 @@ class DatabaseRestore {
       : context_(context), dump_(dump), options_(std::move(options)), waiter_(context.stop) {}
 
   Result<DatabaseRestorePlan> Plan();
-  // Statements that are run in the new database as one transaction, by the role that connects, when it was loaded and
-  // verified, and before any role but its owner and superusers can connect to it. Names without a schema are looked for
-  // in "$user" and public. `name`: of the script, for errors.
+  // Statements that are run in the new database as one transaction, which they must not end themselves, by the role
+  // that connects, when it was loaded and verified, and before any role but its owner and superusers can connect to it.
+  // Names without a schema are looked for in "$user" and public. `name`: of the script, for errors.
   void SetScript(std::string script, std::string name) {
     script_ = std::move(script);
     script_name_ = std::move(name);
@@ -76,6 +76,7 @@ class DatabaseRestore {
   DatabaseRestorePlan plan_;
   std::string script_, script_name_;
   std::string target_oid_;  // of the database that is there; empty: none
+  bool has_name_ = false;   // of what is beside: nobody had it before
   std::string beside_oid_;  // of that which is made; empty: not yet
 };
 

@@ -152,6 +152,9 @@ Result<void> Server::Create(const KeptDatabase& mark, const DatabaseProperties& 
 
 Result<void> Server::KeepOut(const std::string& database) {
   RETURN_IF_ERROR(connection_->Query("REVOKE CONNECT, TEMPORARY ON DATABASE " + QuoteName(database) + " FROM PUBLIC"));
+  RETURN_IF_ERROR(connection_->Query(
+      "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE datname = " +
+      QuoteLiteral(database) + " AND pid <> pg_catalog.pg_backend_pid()"));
   return {};
 }
 
@@ -281,7 +284,10 @@ Error Server::OtherDatabase(const std::string& live, const std::string& expected
 
 Result<void> Server::Swap(const std::string& live, const std::string& expected, const std::string& fresh,
                           const std::optional<std::string>& comment, KeptDatabase kept, const Swapping& how) {
-  ASSIGN_OR_RETURN(const std::string oid, OidOf(fresh));
+  std::string oid;
+  if (!fresh.empty()) {
+    ASSIGN_OR_RETURN(oid, OidOf(fresh));
+  }
   const auto end = clock_.Steady() + how.session_patience;
   for (;;) {
     if (!expected.empty()) RETURN_IF_ERROR(WaitForSessions(live, end, how));
@@ -297,14 +303,17 @@ Result<void> Server::Swap(const std::string& live, const std::string& expected, 
                    " THEN 1 ELSE 0 END) FROM pg_catalog.pg_database WHERE datname = " + QuoteLiteral(kept.name) + "; " +
                    CommentStatement(kept.name, kept.Comment()) + "; ";
     }
-    statement += "ALTER DATABASE " + QuoteName(fresh) + " RENAME TO " + QuoteName(live) + "; " +
-                 CommentStatement(live, comment) + "; COMMIT";
+    if (!fresh.empty()) {
+      statement += "ALTER DATABASE " + QuoteName(fresh) + " RENAME TO " + QuoteName(live) + "; " +
+                   CommentStatement(live, comment) + "; ";
+    }
+    statement += "COMMIT";
     const auto swapped = TrySwap(statement, now, oid, how.disconnects);
     if (swapped) return {};
     if (swapped.error().message().find("[22012]") != std::string::npos) return OtherDatabase(live, expected, "another");
     const ErrorCode code = swapped.error().code();
     if (code == ErrorCode::kBusy && clock_.Steady() < end) continue;
-    if (code != ErrorCode::kIo && code != ErrorCode::kInterrupted) return swapped;
+    if (fresh.empty() || (code != ErrorCode::kIo && code != ErrorCode::kInterrupted)) return swapped;
     return SettleSwap(oid, live, swapped.error());
   }
 }

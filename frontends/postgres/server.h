@@ -35,7 +35,7 @@ class Server {
   Result<void> WaitForEnd(int process);
   // Empty, from template0, with encoding and locale of `properties`; marked.
   Result<void> Create(const KeptDatabase& mark, const DatabaseProperties& properties);
-  // Of a new database: nobody connects but its owner and superusers; and all again, as to any.
+  // Of a new database: nobody is connected, nor connects, but its owner and superusers; and all again, as to any.
   Result<void> KeepOut(const std::string& database);
   Result<void> LetIn(const std::string& database);
   // Owner, grants, settings, limit; `with_owner`: else it stays its maker's, and grants are left out.
@@ -51,8 +51,8 @@ class Server {
   };
   // In one transaction: `live`, which must still be the one with the number `expected`, becomes `kept.name`, marked so
   // in front of its comment, and `fresh` becomes `live`, with this comment. No session can begin meanwhile. `expected`
-  // empty: there must be no `live`, and `fresh` is renamed alone. kBusy names the sessions that do not end. An Error
-  // means that nothing has changed, or says that this is not known.
+  // empty: there must be no `live`, and `fresh` is renamed alone; `fresh` empty: `live` is. kBusy names the sessions
+  // that do not end. An Error means that nothing has changed, or says that this is not known.
   Result<void> Swap(const std::string& live, const std::string& expected, const std::string& fresh,
                     const std::optional<std::string>& comment, KeptDatabase kept, const Swapping& how);
   // Marked ones that have their name; and those without a mark that have a restore's name, nothing in them and no

@@ -7,9 +7,8 @@ namespace {
 
 constexpr std::chrono::seconds kPatience{60};
 
-// VACUUM attaches one without a name.
-int RefuseOthers(void*, int action, const char* file, const char*, const char*, const char*) {
-  return action == SQLITE_ATTACH && (file == nullptr || *file != 0) ? SQLITE_DENY : SQLITE_OK;
+int RefuseOthers(void*, int action, const char*, const char*, const char*, const char*) {
+  return action == SQLITE_ATTACH ? SQLITE_DENY : SQLITE_OK;
 }
 
 }  // namespace
@@ -19,7 +18,16 @@ Result<void> RunSqliteScript(const std::string& file, const std::string& sql, co
   sqlite::Patience patience(clock, kPatience, stop);
   ASSIGN_OR_RETURN(const sqlite::Connection connection, sqlite::OpenToWrite(file, patience));
   sqlite3_set_authorizer(connection.get(), RefuseOthers, nullptr);
-  RETURN_IF_ERROR(sqlite::Run(connection.get(), "BEGIN", file, patience));
+  RETURN_IF_ERROR(sqlite::Run(connection.get(), "BEGIN IMMEDIATE", file, patience));
+  bool is_ended = false;
+  sqlite3_rollback_hook(connection.get(), [](void* ended) { *static_cast<bool*>(ended) = true; }, &is_ended);
+  sqlite3_commit_hook(
+      connection.get(),
+      [](void* ended) {
+        *static_cast<bool*>(ended) = true;
+        return 0;
+      },
+      &is_ended);
   // A large statement is one step of SQLite's, in which it looks for nothing but this.
   const std::stop_callback interrupts(stop, [&] { sqlite3_interrupt(connection.get()); });
   char* said = nullptr;
@@ -28,8 +36,12 @@ Result<void> RunSqliteScript(const std::string& file, const std::string& sql, co
   sqlite3_free(said);
   if (patience.is_stopped()) return Error(ErrorCode::kInterrupted, "interrupted");
   if (code != SQLITE_OK) return MakeError(ErrorCode::kInvalidArgument, "SQLite says: {}", text);
-  // The script may have ended the transaction itself.
-  if (sqlite3_get_autocommit(connection.get()) != 0) return {};
+  // What was undone at its end is not to be taken for done.
+  if (is_ended || sqlite3_get_autocommit(connection.get()) != 0) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "ends the transaction in which it is run: leave BEGIN, COMMIT and ROLLBACK out of it");
+  }
+  sqlite3_commit_hook(connection.get(), nullptr, nullptr);
   return sqlite::Run(connection.get(), "COMMIT", file, patience);
 }
 

@@ -9,9 +9,9 @@
 
 namespace cairn {
 
-// Runs all statements of `sql` in `file`, a database of this process alone that is not in WAL mode, in one transaction
-// where the statements do not say otherwise. kInvalidArgument says what SQLite says of the first that fails; then the
-// file is of no use. kInterrupted soon after stop is asked for. Neither extensions nor other databases can be reached.
+// Runs all statements of `sql` in `file`, a database of this process alone that is not in WAL mode, in one transaction,
+// which they must not end themselves. kInvalidArgument says what SQLite says of the first that fails; then the file is
+// of no use. kInterrupted soon after stop is asked for. Neither extensions nor other databases can be reached.
 Result<void> RunSqliteScript(const std::string& file, const std::string& sql, const Clock& clock, std::stop_token stop);
 
 }  // namespace cairn

@@ -1,4 +1,5 @@
 """Several items of a snapshot into their places: all are replaced, or all are as before."""
+import glob
 import json
 import os
 import random
@@ -198,6 +199,20 @@ class AllOrNone(SetsTest):
         self.assertEqual(self.state(), new)
         self.no_leftovers()
 
+    def test_a_database_that_was_not_there_is_taken_away_again_and_kept(self):
+        """The other one, whose turn comes later, has a session that does not end."""
+        self.make()
+        self.run_cairn("backup", "--set", f"database={self.shop()}", "--set", f"second={self.shop()}")
+        fresh = self.server.uri("shop_fresh", user="postgres", local=True)
+        session = self.session()
+        said = self.error("restore", "latest", "--set", f"database={self.shop()}", "--set", f"second={fresh}", "--session-wait", "1")
+        session.kill()
+        self.assertIn("shop is as it was", said)
+        kept = [one for one in self.server.databases() if one.startswith("shop_fresh")]
+        self.assertEqual(len(kept), 1)
+        self.assertIn("_undone_", kept[0])
+        self.assertEqual(self.server.sql(kept[0], "SELECT x FROM t"), "new")
+
     def test_interrupted_when_some_are_replaced(self):
         _, new = self.make()
         session = self.session()
@@ -237,9 +252,10 @@ class AllOrNone(SetsTest):
             runs |= {one.rsplit("_", 1)[1] for one in self.server.databases() if one.startswith("shop_before_")}
             described = [one["description"] for one in json.loads(self.run_cairn("snapshots", "--json").stdout)["snapshots"]]
             runs |= {one.split()[-1] for one in described if one.startswith("before restore")} if not runs else set()
+            said = ""
             if self.words() != ["new"] * 4:
-                self.run_cairn("restore", "--undo", runs.pop(), *self.sets(), "--disconnect", code=None)
-            self.assertEqual(self.words(), ["new"] * 4, (seed, i))
+                said = self.run_cairn("restore", "--undo", runs.pop(), *self.sets(), "--disconnect", code=None).stderr.decode()
+            self.assertEqual(self.words(), ["new"] * 4, (seed, i, said))
             self.run_cairn("restore", "--postgres", self.shop(), "--clean-up")
             for one in json.loads(self.run_cairn("snapshots", "--json").stdout)["snapshots"]:
                 if one["description"].startswith("before restore"):
@@ -305,6 +321,78 @@ class Places(SetsTest):
         self.assertIn(kept[0], self.error("restore", "latest", "--set", f"covers={self.covers}"))  # it may have something
         shutil.rmtree(os.path.join(self.covers, kept[0]))
         self.run_cairn("restore", "latest", "--set", f"covers={self.covers}")
+
+    def test_what_an_open_file_brings_afterwards_is_kept(self):
+        """A program goes on writing to what was moved away."""
+        self.make_covers()
+        with open(os.path.join(self.covers, "new.jpg"), "ab") as open_file:
+            running = subprocess.Popen([BIN, "restore", "latest", "--set", f"covers={self.covers}", "--before", "sleep 0.1"],
+                                       env=self.env(), stderr=subprocess.PIPE)
+            while running.poll() is None:
+                open_file.write(b"more")
+                open_file.flush()
+            said = running.communicate()[1].decode()
+        kept = [one for one in os.listdir(self.covers) if one.startswith(".cairn-replace-")]
+        self.assertEqual(len(kept), 1, said)
+        self.assertIn("was written to after its safety snapshot", said)
+        self.assertTrue(os.path.exists(os.path.join(self.covers, kept[0], "former", "new.jpg")))
+
+    def test_a_put_back_that_fails_loses_nothing(self):
+        """All that was there is there, or in the folder that the message names."""
+        if os.geteuid() != 0 or shutil.which("chattr") is None:
+            self.skipTest("needs root and chattr")
+        self.make_covers()
+        before = {name: one for name, one in tree(self.covers).items() if one[-1] is not None}
+        work = os.path.join(self.covers, ".cairn-replace-*", "former")
+        self.fill("new")
+        self.run_cairn("backup", *self.sets())
+        session = self.session()
+        running = subprocess.Popen([BIN, "restore", "latest", *self.sets(), "--session-wait", "3"], env=self.env(), stderr=subprocess.PIPE)
+        while not glob.glob(work + "/a"):
+            self.assertIsNone(running.poll())
+        if subprocess.run(["chattr", "+i", *glob.glob(work + "/a/one.jpg"), *glob.glob(work + "/b.jpg")]).returncode != 0:
+            running.kill()
+            self.skipTest("this file system has no such flag")
+        said = running.communicate()[1].decode()
+        self.addCleanup(subprocess.run, f"chattr -R -i {self.covers}", shell=True)
+        session.kill()
+        self.assertEqual(running.returncode, 1, said)
+        there = tree(self.covers)
+        for name, one in before.items():
+            at = [other for other in there if other.endswith(name) and there[other][-1] == one[-1]]
+            self.assertTrue(at, (name, said))
+        if ".cairn-replace-" in "".join(there):
+            self.assertIn(".cairn-replace-", said)
+
+    def test_an_undo_twice_keeps_what_the_first_has_kept(self):
+        self.make_covers()
+        done = self.run_cairn("restore", "latest", "--set", f"covers={self.covers}", "--before", f"echo late > {self.covers}/late.txt")
+        run = done.stdout.decode().split("--undo ")[-1].split()[0]
+        self.write("covers", "work.txt", data=b"a day's work")
+        for code in (0, None, None):
+            self.run_cairn("restore", "--undo", run, "--set", f"covers={self.covers}", code=code)
+        found = [names for _, _, names in os.walk(self.covers)]
+        self.assertIn("work.txt", sum(found, []))
+
+    def test_what_came_where_nothing_was_is_left(self):
+        self.make_covers()
+        place = self.path("fresh")
+        said = self.error("restore", "latest", "--set", f"covers={place}", "--before", f"mkdir {place}; echo 1 > {place}/precious")
+        self.assertIn("somebody has made", said)
+        self.assertEqual(os.listdir(place), ["precious"])
+        os.symlink("/nothing/there", self.path("dangling"))
+        self.assertIn("a link to what is not there", self.error("restore", "latest", "--set", f"covers={self.path('dangling')}"))
+        self.assertIn("/ is not replaced", self.error("restore", "latest", "--set", "covers=/"))
+        said = self.error("restore", "latest", "--set", "covers=mysql://u:s3cret@h/db")
+        self.assertNotIn("s3cret", said)
+        self.assertIn("mysql://... is no place", said)
+
+    def test_a_folder_with_a_group_of_its_own(self):
+        self.make_covers()
+        os.chmod(self.covers, 0o2775)
+        self.run_cairn("restore", "latest", "--set", f"covers={self.covers}")
+        self.assertTrue(os.path.exists(os.path.join(self.covers, "old.jpg")))
+        self.no_leftovers()
 
     def test_names_of_what_cannot_be(self):
         self.fill("old")
@@ -411,7 +499,10 @@ class Scripts(SetsTest):
 
     def test_one_that_fails_restores_nothing(self):
         _, new = self.make()
-        for text, why in (("UPDATE t SET x = 1; SELECT nothing", "nothing"), ("\\set x 1", "command of psql"), (" ", "no statements")):
+        for text, why in (("UPDATE t SET x = 1; SELECT nothing", "nothing"), ("UPDATE t SET x = '1'; ROLLBACK", "leave BEGIN"),
+                          ("COMMIT; BEGIN; UPDATE t SET x = '1'", "leave BEGIN"),
+                          ("UPDATE t SET x = '1'; COMMIT", "leave BEGIN"),
+                          ("\\set x 1", "command of psql"), (" ", "no statements")):
             script = self.script(text)
             for place in (["latest:database", "--postgres", self.shop()], ["latest:lite", "--sqlite", self.db]):
                 said = self.error("restore", *place, "--after-sql", script)
@@ -420,16 +511,21 @@ class Scripts(SetsTest):
                 self.assertEqual(self.state(), new)
                 self.no_leftovers()
 
+    def test_a_copy_from_nowhere_is_not_taken_for_done(self):
+        _, new = self.make()
+        said = self.error("restore", "latest:database", "--postgres", self.shop(), "--after-sql",
+                          self.script("UPDATE t SET x = 'masked'; COPY t FROM STDIN; UPDATE t SET x = 'masked'"))
+        self.assertIn("COPY", said)
+        self.assertEqual(self.state(), new)
+
     def test_sqlite(self):
         self.make()
         copy = self.path("copy.db")
-        for text in ("UPDATE t SET x = 'masked'", "UPDATE t SET x = 'masked'; COMMIT; VACUUM",
-                     "COMMIT; PRAGMA journal_mode = WAL; UPDATE t SET x = 'masked'"):
-            self.run_cairn("restore", "latest:lite", "--sqlite", copy, "--after-sql", self.script(text))
-            database = sqlite3.connect(copy)
-            self.assertEqual(database.execute("SELECT x FROM t").fetchall(), [("masked",)])
-            database.close()
-            os.unlink(copy)
+        self.run_cairn("restore", "latest:lite", "--sqlite", copy, "--after-sql", self.script("\ufeffUPDATE t SET x = 'masked'"))
+        database = sqlite3.connect(copy)
+        self.assertEqual(database.execute("SELECT x FROM t").fetchall(), [("masked",)])
+        database.close()
+        os.unlink(copy)
         said = self.error("restore", "latest:lite", "--sqlite", copy, "--after-sql", self.script(f"ATTACH '{self.db}' AS other"))
         self.assertIn("not authorized", said)
         self.assertFalse(os.path.exists(copy))
