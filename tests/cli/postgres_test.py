@@ -198,6 +198,45 @@ class UnderLoad(PostgresTest):
         self.assertEqual(len(set(sums)), 1, sums)
         self.assertNotEqual(sums[0], "0")
 
+    def test_what_was_committed_before_the_start_is_in_it(self):
+        """The tables are opened while the password is made a key of: the start that the snapshot names comes before both."""
+        self.make("shop")
+        self.server.sql("shop", "CREATE TABLE tick (id bigserial, at timestamptz)")
+        ticks = subprocess.Popen([os.path.join(self.server.bin, "psql"), "-X", "-q"], stdin=subprocess.PIPE,
+                                 stderr=subprocess.DEVNULL, env=self.server.env("shop"))
+        self.addCleanup(ticks.kill)
+        ticks.stdin.write(b"DO $$ BEGIN LOOP INSERT INTO tick (at) VALUES (clock_timestamp()); COMMIT; PERFORM pg_sleep(0.001);"
+                          b" END LOOP; END $$;\n")
+        ticks.stdin.flush()
+        while self.server.sql("shop", "SELECT count(*) FROM tick") == "0":
+            time.sleep(0.02)
+        for _ in range(3):
+            self.backup_of("shop")
+            count = len(self.run_cairn("dump", "latest:/data/tables/public/tick.copy").stdout.splitlines())
+            start = self.json("snapshots")["snapshots"][-1]["time"]
+            # The first that is not in it may have begun before, the next one has not.
+            found = self.server.sql("shop", f"SELECT at > '{start}' FROM tick ORDER BY id OFFSET {count + 1} LIMIT 1")
+            self.assertEqual(found, "t")
+
+    def test_wrong_password_waits_for_no_lock(self):
+        self.make("shop")
+        holder = subprocess.Popen([os.path.join(self.server.bin, "psql"), "-X", "-q"], stdin=subprocess.PIPE,
+                                  stdout=subprocess.DEVNULL, env=self.server.env("shop"))
+        self.addCleanup(holder.kill)
+        holder.stdin.write(b"BEGIN; LOCK TABLE account;\n")
+        holder.stdin.flush()
+        locked = "SELECT 1 FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'account'::regclass"
+        while not self.server.sql("shop", locked):
+            time.sleep(0.05)
+        start = time.monotonic()
+        self.error("backup", "--postgres", self.address("shop"), "--lock-wait", "300", code=12, password="another")
+        self.assertLess(time.monotonic() - start, 60)
+        sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'cairn'"
+        deadline = time.monotonic() + 20
+        while self.server.sql("shop", sessions) != "0" and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.assertEqual(self.server.sql("shop", sessions), "0")
+
     def test_table_that_is_truncated_meanwhile_is_whole_or_empty_in_all(self):
         """TRUNCATE is not of any snapshot: only a lock that comes before keeps rows."""
         self.make("shop", rows=5000)
