@@ -126,6 +126,10 @@ Result<void> Connection::Prepare() {
   if (server_version() >= 140000) timeouts.push_back("idle_session_timeout");
   if (server_version() >= 170000) timeouts.push_back("transaction_timeout");
   for (const char* one : timeouts) statement += ", pg_catalog.set_config('" + std::string(one) + "', '0', false)";
+  // What is said to be done shall be so after a crash of the server too. 'local' waits for no other server.
+  statement +=
+      ", CASE pg_catalog.current_setting('synchronous_commit') WHEN 'off' THEN "
+      "pg_catalog.set_config('synchronous_commit', 'local', false) END";
   // Without an encoding of its own the server has bytes, and would refuse those that are no UTF-8.
   if (server_text("server_encoding") == "SQL_ASCII") {
     statement += ", pg_catalog.set_config('client_encoding', 'SQL_ASCII', false)";

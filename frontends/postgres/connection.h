@@ -44,8 +44,8 @@ class Rows {
 // kInvalidArgument (what the server calls wrong), else kIo. They say what the server says, never a password.
 class Connection {
  public:
-  // With an empty search path, and none of the server's limits of time. A pooler is refused: behind it a session's
-  // settings, snapshots and locks may be another's. `waiter` outlives it.
+  // With an empty search path, none of the server's limits of time, and commits that outlast its crash. A pooler is
+  // refused: behind it a session's settings, snapshots and locks may be another's. `waiter` outlives it.
   static Result<std::unique_ptr<Connection>> Open(const Address& address, const stream::Waiter& waiter);
   ~Connection();
   Connection(const Connection&) = delete;

@@ -528,6 +528,16 @@ class InPlace(PostgresTest):
             time.sleep(0.2)
         self.assertEqual([one for one in self.beside("shop") if "_restore_" in one], [])
 
+    def test_done_outlasts_a_crash_of_the_server(self):
+        self.make("shop")
+        self.backup_of("shop")
+        self.server.sql("shop", "UPDATE account SET balance = 1")
+        self.assertEqual(self.server.sql("shop", "SHOW synchronous_commit"), "off")
+        self.run_cairn("restore", "latest", "--disconnect", "--postgres", self.address("shop"))
+        self.server.kill()
+        self.server.start()
+        self.assertEqual(self.server.sql("shop", "SELECT sum(balance) FROM account"), "100000")
+
     def test_killed_server_and_lost_network(self):
         self.make("shop", rows=20_000)
         self.backup_of("shop")
