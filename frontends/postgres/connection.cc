@@ -362,23 +362,36 @@ Result<size_t> Connection::ReadCopy(MutableByteSpan target) {
 }
 
 Result<void> Connection::BeginCopyIn(const std::string& statement) {
+  gathered_.clear();
   RETURN_IF_ERROR(Query(statement));
   return {};
 }
 
+// Blobs are of a few KiB, and each piece that is sent wakes the server.
 Result<void> Connection::WriteCopy(ByteSpan bytes) {
   while (!bytes.empty()) {
-    const ByteSpan piece = bytes.first(std::min(bytes.size(), kPieceBytes));
-    const int put =
-        PQputCopyData(connection_, reinterpret_cast<const char*>(piece.data()), static_cast<int>(piece.size()));
-    if (put < 0) return NetworkError();
-    RETURN_IF_ERROR(Flush());
-    if (put > 0) bytes = bytes.subspan(piece.size());
+    const ByteSpan part = bytes.first(std::min(bytes.size(), kPieceBytes - gathered_.size()));
+    Append(gathered_, part);
+    bytes = bytes.subspan(part.size());
+    if (gathered_.size() == kPieceBytes) RETURN_IF_ERROR(SendGathered());
   }
   return {};
 }
 
+Result<void> Connection::SendGathered() {
+  for (bool is_put = gathered_.empty(); !is_put;) {
+    const int put =
+        PQputCopyData(connection_, reinterpret_cast<const char*>(gathered_.data()), static_cast<int>(gathered_.size()));
+    if (put < 0) return NetworkError();
+    RETURN_IF_ERROR(Flush());
+    is_put = put > 0;
+  }
+  gathered_.clear();
+  return {};
+}
+
 Result<uint64_t> Connection::EndCopyIn() {
+  RETURN_IF_ERROR(SendGathered());
   for (;;) {
     const int put = PQputCopyEnd(connection_, nullptr);
     if (put < 0) return NetworkError();

@@ -67,7 +67,8 @@ class Connection {
   Result<void> BeginCopyOut(const std::string& statement);
   Result<size_t> ReadCopy(MutableByteSpan target);
   uint64_t copied_rows() const { return copied_rows_; }
-  // COPY ... FROM STDIN. EndCopyIn: the rows that the server took.
+  // COPY ... FROM STDIN. What is written is sent by and by, all of it at the latest by EndCopyIn: the rows that the
+  // server took.
   Result<void> BeginCopyIn(const std::string& statement);
   Result<void> WriteCopy(ByteSpan bytes);
   Result<uint64_t> EndCopyIn();
@@ -89,6 +90,7 @@ class Connection {
   Result<Rows> Collect(std::chrono::seconds patience);
   Result<void> WaitForInput(std::chrono::seconds patience);
   Result<void> Flush();
+  Result<void> SendGathered();
   Error NetworkError() const;
   Error ErrorOf(const pg_result* result) const;
 
@@ -96,6 +98,7 @@ class Connection {
   const stream::Waiter& waiter_;
   char* row_ = nullptr;  // of a COPY, what did not fit
   size_t row_bytes_ = 0, row_used_ = 0;
+  Bytes gathered_;  // to be sent
   uint64_t copied_rows_ = 0;
   bool copy_ended_ = false;
   int process_ = 0;
