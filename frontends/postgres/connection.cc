@@ -17,7 +17,8 @@ constexpr unsigned kConnectStepsMax = 1000;
 // A COPY that brings nothing for so long is taken for dead, though the network lives.
 constexpr std::chrono::seconds kCopyPatience{600};
 constexpr size_t kMessageBytesMax = 600;
-constexpr size_t kPieceBytes = 64 * kKiB;
+// With its head, whole blocks of what libpq sends: what is over goes by itself, and wakes the server once more.
+constexpr size_t kPieceBytes = 64 * kKiB - 5;
 
 ErrorCode CodeOf(std::string_view state) {
   if (state.size() != 5) return ErrorCode::kIo;
