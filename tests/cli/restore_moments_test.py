@@ -265,7 +265,7 @@ class Postgres(CairnTest):
 class Sqlite(SqliteTest):
     def begin_writer(self):
         """It has the database open, and writes now and then; a restore comes between."""
-        writer = subprocess.Popen([sys.executable, "-c", WRITER.replace("0.002", "0.05"), self.file], stdout=subprocess.PIPE,
+        writer = subprocess.Popen([sys.executable, "-c", WRITER.replace("0.002", "0.5"), self.file], stdout=subprocess.PIPE,
                                   stderr=subprocess.DEVNULL)
         self.assertNotEqual(writer.stdout.readline(), b"")
         return writer
