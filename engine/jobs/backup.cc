@@ -96,7 +96,7 @@ class BackupRun {
         files_(files) {}
 
   Result<BackupReport> Run() {
-    const WireTime start = ToWireTime(context_.clock.Now());
+    const WireTime start = options_.begun.value_or(ToWireTime(context_.clock.Now()));
     RETURN_IF_ERROR(repository_.NeedHost(options_.host));  // before anything is read
     context_.progress.SetPhase("loading the index");
     ASSIGN_OR_RETURN(index_, repository_.LoadIndex(context_));
@@ -289,7 +289,7 @@ class BackupRun {
 }  // namespace
 
 Result<BackupReport> RunBackup(const JobContext& context, Repository& repository,
-                               std::vector<std::unique_ptr<Source>> sources, const BackupOptions& options,
+                               std::vector<std::unique_ptr<Source>> sources, BackupOptions options,
                                FindingSink findings) {
   RETURN_IF_ERROR(CheckNames(sources));
   const bool can_read_again =
@@ -308,6 +308,7 @@ Result<BackupReport> RunBackup(const JobContext& context, Repository& repository
     }
     if (fenced + 1 == kFencedTriesMax) return report;
     context.log.Warning("{}; beginning anew", report.error().message());
+    options.begun.reset();  // all is read again
   }
 }
 

@@ -17,7 +17,8 @@ struct BackupOptions {
   std::string program;  // name and version
   std::vector<std::string> tags;
   std::string description;
-  std::optional<WireTime> time;  // of the snapshot; else now
+  std::optional<WireTime> time;   // of the snapshot; else now
+  std::optional<WireTime> begun;  // its start: before a source was told to OpenSoon; else now
   SnapshotClass snapshot_class = SnapshotClass::kOrdinary;
   bool force = false;    // read everything again
   bool dry_run = false;  // reads and looks up, puts nothing
@@ -40,7 +41,7 @@ struct BackupReport {
 // Several sources become items of one snapshot. kInterrupted leaves what was put for the next run. An Error means that
 // there is no new snapshot; the other snapshots are as they were.
 Result<BackupReport> RunBackup(const JobContext& context, Repository& repository,
-                               std::vector<std::unique_ptr<Source>> sources, const BackupOptions& options,
+                               std::vector<std::unique_ptr<Source>> sources, BackupOptions options,
                                FindingSink findings);
 
 }  // namespace cairn

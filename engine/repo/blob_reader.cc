@@ -81,7 +81,7 @@ Result<std::shared_ptr<const Bytes>> BlobReader::TryLocations(BlobKind kind, con
     auto plain = FrameThroughCache(location);
     if (plain) {
       const ByteSpan bytes = ByteSpan(**plain).subspan(location.blob_offset, location.length);
-      return std::make_shared<const Bytes>(bytes.begin(), bytes.end());
+      return std::make_shared<const Bytes>(ToBytes(bytes));
     }
     const ErrorCode code = plain.error().code();
     if (code == ErrorCode::kNoRight || code == ErrorCode::kInterrupted) return std::move(plain).error();

@@ -109,6 +109,9 @@ class Source {
   virtual uint32_t page_bytes() const { return 0; }  // of kPages: SPEC section 12.3
   virtual std::string name() const = 0;              // of the item: "files", "stream"; SPEC 11.1 says which can be
   virtual std::vector<Bytes> paths() const = 0;      // as given by the user; identify the item for finding its parent
+  // OpenRoot comes soon: what takes long in it may begin, in a thread of its own. A hint that does not wait; the state
+  // that is read may be that of this moment. Who does not call OpenRoot then drops the source, which ends what began.
+  virtual void OpenSoon() {}
   virtual Result<std::shared_ptr<SourceFolder>> OpenRoot(FindingSink findings) = 0;
   // The entry and metadata of the root folder itself ("/" of the item); only its metadata is used.
   virtual Result<SourceEntry> RootEntry() = 0;

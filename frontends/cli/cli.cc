@@ -238,7 +238,7 @@ PasswordSources Cli::MainPassword() const {
 }
 
 Result<std::unique_ptr<Repository>> Cli::OpenAt(ObjectStore& store, const PasswordSources& sources,
-                                                const std::string& prompt) {
+                                                const std::string& prompt, const std::function<void()>& meanwhile) {
   // Is there one at all? Asked before the password, so that nobody types one for nothing.
   bool there = false;
   RETURN_IF_ERROR(store.List(kConfigPrefix, [&](const ObjectInfo&) -> Result<void> {
@@ -254,13 +254,14 @@ Result<std::unique_ptr<Repository>> Cli::OpenAt(ObjectStore& store, const Passwo
   const WipeGuard wipe(password);
   password_hint_ = sources.Names();
   ASSIGN_OR_RETURN(const std::string cache, UsableCache());
+  if (meanwhile) meanwhile();
   return Repository::Open(store, password, {&PosixFileSystem(), cache}, *context_);
 }
 
-Result<Repository*> Cli::Open() {
+Result<Repository*> Cli::Open(const std::function<void()>& meanwhile) {
   if (repository_ == nullptr) {
     ASSIGN_OR_RETURN(ObjectStore * store, OpenStore());
-    auto repository = OpenAt(*store, MainPassword(), "password of " + global.repository);
+    auto repository = OpenAt(*store, MainPassword(), "password of " + global.repository, meanwhile);
     RETURN_IF_ERROR(repository);
     repository_ = *std::move(repository);
   }

@@ -1,6 +1,7 @@
 // What every command shares: global options, the opened repository, output, progress, interruption.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <nlohmann/json_fwd.hpp>
@@ -52,10 +53,11 @@ class Cli {
   // The store that -r names. kNotFound where there is no folder.
   Result<ObjectStore*> OpenStore();
   Result<std::unique_ptr<ObjectStore>> OpenStoreAt(const std::string& url, bool create);
-  // The repository, opened with the password of the global options. Once.
-  Result<Repository*> Open();
+  // The repository, opened with the password of the global options. Once. `meanwhile` is called when nobody has to type
+  // any more, before the key is derived, which takes a while.
+  Result<Repository*> Open(const std::function<void()>& meanwhile = {});
   Result<std::unique_ptr<Repository>> OpenAt(ObjectStore& store, const PasswordSources& sources,
-                                             const std::string& prompt);
+                                             const std::string& prompt, const std::function<void()>& meanwhile = {});
   Result<SnapshotSet> Snapshots();
   PasswordSources MainPassword() const;
   std::string CacheRoot() const;

@@ -2,6 +2,7 @@
 
 #include "engine/env/version.h"
 #include "engine/jobs/backup.h"
+#include "engine/repo/time_text.h"
 #include "frontends/cli/backup_sources.h"
 #include "frontends/cli/command.h"
 #include "frontends/cli/compression_option.h"
@@ -42,8 +43,13 @@ struct BackupCommand {
 
   Result<int> Run(Cli& cli) {
     ASSIGN_OR_RETURN(auto made, sources.Make(cli));
-    ASSIGN_OR_RETURN(Repository * repository, cli.Open());
-    ASSIGN_OR_RETURN(const BackupOptions options, Options(cli));
+    std::optional<WireTime> begun;
+    ASSIGN_OR_RETURN(Repository * repository, cli.Open([&] {
+      begun = ToWireTime(SystemClock().Now());
+      made.front()->OpenSoon();  // the others' turn comes when the one before is done
+    }));
+    ASSIGN_OR_RETURN(BackupOptions options, Options(cli));
+    options.begun = begun;
     const auto start = SystemClock().Steady();
     auto progress = cli.ShowProgress();
     std::unique_ptr<std::jthread> scan;

@@ -17,7 +17,8 @@ constexpr unsigned kConnectStepsMax = 1000;
 // A COPY that brings nothing for so long is taken for dead, though the network lives.
 constexpr std::chrono::seconds kCopyPatience{600};
 constexpr size_t kMessageBytesMax = 600;
-constexpr size_t kPieceBytes = 64 * kKiB;
+// With its head, whole blocks of what libpq sends: what is over goes by itself, and wakes the server once more.
+constexpr size_t kPieceBytes = 64 * kKiB - 5;
 
 ErrorCode CodeOf(std::string_view state) {
   if (state.size() != 5) return ErrorCode::kIo;
@@ -126,6 +127,10 @@ Result<void> Connection::Prepare() {
   if (server_version() >= 140000) timeouts.push_back("idle_session_timeout");
   if (server_version() >= 170000) timeouts.push_back("transaction_timeout");
   for (const char* one : timeouts) statement += ", pg_catalog.set_config('" + std::string(one) + "', '0', false)";
+  // What is said to be done shall be so after a crash of the server too. 'local' waits for no other server.
+  statement +=
+      ", CASE pg_catalog.current_setting('synchronous_commit') WHEN 'off' THEN "
+      "pg_catalog.set_config('synchronous_commit', 'local', false) END";
   // Without an encoding of its own the server has bytes, and would refuse those that are no UTF-8.
   if (server_text("server_encoding") == "SQL_ASCII") {
     statement += ", pg_catalog.set_config('client_encoding', 'SQL_ASCII', false)";
@@ -359,23 +364,36 @@ Result<size_t> Connection::ReadCopy(MutableByteSpan target) {
 }
 
 Result<void> Connection::BeginCopyIn(const std::string& statement) {
+  gathered_.clear();
   RETURN_IF_ERROR(Query(statement));
   return {};
 }
 
+// Blobs are of a few KiB, and each piece that is sent wakes the server.
 Result<void> Connection::WriteCopy(ByteSpan bytes) {
   while (!bytes.empty()) {
-    const ByteSpan piece = bytes.first(std::min(bytes.size(), kPieceBytes));
-    const int put =
-        PQputCopyData(connection_, reinterpret_cast<const char*>(piece.data()), static_cast<int>(piece.size()));
-    if (put < 0) return NetworkError();
-    RETURN_IF_ERROR(Flush());
-    if (put > 0) bytes = bytes.subspan(piece.size());
+    const ByteSpan part = bytes.first(std::min(bytes.size(), kPieceBytes - gathered_.size()));
+    Append(gathered_, part);
+    bytes = bytes.subspan(part.size());
+    if (gathered_.size() == kPieceBytes) RETURN_IF_ERROR(SendGathered());
   }
   return {};
 }
 
+Result<void> Connection::SendGathered() {
+  for (bool is_put = gathered_.empty(); !is_put;) {
+    const int put =
+        PQputCopyData(connection_, reinterpret_cast<const char*>(gathered_.data()), static_cast<int>(gathered_.size()));
+    if (put < 0) return NetworkError();
+    RETURN_IF_ERROR(Flush());
+    is_put = put > 0;
+  }
+  gathered_.clear();
+  return {};
+}
+
 Result<uint64_t> Connection::EndCopyIn() {
+  RETURN_IF_ERROR(SendGathered());
   for (;;) {
     const int put = PQputCopyEnd(connection_, nullptr);
     if (put < 0) return NetworkError();

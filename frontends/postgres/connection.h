@@ -44,8 +44,8 @@ class Rows {
 // kInvalidArgument (what the server calls wrong), else kIo. They say what the server says, never a password.
 class Connection {
  public:
-  // With an empty search path, and none of the server's limits of time. A pooler is refused: behind it a session's
-  // settings, snapshots and locks may be another's. `waiter` outlives it.
+  // With an empty search path, none of the server's limits of time, and commits that outlast its crash. A pooler is
+  // refused: behind it a session's settings, snapshots and locks may be another's. `waiter` outlives it.
   static Result<std::unique_ptr<Connection>> Open(const Address& address, const stream::Waiter& waiter);
   ~Connection();
   Connection(const Connection&) = delete;
@@ -67,7 +67,8 @@ class Connection {
   Result<void> BeginCopyOut(const std::string& statement);
   Result<size_t> ReadCopy(MutableByteSpan target);
   uint64_t copied_rows() const { return copied_rows_; }
-  // COPY ... FROM STDIN. EndCopyIn: the rows that the server took.
+  // COPY ... FROM STDIN. What is written is sent by and by, all of it at the latest by EndCopyIn: the rows that the
+  // server took.
   Result<void> BeginCopyIn(const std::string& statement);
   Result<void> WriteCopy(ByteSpan bytes);
   Result<uint64_t> EndCopyIn();
@@ -91,6 +92,7 @@ class Connection {
   Result<Rows> Collect(std::chrono::seconds patience);
   Result<void> WaitForInput(std::chrono::seconds patience);
   Result<void> Flush();
+  Result<void> SendGathered();
   Error NetworkError() const;
   Error ErrorOf(const pg_result* result) const;
 
@@ -98,6 +100,7 @@ class Connection {
   const stream::Waiter& waiter_;
   char* row_ = nullptr;  // of a COPY, what did not fit
   size_t row_bytes_ = 0, row_used_ = 0;
+  Bytes gathered_;  // to be sent
   uint64_t copied_rows_ = 0;
   bool copy_ended_ = false;
   int process_ = 0;

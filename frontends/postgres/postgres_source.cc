@@ -36,10 +36,16 @@ WireTime ToWire(UnixNs now) {
 
 struct PostgresSource::Shared {
   Shared(PostgresSourceOptions options_in, const Clock& clock_in, std::stop_token stop_in)
-      : options(std::move(options_in)), clock(clock_in), stop(stop_in), waiter(stop_in) {}
+      : options(std::move(options_in)),
+        clock(clock_in),
+        outer_stopped(stop_in, [this] { own_stop.request_stop(); }),
+        stop(own_stop.get_token()),
+        waiter(stop) {}
 
   const PostgresSourceOptions options;
   const Clock& clock;
+  std::stop_source own_stop;  // by the outer one, or when the source goes while it is being opened
+  const std::stop_callback<std::function<void()>> outer_stopped;
   const std::stop_token stop;
   const stream::Waiter waiter;
   std::string identity;  // of the database, without a password
@@ -55,10 +61,8 @@ class PostgresSource::Dump {
     const auto end = shared->clock.Steady() + std::chrono::seconds(shared->options.lock_patience_s);
     for (;;) {
       ASSIGN_OR_RETURN(const bool is_open, dump->TryOpen(shared->clock.Steady() >= end));
-      if (is_open) break;
+      if (is_open) return dump;
     }
-    RETURN_IF_ERROR(dump->Describe());
-    return dump;
   }
 
   const Shared& shared() const { return *shared_; }
@@ -111,16 +115,24 @@ class PostgresSource::Dump {
     if (snapshot_->tables().empty() && options.choice.is_chosen()) {
       return MakeError(ErrorCode::kInvalidArgument, "{}: of the tables chosen none is left", shared_->identity);
     }
-    if (!options.schema) return true;
-    const auto read = ReadSchema();
-    if (read) return true;
+    if (!options.schema) {
+      RETURN_IF_ERROR(Describe());
+      return true;
+    }
+    ASSIGN_OR_RETURN(auto schema, StartSchema());
+    RETURN_IF_ERROR(Describe());  // while pg_dump asks the server for the same and more
+    auto read = schema.Read();
+    if (read) {
+      schema_ = *std::move(read);
+      return true;
+    }
     if (read.error().code() == ErrorCode::kInterrupted) return read.error();
     ASSIGN_OR_RETURN(const bool is_held_up, snapshot_->HoldsUpOthers());
     if (is_held_up && !is_last) return false;
     return read.error();
   }
 
-  Result<void> ReadSchema() {
+  Result<postgres::SchemaDump> StartSchema() {
     postgres::SchemaDumpOptions options{
         .program = shared_->pg_dump, .address = shared_->options.address, .snapshot = snapshot_->id()};
     const postgres::TableChoice& choice = shared_->options.choice;
@@ -133,12 +145,12 @@ class PostgresSource::Dump {
         if (!choice.Takes(one.table.name, one.partition_of)) options.without.push_back(one.table.name);
       }
     }
-    ASSIGN_OR_RETURN(schema_, postgres::ReadSchemaDump(options, shared_->waiter));
-    return {};
+    return postgres::SchemaDump::Start(options, shared_->waiter);
   }
 
   Result<void> Describe() {
     const PostgresSourceOptions& options = shared_->options;
+    description_ = {};
     ASSIGN_OR_RETURN(auto leader, snapshot_->BorrowLeader());
     description_.server_version = leader->server_version();
     description_.server_text = leader->server_text("server_version");
@@ -378,7 +390,13 @@ class PostgresSource::Folder : public SourceFolder {
 
 PostgresSource::PostgresSource(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
 // The dump holds what holds it, and sessions that a server waits for.
-PostgresSource::~PostgresSource() { shared_->dump.reset(); }
+PostgresSource::~PostgresSource() {
+  if (opening_.joinable()) {
+    shared_->own_stop.request_stop();
+    opening_.join();
+  }
+  shared_->dump.reset();
+}
 
 Result<std::unique_ptr<PostgresSource>> PostgresSource::Make(PostgresSourceOptions options, const Clock& clock,
                                                              std::stop_token stop) {
@@ -400,9 +418,23 @@ Result<std::unique_ptr<PostgresSource>> PostgresSource::Make(PostgresSourceOptio
 std::string PostgresSource::name() const { return shared_->options.item; }
 std::vector<Bytes> PostgresSource::paths() const { return {ToBytes(AsBytes(shared_->identity))}; }
 
+void PostgresSource::OpenSoon() {
+  if (opening_.joinable() || opened_ || shared_->dump != nullptr) return;
+  opening_ = std::jthread([this] { opened_ = Dump::Open(shared_); });
+}
+
+// What OpenSoon has begun, once; else, and from the second time on, it is opened now.
+Result<std::shared_ptr<PostgresSource::Dump>> PostgresSource::TakeOpened() {
+  if (opening_.joinable()) opening_.join();
+  if (!opened_) return Dump::Open(shared_);
+  Result<std::shared_ptr<Dump>> taken = *std::move(opened_);
+  opened_.reset();
+  return taken;
+}
+
 Result<std::shared_ptr<SourceFolder>> PostgresSource::OpenRoot(FindingSink findings) {
   shared_->dump.reset();
-  ASSIGN_OR_RETURN(const std::shared_ptr<Dump> dump, Dump::Open(shared_));
+  ASSIGN_OR_RETURN(const std::shared_ptr<Dump> dump, TakeOpened());
   shared_->dump = dump;
   auto root = std::make_shared<Folder>(dump);
   Folder& data = root->Child(postgres::kDataFolder);

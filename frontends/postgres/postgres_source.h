@@ -2,8 +2,10 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "engine/env/clock.h"
@@ -37,6 +39,7 @@ class PostgresSource : public Source {
   bool is_all_or_nothing() const override { return true; }
   std::string name() const override;
   std::vector<Bytes> paths() const override;
+  void OpenSoon() override;
   Result<std::shared_ptr<SourceFolder>> OpenRoot(FindingSink findings) override;
   Result<SourceEntry> RootEntry() override;
   Result<void> Finish() override;
@@ -50,7 +53,11 @@ class PostgresSource : public Source {
   struct Shared;
   explicit PostgresSource(std::shared_ptr<Shared> shared);
 
-  std::shared_ptr<Shared> shared_;  // with folders and files
+  Result<std::shared_ptr<Dump>> TakeOpened();
+
+  std::shared_ptr<Shared> shared_;                       // with folders and files
+  std::jthread opening_;                                 // OpenSoon's
+  std::optional<Result<std::shared_ptr<Dump>>> opened_;  // what came of it: when it has ended
 };
 
 }  // namespace cairn

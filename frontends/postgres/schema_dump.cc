@@ -36,7 +36,7 @@ bool SetTime(std::string& head) {
 
 }  // namespace
 
-Result<std::string> ReadSchemaDump(const SchemaDumpOptions& options, const stream::Waiter& waiter) {
+Result<SchemaDump> SchemaDump::Start(const SchemaDumpOptions& options, const stream::Waiter& waiter) {
   std::vector<std::string> command = {options.program.path,
                                       "--format=custom",
                                       "--compress=0",
@@ -49,18 +49,22 @@ Result<std::string> ReadSchemaDump(const SchemaDumpOptions& options, const strea
                                       "--dbname=" + options.address.WithoutPassword()};
   for (const TableName& name : options.only) command.push_back("--table=" + name.Quoted());
   for (const TableName& name : options.without) command.push_back("--exclude-table=" + name.Quoted());
-  ASSIGN_OR_RETURN(const auto child, stream::ChildProcess::Start(command, waiter, ClientOptions(options.address)));
+  ASSIGN_OR_RETURN(auto child, stream::ChildProcess::Start(command, waiter, ClientOptions(options.address)));
+  return SchemaDump(std::move(child));
+}
+
+Result<std::string> SchemaDump::Read() {
   std::string text;
   Bytes buffer(64 * kKiB);
   for (;;) {
-    ASSIGN_OR_RETURN(const size_t got, child->Read(buffer));
+    ASSIGN_OR_RETURN(const size_t got, child_->Read(buffer));
     if (got == 0) break;
     text += AsText(ByteSpan(buffer).first(got));
     if (text.size() > kBytesMax) {
       return MakeError(ErrorCode::kUnsupported, "pg_dump writes more than {} MiB of definitions", kBytesMax / kMiB);
     }
   }
-  RETURN_IF_ERROR(child->Wait());
+  RETURN_IF_ERROR(child_->Wait());
   SetTime(text);
   return text;
 }
