@@ -8,7 +8,7 @@
 #include "engine/tree/list_reader.h"
 #include "frontends/cli/exit_code.h"
 #include "frontends/cli/opened_snapshot.h"
-#include "frontends/cli/tar_writer.h"
+#include "frontends/export/tar_writer.h"
 
 namespace cairn {
 namespace {
@@ -17,6 +17,22 @@ struct CloseFile {
   void operator()(std::FILE* file) const {
     if (file != nullptr && file != stdout) std::fclose(file);
   }
+};
+
+class FileSink : public exports::ByteSink {
+ public:
+  explicit FileSink(std::FILE* file) : file_(file) {}
+  Result<void> Write(ByteSpan bytes) override {
+    if (std::fwrite(bytes.data(), 1, bytes.size(), file_) == bytes.size()) return {};
+    return ErrnoError(errno, "writing the dump");
+  }
+  Result<void> Finish() override {
+    if (std::fflush(file_) != 0) return ErrnoError(errno, "writing the dump");
+    return {};
+  }
+
+ private:
+  std::FILE* const file_;
 };
 
 struct DumpCommand {
@@ -42,24 +58,25 @@ struct DumpCommand {
     return written;
   }
 
-  static Result<int> Write(Cli& cli, OpenedSnapshot& opened, const SnapshotPlace& place, std::FILE* output) {
+  static Result<int> Write(Cli& cli, OpenedSnapshot& opened, const SnapshotPlace& place, std::FILE* file) {
     bool is_whole = true;
+    FileSink output(file);
     if (place.is_folder()) {
       ASSIGN_OR_RETURN(is_whole, Archive(cli, opened, place, output));
     } else {
       RETURN_IF_ERROR(WriteFile(cli, *opened.reader, place.node, output));
     }
-    if (std::fflush(output) != 0) return ErrnoError(errno, "writing the dump");
+    RETURN_IF_ERROR(output.Finish());
     return is_whole ? kExitOk : kExitIncomplete;
   }
 
-  static Result<void> WriteFile(Cli& cli, BlobReader& reader, const Node& node, std::FILE* output) {
+  static Result<void> WriteFile(Cli& cli, BlobReader& reader, const Node& node, exports::ByteSink& output) {
     if (!node.content) return MakeError(ErrorCode::kInvalidArgument, "it is a {}, and has no bytes", Name(node.type));
-    TarWriter bytes(output);  // for its plain writing
+    exports::TarWriter bytes(output);  // for its plain writing
     return WriteContent(cli, reader, node, bytes);
   }
 
-  static Result<void> WriteContent(Cli& cli, BlobReader& reader, const Node& node, TarWriter& output) {
+  static Result<void> WriteContent(Cli& cli, BlobReader& reader, const Node& node, exports::TarWriter& output) {
     return ForEachEntry(reader, *node.content, 0, UINT64_MAX, [&](uint64_t, const ListEntry& entry) -> Result<void> {
       if (cli.stop().stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted");
       if (entry.type == ListEntry::Type::kHole) return output.Zeros(entry.length);
@@ -74,8 +91,9 @@ struct DumpCommand {
   }
 
   // Whether all of it could be read.
-  static Result<bool> Archive(Cli& cli, OpenedSnapshot& opened, const SnapshotPlace& folder, std::FILE* output) {
-    TarWriter tar(output);
+  static Result<bool> Archive(Cli& cli, OpenedSnapshot& opened, const SnapshotPlace& folder,
+                              exports::ByteSink& output) {
+    exports::TarWriter tar(output);
     // By their groups, which are an item's own: where several are, beside its name.
     std::map<std::pair<Bytes, std::array<uint8_t, 8>>, TreePath> first_names;
     TreeVisitor visitor;

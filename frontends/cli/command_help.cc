@@ -39,6 +39,13 @@ const std::map<std::string, std::string>& AllExamples() {
       {"dump",
        "cairn dump latest:/etc/fstab\n"
        "cairn dump latest:/home/ann | tar xf - -C /tmp/ann\n"},
+      {"export",
+       "cairn export latest                                  the only database, or all files, into this folder\n"
+       "cairn export latest:shop --format sql --output /srv/out\n"
+       "cairn export latest:shop --format custom --encrypt age1... --output shop.dump.age\n"
+       "cairn export latest:app --format db --output /tmp/app.db\n"
+       "cairn export latest --format zip\n"
+       "cairn export latest:/home/ann --format tar.zst --output - | ssh other tar -x --zstd\n"},
       {"restore",
        "cairn restore latest --target /tmp/out               /tmp/out/home/..., /tmp/out/etc/...\n"
        "cairn restore latest:/home/ann --target /tmp/ann     what is below /home/ann\n"

@@ -30,6 +30,7 @@ class ChildProcess {
 
   // Of its standard output, as soon as there is something; 0: the end.
   Result<size_t> Read(MutableByteSpan target);
+  int output() const { return output_.get(); }  // to be polled: whether Read would wait
   // Waits for its end. An Error where its exit status is not 0, or a signal ended it, or stop was asked for.
   Result<void> Wait();
 

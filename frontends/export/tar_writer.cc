@@ -1,11 +1,10 @@
-#include "frontends/cli/tar_writer.h"
+#include "frontends/export/tar_writer.h"
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstring>
 
-namespace cairn {
+namespace cairn::exports {
 namespace {
 
 constexpr size_t kBlockSize = 512;
@@ -52,11 +51,6 @@ std::string TimeText(const WireTime& time) {
 
 }  // namespace
 
-Result<void> TarWriter::Write(ByteSpan bytes) {
-  if (std::fwrite(bytes.data(), 1, bytes.size(), output_) == bytes.size()) return {};
-  return ErrnoError(errno, "writing the archive");
-}
-
 Result<void> TarWriter::Block(const std::string& name, char type, uint64_t size, const Node* node,
                               const std::string& link) {
   std::array<char, kBlockSize> block{};
@@ -82,7 +76,7 @@ Result<void> TarWriter::Block(const std::string& name, char type, uint64_t size,
   uint64_t sum = 0;
   for (const char c : block) sum += static_cast<uint8_t>(c);
   PutText(block, 148, 8, fmt::format("{:06o}", sum) + std::string("\0 ", 2));
-  return Write({reinterpret_cast<const uint8_t*>(block.data()), block.size()});
+  return output_.Write({reinterpret_cast<const uint8_t*>(block.data()), block.size()});
 }
 
 Result<void> TarWriter::Header(const TreePath& path, const Node& node,
@@ -110,7 +104,7 @@ Result<void> TarWriter::Header(const TreePath& path, const Node& node,
 
 Result<void> TarWriter::Data(ByteSpan bytes) {
   in_file_ += bytes.size();
-  return Write(bytes);
+  return output_.Write(bytes);
 }
 
 Result<void> TarWriter::Zeros(uint64_t count) {
@@ -130,10 +124,6 @@ Result<void> TarWriter::EndFile() {
   return {};
 }
 
-Result<void> TarWriter::Finish() {
-  RETURN_IF_ERROR(Zeros(2 * kBlockSize));
-  if (std::fflush(output_) != 0) return ErrnoError(errno, "writing the archive");
-  return {};
-}
+Result<void> TarWriter::Finish() { return Zeros(2 * kBlockSize); }
 
-}  // namespace cairn
+}  // namespace cairn::exports

@@ -1,19 +1,19 @@
 // Writes a pax archive (POSIX.1-2001, ustar with extended headers). One thread.
 #pragma once
 
-#include <cstdio>
 #include <string>
 #include <vector>
 
+#include "frontends/export/byte_sink.h"
 #include "repo-format/node.h"
 #include "repo-format/tree_path.h"
 
-namespace cairn {
+namespace cairn::exports {
 
-// To a stream that it borrows. Errors are those of writing.
+// Into a sink that it borrows and does not finish. Errors are those of writing.
 class TarWriter {
  public:
-  explicit TarWriter(std::FILE* output) : output_(output) {}
+  explicit TarWriter(ByteSink& output) : output_(output) {}
 
   // The header of an entry. `link_to`: another name of this file is in the archive already; it has no bytes then. A
   // file's bytes follow by Data, exactly node.size of them, then EndFile.
@@ -25,11 +25,10 @@ class TarWriter {
   Result<void> Finish();
 
  private:
-  Result<void> Write(ByteSpan bytes);
   Result<void> Block(const std::string& name, char type, uint64_t size, const Node* node, const std::string& link);
 
-  std::FILE* output_;
+  ByteSink& output_;
   uint64_t in_file_ = 0;
 };
 
-}  // namespace cairn
+}  // namespace cairn::exports

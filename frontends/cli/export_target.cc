@@ -1,0 +1,175 @@
+#include "frontends/cli/export_target.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+
+#include "engine/env/sync_file.h"
+#include "frontends/cli/command.h"
+#include "repo-format/tree_path.h"
+
+namespace cairn {
+namespace {
+
+using exports::OutputFile;
+
+bool IsFolder(const std::string& path) {
+  struct stat info{};
+  return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+std::string NameIn(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+// A line that `sha256sum -c` reads, which marks a name with odd characters by a backslash before all.
+std::string SumLine(const Digest& digest, const std::string& name) {
+  std::string shown;
+  for (const char c : name) shown += c == '\\' ? "\\\\" : c == '\n' ? "\\n" : c == '\r' ? "\\r" : std::string(1, c);
+  return (shown == name ? "" : "\\") + ToHex(digest.bytes()) + "  " + shown + "\n";
+}
+
+// The files of pg_dump's directory form.
+bool IsPgdumpFile(const std::string& name) {
+  return name == "toc.dat" || name.ends_with(".dat") || name.ends_with(".dat.gz") || name.ends_with(".dat.lz4") ||
+         name.ends_with(".dat.zst") || (name.starts_with("blobs") && name.ends_with(".toc"));
+}
+
+Result<void> SyncFolder(const std::string& path) {
+  const stream::OwnedFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder.is_open()) return ErrnoError(errno, "opening the folder " + path);
+  return SyncFile(folder.get(), path);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ExportTarget>> ExportTarget::Make(Cli& cli, const std::string& output, const std::string& name,
+                                                         bool is_folder, bool replaces) {
+  std::string path, beside;
+  if (output == "-") {
+    const char* folder = std::getenv("TMPDIR");
+    beside = std::string(folder != nullptr && *folder != 0 ? folder : "/var/tmp") + "/export";
+  } else {
+    path = output.empty() ? name : output;
+    const bool is_dump = is_folder && ::access((output + "/toc.dat").c_str(), F_OK) == 0;
+    if (!output.empty() && IsFolder(output) && !is_dump) path = output + (output.ends_with('/') ? "" : "/") + name;
+    while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+    RETURN_IF_ERROR(RefuseInsideRepository(cli, path));
+    beside = path;
+  }
+  auto scratch = std::make_shared<ScratchFolder>(exports::TemporaryName(beside));
+  std::unique_ptr<ExportTarget> target(new ExportTarget(cli, path, replaces, scratch));
+  if (!path.empty() && !replaces) {
+    RETURN_IF_ERROR(exports::RefuseTaken(path));
+    RETURN_IF_ERROR(exports::RefuseTaken(target->SumPath()));
+  }
+  if (!path.empty() && IsFolder(path)) RETURN_IF_ERROR(target->RefuseOtherFolder());
+  return target;
+}
+
+Result<void> ExportTarget::MakeScratch() {
+  if (has_scratch_) return {};
+  cli_.RemoveWhenForced(scratch_);
+  RETURN_IF_ERROR(scratch_->Make());
+  has_scratch_ = true;
+  return {};
+}
+
+ExportTarget::~ExportTarget() {
+  const auto removed = scratch_->Remove();
+  if (!removed) cli_.context().log.Warning("{}", removed.error().message());
+}
+
+// Of a folder only what is known to be a dump is replaced.
+Result<void> ExportTarget::RefuseOtherFolder() const {
+  std::error_code failed;
+  bool is_dump = std::filesystem::is_regular_file(path_ + "/toc.dat", failed);
+  for (std::filesystem::directory_iterator it(path_, failed), end; !failed && it != end; it.increment(failed)) {
+    if (!IsPgdumpFile(it->path().filename().string())) is_dump = false;
+  }
+  if (is_dump && !failed) return {};
+  return MakeError(ErrorCode::kAlreadyExists,
+                   "{} is a folder, and not just a dump of pg_dump's directory form: it is not replaced",
+                   PathForPeople(AsBytes(path_)));
+}
+
+Result<void> ExportTarget::RefuseJournals() const {
+  if (is_stdout()) return {};
+  for (const char* ending : {"-wal", "-journal"}) {
+    struct stat info{};
+    if (::lstat((path_ + ending).c_str(), &info) != 0) continue;
+    return MakeError(ErrorCode::kAlreadyExists,
+                     "{}{} is there, which SQLite would take for this database's: give another name by --output",
+                     PathForPeople(AsBytes(path_)), ending);
+  }
+  return {};
+}
+
+Result<std::unique_ptr<OutputFile>> ExportTarget::NewFile(const std::string& name) {
+  RETURN_IF_ERROR(MakeScratch());
+  return OutputFile::Make(scratch_->path() + "/" + name, path_);
+}
+
+std::string ExportTarget::folder() const { return scratch_->path() + "/dump"; }
+
+Result<std::unique_ptr<OutputFile>> ExportTarget::NewFileOfFolder(const std::string& name) {
+  RETURN_IF_ERROR(MakeScratch());
+  if (!has_folder_ && ::mkdir(folder().c_str(), 0700) != 0) return ErrnoError(errno, "making the folder " + folder());
+  has_folder_ = true;
+  return OutputFile::Make(folder() + "/" + name, path_ + "/" + name);
+}
+
+Result<std::unique_ptr<OutputFile>> ExportTarget::NewSum(const std::string& text) {
+  ASSIGN_OR_RETURN(auto sum, OutputFile::Make(scratch_->path() + "/sha256", SumPath()));
+  RETURN_IF_ERROR(sum->Write(AsBytes(text)));
+  RETURN_IF_ERROR(sum->Finish());
+  return sum;
+}
+
+Result<std::string> ExportTarget::PlaceFile(Cli& cli, OutputFile& file) {
+  cli.context().progress.SetPhase("reading it again");
+  ASSIGN_OR_RETURN(const Digest digest, file.ReadAgain(cli.stop()));
+  ASSIGN_OR_RETURN(const auto sum, NewSum(SumLine(digest, NameIn(path_))));
+  RETURN_IF_ERROR(file.Place(path_, replaces_));
+  auto placed = sum->Place(SumPath(), replaces_);
+  if (!placed) {
+    if (!replaces_) ::unlink(path_.c_str());
+    return std::move(placed).error();
+  }
+  return ToHex(digest.bytes());
+}
+
+Result<void> ExportTarget::PlaceFolder(Cli& cli, const std::vector<std::string>& names) {
+  cli.context().progress.SetPhase("reading it again");
+  std::string lines;
+  std::vector<std::string> sorted = names;
+  std::ranges::sort(sorted);
+  for (const std::string& name : sorted) {
+    ASSIGN_OR_RETURN(const Digest digest, exports::HashFile(folder() + "/" + name, cli.stop()));
+    lines += SumLine(digest, NameIn(path_) + "/" + name);
+  }
+  ASSIGN_OR_RETURN(const auto sum, NewSum(lines));
+  RETURN_IF_ERROR(SyncFolder(folder()));
+  RETURN_IF_ERROR(SwapFolder());
+  return sum->Place(SumPath(), replaces_);
+}
+
+// A dump that was there changes places with this one, and goes with the scratch folder.
+Result<void> ExportTarget::SwapFolder() {
+  const std::string made = folder();
+  if (replaces_ && IsFolder(path_)) {
+    RETURN_IF_ERROR(RefuseOtherFolder());
+    if (::renameat2(AT_FDCWD, made.c_str(), AT_FDCWD, path_.c_str(), RENAME_EXCHANGE) == 0) {
+      return SyncFolder(scratch_->path());
+    }
+    if (errno != EINVAL) return ErrnoError(errno, "putting the dump in the place of " + path_);
+    RETURN_IF_ERROR(exports::MoveInto(path_, scratch_->path() + "/before", false));
+  }
+  return exports::MoveInto(made, path_, false);
+}
+
+}  // namespace cairn
