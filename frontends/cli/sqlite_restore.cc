@@ -7,6 +7,7 @@
 #include "frontends/cli/exit_code.h"
 #include "frontends/cli/restore_stage.h"
 #include "frontends/cli/sqlite_places.h"
+#include "frontends/cli/sqlite_tables_restore.h"
 #include "frontends/cli/text.h"
 #include "frontends/sqlite/database_check.h"
 #include "frontends/sqlite/live_database.h"
@@ -159,6 +160,9 @@ class SqliteSet : public SetRestore {
     std::vector<std::string> problems;
     const SqliteFileState& state = target_.state;
     if (auto beside = target_.RefuseOthers(); !beside) problems.push_back(beside.error().message());
+    if (target_.exists && options_.strategy == "refuse") {
+      problems.push_back(fmt::format("{} is there, and --strategy refuse was given", Shown(target_.file())));
+    }
     if (!target_.exists || state.bytes == 0) return problems;
     if (auto is_one = RefuseNoDatabase(target_.file(), state); !is_one) problems.push_back(is_one.error().message());
     if (state.has_log && replacement_.page_bytes != 0 && state.page_bytes != replacement_.page_bytes) {
@@ -336,6 +340,12 @@ std::unique_ptr<SetRestore> SqliteRestore::MakeSet(Cli& cli, Piece piece) const 
 }
 
 Result<int> SqliteRestore::Run(Cli& cli, const Request& request) const {
+  RETURN_IF_ERROR(RefuseTableMixture());
+  if (is_of_tables() && !replacement.undo.empty()) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "--undo puts the whole database back: give it alone, or the safety snapshot with --table");
+  }
+  if (is_of_tables()) return RestoreSqliteTables(cli, *this, request);
   SnapshotPath wanted = SnapshotPath::Parse(request.snapshot);
   const std::string& undo = replacement.undo;
   if (!undo.empty()) {
