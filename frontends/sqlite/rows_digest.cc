@@ -18,7 +18,8 @@ void AppendValue(Bytes& bytes, sqlite3_stmt* row, int column) {
   const int type = sqlite3_column_type(row, column);
   bytes.push_back(static_cast<uint8_t>(type));
   if (type == SQLITE_INTEGER) return AppendNumber(bytes, sqlite3_column_int64(row, column));
-  if (type == SQLITE_FLOAT) return AppendNumber(bytes, sqlite3_column_double(row, column));
+  // Plus zero makes one of the two zeros: a column of reals keeps no sign of them.
+  if (type == SQLITE_FLOAT) return AppendNumber(bytes, sqlite3_column_double(row, column) + 0.0);
   if (type == SQLITE_NULL) return;
   const void* const value = type == SQLITE_TEXT ? static_cast<const void*>(sqlite3_column_text(row, column))
                                                 : sqlite3_column_blob(row, column);
