@@ -164,6 +164,12 @@ class SqliteSet : public SetRestore {
       problems.push_back(fmt::format("{} is there, and --strategy refuse was given", Shown(target_.file())));
     }
     if (!target_.exists || state.bytes == 0) return problems;
+    if (replacement_.parameters.is_part) {
+      problems.push_back(fmt::format(
+          "the snapshot has a part of a database, and all that is not in it would be taken from {}: restore "
+          "its tables (--table '*'), or the part into a new file",
+          Shown(target_.file())));
+    }
     if (auto is_one = RefuseNoDatabase(target_.file(), state); !is_one) problems.push_back(is_one.error().message());
     if (state.has_log && replacement_.page_bytes != 0 && state.page_bytes != replacement_.page_bytes) {
       problems.push_back(fmt::format(

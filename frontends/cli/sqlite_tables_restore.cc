@@ -51,6 +51,12 @@ class RestoringTables {
     RETURN_IF_ERROR(opened_.repository->keyring().Need(Rights::kContentKey, "restoring"));
     ASSIGN_OR_RETURN(item_, PickItem(opened_, wanted.path, ItemKind::kSqlite, "SQLite database"));
     ASSIGN_OR_RETURN(replacement_, FindSqliteReplacement(opened_, item_));
+    if (replacement_.parameters.no_rows && !options_.schema_only) {
+      return MakeError(ErrorCode::kInvalidArgument,
+                       "snapshot {} has definitions alone, and no rows to take the place of those of {}: give "
+                       "--schema-only",
+                       opened_.snapshot->id.Short(), Shown(target_.file()));
+    }
     auto may = MayBackUpBefore(*opened_.repository);
     if (keeps() && !request_.dry_run) RETURN_IF_ERROR(may);
     auto progress = cli_.ShowProgress();
@@ -129,6 +135,9 @@ class RestoringTables {
                                                  .keys = std::move(keys),
                                                  .verifies = checks()});
     ASSIGN_OR_RETURN(plan_, restore_->Plan());
+    if (replacement_.parameters.no_others && !options_.data_only) {
+      plan_.notes.emplace_back("the snapshot has rows alone: what is made has no indexes and no triggers");
+    }
     if (request_.dry_run || plan_.problems.empty()) return {};
     std::string text;
     for (const std::string& problem : plan_.problems) text += (text.empty() ? "" : "; ") + problem;

@@ -38,10 +38,16 @@ std::vector<std::string> ReferenceCheck::TablesAround() const {
 // Where the definitions themselves do not fit SQLite cannot say which rows are meant.
 Result<void> ReferenceCheck::Note(When when, const std::vector<std::string>& tables) {
   for (const std::string& name : tables) {
+    // What the snapshot's database lacks as a table it may be a part without.
+    const std::string which =
+        when != When::kInSnapshot
+            ? ""
+            : fmt::format(" WHERE lower(parent) IN (SELECT lower(name) FROM {}.sqlite_schema WHERE type = 'table')",
+                          kStaged);
     auto noted = session_.Rows(
         fmt::format("INSERT INTO temp.cairn_broken SELECT {}, lower(\"table\"), rowid, lower(parent) FROM "
-                    "pragma_foreign_key_check(?1, ?2)",
-                    static_cast<int>(when)),
+                    "pragma_foreign_key_check(?1, ?2){}",
+                    static_cast<int>(when), which),
         {name, when == When::kInSnapshot ? kStaged : "main"});
     if (noted) continue;
     if ((sqlite3_errcode(session_.connection) & 0xff) != SQLITE_ERROR) return noted.error();

@@ -30,20 +30,21 @@ void AppendValue(Bytes& bytes, sqlite3_stmt* row, int column) {
 
 }  // namespace
 
+void RowsDigest::Add(sqlite3_stmt* row) {
+  Bytes bytes;
+  for (int i = 0; i < sqlite3_column_count(row); ++i) AppendValue(bytes, row, i);
+  const Digest one = Sha256(bytes);
+  for (size_t i = 0; i < sum.size(); ++i) {
+    uint64_t lane = 0;
+    std::memcpy(&lane, one.bytes().data() + i * sizeof lane, sizeof lane);
+    sum[i] += lane;
+  }
+  ++rows;
+}
+
 Result<RowsDigest> DigestRows(const Session& session, const std::string& query) {
   RowsDigest digest;
-  Bytes bytes;
-  RETURN_IF_ERROR(session.ForEachRow(query, [&](sqlite3_stmt* row) {
-    bytes.clear();
-    for (int i = 0; i < sqlite3_column_count(row); ++i) AppendValue(bytes, row, i);
-    const Digest one = Sha256(bytes);
-    for (size_t i = 0; i < digest.sum.size(); ++i) {
-      uint64_t lane = 0;
-      std::memcpy(&lane, one.bytes().data() + i * sizeof lane, sizeof lane);
-      digest.sum[i] += lane;
-    }
-    ++digest.rows;
-  }));
+  RETURN_IF_ERROR(session.ForEachRow(query, [&](sqlite3_stmt* row) { digest.Add(row); }));
   return digest;
 }
 

@@ -14,6 +14,7 @@ namespace cairn::sqlite {
 struct RowsDigest {
   uint64_t rows = 0;
   std::array<uint64_t, 4> sum{};
+  void Add(sqlite3_stmt* row);
   friend bool operator==(const RowsDigest&, const RowsDigest&) = default;
 };
 Result<RowsDigest> DigestRows(const Session& session, const std::string& query);

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "frontends/sqlite/session.h"
+#include "repo-format/tree_path.h"
 
 namespace cairn::sqlite {
 namespace {
@@ -174,6 +175,13 @@ bool MatchesName(const std::string& pattern, const std::string& name) {
   return MatchesFolded(Folded(pattern), Folded(name));
 }
 
+bool TakesName(const std::vector<std::string>& chosen, const std::vector<std::string>& excluded,
+               const std::string& name) {
+  const auto matches = [&](const std::string& pattern) { return MatchesName(pattern, name); };
+  if (!chosen.empty() && !std::ranges::any_of(chosen, matches)) return false;
+  return !std::ranges::any_of(excluded, matches);
+}
+
 Affinity Column::affinity() const {
   const std::string folded = Folded(type);
   const auto has = [&](const char* part) { return folded.find(part) != std::string::npos; };
@@ -198,6 +206,28 @@ const Definition* Schema::FindDefinition(const std::string& name) const {
   const auto found =
       std::ranges::find_if(definitions, [&](const Definition& one) { return Folded(one.name) == Folded(name); });
   return found == definitions.end() ? nullptr : &*found;
+}
+
+std::string Schema::UnknownModuleOf(const Table& table) const {
+  for (const auto& [name, other] : tables) {
+    const bool is_unknown = other.kind == Table::Kind::kVirtual && !other.is_readable && !other.is_full_text();
+    if (is_unknown && Folded(table.name).starts_with(name + "_")) return other.name;
+  }
+  return "";
+}
+
+Result<void> Schema::NeedMatches(const std::vector<std::string>& patterns, bool with_views) const {
+  for (const std::string& pattern : patterns) {
+    const bool any = std::ranges::any_of(definitions, [&](const Definition& one) {
+      return (one.type == "table" || (one.type == "view" && with_views)) && MatchesName(pattern, one.name);
+    });
+    if (any) continue;
+    const Definition* other = FindDefinition(pattern);
+    const std::string what = other == nullptr ? "" : ", which is " + std::string(other->type == "index" ? "an " : "a ");
+    return MakeError(ErrorCode::kNotFound, "no table is called {}{}{}", PathForPeople(AsBytes(pattern)), what,
+                     other == nullptr ? "" : other->type);
+  }
+  return {};
 }
 
 Result<Schema> ReadSchema(const Session& session, const std::string& database) {

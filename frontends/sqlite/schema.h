@@ -19,6 +19,9 @@ std::string QuoteName(const std::string& name);
 std::string QuoteText(const std::string& text);
 // A pattern with * and ?, compared as names are.
 bool MatchesName(const std::string& pattern, const std::string& name);
+// Whether it is one of those chosen (none: all), and not of those left out.
+bool TakesName(const std::vector<std::string>& chosen, const std::vector<std::string>& excluded,
+               const std::string& name);
 
 enum class Affinity { kText, kNumeric, kInteger, kReal, kBlob };
 
@@ -57,6 +60,8 @@ struct Table {
   std::optional<std::string> content;  // of a full text index: the table whose rows it has; empty: none's
 
   const Column* Find(const std::string& column) const;
+  // One that keeps what it indexes itself is copied by its module, as any rows; of others the index is made anew.
+  bool has_own_text() const { return is_full_text() && !content; }
   bool is_full_text() const { return module == "fts5" || module == "fts4" || module == "fts3"; }
 };
 
@@ -72,6 +77,11 @@ struct Schema {
   const Table* Find(const std::string& table) const;
   // Of the name, whatever it is: names of tables, indexes, triggers and views.
   const Definition* FindDefinition(const std::string& name) const;
+  // A virtual table keeps what it has in tables "its name_...", of which SQLite knows only with its module: the virtual
+  // table of such a name whose module is not there, or nothing.
+  std::string UnknownModuleOf(const Table& table) const;
+  // kNotFound: a pattern is that of no table, nor, where they are asked for, of a view.
+  Result<void> NeedMatches(const std::vector<std::string>& patterns, bool with_views) const;
 };
 
 // Of the database of that name on the connection: "main", or an attached one.

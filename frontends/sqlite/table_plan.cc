@@ -27,20 +27,13 @@ bool IsSame(const std::vector<std::string>& a, const std::vector<std::string>& b
   return std::ranges::equal(a, b, [](const auto& one, const auto& other) { return Folded(one) == Folded(other); });
 }
 
-// One that keeps what it indexes itself is copied by its module, as any rows; of others the index is made anew.
-bool HasOwnText(const Table& table) { return table.is_full_text() && !table.content; }
-
 }  // namespace
 
-bool TablePlanner::Takes(const std::string& name) const {
-  const auto matches = [&](const std::string& pattern) { return MatchesName(pattern, name); };
-  if (!options_.chosen.empty() && !std::ranges::any_of(options_.chosen, matches)) return false;
-  return !std::ranges::any_of(options_.excluded, matches);
-}
+bool TablePlanner::Takes(const std::string& name) const { return TakesName(options_.chosen, options_.excluded, name); }
 
 Result<void> TablePlanner::Look() {
   RETURN_IF_ERROR(ReadSchemas());
-  RETURN_IF_ERROR(NeedMatches());
+  RETURN_IF_ERROR(work.there.NeedMatches(options_.chosen, /*with_views=*/!options_.brings_rows).While("the snapshot"));
   for (const auto& [name, table] : work.there.tables) {
     if (table.kind != Table::Kind::kShadow && Takes(table.name)) RETURN_IF_ERROR(LookAtTable(table));
   }
@@ -61,19 +54,6 @@ Result<void> TablePlanner::ReadSchemas() {
   return {};
 }
 
-Result<void> TablePlanner::NeedMatches() const {
-  for (const std::string& pattern : options_.chosen) {
-    const bool any = std::ranges::any_of(work.there.definitions, [&](const Definition& one) {
-      return (one.type == "table" || (one.type == "view" && !options_.brings_rows)) && MatchesName(pattern, one.name);
-    });
-    if (any) continue;
-    const Definition* other = work.there.FindDefinition(pattern);
-    return MakeError(ErrorCode::kNotFound, "no table of the snapshot's database is called {}{}", Shown(pattern),
-                     other == nullptr ? "" : fmt::format(", which is a {}", other->type));
-  }
-  return {};
-}
-
 Result<void> TablePlanner::LookAtTable(const Table& table) {
   const Table* live = work.live.Find(table.name);
   const size_t problems = plan.problems.size();
@@ -89,7 +69,7 @@ Result<void> TablePlanner::LookAtTable(const Table& table) {
         fmt::format("{} belongs to a virtual table here, and is a table of rows in the snapshot", Shown(table.name)));
   }
   if (plan.problems.size() > problems) return {};
-  if (table.kind == Table::Kind::kVirtual && !HasOwnText(table)) {
+  if (table.kind == Table::Kind::kVirtual && !table.has_own_text()) {
     LookAtTextIndex(table, live);
     return {};
   }
@@ -115,15 +95,9 @@ Result<void> TablePlanner::LookAtTable(const Table& table) {
   return {};
 }
 
-// A virtual table keeps what it has in tables "its name_...", of which SQLite knows only with its module.
 std::string TablePlanner::ModuleOf(const Table& table) const {
-  for (const auto* schema : {&work.there, &work.live}) {
-    for (const auto& [name, other] : schema->tables) {
-      const bool is_unknown = other.kind == Table::Kind::kVirtual && !other.is_readable && !other.is_full_text();
-      if (is_unknown && Folded(table.name).starts_with(name + "_")) return other.name;
-    }
-  }
-  return "";
+  const std::string there = work.there.UnknownModuleOf(table);
+  return there.empty() ? work.live.UnknownModuleOf(table) : there;
 }
 
 void TablePlanner::LookAtVirtual(const Table& table, const Table* live) {
@@ -139,10 +113,10 @@ void TablePlanner::LookAtVirtual(const Table& table, const Table* live) {
     Problem(fmt::format("{} is defined otherwise here than in the snapshot: {}", name, way_out));
   } else if (table.content && table.content->empty()) {
     Problem(fmt::format("{} is a full text index without the text, which nobody can read: {}", name, way_out));
-  } else if (HasOwnText(table) && Folded(table.sql).find("languageid") != std::string::npos) {
+  } else if (table.has_own_text() && Folded(table.sql).find("languageid") != std::string::npos) {
     Problem(
         fmt::format("{} is a full text index with languages of rows, which are not brought over: {}", name, way_out));
-  } else if (HasOwnText(table) && merges) {
+  } else if (table.has_own_text() && merges) {
     Problem(fmt::format("{} is a full text index: its rows can be replaced, but not merged: {}", name, way_out));
   }
 }

@@ -61,7 +61,6 @@ class TablePlanner {
  private:
   bool Takes(const std::string& name) const;
   Result<void> ReadSchemas();
-  Result<void> NeedMatches() const;
   Result<void> LookAtTable(const Table& table);
   void LookAtVirtual(const Table& table, const Table* live);
   void LookAtTextIndex(const Table& table, const Table* live);

@@ -210,7 +210,7 @@ class Replace(TablesTest):
         self.assertEqual(names("--table", "?1"), ["a1", "b1"])
         self.assertEqual(names("--table", "*", "--exclude-table", "a?"), ["b1"])
         self.assertEqual(names("--data-only"), ["a1", "a2", "b1"])
-        self.assertIn("no table of the snapshot's database is called nix", self.fails("nix", "--table", "nix"))
+        self.assertIn("the snapshot: no table is called nix", self.fails("nix", "--table", "nix"))
         self.fails("which is a view", "--table", "a3")
         self.fails("none of the tables chosen", "--table", "a*", "--exclude-table", "*")
 
