@@ -1,6 +1,7 @@
 #include "frontends/cli/sqlite_steps.h"
 
 #include "frontends/cli/replacement.h"
+#include "frontends/sqlite/script.h"
 #include "repo-format/tree_path.h"
 
 namespace cairn {
@@ -24,6 +25,12 @@ Result<StagedDatabase> StageSqlite(Cli& cli, const StageRequest& request) {
   progress.SetPhase("restoring");
   RETURN_IF_ERROR(staged.stage->Fetch(cli, request.opened, request.replacement.path, request.numeric_ids));
   RETURN_IF_ERROR(staged.stage->SetWithoutLog());
+  if (!request.script.empty()) {
+    progress.SetPhase("running the script");
+    auto run = RunSqliteScript(staged.stage->file(), request.script, SystemClock(), cli.stop());
+    if (!run) return std::move(run).error().While(Shown(request.script_name));
+    RETURN_IF_ERROR(staged.stage->SetWithoutLog());
+  }
   if (!request.checks) return staged;
   progress.SetPhase("checking the database");
   ASSIGN_OR_RETURN(staged.check, CheckDatabase(staged.stage->file(), SystemClock(), cli.stop()));

@@ -20,6 +20,7 @@ struct StageRequest {
   const SqliteReplacement& replacement;
   RestoreStage::Place place;
   std::string run;
+  std::string script, script_name;  // of --after-sql; empty: none
   bool numeric_ids = false, checks = true;
 };
 struct StagedDatabase {
