@@ -734,6 +734,27 @@ class Plan(TablesTest):
         self.fails("brings no rows", "--schema-only", "--strategy", "merge")
         self.fails("--strategy refuse was given", "--strategy", "refuse")
 
+    def test_commands_round_it(self):
+        self.script(SHOP)
+        self.backup()
+        told = self.path("told")
+        hooks = ("--before", f"echo before >> {told}", "--after", f"echo after $CAIRN_RESULT >> {told}")
+        self.restore("--table", "customer", "--dry-run", *hooks)
+        self.fails("none of the tables chosen is called so", "--strategy", "merge", "--key", "nix=id", "--exclude-table", "log", *hooks)
+        self.assertFalse(os.path.exists(told), "nothing was to be changed")
+        self.restore("--table", "customer", *hooks)
+        with open(told) as file:
+            self.assertEqual(file.read(), "before\nafter success\n")
+        before = content(self.file)
+        self.fails("exit", "--table", "customer", "--before", "exit 3")
+        self.assertEqual(content(self.file), before)
+        done = self.run_cairn("restore", "latest", "--set", f"app.db=sqlite:{self.file}", "--table", "customer", code=None)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("--table", done.stderr.decode())
+        with open(told, "w") as file:
+            file.write("SELECT 1")
+        self.fails("restored whole", "--table", "customer", "--after-sql", told)
+
     def test_another_text_encoding(self):
         self.script("PRAGMA encoding = 'UTF-16le'; CREATE TABLE t (x TEXT); INSERT INTO t VALUES ('a')")
         self.backup()
