@@ -27,7 +27,7 @@ constexpr const char* kNotForSqlite[] = {"--include",   "--exclude", "--delete",
 // Of those, what says how a server's databases are replaced counts for sets too.
 constexpr const char* kForSets[] = {"--disconnect", "--session-wait", "--keep-hours", "--no-owner", "--jobs"};
 
-// What chooses tables of one database.
+// What chooses tables of one database in use; of others it would be passed over.
 constexpr const char* kOfTables[] = {"--table",       "--exclude-table", "--data-only",
                                      "--schema-only", "--key",           "--strategy"};
 
@@ -245,7 +245,9 @@ void AddRestore(CLI::App& app, Cli& cli, Action& action) {
       if (options->sets.is_asked_for() && !is_for_sets) throw CLI::ExcludesError("--set", name);
     }
     for (const char* name : kOfTables) {
-      if (options->sets.is_asked_for() && command->count(name) > 0) throw CLI::ExcludesError("--set", name);
+      if (command->count(name) == 0) continue;
+      if (options->sets.is_asked_for()) throw CLI::ExcludesError("--set", name);
+      if (!options->target.empty()) throw CLI::ExcludesError("--target", name);
     }
     action = [&cli, options] { return options->Run(cli); };
   });

@@ -133,7 +133,13 @@ class Replace(TablesTest):
         self.assertIn("whole database", said)
 
     def test_every_value_comes_back_with_its_type(self):
-        self.script("""
+        for encoding in ("UTF-8", "UTF-16be"):
+            with self.subTest(encoding=encoding):
+                self.file = self.path(f"{encoding}.db")
+                self.every_value(encoding)
+
+    def every_value(self, encoding):
+        self.script(f"PRAGMA encoding = '{encoding}';" """
             CREATE TABLE plain (a, b TEXT, c INTEGER, d REAL, e BLOB, f NUMERIC);
             CREATE TABLE hidden (v);
             CREATE TABLE pair (a TEXT COLLATE NOCASE, b INTEGER, v, PRIMARY KEY (b, a)) WITHOUT ROWID;
