@@ -233,7 +233,7 @@ Result<std::vector<BackupSources::Wanted>> BackupSources::Server(Cli& cli, const
 }
 
 Result<BackupSources::Wanted> BackupSources::Database(Cli& cli, const std::string& file) const {
-  SqliteSourceOptions options{.file = file, .item = "", .lock_patience_s = lock_wait_};
+  SqliteSourceOptions options{.file = file, .item = "", .lock_patience_s = lock_wait_, .part = postgres_.SqlitePart()};
   // Where it is alone it has the name that its snapshots always had.
   return Wanted{std::filesystem::path(file).filename().native(), "sqlite",
                 "the database " + PathForPeople(AsBytes(file)), "--set NAME=sqlite:FILE",

@@ -10,6 +10,7 @@
 #include "frontends/cli/replacement.h"
 #include "frontends/cli/restore_sets.h"
 #include "frontends/cli/sqlite_restore.h"
+#include "frontends/cli/table_options.h"
 #include "frontends/cli/text.h"
 #include "frontends/files/exclude_rules.h"
 #include "frontends/files/file_sink.h"
@@ -19,17 +20,21 @@ namespace cairn {
 namespace {
 
 // What says how files are written, or how a server's database is replaced.
-constexpr const char* kNotForSqlite[] = {"--include",   "--exclude",  "--delete",     "--overwrite",     "--verify",
-                                         "--no-sparse", "--as",       "--table",      "--exclude-table", "--data-only",
-                                         "--key",       "--strategy", "--disconnect", "--session-wait",  "--keep-hours",
-                                         "--no-owner",  "--jobs",     "--clean-up"};
+constexpr const char* kNotForSqlite[] = {"--include",   "--exclude", "--delete",     "--overwrite",    "--verify",
+                                         "--no-sparse", "--as",      "--disconnect", "--session-wait", "--keep-hours",
+                                         "--no-owner",  "--jobs",    "--clean-up"};
 
 // Of those, what says how a server's databases are replaced counts for sets too.
 constexpr const char* kForSets[] = {"--disconnect", "--session-wait", "--keep-hours", "--no-owner", "--jobs"};
 
+// What chooses tables of one database in use; of others it would be passed over.
+constexpr const char* kOfTables[] = {"--table",       "--exclude-table", "--data-only",
+                                     "--schema-only", "--key",           "--strategy"};
+
 struct RestoreCommand {
   FilterOptions filter;
   ReplacementOptions replacement;
+  TableOptions tables;
   PostgresRestore postgres;
   SqliteRestore sqlite;
   RestoreSets sets;
@@ -98,6 +103,7 @@ struct RestoreCommand {
 
   Result<int> Restore(Cli& cli) {
     postgres.replacement = sqlite.replacement = replacement;
+    static_cast<TableOptions&>(postgres) = static_cast<TableOptions&>(sqlite) = tables;
     RETURN_IF_ERROR(RefuseMixture());
     if (sets.is_asked_for()) return sets.Run(cli, {snapshot, filter.Filter(), dry_run, numeric_ids}, postgres);
     if (postgres.is_asked_for()) return postgres.Run(cli, snapshot, filter.Filter(), dry_run);
@@ -142,6 +148,9 @@ struct RestoreCommand {
     if (!replacement.after_sql.empty() && (!target.empty() || !replacement.undo.empty() || postgres.clean_up)) {
       return refuse("--after-sql is for a database that is restored: --postgres, --sqlite, or --set");
     }
+    if (!replacement.after_sql.empty() && tables.is_of_tables()) {
+      return refuse("--after-sql is for a database that is restored whole");
+    }
     if (places > 1) return refuse("give one of --target, --postgres, --sqlite and --set");
     if (sqlite.is_asked_for() || sets.is_asked_for()) {
       if (replacement.undo.empty() == snapshot.empty()) {
@@ -160,6 +169,7 @@ struct RestoreCommand {
       return {};
     }
     if (postgres.needs_snapshot() && snapshot.empty()) return refuse("what to restore? Give SNAPSHOT, or latest");
+    if (tables.schema_only) return refuse("--schema-only is for --sqlite: a PostgreSQL database is made with its rows");
     if (!includes.empty() || !excludes.empty() || remove_others) {
       return refuse("--include, --exclude and --delete are for files, not for a database");
     }
@@ -223,6 +233,7 @@ void AddRestore(CLI::App& app, Cli& cli, Action& action) {
   const size_t before = command->get_options().size();
   options->sqlite.AddTo(*command);
   options->sets.AddTo(*command);
+  options->tables.AddTo(*command);
   options->replacement.AddTo(*command);
   GroupOptions(*command, before, "Into what is in use");
   options->filter.AddTo(*command);
@@ -232,6 +243,11 @@ void AddRestore(CLI::App& app, Cli& cli, Action& action) {
       if (options->sqlite.is_asked_for()) throw CLI::ExcludesError("--sqlite", name);
       const bool is_for_sets = std::ranges::find(kForSets, std::string_view(name)) != std::end(kForSets);
       if (options->sets.is_asked_for() && !is_for_sets) throw CLI::ExcludesError("--set", name);
+    }
+    for (const char* name : kOfTables) {
+      if (command->count(name) == 0) continue;
+      if (options->sets.is_asked_for()) throw CLI::ExcludesError("--set", name);
+      if (!options->target.empty()) throw CLI::ExcludesError("--target", name);
     }
     action = [&cli, options] { return options->Run(cli); };
   });

@@ -38,11 +38,6 @@ void PostgresOptions::AddTo(CLI::App& command) {
                   "env:NAME)")
       ->type_name("ADDRESS");
   command.add_option("--database", databases, "Of the server, only these (repeatable)")->type_name("NAME");
-  command.add_option("--table", tables, "Of the database, only tables that match: table, schema.table, with * and ?")
-      ->type_name("PATTERN");
-  command.add_option("--exclude-table", excluded, "Not these tables (repeatable)")->type_name("PATTERN");
-  command.add_flag("--schema-only", schema_only, "Definitions, and no rows");
-  command.add_flag("--data-only", data_only, "Rows, and no definitions")->excludes("--schema-only");
   command.add_option("--order", order, "Rows as they lie in the table (heap), or by primary key (pk)")
       ->check(CLI::IsMember({"heap", "pk"}))
       ->capture_default_str();
@@ -50,6 +45,21 @@ void PostgresOptions::AddTo(CLI::App& command) {
       ->check(CLI::Range(1u, 64u))
       ->type_name("NUMBER");
   GroupOptions(command, before, "Of a PostgreSQL server");
+  const size_t before_tables = command.get_options().size();
+  command
+      .add_option("--table", tables,
+                  "Only tables that match: table, in PostgreSQL schema.table too, with * and ? (repeatable)")
+      ->type_name("PATTERN");
+  command.add_option("--exclude-table", excluded, "Not these tables (repeatable)")->type_name("PATTERN");
+  command.add_flag("--schema-only", schema_only, "Definitions, and no rows");
+  command.add_flag("--data-only", data_only, "Rows, and no definitions")->excludes("--schema-only");
+  GroupOptions(command, before_tables, "A part of a database");
+}
+
+SqliteParameters PostgresOptions::SqlitePart() const {
+  SqliteParameters part{.chosen = tables, .excluded = excluded, .no_rows = schema_only, .no_others = data_only};
+  part.is_part = schema_only || data_only || !tables.empty() || !excluded.empty();
+  return part;
 }
 
 Result<std::vector<postgres::Address>> PostgresOptions::DatabasesOf(Cli& cli, const std::string& text) const {

@@ -9,6 +9,7 @@
 #include "engine/source/source.h"
 #include "frontends/cli/cli.h"
 #include "frontends/postgres/address.h"
+#include "repo-format/sqlite_parameters.h"
 
 namespace cairn {
 
@@ -17,7 +18,7 @@ Result<postgres::Address> ParseAddress(Cli& cli, const std::string& text);
 // Does it look like one, rather than like a file?
 bool IsAddress(const std::string& text);
 
-// Options of `backup`.
+// Options of `backup`; those that choose tables are for a SQLite database, too.
 struct PostgresOptions {
   std::vector<std::string> addresses, databases, tables, excluded;
   std::string order = "heap";
@@ -25,6 +26,8 @@ struct PostgresOptions {
   unsigned jobs = 0;  // 0: as many as there are threads
 
   void AddTo(CLI::App& command);
+  // What they choose of a SQLite database; no part where none of them is given.
+  SqliteParameters SqlitePart() const;
   // Of each database that is asked for: the one that the address names, or all of the server's.
   Result<std::vector<postgres::Address>> DatabasesOf(Cli& cli, const std::string& address) const;
   Result<std::unique_ptr<Source>> MakeSource(Cli& cli, const postgres::Address& address, std::string item,

@@ -1,6 +1,5 @@
 #include "frontends/cli/postgres_restore.h"
 
-#include <map>
 #include <nlohmann/json.hpp>
 
 #include "frontends/cli/exit_code.h"
@@ -114,26 +113,6 @@ Result<SnapshotId> BackUpFirst(Cli& cli, Repository& repository, const postgres:
                                                       .lock_patience_s = lock_patience_s},
                                                      SystemClock(), cli.stop()));
   return BackUpBefore(cli, repository, std::move(source), description);
-}
-
-// "TABLE=COLUMN,COLUMN"
-Result<std::map<std::string, std::vector<std::string>>> ParseKeys(const std::vector<std::string>& texts) {
-  std::map<std::string, std::vector<std::string>> keys;
-  for (const std::string& text : texts) {
-    const size_t middle = text.find('=');
-    std::vector<std::string> columns;
-    for (size_t begin = middle == std::string::npos ? text.size() : middle + 1; begin < text.size();) {
-      const size_t end = std::min(text.find(',', begin), text.size());
-      if (end > begin) columns.push_back(text.substr(begin, end - begin));
-      begin = end + 1;
-    }
-    if (middle == 0 || columns.empty()) {
-      return MakeError(ErrorCode::kInvalidArgument, "\"{}\" is no key: write TABLE=COLUMN or TABLE=COLUMN,COLUMN",
-                       Shown(text));
-    }
-    keys[text.substr(0, middle)] = std::move(columns);
-  }
-  return keys;
 }
 
 std::string Joined(const std::vector<std::string>& names) {
@@ -351,18 +330,6 @@ void PostgresRestore::AddTo(CLI::App& command) {
       ->type_name("ADDRESS");
   command.add_option("--as", as, "The database's name there (default: the address's, else the one that it had)")
       ->type_name("NAME");
-  command
-      .add_option("--strategy", strategy,
-                  "What is there: replace it (a database is kept beside for a while), merge rows into it, or refuse")
-      ->check(CLI::IsMember({"replace", "merge", "refuse"}))
-      ->capture_default_str();
-  command.add_option("--table", tables, "Only rows of tables that match, into the database that is there (repeatable)")
-      ->type_name("PATTERN");
-  command.add_option("--exclude-table", excluded, "Not these tables (repeatable)")->type_name("PATTERN");
-  command.add_flag("--data-only", data_only, "Rows into the tables that are there");
-  command
-      .add_option("--key", keys, "Of a merge: by which columns rows of a table are the same (default: the primary key)")
-      ->type_name("TABLE=COLUMN,...");
   command.add_flag("--disconnect", disconnect, "End the sessions that use the database, when its turn comes");
   command.add_option("--session-wait", session_wait, "Seconds to wait for sessions that use the database to end")
       ->type_name("SECONDS")
@@ -387,25 +354,9 @@ Result<int> PostgresRestore::Run(Cli& cli, const std::string& snapshot, const Sn
   return Restore(cli, snapshot, filter, dry_run);
 }
 
-Result<void> PostgresRestore::RefuseMixture() const {
-  const auto refuse = [](const char* why) -> Result<void> { return Error(ErrorCode::kInvalidArgument, why); };
-  if (is_of_tables() && strategy == "refuse") {
-    return refuse("--strategy refuse is for a whole database: rows of tables are replaced or merged");
-  }
-  if (!excluded.empty() && !is_of_tables()) {
-    return refuse(
-        "--exclude-table is for rows into a database in use: give --data-only, --table or --strategy merge too");
-  }
-  if (is_of_tables() && !replacement.after_sql.empty()) {
-    return refuse("--after-sql is for a database that is restored whole");
-  }
-  if (!keys.empty() && strategy != "merge") return refuse("--key is for --strategy merge");
-  return {};
-}
-
 Result<int> PostgresRestore::Restore(Cli& cli, const std::string& snapshot, const SnapshotFilter& filter,
                                      bool dry_run) const {
-  RETURN_IF_ERROR(RefuseMixture());
+  RETURN_IF_ERROR(RefuseTableMixture());
   ASSIGN_OR_RETURN(const postgres::Address server, ParseAddress(cli, address));
   SnapshotPath wanted = SnapshotPath::Parse(snapshot);
   OpenedSnapshot opened;
@@ -434,7 +385,7 @@ Result<int> PostgresRestore::RestoreTables(Cli& cli, OpenedSnapshot& opened, con
     ASSIGN_OR_RETURN(const auto description, dump.Description());
     into = server.WithDatabase(description.properties.name);
   }
-  ASSIGN_OR_RETURN(auto own_keys, ParseKeys(keys));
+  ASSIGN_OR_RETURN(auto own_keys, ParseKeys());
   postgres::TableRestore restore(cli.context(), dump,
                                  {.address = into,
                                   .choice = {tables, excluded},

@@ -10,22 +10,20 @@
 #include "frontends/cli/opened_snapshot.h"
 #include "frontends/cli/replacement.h"
 #include "frontends/cli/set_restore.h"
+#include "frontends/cli/table_options.h"
 #include "frontends/postgres/address.h"
 
 namespace cairn {
 
-struct PostgresRestore {
-  ReplacementOptions replacement;  // parsed elsewhere
-  std::string address, as, strategy = "replace";
-  std::vector<std::string> tables, excluded, keys;
+struct PostgresRestore : TableOptions {  // those are parsed elsewhere, too
+  ReplacementOptions replacement;        // parsed elsewhere
+  std::string address, as;
   uint32_t session_wait = 30, keep_hours = 24;
   unsigned jobs = 0;
-  bool clean_up = false, data_only = false, disconnect = false, no_owner = false;
+  bool clean_up = false, disconnect = false, no_owner = false;
 
   void AddTo(CLI::App& command);
   bool is_asked_for() const { return !address.empty(); }
-  // Rows into tables that are there, rather than a whole database beside.
-  bool is_of_tables() const { return data_only || strategy == "merge" || !tables.empty(); }
   // What needs no snapshot: --undo, --clean-up.
   bool needs_snapshot() const { return replacement.undo.empty() && !clean_up; }
 
@@ -39,7 +37,6 @@ struct PostgresRestore {
   Result<int> Restore(Cli& cli, const std::string& snapshot, const SnapshotFilter& filter, bool dry_run) const;
   Result<int> RestoreTables(Cli& cli, OpenedSnapshot& opened, const SnapshotItem& item, const postgres::Address& server,
                             bool dry_run) const;
-  Result<void> RefuseMixture() const;
   Result<int> Undo(Cli& cli, bool dry_run) const;
   Result<int> UndoTables(Cli& cli, const Error& no_database, bool dry_run) const;
   Result<int> CleanUp(Cli& cli, bool dry_run) const;

@@ -65,6 +65,9 @@ Result<SqliteTarget> LookAtSqliteTarget(const std::string& file) {
 
 Result<SqliteReplacement> FindSqliteReplacement(const OpenedSnapshot& opened, const SnapshotItem* item) {
   SqliteReplacement found;
+  if (item->source_parameters) {
+    ASSIGN_OR_RETURN(found.parameters, SqliteParameters::Parse(*item->source_parameters));
+  }
   ASSIGN_OR_RETURN(const SnapshotPlace place,
                    FindInSnapshot(*opened.reader, *opened.snapshot, opened.snapshot->inner.PlaceOf(*item)));
   std::vector<Node> nodes;

@@ -6,6 +6,7 @@
 #include "frontends/cli/opened_snapshot.h"
 #include "frontends/cli/restore_stage.h"
 #include "frontends/sqlite/live_database.h"
+#include "repo-format/sqlite_parameters.h"
 
 namespace cairn {
 
@@ -15,6 +16,7 @@ struct SqliteReplacement {
   uint64_t bytes = 0;       // 0: an empty database
   uint32_t page_bytes = 0;  // 0 too, then
   uint32_t text_encoding = 0;
+  SqliteParameters parameters;  // whether it is a part of a database
 };
 Result<SqliteReplacement> FindSqliteReplacement(const OpenedSnapshot& opened, const SnapshotItem* item);
 

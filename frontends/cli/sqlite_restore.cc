@@ -7,16 +7,15 @@
 #include "frontends/cli/exit_code.h"
 #include "frontends/cli/restore_stage.h"
 #include "frontends/cli/sqlite_places.h"
+#include "frontends/cli/sqlite_steps.h"
+#include "frontends/cli/sqlite_tables_restore.h"
 #include "frontends/cli/text.h"
 #include "frontends/sqlite/database_check.h"
 #include "frontends/sqlite/live_database.h"
-#include "frontends/sqlite/script.h"
 #include "repo-format/tree_path.h"
 
 namespace cairn {
 namespace {
-
-constexpr int kTriesMax = 5;  // to replace what nobody has written to since its safety snapshot
 
 std::string Shown(const std::string& path) { return PathForPeople(AsBytes(path)); }
 
@@ -159,7 +158,16 @@ class SqliteSet : public SetRestore {
     std::vector<std::string> problems;
     const SqliteFileState& state = target_.state;
     if (auto beside = target_.RefuseOthers(); !beside) problems.push_back(beside.error().message());
+    if (target_.exists && options_.strategy == "refuse") {
+      problems.push_back(fmt::format("{} is there, and --strategy refuse was given", Shown(target_.file())));
+    }
     if (!target_.exists || state.bytes == 0) return problems;
+    if (replacement_.parameters.is_part) {
+      problems.push_back(fmt::format(
+          "the snapshot has a part of a database, and all that is not in it would be taken from {}: restore "
+          "its tables (--table '*'), or the part into a new file",
+          Shown(target_.file())));
+    }
     if (auto is_one = RefuseNoDatabase(target_.file(), state); !is_one) problems.push_back(is_one.error().message());
     if (state.has_log && replacement_.page_bytes != 0 && state.page_bytes != replacement_.page_bytes) {
       problems.push_back(fmt::format(
@@ -203,30 +211,18 @@ class SqliteSet : public SetRestore {
   }
 
   Result<void> PutTogether() {
-    ASSIGN_OR_RETURN(stage_, RestoreStage::Make(cli_, target_.place, piece_.run));
-    Progress& progress = cli_.context().progress;
-    progress.bytes_total = replacement_.bytes;
-    progress.SetPhase("restoring");
-    RETURN_IF_ERROR(stage_->Fetch(cli_, opened_, replacement_.path, piece_.numeric_ids));
-    RETURN_IF_ERROR(stage_->SetWithoutLog());
-    if (!after_sql_.empty()) {
-      progress.SetPhase("running the script");
-      auto run = RunSqliteScript(stage_->file(), after_sql_, SystemClock(), cli_.stop());
-      if (!run) return std::move(run).While(Shown(options_.replacement.after_sql));
-      RETURN_IF_ERROR(stage_->SetWithoutLog());
-    }
-    if (!checks()) return {};
-    progress.SetPhase("checking the database");
-    ASSIGN_OR_RETURN(check_, CheckDatabase(stage_->file(), SystemClock(), cli_.stop()));
-    for (const std::string& note : check_.notes) {
-      cli_.Findings()({Finding::Severity::kNote, ErrorCode::kUnsupported, Shown(piece_.item->name), note});
-    }
-    if (check_.damage.empty()) return {};
-    return MakeError(ErrorCode::kIo,
-                     "the database of the snapshot is damaged, and was when it was backed up: {}{}; an older snapshot "
-                     "may be whole, and --no-verify restores this one",
-                     check_.damage.front(),
-                     check_.damage.size() > 1 ? fmt::format(" (and {} more)", check_.damage.size() - 1) : "");
+    ASSIGN_OR_RETURN(StagedDatabase staged, StageSqlite(cli_, {.opened = opened_,
+                                                               .item = *piece_.item,
+                                                               .replacement = replacement_,
+                                                               .place = target_.place,
+                                                               .run = piece_.run,
+                                                               .script = after_sql_,
+                                                               .script_name = options_.replacement.after_sql,
+                                                               .numeric_ids = piece_.numeric_ids,
+                                                               .checks = checks()}));
+    stage_ = std::move(staged.stage);
+    check_ = std::move(staged.check);
+    return {};
   }
 
   Result<void> PutNew() {
@@ -239,32 +235,15 @@ class SqliteSet : public SetRestore {
   Result<void> ReplaceLive() {
     RETURN_IF_ERROR(OpenLive());
     RETURN_IF_ERROR(live_->SetReplacement(stage_->file()));
-    RETURN_IF_ERROR(keeps() ? BackUpAndLock() : live_->Lock());
+    RETURN_IF_ERROR(keeps() ? BackUpFirst() : live_->Lock());
     cli_.context().progress.SetPhase("writing the database");
     auto replaced = live_->Replace();
     return replaced ? replaced : AfterFailure(replaced.error());
   }
 
-  Result<void> BackUpAndLock() {
-    cli_.context().progress.SetPhase("backing up what is there");
-    for (tries_ = 1;; ++tries_) {
-      auto id = BackUpBefore(cli_, *opened_.repository, live_->SafetySource(ItemName()), DescriptionBefore(piece_.run));
-      if (id) {
-        safety_ = *id;
-        return {};
-      }
-      if (!live_->was_written()) return std::move(id).error().While("the safety snapshot");
-      if (tries_ == kTriesMax) break;
-    }
-    return MakeError(ErrorCode::kBusy,
-                     "{} is written to all the time: in {} tries another program committed something between its "
-                     "safety snapshot and its replacement, and that would have been lost: end the programs that write "
-                     "to it, or restore with --no-safety-snapshot",
-                     Shown(target_.file()), kTriesMax);
-  }
-
-  std::string ItemName() const {
-    return IsItemName(target_.place.name) ? target_.place.name : PathForPeople(AsBytes(target_.place.name));
+  Result<void> BackUpFirst() {
+    ASSIGN_OR_RETURN(safety_, BackUpAndLock(cli_, *opened_.repository, *live_, target_, piece_.run, tries_));
+    return {};
   }
 
   // What is there now is said when it was looked at.
@@ -272,26 +251,7 @@ class SqliteSet : public SetRestore {
     is_told_ = true;
     cli_.context().progress.SetPhase("undoing");
     IgnoreError(stage_->Remove(), "it is tried again: this is for the room that it takes");
-    const std::string file = Shown(target_.file());
-    const std::string kept =
-        !safety_ ? "" : fmt::format("; what was there before is also snapshot {}", safety_->Short());
-    if (live_->was_moved()) return MakeError(error.code(), "{}{}", error.message(), kept);
-    const auto state = live_->LookAgain();
-    if (!state) {
-      return MakeError(error.code(),
-                       "{} (whether {} is as it was could not be seen: {}; what undoes a half-done replacement lies "
-                       "beside it, in its -journal or -wal: leave them together, and the next program that opens it "
-                       "does so{})",
-                       error.message(), file, state.error().message(), kept);
-    }
-    if (*state == LiveDatabase::State::kAsItWas) {
-      return MakeError(error.code(), "{} ({} is as it was: it was opened again and read{})", error.message(), file,
-                       kept);
-    }
-    return MakeError(error.code(),
-                     "{} ({} is not as it was: it was replaced all the same, or another program has written to it "
-                     "since{})",
-                     error.message(), file, kept);
+    return TellAfterFailure(error, *live_, target_, safety_);
   }
 
   nlohmann::json Common(const char* type) const {
@@ -336,6 +296,12 @@ std::unique_ptr<SetRestore> SqliteRestore::MakeSet(Cli& cli, Piece piece) const 
 }
 
 Result<int> SqliteRestore::Run(Cli& cli, const Request& request) const {
+  RETURN_IF_ERROR(RefuseTableMixture());
+  if (is_of_tables() && !replacement.undo.empty()) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "--undo puts the whole database back: give it alone, or the safety snapshot with --table");
+  }
+  if (is_of_tables()) return RestoreSqliteTables(cli, *this, request);
   SnapshotPath wanted = SnapshotPath::Parse(request.snapshot);
   const std::string& undo = replacement.undo;
   if (!undo.empty()) {

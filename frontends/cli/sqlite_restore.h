@@ -8,11 +8,12 @@
 #include "frontends/cli/opened_snapshot.h"
 #include "frontends/cli/replacement.h"
 #include "frontends/cli/set_restore.h"
+#include "frontends/cli/table_options.h"
 
 namespace cairn {
 
-struct SqliteRestore {
-  ReplacementOptions replacement;  // parsed elsewhere
+struct SqliteRestore : TableOptions {  // those are parsed elsewhere, too
+  ReplacementOptions replacement;      // parsed elsewhere
   std::string file;
 
   void AddTo(CLI::App& command);

@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "frontends/sqlite/page_stream.h"
+#include "frontends/sqlite/session.h"
 #include "frontends/sqlite/sqlite_source.h"
 #include "repo-format/base/units.h"
 #include "repo-format/tree_path.h"
@@ -175,7 +176,7 @@ std::unique_ptr<Source> LiveDatabase::SafetySource(std::string item) {
 Result<void> LiveDatabase::Lock() {
   Handles& handles = *handles_;
   handles.backup.reset();
-  CHECK(handles.staged != nullptr);
+  if (handles.staged == nullptr) return LockByTransaction();
   if (!is_kept_) RETURN_IF_ERROR(Note());
   handles.backup.reset(sqlite3_backup_init(handles.target.get(), "main", handles.staged.get(), "main"));
   if (handles.backup == nullptr) {
@@ -209,6 +210,43 @@ Result<void> LiveDatabase::Lock() {
   handles.backup.reset();
   return MakeError(ErrorCode::kBusy, "{}: another program has written to it since it was backed up",
                    Shown(options_.file));
+}
+
+// Against readers too where there is no log: a commit that had to wait for them would come too late to be refused.
+Result<void> LiveDatabase::LockByTransaction() {
+  const Patience& patience = handles_->patience;
+  sqlite3* const target = handles_->target.get();
+  auto locked = sqlite::Run(target, "BEGIN EXCLUSIVE", options_.file, patience);
+  if (!locked) return Told(std::move(locked).error());
+  const auto refuse = [&](Error error) -> Error {
+    sqlite3_exec(target, "ROLLBACK", nullptr, nullptr, nullptr);  // of nothing
+    return error;
+  };
+  if (IsMoved()) {
+    return refuse(
+        MakeError(ErrorCode::kBusy, "{} was moved away, or another file put in its place", Shown(options_.file)));
+  }
+  was_written_ = is_kept_ && DataVersion() != version_;
+  if (was_written_) {
+    return refuse(MakeError(ErrorCode::kBusy, "{}: another program has written to it since it was backed up",
+                            Shown(options_.file)));
+  }
+  ASSIGN_OR_RETURN(schema_, Number(target, "PRAGMA main.schema_version", options_.file, patience));
+  return {};
+}
+
+sqlite::Session LiveDatabase::session() const {
+  return {.connection = handles_->target.get(), .path = options_.file, .patience = handles_->patience};
+}
+
+Result<void> LiveDatabase::Commit() {
+  if (IsMoved()) {
+    sqlite3_exec(handles_->target.get(), "ROLLBACK", nullptr, nullptr, nullptr);  // else it goes with the connection
+    return MovedError(/*is_written=*/false);
+  }
+  if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted");
+  RETURN_IF_ERROR(sqlite::Run(handles_->target.get(), "COMMIT", options_.file, handles_->patience));
+  return IsMoved() ? MovedError(/*is_written=*/true) : Result<void>();
 }
 
 // SQLite compares the inode alone, which says nothing of another file system that was mounted there.

@@ -10,6 +10,9 @@
 #include "engine/source/source.h"
 
 namespace cairn {
+namespace sqlite {
+struct Session;
+}
 
 // One connection to the database, by which it is read, locked and replaced, so that SQLite itself says whether another
 // program has committed anything since it was read. One thread at a time, but that a SafetySource is read by any
@@ -42,13 +45,18 @@ class LiveDatabase {
   bool was_written() const { return was_written_; }
   // Where there is no SafetySource.
   Result<void> Lock();
+  // Without a replacement what Lock takes is a transaction of the connection, in which TableRestore does its work. None
+  // of it is there before Commit, which is for all of it; an Error of that as one of Replace.
+  sqlite::Session session() const;
+  Result<void> Commit();
   // With the lock: all pages of the replacement, in one transaction. An Error: ask LookAgain what is there now, but
   // where was_moved(): then the path is another file's, which is not touched, and the Error says where the pages are.
   Result<void> Replace();
   bool was_moved() const { return was_moved_; }
 
-  // After an Error of Replace: ends the transaction, opens the database anew, so that what was half done is undone, and
-  // reads it to its end, or, where stop was asked for, its beginning. An Error: that could not be done.
+  // After an Error of Replace, or of what was done by the session: ends the transaction, opens the database anew, so
+  // that what was half done is undone, and reads it to its end, or, where stop was asked for, its beginning. An Error:
+  // that could not be done.
   enum class State { kAsItWas, kAnother };
   Result<State> LookAgain();
 
@@ -58,6 +66,7 @@ class LiveDatabase {
   Result<void> Look();
   Result<void> Note();
   Error Told(Error error) const;
+  Result<void> LockByTransaction();
   Result<void> WritePages();
   bool IsMoved() const;
   bool EmptyLog();

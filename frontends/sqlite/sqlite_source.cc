@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "frontends/sqlite/page_stream.h"
+#include "frontends/sqlite/part_database.h"
 #include "repo-format/tree_path.h"
 
 namespace cairn {
@@ -52,11 +53,20 @@ struct SqliteSource::Shared {
   }
 
   Result<std::unique_ptr<sqlite::PageStream>> OpenStream() {
+    if (options.part.is_part) return OpenPart();
     return opened.open ? opened.open() : sqlite::PageStream::Open(options.file, patience);
+  }
+
+  // Nobody waits for what nobody else has open.
+  Result<std::unique_ptr<sqlite::PageStream>> OpenPart() {
+    part.reset();
+    ASSIGN_OR_RETURN(part, sqlite::MakePart(options.file, options.part, patience));
+    return sqlite::PageStream::OpenOn(part.get(), /*has_log=*/true, options.file, patience);
   }
 
   const SqliteSourceOptions options;
   sqlite::Patience patience;
+  sqlite::Connection part;  // goes after its stream, which a file has
   Opened opened;
   uint32_t chunk_bytes = kChunkBytesMin;
   FindingSink findings;
@@ -178,6 +188,11 @@ Result<SourceEntry> SqliteSource::RootEntry() {
   entry.gid = ::getegid();
   entry.stable_mark = false;
   return entry;
+}
+
+std::optional<Bytes> SqliteSource::parameters() const {
+  if (!shared_->options.part.is_part) return std::nullopt;
+  return shared_->options.part.Encode();
 }
 
 Result<void> SqliteSource::Finish() {

@@ -3,12 +3,14 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "engine/env/clock.h"
 #include "engine/source/source.h"
+#include "repo-format/sqlite_parameters.h"
 
 namespace cairn {
 namespace sqlite {
@@ -19,6 +21,7 @@ struct SqliteSourceOptions {
   std::string file;
   std::string item;               // its name in the snapshot
   uint32_t lock_patience_s = 60;  // how long another program may keep the database locked
+  SqliteParameters part;          // where it is one: tables are copied to a database of its own first (MakePart)
 };
 
 // One item with one file: the database in the state in which it was when the reading began, page by page, whatever
@@ -48,6 +51,7 @@ class SqliteSource : public Source {
   Result<std::shared_ptr<SourceFolder>> OpenRoot(FindingSink findings) override;
   Result<SourceEntry> RootEntry() override;
   Result<void> Finish() override;
+  std::optional<Bytes> parameters() const override;
 
  private:
   struct Shared;
