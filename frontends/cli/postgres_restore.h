@@ -20,7 +20,8 @@ struct PostgresRestore {
   std::vector<std::string> tables, excluded, keys;
   uint32_t session_wait = 30, keep_hours = 24;
   unsigned jobs = 0;
-  bool clean_up = false, data_only = false, disconnect = false, no_owner = false;
+  std::string undone_snapshot;  // the snapshot whose restore in place is undone
+  bool clean_up = false, data_only = false, disconnect = false, in_place = false, no_owner = false, schema_only = false;
 
   void AddTo(CLI::App& command);
   bool is_asked_for() const { return !address.empty(); }
@@ -37,6 +38,10 @@ struct PostgresRestore {
 
  private:
   Result<int> Restore(Cli& cli, const std::string& snapshot, const SnapshotFilter& filter, bool dry_run) const;
+  Result<std::unique_ptr<SetRestore>> MakeSetInPlace(Cli& cli, OpenedSnapshot& opened, const SnapshotItem& item,
+                                                     const postgres::Address& into, std::string why) const;
+  // Empty: beside the database that is there, as usual.
+  Result<std::string> WhyInPlace(Cli& cli, const postgres::Address& server, const std::string& target) const;
   Result<int> RestoreTables(Cli& cli, OpenedSnapshot& opened, const SnapshotItem& item, const postgres::Address& server,
                             bool dry_run) const;
   Result<void> RefuseMixture() const;
