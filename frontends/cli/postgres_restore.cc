@@ -465,8 +465,10 @@ Result<std::string> PostgresRestore::WhyInPlace(Cli& cli, const postgres::Addres
   if (in_place) return std::string(undone_snapshot.empty() ? "--in-place" : "as the restore that is undone was");
   if (strategy != "replace") return std::string();
   const stream::Waiter waiter(cli.stop());
-  ASSIGN_OR_RETURN(const auto opened, postgres::Server::Open(server, "", waiter, SystemClock(), cli.stop()));
-  return postgres::WhyNotBeside(*opened, target);
+  auto opened = postgres::Server::Open(server, "", waiter, SystemClock(), cli.stop());
+  if (opened) return postgres::WhyNotBeside(**opened, target);
+  if (opened.error().code() != ErrorCode::kPermission) return opened.error();
+  return "no other database can be connected to: " + opened.error().message();
 }
 
 Result<std::unique_ptr<SetRestore>> PostgresRestore::MakeSetInPlace(Cli& cli, OpenedSnapshot& opened,
@@ -559,7 +561,11 @@ Result<int> PostgresRestore::RestoreTables(Cli& cli, OpenedSnapshot& opened, con
 
 Result<int> PostgresRestore::Undo(Cli& cli, bool dry_run) const {
   const stream::Waiter waiter(cli.stop());
-  ASSIGN_OR_RETURN(const auto server, OpenServer(cli, address, waiter));
+  auto opened = OpenServer(cli, address, waiter);
+  // A role that can only connect to its own database has changed that in place.
+  if (!opened && opened.error().code() == ErrorCode::kPermission) return UndoTables(cli, opened.error(), dry_run);
+  RETURN_IF_ERROR(opened);
+  const auto server = *std::move(opened);
   if (!dry_run) RETURN_IF_ERROR(replacement.hooks->Before(cli));
   const postgres::Server::Swapping how{std::chrono::seconds(session_wait), disconnect};
   const std::chrono::hours keeps(keep_hours);

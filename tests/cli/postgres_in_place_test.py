@@ -143,6 +143,39 @@ class ByRights(InPlaceTest):
             self.assertIn("--in-place is for a whole database",
                           self.error("restore", "latest", "--postgres", self.address("kept"), "--in-place", *args))
 
+    def test_statements_for_a_database_beside_are_not_passed_over(self):
+        self.make_kept("kept")
+        self.backup_of("kept")
+        with open(self.path("mask.sql"), "w", encoding="utf-8") as file:
+            file.write("UPDATE account SET balance = 0")
+        said = self.as_role("keeper", "kept", "restore", "latest", "--after-sql", self.path("mask.sql"), code=1)[-1]["message"]
+        self.assertIn("kept is changed in place", said)
+
+    def test_commands_round_it(self):
+        self.make_kept("kept")
+        self.backup_of("kept")
+        self.server.sql("kept", "DELETE FROM audit.seen; DELETE FROM log")
+        before = self.state("kept")
+        said = self.as_role("keeper", "kept", "restore", "latest", "--before", "exit 3", code=1)[-1]["message"]
+        self.assertIn("kept is as it was", said)
+        self.assertEqual(self.state("kept"), before)
+        self.as_role("keeper", "kept", "restore", "latest", "--before", f"touch {self.path('stopped')}")
+        self.assertTrue(os.path.exists(self.path("stopped")))
+        self.assertEqual(self.server.sql("kept", "SELECT count(*) FROM log"), "1000")
+
+    def test_a_role_that_can_connect_to_no_other_database(self):
+        self.make_kept("kept")
+        self.backup_of("kept")
+        before = self.copy("kept")
+        self.server.sql("kept", "DELETE FROM audit.seen; DELETE FROM log")
+        for place in ("postgres", "template1"):
+            self.server.sql("kept", f"REVOKE CONNECT ON DATABASE {place} FROM PUBLIC")
+            self.addCleanup(self.server.sql, "kept", f"GRANT CONNECT ON DATABASE {place} TO PUBLIC")
+        report = self.as_role("keeper", "kept", "restore", "latest")[-1]
+        self.same(before, "kept")
+        self.as_role("keeper", "kept", "restore", "--undo", report["run"])
+        self.assertEqual(self.server.sql("kept", "SELECT count(*) FROM log"), "0")
+
     def test_where_there_is_no_such_database_none_is_made(self):
         self.make_kept("kept")
         self.backup_of("kept")
