@@ -223,7 +223,8 @@ Result<void> InPlaceRestore::Lock() {
   return MakeError(ErrorCode::kBusy, "{} was changed in shape meanwhile: run it again", plan_.database);
 }
 
-// The last that was made first, so that nothing stands on what goes. No CASCADE: what is not known of is not dropped.
+// The last that was made first, so that nothing stands on what goes. No CASCADE but pg_dump's
+// own, of base types: what is not known of is not dropped.
 Result<void> InPlaceRestore::Drop() {
   const auto& all = live_.all();
   std::set<int> attached;  // indexes of partitions, which go with their parents'

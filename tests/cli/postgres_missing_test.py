@@ -189,6 +189,20 @@ class OddTables(MissingTest):
         self.same(before, "odd")
 
 
+class OtherEncodings(MissingTest):
+    def test_of_a_database(self):
+        self.server.sql("postgres", "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+        self.addCleanup(self.server.drop, "latin")
+        self.server.sql("latin", "CREATE TABLE café (id serial PRIMARY KEY, v text DEFAULT 'é'); INSERT INTO café (v) VALUES ('ü')")
+        self.backup_of("latin")
+        before = self.copy("latin")
+        self.server.sql("latin", "DROP TABLE café")
+        self.restore_tables("latin", "café")
+        self.same(before, "latin")
+        self.json("restore", "latest", "--postgres", self.address("latin"), "--in-place")
+        self.same(before, "latin")
+
+
 class WithoutRows(MissingTest):
     def test_a_database(self):
         self.make("shop")
