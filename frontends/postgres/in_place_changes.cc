@@ -39,7 +39,9 @@ Roots RootsOf(const Definitions& definitions) {
   Roots roots;
   for (const Definition& one : definitions.all()) {
     if (IsOfSession(one) || !definitions.IsRoot(one)) continue;
-    roots[KeyOf(one)] = {&one, definitions.WithTheirs({one.id})};
+    Key key = KeyOf(one);
+    while (roots.contains(key)) std::get<3>(key) += one.create + "\n";  // none is lost
+    roots[key] = {&one, definitions.WithTheirs({one.id})};
   }
   return roots;
 }

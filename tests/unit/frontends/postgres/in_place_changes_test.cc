@@ -35,6 +35,12 @@ TEST(InPlaceChanges, KeepsWhatIsTheSameButForTables) {
   EXPECT_EQ(changes.kept, 2u);
 }
 
+TEST(InPlaceChanges, LosesNoneOfTwoThatAreCalledAlike) {
+  const InPlaceChanges changes =
+      Compare({}, {Make(1, "OPERATOR", "=", {}, "for int"), Make(2, "OPERATOR", "=", {}, "for text")});
+  EXPECT_THAT(changes.made, ElementsAre(1, 2));
+}
+
 TEST(InPlaceChanges, MakesAgainWhatStandsOnATable) {
   const std::vector<Definition> both = {Make(1, "TABLE", "t"), Make(2, "VIEW", "v", {1}), Make(3, "VIEW", "w", {2})};
   EXPECT_THAT(Compare(both, both).dropped, ElementsAre(1, 2, 3));
