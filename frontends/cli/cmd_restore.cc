@@ -22,7 +22,7 @@ namespace {
 // What says how files are written, or how a server's database is replaced.
 constexpr const char* kNotForSqlite[] = {"--include",   "--exclude", "--delete",     "--overwrite",    "--verify",
                                          "--no-sparse", "--as",      "--disconnect", "--session-wait", "--keep-hours",
-                                         "--no-owner",  "--jobs",    "--clean-up"};
+                                         "--no-owner",  "--jobs",    "--clean-up",   "--in-place"};
 
 // Of those, what says how a server's databases are replaced counts for sets too.
 constexpr const char* kForSets[] = {"--disconnect", "--session-wait", "--keep-hours", "--no-owner", "--jobs"};
@@ -169,7 +169,6 @@ struct RestoreCommand {
       return {};
     }
     if (postgres.needs_snapshot() && snapshot.empty()) return refuse("what to restore? Give SNAPSHOT, or latest");
-    if (tables.schema_only) return refuse("--schema-only is for --sqlite: a PostgreSQL database is made with its rows");
     if (!includes.empty() || !excludes.empty() || remove_others) {
       return refuse("--include, --exclude and --delete are for files, not for a database");
     }

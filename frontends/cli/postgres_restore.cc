@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "frontends/cli/exit_code.h"
+#include "frontends/cli/postgres_in_place.h"
 #include "frontends/cli/postgres_options.h"
 #include "frontends/cli/text.h"
 #include "frontends/postgres/database_restore.h"
@@ -18,7 +19,7 @@ using postgres::DatabaseRestoreReport;
 
 std::string Shown(const std::string& name) { return PathForPeople(AsBytes(name)); }
 
-nlohmann::json PlanJson(const DatabaseRestorePlan& plan) {
+nlohmann::json PlanJson(const DatabaseRestorePlan& plan, std::optional<double> seconds) {
   nlohmann::json sessions = nlohmann::json::array();
   for (const postgres::ServerSession& one : plan.sessions) {
     sessions.push_back(
@@ -33,14 +34,18 @@ nlohmann::json PlanJson(const DatabaseRestorePlan& plan) {
           {"rows", plan.rows},
           {"bytes", plan.bytes},
           {"large_objects", plan.large_objects},
+          {"way", "beside"},
+          {"target_bytes", plan.target_bytes},
+          {"seconds_about", seconds ? nlohmann::json(*seconds) : nlohmann::json()},
           {"sessions", std::move(sessions)},
           {"problems", plan.problems},
           {"notes", plan.notes}};
 }
 
-void ShowPlan(Cli& cli, const DatabaseRestorePlan& plan, const PostgresRestore& options) {
+void ShowPlan(Cli& cli, const DatabaseRestorePlan& plan, const PostgresRestore& options,
+              std::optional<double> seconds) {
   if (cli.json()) {
-    nlohmann::json json = PlanJson(plan);
+    nlohmann::json json = PlanJson(plan, seconds);
     json["message_type"] = "plan";
     cli.PrintJson(json);
     return;
@@ -61,6 +66,11 @@ void ShowPlan(Cli& cli, const DatabaseRestorePlan& plan, const PostgresRestore& 
         fmt::format("  keep      {} as {} for {} hours\n", Shown(plan.target), Shown(plan.kept), options.keep_hours));
   }
   cli.Print(fmt::format("  rename    {} to {}\n", Shown(plan.beside), Shown(plan.target)));
+  if (plan.target_bytes > 0) {
+    cli.Print(fmt::format("{} has {} now, and both are there until the former is dropped\n", Shown(plan.target),
+                          HumanBytes(plan.target_bytes)));
+  }
+  if (seconds) cli.Print(TimeText(*seconds));
   if (!plan.sessions.empty()) {
     cli.Print(fmt::format("sessions that use {} now: {}{}\n", Shown(plan.target), plan.sessions.size(),
                           options.disconnect ? "; they will be ended" : "; it waits for their end"));
@@ -102,10 +112,12 @@ std::string SafetyDescription(const std::string& run, bool of_tables) {
   return DescriptionBefore(run) + (of_tables ? " of tables" : "");
 }
 
+// With what was put in the database's place: a snapshot, in hexadecimal.
+constexpr std::string_view kInPlaceBy = " in place by ";
+
 // Of what is about to be replaced; of a whole database it lacks what is written until that is renamed.
 Result<SnapshotId> BackUpFirst(Cli& cli, Repository& repository, const postgres::Address& address,
-                               postgres::TableChoice choice, const std::string& run, uint32_t lock_patience_s) {
-  const std::string description = SafetyDescription(run, !choice.is_all());
+                               postgres::TableChoice choice, const std::string& description, uint32_t lock_patience_s) {
   ASSIGN_OR_RETURN(auto source, PostgresSource::Make({.address = address,
                                                       .item = postgres::FileNameOf(address.database()),
                                                       .choice = std::move(choice),
@@ -132,8 +144,13 @@ void ShowTablePlan(Cli& cli, const postgres::TableRestorePlan& plan, bool merges
                         {"only_in_dump", one.only_in_dump},
                         {"only_here", one.only_here}});
     }
+    nlohmann::json missing = nlohmann::json::array();
+    for (const postgres::MissingTable& one : plan.missing) {
+      missing.push_back({{"schema", one.name.schema}, {"name", one.name.name}, {"rows", one.rows}});
+    }
     cli.PrintJson({{"message_type", "plan"},
                    {"run", plan.run},
+                   {"missing", std::move(missing)},
                    {"database", plan.database},
                    {"server", plan.server},
                    {"strategy", merges ? "merge" : "replace"},
@@ -143,6 +160,10 @@ void ShowTablePlan(Cli& cli, const postgres::TableRestorePlan& plan, bool merges
     return;
   }
   cli.Print(fmt::format("in {}, PostgreSQL {}, in one transaction:\n", Shown(plan.database), plan.server));
+  for (const postgres::MissingTable& one : plan.missing) {
+    cli.Print(fmt::format("  make      {}, which is missing, with {} rows\n", Shown(one.name.ForPeople()),
+                          HumanCount(one.rows)));
+  }
   for (const postgres::TablePlan& one : plan.tables) {
     cli.Print(
         merges ? fmt::format("  merge     {} rows into {}, the same by {}\n", HumanCount(one.rows),
@@ -166,6 +187,7 @@ void ShowTables(Cli& cli, const postgres::TableRestorePlan& plan, const std::vec
                         {"without_key", one.without_key},
                         {"orphans", one.orphans},
                         {"conflicts", one.conflicts},
+                        {"made", one.is_made},
                         {"left_out", one.left_out}});
     }
     cli.PrintJson({{"message_type", "summary"},
@@ -177,8 +199,8 @@ void ShowTables(Cli& cli, const postgres::TableRestorePlan& plan, const std::vec
   }
   for (const postgres::TableReport& one : reports) {
     const std::string name = Shown(one.name.ForPeople());
-    if (!merges) {
-      cli.Say(fmt::format("{}: {} rows\n", name, HumanCount(one.inserted)));
+    if (!merges || one.is_made) {
+      cli.Say(fmt::format("{}: {}{} rows\n", name, one.is_made ? "made, " : "", HumanCount(one.inserted)));
       continue;
     }
     cli.Say(
@@ -224,7 +246,9 @@ class DatabaseSet : public SetRestore {
   void ShowPlan(const std::vector<std::string>& problems) override {
     DatabaseRestorePlan plan = plan_;
     plan.problems = problems;
-    cairn::ShowPlan(cli_, plan, options_);
+    // How long it takes is worth no failure.
+    auto seconds = problems.empty() ? restore_.Estimate() : Result<std::optional<double>>(std::nullopt);
+    cairn::ShowPlan(cli_, plan, options_, seconds ? *seconds : std::nullopt);
   }
 
   // The safety snapshot lacks what is written until the database is renamed; that which is kept has it.
@@ -236,7 +260,7 @@ class DatabaseSet : public SetRestore {
     ASSIGN_OR_RETURN(report_, restore_.Run([&]() -> Result<void> {
       if (keeps()) {
         ASSIGN_OR_RETURN(safety_, BackUpFirst(cli_, *opened_.repository, server_.WithDatabase(plan_.target), {},
-                                              plan_.run, options_.replacement.lock_wait));
+                                              SafetyDescription(plan_.run, false), options_.replacement.lock_wait));
       }
       return others();
     }));
@@ -279,6 +303,7 @@ class DatabaseSet : public SetRestore {
             .with_owners = !options_.no_owner,
             .verifies = !options_.replacement.no_verify,
             .disconnects = options_.disconnect,
+            .with_rows = !options_.schema_only,
             .sessions = options_.jobs == 0 ? workers : std::min(options_.jobs, workers),
             .session_patience = std::chrono::seconds(options_.session_wait),
             .keeps = std::chrono::hours(options_.keep_hours)};
@@ -330,6 +355,10 @@ void PostgresRestore::AddTo(CLI::App& command) {
       ->type_name("ADDRESS");
   command.add_option("--as", as, "The database's name there (default: the address's, else the one that it had)")
       ->type_name("NAME");
+  command.add_flag(
+      "--in-place", in_place,
+      "Change the database that is there, in one transaction, rather than make one beside it: what is done "
+      "anyway where the role may not do that");
   command.add_flag("--disconnect", disconnect, "End the sessions that use the database, when its turn comes");
   command.add_option("--session-wait", session_wait, "Seconds to wait for sessions that use the database to end")
       ->type_name("SECONDS")
@@ -354,9 +383,21 @@ Result<int> PostgresRestore::Run(Cli& cli, const std::string& snapshot, const Sn
   return Restore(cli, snapshot, filter, dry_run);
 }
 
+Result<void> PostgresRestore::RefuseMixture() const {
+  const auto refuse = [](const char* why) -> Result<void> { return Error(ErrorCode::kInvalidArgument, why); };
+  RETURN_IF_ERROR(RefuseTableMixture(is_of_tables()));
+  if (is_of_tables() && !replacement.after_sql.empty()) {
+    return refuse("--after-sql is for a database that is restored whole");
+  }
+  if (in_place && (is_of_tables() || strategy == "refuse")) {
+    return refuse("--in-place is for a whole database that is replaced");
+  }
+  return {};
+}
+
 Result<int> PostgresRestore::Restore(Cli& cli, const std::string& snapshot, const SnapshotFilter& filter,
                                      bool dry_run) const {
-  RETURN_IF_ERROR(RefuseTableMixture());
+  RETURN_IF_ERROR(RefuseMixture());
   ASSIGN_OR_RETURN(const postgres::Address server, ParseAddress(cli, address));
   SnapshotPath wanted = SnapshotPath::Parse(snapshot);
   OpenedSnapshot opened;
@@ -365,13 +406,72 @@ Result<int> PostgresRestore::Restore(Cli& cli, const std::string& snapshot, cons
   ASSIGN_OR_RETURN(const SnapshotItem* item, PickItem(opened, wanted.path, ItemKind::kPostgres, "PostgreSQL database"));
   if (is_of_tables()) return RestoreTables(cli, opened, *item, server, dry_run);
   std::vector<std::unique_ptr<SetRestore>> sets;
-  sets.push_back(MakeSet(cli, opened, *item, server, ""));
+  const std::string target = !as.empty()                  ? as
+                             : !server.database().empty() ? server.database()
+                                                          : postgres::NameOfFile(item->name);
+  ASSIGN_OR_RETURN(std::string why, WhyInPlace(cli, server, target));
+  if (why.empty()) {
+    sets.push_back(MakeSet(cli, opened, *item, server, ""));
+  } else {
+    ASSIGN_OR_RETURN(auto set, MakeSetInPlace(cli, opened, *item, server.WithDatabase(target), std::move(why)));
+    sets.push_back(std::move(set));
+  }
   return RunSetRestores(cli, sets, *replacement.hooks, dry_run);
 }
 
 std::unique_ptr<SetRestore> PostgresRestore::MakeSet(Cli& cli, OpenedSnapshot& opened, const SnapshotItem& item,
                                                      const postgres::Address& server, const std::string& run) const {
   return std::make_unique<DatabaseSet>(cli, *this, opened, item, server, run);
+}
+
+Result<std::string> PostgresRestore::WhyInPlace(Cli& cli, const postgres::Address& server,
+                                                const std::string& target) const {
+  if (in_place) return std::string(undone_snapshot.empty() ? "--in-place" : "as the restore that is undone was");
+  if (strategy != "replace") return std::string();
+  const stream::Waiter waiter(cli.stop());
+  auto opened = postgres::Server::Open(server, "", waiter, SystemClock(), cli.stop());
+  if (opened) return postgres::WhyNotBeside(**opened, target);
+  if (opened.error().code() != ErrorCode::kPermission) return opened.error();
+  return "no other database can be connected to: " + opened.error().message();
+}
+
+Result<std::unique_ptr<SetRestore>> PostgresRestore::MakeSetInPlace(Cli& cli, OpenedSnapshot& opened,
+                                                                    const SnapshotItem& item,
+                                                                    const postgres::Address& into,
+                                                                    std::string why) const {
+  if (!replacement.after_sql.empty()) {
+    return MakeError(
+        ErrorCode::kInvalidArgument,
+        "--after-sql is for a database that is made beside the one in use, and {} is changed in place ({})",
+        Shown(into.database()), why);
+  }
+  InPlaceSetOptions set{.in_place = {.address = into,
+                                     .with_owners = !no_owner,
+                                     .with_rows = !schema_only,
+                                     .verifies = !replacement.no_verify,
+                                     .lock_patience = std::chrono::seconds(replacement.lock_wait)},
+                        .why = std::move(why)};
+  if (!replacement.no_safety_snapshot) {
+    set.back_up = [&cli, &opened, into, wait = replacement.lock_wait](const std::string& run) {
+      return BackUpFirst(cli, *opened.repository, into, {},
+                         SafetyDescription(run, false) + std::string(kInPlaceBy) + opened.snapshot->id.ToHex(), wait);
+    };
+    RETURN_IF_ERROR(MayBackUpBefore(*opened.repository));
+  }
+  if (!undone_snapshot.empty()) {
+    // Without it, what that restore has made and the database had not stays, and is told.
+    OpenedSnapshot former;
+    auto found = former.Open(cli, undone_snapshot, {});
+    if (!found && found.error().code() != ErrorCode::kNotFound) return found.error();
+    auto former_item = found ? PickItem(former, item.name, ItemKind::kPostgres, "PostgreSQL database")
+                             : Result<const SnapshotItem*>(found.error());
+    if (found && !former_item) former_item = PickItem(former, "", ItemKind::kPostgres, "PostgreSQL database");
+    if (former_item) {
+      postgres::DumpReader former_dump(*former.reader, (*former_item)->root, cli.stop());
+      ASSIGN_OR_RETURN(set.in_place.undone, former_dump.Read(postgres::kSchemaFile));
+    }
+  }
+  return MakeInPlaceSet(cli, *opened.reader, item.root, std::move(set));
 }
 
 Result<int> PostgresRestore::RestoreTables(Cli& cli, OpenedSnapshot& opened, const SnapshotItem& item,
@@ -392,6 +492,9 @@ Result<int> PostgresRestore::RestoreTables(Cli& cli, OpenedSnapshot& opened, con
                                   .merges = merges,
                                   .keys = std::move(own_keys),
                                   .verifies = !replacement.no_verify,
+                                  .makes_missing = !data_only,
+                                  .with_rows = !schema_only,
+                                  .with_owners = !no_owner,
                                   .lock_patience = std::chrono::seconds(replacement.lock_wait)});
   ASSIGN_OR_RETURN(const postgres::TableRestorePlan plan, restore.Plan());
   if (dry_run) {
@@ -404,11 +507,12 @@ Result<int> PostgresRestore::RestoreTables(Cli& cli, OpenedSnapshot& opened, con
   std::optional<SnapshotId> safety;
   const auto before_change = [&](const std::string& run) -> Result<void> {
     RETURN_IF_ERROR(replacement.hooks->Before(cli));
-    if (replacement.no_safety_snapshot) return {};
+    if (replacement.no_safety_snapshot || plan.tables.empty()) return {};
     RETURN_IF_ERROR(MayBackUpBefore(*opened.repository));
     postgres::TableChoice choice;
     for (const postgres::TablePlan& one : plan.tables) choice.names.push_back(one.name);
-    ASSIGN_OR_RETURN(safety, BackUpFirst(cli, *opened.repository, into, std::move(choice), run, replacement.lock_wait));
+    ASSIGN_OR_RETURN(safety, BackUpFirst(cli, *opened.repository, into, std::move(choice), SafetyDescription(run, true),
+                                         replacement.lock_wait));
     return {};
   };
   auto progress = cli.ShowProgress();
@@ -421,7 +525,11 @@ Result<int> PostgresRestore::RestoreTables(Cli& cli, OpenedSnapshot& opened, con
 
 Result<int> PostgresRestore::Undo(Cli& cli, bool dry_run) const {
   const stream::Waiter waiter(cli.stop());
-  ASSIGN_OR_RETURN(const auto server, OpenServer(cli, address, waiter));
+  auto opened = OpenServer(cli, address, waiter);
+  // A role that can only connect to its own database has changed that in place.
+  if (!opened && opened.error().code() == ErrorCode::kPermission) return UndoTables(cli, opened.error(), dry_run);
+  RETURN_IF_ERROR(opened);
+  const auto server = *std::move(opened);
   if (!dry_run) RETURN_IF_ERROR(replacement.hooks->Before(cli));
   const postgres::Server::Swapping how{std::chrono::seconds(session_wait), disconnect};
   const std::chrono::hours keeps(keep_hours);
@@ -457,6 +565,20 @@ Result<int> PostgresRestore::Undo(Cli& cli, bool dry_run) const {
 Result<int> PostgresRestore::UndoTables(Cli& cli, const Error& no_database, bool dry_run) const {
   if (cli.global.repository.empty() && std::getenv("CAIRN_REPOSITORY") == nullptr) return no_database;
   ASSIGN_OR_RETURN(const SnapshotSet set, cli.Snapshots());
+  // Of a restore in place, what begins so.
+  const std::string before_in_place = SafetyDescription(replacement.undo, false) + std::string(kInPlaceBy);
+  for (const LoadedSnapshot& one : set.snapshots) {
+    const bool is_it = one.opened && one.inner.snapshot_class == SnapshotClass::kSafety &&
+                       one.inner.items.size() == 1 && one.inner.description.starts_with(before_in_place);
+    if (!is_it) continue;
+    PostgresRestore back = *this;
+    back.replacement.undo.clear();
+    back.in_place = true;
+    back.strategy = "replace";
+    back.undone_snapshot = one.inner.description.substr(before_in_place.size());
+    back.as = postgres::NameOfFile(one.inner.items.front().name);
+    return back.Run(cli, one.id.ToHex(), {}, dry_run);
+  }
   const auto find = [&](bool of_tables) {
     return std::ranges::find_if(set.snapshots, [&](const LoadedSnapshot& one) {
       return one.opened && one.inner.snapshot_class == SnapshotClass::kSafety && one.inner.items.size() == 1 &&

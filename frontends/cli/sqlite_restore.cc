@@ -296,7 +296,7 @@ std::unique_ptr<SetRestore> SqliteRestore::MakeSet(Cli& cli, Piece piece) const 
 }
 
 Result<int> SqliteRestore::Run(Cli& cli, const Request& request) const {
-  RETURN_IF_ERROR(RefuseTableMixture());
+  RETURN_IF_ERROR(RefuseTableMixture(is_of_tables()));
   if (is_of_tables() && !replacement.undo.empty()) {
     return Error(ErrorCode::kInvalidArgument,
                  "--undo puts the whole database back: give it alone, or the safety snapshot with --table");

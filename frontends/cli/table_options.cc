@@ -13,23 +13,28 @@ void TableOptions::AddTo(CLI::App& command) {
                   "or refuse")
       ->check(CLI::IsMember({"replace", "merge", "refuse"}))
       ->capture_default_str();
-  command.add_option("--table", tables, "Only tables that match, into the database that is there (repeatable)")
+  command
+      .add_option(
+          "--table", tables,
+          "Only tables that match, into the database that is there; those that are missing are made (repeatable)")
       ->type_name("PATTERN");
   command.add_option("--exclude-table", excluded, "Not these tables (repeatable)")->type_name("PATTERN");
   command.add_flag("--data-only", data_only, "Rows into the tables that are there");
-  command.add_flag("--schema-only", schema_only, "Definitions that are not there, and no rows (--sqlite)")
+  command
+      .add_flag("--schema-only", schema_only,
+                "Definitions that are not there, and no rows; of a whole PostgreSQL database, all of them")
       ->excludes("--data-only");
   command
       .add_option("--key", keys, "Of a merge: by which columns rows of a table are the same (default: the primary key)")
       ->type_name("TABLE=COLUMN,...");
 }
 
-Result<void> TableOptions::RefuseTableMixture() const {
+Result<void> TableOptions::RefuseTableMixture(bool of_tables) const {
   const auto refuse = [](const char* why) -> Result<void> { return Error(ErrorCode::kInvalidArgument, why); };
-  if (is_of_tables() && strategy == "refuse") {
+  if (of_tables && strategy == "refuse") {
     return refuse("--strategy refuse is for a whole database: rows of tables are replaced or merged");
   }
-  if (!excluded.empty() && !is_of_tables()) {
+  if (!excluded.empty() && !of_tables) {
     return refuse(
         "--exclude-table is for rows into a database in use: give --data-only, --table or --strategy merge too");
   }

@@ -16,10 +16,10 @@ struct TableOptions {
   bool data_only = false, schema_only = false;
 
   void AddTo(CLI::App& command);
-  // Tables of the database that is there, rather than the whole of it.
+  // Tables of the database that is there, rather than the whole of it. (A PostgreSQL database without rows is a whole.)
   bool is_of_tables() const { return data_only || schema_only || strategy == "merge" || !tables.empty(); }
   // kInvalidArgument: options that do not go together.
-  Result<void> RefuseTableMixture() const;
+  Result<void> RefuseTableMixture(bool of_tables) const;
   // By table as given: columns.
   Result<std::map<std::string, std::vector<std::string>>> ParseKeys() const;
 };

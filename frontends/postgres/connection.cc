@@ -180,7 +180,8 @@ Result<void> Connection::Connect() {
   if (says("does not exist") && !says("role") && !is_password) return Error(ErrorCode::kNotFound, why);
   if (is_password && says("authentication failed")) return Error(ErrorCode::kPermission, why);
   if (says("does not exist")) return Error(ErrorCode::kNotFound, why);
-  if (says("pg_hba.conf") || says("authentication")) return Error(ErrorCode::kPermission, why);
+  if (says("pg_hba.conf") || says("authentication") || says("permission denied for database"))
+    return Error(ErrorCode::kPermission, why);
   return Error(ErrorCode::kIo, why);
 }
 

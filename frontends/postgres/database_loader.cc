@@ -1,55 +1,22 @@
 #include "frontends/postgres/database_loader.h"
 
 #include <fmt/format.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <condition_variable>
 
-#include "engine/crypto/hash.h"
 #include "frontends/postgres/connection.h"
+#include "frontends/postgres/definition_script.h"
 #include "frontends/postgres/load_script.h"
+#include "frontends/postgres/row_loader.h"
 #include "frontends/postgres/shared_snapshot.h"
 #include "repo-format/base/units.h"
 
 namespace cairn::postgres {
 namespace {
 
-constexpr size_t kVerifyBytes = 256 * kKiB;
-constexpr uint64_t kLargeObjectPiece = kMiB;
-constexpr size_t kScriptBytesMax = 256 * kMiB;
 constexpr std::chrono::hours kStatementPatience{24};  // for an index, or all statistics: the network is watched apart
 constexpr int kKnowsTransactionTimeout = 17;
-
-Result<stream::OwnedFd> InMemory(const Bytes& bytes) {
-  stream::OwnedFd file(::memfd_create("create.pgdump", MFD_CLOEXEC));
-  if (!file.is_open()) return ErrnoError(errno, "making room for the definitions");
-  for (size_t done = 0; done < bytes.size();) {
-    const ssize_t written = ::write(file.get(), bytes.data() + done, bytes.size() - done);
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return ErrnoError(errno, "keeping the definitions in memory");
-    done += static_cast<size_t>(written);
-  }
-  return file;
-}
-
-// What a newer pg_restore writes for psql, or for servers of its own age, is left out.
-std::string ForOlderServer(const std::string& script) {
-  std::string text;
-  for (size_t begin = 0; begin < script.size();) {
-    size_t end = script.find('\n', begin);
-    if (end == std::string::npos) end = script.size() - 1;
-    const std::string_view line = std::string_view(script).substr(begin, end + 1 - begin);
-    const bool is_left_out = line == "SET transaction_timeout = 0;\n" || line.starts_with("\\restrict ") ||
-                             line.starts_with("\\unrestrict ");
-    if (!is_left_out) text += line;
-    begin = end + 1;
-  }
-  return text;
-}
-
-std::string BytesLiteral(ByteSpan bytes) { return "'\\x" + ToHex(bytes) + "'::bytea"; }
 
 }  // namespace
 
@@ -60,12 +27,15 @@ DatabaseLoader::DatabaseLoader(const JobContext& context, DumpReader& dump, cons
 Result<DatabaseLoader::Report> DatabaseLoader::Run() {
   if (description_.has_schema) {
     ASSIGN_OR_RETURN(const Bytes schema, dump_.Read(kSchemaFile));
-    ASSIGN_OR_RETURN(schema_, InMemory(schema));
+    ASSIGN_OR_RETURN(schema_, TextInMemory(schema, kSchemaFile));
     context_.progress.SetPhase("making the tables");
+    RETURN_IF_ERROR(MakeSchemas());
     RETURN_IF_ERROR(RestoreSection("pre-data", false));
   }
-  context_.progress.SetPhase("loading rows");
-  RETURN_IF_ERROR(LoadRows());
+  if (options_.with_rows) {
+    context_.progress.SetPhase("loading rows");
+    RETURN_IF_ERROR(LoadRows());
+  }
   if (description_.has_schema) {
     context_.progress.SetPhase("making indexes and constraints");
     RETURN_IF_ERROR(RestoreSection("post-data", true));
@@ -91,10 +61,13 @@ WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND (c.relkind I
 
 // --- definitions ---
 
-std::vector<std::string> DatabaseLoader::Command(const std::string& section) const {
-  std::vector<std::string> command = {options_.pg_restore.path, "--exit-on-error", "--section=" + section};
-  if (!options_.with_owners) command.insert(command.end(), {"--no-owner", "--no-acl"});
-  return command;
+Result<void> DatabaseLoader::MakeSchemas() {
+  if (options_.schemas.empty()) return {};
+  ASSIGN_OR_RETURN(const auto connection, Connection::Open(options_.address, waiter_));
+  for (const std::string& schema : options_.schemas) {
+    RETURN_IF_ERROR(connection->Query("CREATE SCHEMA IF NOT EXISTS " + QuoteName(schema)));
+  }
+  return {};
 }
 
 Result<void> DatabaseLoader::RestoreSection(const std::string& section, bool parallel) {
@@ -106,13 +79,22 @@ Result<void> DatabaseLoader::RestoreSection(const std::string& section, bool par
 }
 
 Result<void> DatabaseLoader::RunProgram(const std::string& section, bool parallel) {
-  std::vector<std::string> command = Command(section);
-  command.push_back("--no-password");
+  std::vector<std::string> command = {options_.pg_restore.path, "--exit-on-error", "--section=" + section};
+  if (!options_.with_owners) command.insert(command.end(), {"--no-owner", "--no-acl"});
+  if (!options_.with_tablespaces) command.emplace_back("--no-tablespaces");
+  command.emplace_back("--no-password");
   command.push_back("--dbname=" + options_.address.WithoutPassword());
   if (parallel) command.push_back(fmt::format("--jobs={}", options_.sessions));
-  command.emplace_back("/proc/self/fd/0");  // a name, for it is opened by each of its processes
   stream::ChildOptions child_options = ClientOptions(options_.address);
   child_options.input = schema_.get();
+  child_options.ends_with_thread = true;
+  stream::OwnedFd list;
+  if (options_.entries) {
+    ASSIGN_OR_RETURN(list, TextInMemory(AsBytes(*options_.entries), "entries"));
+    child_options.kept = {list.get()};
+    command.push_back(fmt::format("--use-list=/proc/self/fd/{}", list.get()));
+  }
+  command.emplace_back("/proc/self/fd/0");  // a name, for it is opened by each of its processes
   ASSIGN_OR_RETURN(const auto child, stream::ChildProcess::Start(command, waiter_, child_options));
   Bytes ignored(4096);
   for (;;) {
@@ -123,23 +105,15 @@ Result<void> DatabaseLoader::RunProgram(const std::string& section, bool paralle
 }
 
 Result<void> DatabaseLoader::RunScript(const std::string& section) {
-  std::vector<std::string> command = Command(section);
-  command.emplace_back("--file=-");
-  command.emplace_back("/proc/self/fd/0");
-  stream::ChildOptions child_options = ClientOptions(options_.address);
-  child_options.input = schema_.get();
-  ASSIGN_OR_RETURN(const auto child, stream::ChildProcess::Start(command, waiter_, child_options));
-  std::string script;
-  Bytes buffer(64 * kKiB);
-  for (;;) {
-    ASSIGN_OR_RETURN(const size_t got, child->Read(buffer));
-    if (got == 0) break;
-    script += AsText(ByteSpan(buffer).first(got));
-    if (script.size() > kScriptBytesMax) return Corrupt("the definitions are longer than {} bytes", kScriptBytesMax);
-  }
-  RETURN_IF_ERROR(child->Wait());
+  ASSIGN_OR_RETURN(const std::string script, DefinitionScript(schema_,
+                                                              {.pg_restore = options_.pg_restore,
+                                                               .section = section,
+                                                               .with_owners = options_.with_owners,
+                                                               .with_tablespaces = options_.with_tablespaces,
+                                                               .entries = options_.entries},
+                                                              waiter_));
   ASSIGN_OR_RETURN(const auto connection, Connection::Open(options_.address, waiter_));
-  RETURN_IF_ERROR(connection->Query(ForOlderServer(script), kStatementPatience));
+  RETURN_IF_ERROR(connection->Query(script, kStatementPatience));
   return {};
 }
 
@@ -203,57 +177,28 @@ Result<void> DatabaseLoader::LoadTables(std::vector<const TableDescription*>& qu
 
 Result<void> DatabaseLoader::LoadTable(Connection& connection, const TableDescription& table) {
   RETURN_IF_ERROR(connection.Query("BEGIN; " + ReadingSettings(connection)));
-  std::string copy = CopyInStatement(table);
   // Rows of a table that is emptied in the same transaction need not be frozen later. An extension's has rows of its
   // own already.
-  if (!table.condition) {
-    RETURN_IF_ERROR(connection.Query("TRUNCATE ONLY " + table.name.Quoted()));
-    copy += " WITH (FREEZE)";
-  }
-  RETURN_IF_ERROR(connection.BeginCopyIn(copy));
-  Sha256Stream hash;
-  uint64_t bytes = 0;
-  RETURN_IF_ERROR(dump_.Stream(table.file, [&](ByteSpan part) -> Result<void> {
-    hash.Update(part);
-    bytes += part.size();
-    context_.progress.bytes_done += part.size();
-    return connection.WriteCopy(part);
-  }));
-  ASSIGN_OR_RETURN(const uint64_t rows, connection.EndCopyIn());
-  if (table.rows && rows != *table.rows) {
-    return MakeError(ErrorCode::kIo, "the dump says {} rows, the server took {}", *table.rows, rows);
-  }
+  const bool is_new = !table.condition;
+  if (is_new) RETURN_IF_ERROR(connection.Query("TRUNCATE ONLY " + table.name.Quoted()));
+  RowLoader loader(connection, dump_, context_.progress);
+  ASSIGN_OR_RETURN(const RowLoader::Loaded loaded, loader.Load(table, is_new));
   RETURN_IF_ERROR(connection.Query("COMMIT"));
-  const Digest digest = hash.Finish();
   // An extension's own rows lie among those: how many came is all that is known.
   const bool verifies = options_.verifies && !table.condition;
-  if (verifies) RETURN_IF_ERROR(VerifyTable(connection, table, digest));
+  if (verifies) {
+    RETURN_IF_ERROR(connection.Query("BEGIN READ ONLY; " + ReadingSettings(connection)));
+    RETURN_IF_ERROR(loader.Verify(table, loaded.digest));
+    RETURN_IF_ERROR(connection.Query("COMMIT"));
+  }
   RETURN_IF_ERROR(connection.Query("ANALYZE " + table.name.Quoted(), kStatementPatience));
   ++context_.progress.items_done;
   const std::lock_guard lock(mutex_);
   ++report_.tables;
-  report_.rows += rows;
-  report_.bytes += bytes;
+  report_.rows += loaded.rows;
+  report_.bytes += loaded.bytes;
   if (verifies) ++report_.verified;
   return {};
-}
-
-// Rows lie as they were loaded, so the table's order is the dump's.
-Result<void> DatabaseLoader::VerifyTable(Connection& connection, const TableDescription& table, const Digest& wanted) {
-  RETURN_IF_ERROR(connection.Query("BEGIN READ ONLY; " + ReadingSettings(connection)));
-  TableDescription as_it_lies = table;
-  as_it_lies.by_key = false;
-  RETURN_IF_ERROR(connection.BeginCopyOut(CopyOutStatement(as_it_lies)));
-  Sha256Stream hash;
-  Bytes buffer(kVerifyBytes);
-  for (;;) {
-    ASSIGN_OR_RETURN(const size_t got, connection.ReadCopy(buffer));
-    if (got == 0) break;
-    hash.Update(ByteSpan(buffer).first(got));
-  }
-  RETURN_IF_ERROR(connection.Query("COMMIT"));
-  if (hash.Finish() == wanted) return {};
-  return Error(ErrorCode::kIo, "read again, its rows are not those of the dump");
 }
 
 // --- large objects, sequences ---
@@ -266,58 +211,14 @@ Result<void> DatabaseLoader::LoadLargeObjects(Connection& connection) {
 }
 
 Result<void> DatabaseLoader::LoadLargeObject(Connection& connection, const LargeObject& object) {
-  RETURN_IF_ERROR(connection.Query("BEGIN; " + ReadingSettings(connection) +
-                                   fmt::format(" SELECT pg_catalog.lo_create({})", object.oid)));
-  Sha256Stream hash, hash_again;
-  uint64_t size = 0;
-  Bytes piece;
-  const auto put = [&]() -> Result<void> {
-    if (piece.empty()) return {};
-    RETURN_IF_ERROR(
-        connection.Query(fmt::format("SELECT pg_catalog.lo_put({}, {}, {})", object.oid, size, BytesLiteral(piece))));
-    size += piece.size();
-    piece.clear();
-    return {};
-  };
-  const std::string file = fmt::format("{}/{}/{}", kDataFolder, kLargeObjectsFolder, object.oid);
-  RETURN_IF_ERROR(dump_.Stream(file, [&](ByteSpan bytes) -> Result<void> {
-    hash.Update(bytes);
-    Append(piece, bytes);
-    return piece.size() >= kLargeObjectPiece ? put() : Result<void>();
-  }));
-  RETURN_IF_ERROR(put());
-  for (uint64_t offset = 0; options_.verifies && offset <= size; offset += kLargeObjectPiece) {
-    ASSIGN_OR_RETURN(const Rows rows, connection.Query(fmt::format("SELECT pg_catalog.lo_get({}, {}, {})", object.oid,
-                                                                   offset, kLargeObjectPiece)));
-    hash_again.Update(rows.Decoded(0, 0));
-  }
-  if (options_.verifies && hash.Finish() != hash_again.Finish()) {
-    return Error(ErrorCode::kIo, "read again, its bytes are not those of the dump");
-  }
-  if (options_.with_owners) RETURN_IF_ERROR(GiveLargeObject(connection, object));
-  if (object.comment) {
-    RETURN_IF_ERROR(
-        connection.Query(fmt::format("COMMENT ON LARGE OBJECT {} IS {}", object.oid, QuoteLiteral(*object.comment))));
-  }
+  RETURN_IF_ERROR(connection.Query("BEGIN; " + ReadingSettings(connection)));
+  RowLoader loader(connection, dump_, context_.progress);
+  ASSIGN_OR_RETURN(const uint64_t size, loader.LoadLargeObject(object, options_.with_owners, options_.verifies));
   RETURN_IF_ERROR(connection.Query("COMMIT"));
   const std::lock_guard lock(mutex_);
   ++report_.large_objects;
   report_.bytes += size;
   if (options_.verifies) ++report_.verified;
-  return {};
-}
-
-Result<void> DatabaseLoader::GiveLargeObject(Connection& connection, const LargeObject& object) {
-  const std::string owner = QuoteName(object.owner);
-  RETURN_IF_ERROR(connection.Query(fmt::format("ALTER LARGE OBJECT {} OWNER TO {}", object.oid, owner)));
-  if (!object.grants) return {};
-  RETURN_IF_ERROR(connection.Query(fmt::format("REVOKE ALL ON LARGE OBJECT {} FROM {}", object.oid, owner)));
-  for (const Grant& grant : *object.grants) {
-    RETURN_IF_ERROR(NeedPrivilege(grant.privilege));
-    RETURN_IF_ERROR(connection.Query(fmt::format("GRANT {} ON LARGE OBJECT {} TO {}{}", grant.privilege, object.oid,
-                                                 grant.grantee.empty() ? "PUBLIC" : QuoteName(grant.grantee),
-                                                 grant.grantable ? " WITH GRANT OPTION" : "")));
-  }
   return {};
 }
 

@@ -24,6 +24,10 @@ class DatabaseLoader {
     unsigned sessions = 2;
     bool with_owners = true;  // owners and grants as they were; else all is the connecting role's
     bool verifies = true;
+    bool with_tablespaces = true;
+    bool with_rows = true;               // also large objects, and what sequences have come to
+    std::optional<std::string> entries;  // definitions of the dump, of Definitions::ListOf; nothing: all
+    std::vector<std::string> schemas;    // that are made first, where they are not there
   };
   struct Report {
     uint64_t tables = 0, rows = 0, bytes = 0, large_objects = 0, sequences = 0;
@@ -38,14 +42,12 @@ class DatabaseLoader {
   Result<void> RestoreSection(const std::string& section, bool parallel);
   Result<void> RunProgram(const std::string& section, bool parallel);
   Result<void> RunScript(const std::string& section);
-  std::vector<std::string> Command(const std::string& section) const;
+  Result<void> MakeSchemas();
   Result<void> LoadRows();
   Result<void> LoadTables(std::vector<const TableDescription*>& queue, std::mutex& mutex);
   Result<void> LoadTable(Connection& connection, const TableDescription& table);
-  Result<void> VerifyTable(Connection& connection, const TableDescription& table, const Digest& wanted);
   Result<void> LoadLargeObjects(Connection& connection);
   Result<void> LoadLargeObject(Connection& connection, const LargeObject& object);
-  Result<void> GiveLargeObject(Connection& connection, const LargeObject& object);
   Result<void> SetSequences(Connection& connection);
 
   const JobContext& context_;

@@ -5,6 +5,10 @@
 #include <algorithm>
 #include <set>
 
+#include "frontends/postgres/live_names.h"
+#include "frontends/postgres/load_probe.h"
+#include "frontends/postgres/possible_settings.h"
+
 namespace cairn::postgres {
 namespace {
 
@@ -35,32 +39,71 @@ Result<DatabaseRestorePlan> DatabaseRestore::Plan() {
   plan.target = options_.target.empty() ? description_.properties.name : options_.target;
   if (options_.is_drill) plan.target = DatabaseNameWith(plan.target, "drill_" + plan.run);
   plan.beside = KeptDatabase::NameOf(KeptDatabase::Role::kIncomplete, plan.target, plan.run);
-  for (const TableDescription& table : description_.tables) {
-    if (table.file.empty()) continue;
-    ++plan.tables;
-    plan.rows += table.rows.value_or(0);
-    ASSIGN_OR_RETURN(const uint64_t size, dump_.Size(table.file));
-    plan.bytes += size;
-  }
-  plan.large_objects = description_.large_objects.size();
-  if (!description_.has_schema || !description_.has_rows) {
-    plan.problems.push_back(description_.has_schema
-                                ? "the dump has definitions and no rows: a whole database is not made of it"
-                                : "the dump has rows and no definitions: a whole database is not made of it");
-  }
-  if (!description_.chosen.empty() || !description_.excluded.empty()) {
-    plan.notes.push_back(fmt::format(
-        "the dump has not all tables ({}), and what its tables refer to may be missing: --data-only puts their "
-        "rows into a database that has the rest",
-        description_.chosen.empty() ? "not " + Listed(description_.excluded) : "only " + Listed(description_.chosen)));
-  }
+  RETURN_IF_ERROR(LookAtDump(plan));
   ASSIGN_OR_RETURN(server_, Server::Open(options_.address, plan.run, waiter_, context_.clock, context_.stop));
   RETURN_IF_ERROR(LookAtServer(plan));
   RETURN_IF_ERROR(LookAtRoles(plan));
   RETURN_IF_ERROR(LookAtExtensions(plan));
+  RETURN_IF_ERROR(LookAtProperties(plan));
   RETURN_IF_ERROR(LookAtTarget(plan));
   plan_ = plan;
   return plan;
+}
+
+Result<void> DatabaseRestore::LookAtDump(DatabaseRestorePlan& plan) {
+  for (const TableDescription& table : description_.tables) {
+    const bool has_rows = !table.file.empty() && options_.with_rows;
+    if (!has_rows && options_.with_rows) continue;
+    ++plan.tables;
+    if (!has_rows) continue;
+    plan.rows += table.rows.value_or(0);
+    ASSIGN_OR_RETURN(const uint64_t size, dump_.Size(table.file));
+    plan.bytes += size;
+  }
+  if (description_.has_schema) {
+    ASSIGN_OR_RETURN(const Bytes archive, dump_.Read(kSchemaFile));
+    auto definitions = Definitions::Parse(archive);
+    if (definitions) definitions_ = *std::move(definitions);
+    if (!definitions && definitions.error().code() != ErrorCode::kUnsupported) return definitions.error();
+  }
+  plan.large_objects = options_.with_rows ? description_.large_objects.size() : 0;
+  if (!description_.has_schema) {
+    plan.problems.emplace_back("the dump has rows and no definitions: a whole database is not made of it");
+  } else if (!description_.has_rows && options_.with_rows) {
+    plan.problems.emplace_back(
+        "the dump has definitions and no rows: give --schema-only, and a database without rows is made of it");
+  }
+  if (description_.chosen.empty() && description_.excluded.empty()) return {};
+  plan.notes.push_back(fmt::format(
+      "the dump has not all tables ({}), and what its tables refer to may be missing: --data-only puts their "
+      "rows into a database that has the rest",
+      description_.chosen.empty() ? "not " + Listed(description_.excluded) : "only " + Listed(description_.chosen)));
+  LookAtChosen(plan);
+  return {};
+}
+
+// pg_dump leaves out what tables hang on that was not chosen; of foreign keys it leaves out the other side alone.
+void DatabaseRestore::LookAtChosen(DatabaseRestorePlan& plan) {
+  std::set<int> made = definitions_.ids(), left_out;
+  std::set<std::string> schemas;
+  for (const Definition& one : definitions_.all()) {
+    if (one.kind == "SCHEMA") schemas.insert(one.name);
+    const auto parent = one.kind == "FK CONSTRAINT" ? ReferencedTable(one.create) : std::nullopt;
+    if (!parent || definitions_.FindTable(*parent) != nullptr) continue;
+    left_out.insert(one.id);
+    plan.notes.push_back(fmt::format("the foreign key {}.{} is left out, for the dump has no table {}", one.schema,
+                                     one.name, parent->ForPeople()));
+  }
+  for (const Definition& one : definitions_.all()) {
+    if (one.schema.empty() || one.schema == "public" || !IsRelation(one) || !schemas.insert(one.schema).second)
+      continue;
+    schemas_.push_back(one.schema);
+    plan.notes.push_back(
+        fmt::format("the dump has not the definition of the schema {}: it is made, without grants", one.schema));
+  }
+  if (left_out.empty()) return;
+  for (const int id : definitions_.WithTheirs(left_out)) made.erase(id);
+  entries_ = definitions_.ListOf(made);
 }
 
 Result<void> DatabaseRestore::LookAtServer(DatabaseRestorePlan& plan) {
@@ -96,17 +139,26 @@ Result<void> DatabaseRestore::LookAtServer(DatabaseRestorePlan& plan) {
 
 Result<void> DatabaseRestore::LookAtRoles(DatabaseRestorePlan& plan) {
   if (!options_.with_owners) return {};
-  ASSIGN_OR_RETURN(const Rows rows, server_->connection().Query("SELECT rolname FROM pg_catalog.pg_roles"));
-  const std::set<std::string> there = FirstColumn(rows);
-  std::vector<std::string> missing;
-  std::set<std::string> wanted(description_.roles.begin(), description_.roles.end());
-  wanted.insert(description_.properties.owner);
-  std::ranges::set_difference(wanted, there, std::back_inserter(missing));
-  if (missing.empty()) return {};
-  plan.problems.push_back(
-      fmt::format("the server has no role {}: make it (roles.sql in the snapshot has the statements: cairn dump "
-                  "SNAPSHOT:roles.sql), or restore with --no-owner",
-                  Listed(missing)));
+  std::set<std::string> owners = OwnersOf(definitions_, definitions_.ids());
+  owners.insert(description_.properties.owner);
+  if (options_.with_rows) {
+    for (const LargeObject& object : description_.large_objects) owners.insert(object.owner);
+  }
+  ASSIGN_OR_RETURN(
+      const auto problems,
+      ProblemsOfRoles(server_->connection(), {description_.roles.begin(), description_.roles.end()}, owners));
+  plan.problems.insert(plan.problems.end(), problems.begin(), problems.end());
+  return {};
+}
+
+Result<void> DatabaseRestore::LookAtProperties(DatabaseRestorePlan& plan) {
+  ASSIGN_OR_RETURN(properties_, PossibleSettings(server_->connection(), description_.properties, plan.notes));
+  ASSIGN_OR_RETURN(const auto impossible,
+                   ImpossibleTablespaces(server_->connection(), definitions_.TablespacesOf(definitions_.ids())));
+  with_tablespaces_ = impossible.empty();
+  if (with_tablespaces_) return {};
+  plan.notes.push_back(fmt::format("the server has no tablespace {} for this role: all is made in the database's own",
+                                   Listed(impossible)));
   return {};
 }
 
@@ -136,20 +188,40 @@ Result<void> DatabaseRestore::LookAtTarget(DatabaseRestorePlan& plan) {
     plan.problems.push_back(
         fmt::format("there is a database {} already: give --strategy replace, or --as NAME", plan.target));
   }
-  Connection& connection = server_->connection();
   ASSIGN_OR_RETURN(
-      const std::string owns,
-      connection.Value("SELECT pg_catalog.pg_has_role(datdba, 'USAGE') OR (SELECT rolsuper FROM "
-                       "pg_catalog.pg_roles WHERE rolname = current_user) FROM pg_catalog.pg_database WHERE "
-                       "datname = " +
-                       QuoteLiteral(plan.target)));
-  if (owns != "t") {
+      const Rows rows,
+      server_->connection().Query("SELECT t.spcname, d.datistemplate, pg_catalog.has_tablespace_privilege(t.oid, "
+                                  "'CREATE') FROM pg_catalog.pg_database d JOIN pg_catalog.pg_tablespace t ON t.oid "
+                                  "= d.dattablespace WHERE d.datname = $1 AND t.spcname <> 'pg_default' OR "
+                                  "d.datname = $1 AND d.datistemplate",
+                                  {plan.target}));
+  if (rows.size() > 0 && rows.Text(0, 0) != "pg_default" && rows.Flag(0, 2)) tablespace_ = rows.String(0, 0);
+  if (rows.size() > 0 && rows.Flag(0, 1)) {
+    plan.notes.push_back(
+        fmt::format("{0} is a template, and what takes its place is none: ALTER DATABASE {1} "
+                    "IS_TEMPLATE true makes it one",
+                    plan.target, QuoteName(plan.target)));
+  }
+  ASSIGN_OR_RETURN(const bool owns, server_->Owns(plan.target));
+  if (!owns) {
     plan.problems.push_back(
         fmt::format("the role {} does not own {}, and may not rename it: take its owner, or a superuser",
-                    connection.user(), plan.target));
+                    server_->connection().user(), plan.target));
   }
+  ASSIGN_OR_RETURN(const Rows size,
+                   server_->connection().Query("SELECT CASE WHEN pg_catalog.has_database_privilege($1, 'CONNECT') THEN "
+                                               "pg_catalog.pg_database_size($1::name) END",
+                                               {plan.target}));
+  if (size.size() > 0) plan.target_bytes = static_cast<uint64_t>(size.Number(0, 0));
   ASSIGN_OR_RETURN(plan.sessions, server_->SessionsOf(plan.target));
   return {};
+}
+
+Result<std::optional<double>> DatabaseRestore::Estimate() {
+  CHECK(server_ != nullptr);
+  if (!options_.with_rows) return std::optional<double>();
+  const Address place = options_.address.WithDatabase(server_->connection().database());
+  return SecondsOfRows(place, dump_, description_, options_.verifies, waiter_, context_.clock);
 }
 
 // --- the work ---
@@ -169,7 +241,7 @@ Result<DatabaseRestoreReport> DatabaseRestore::Run(const std::function<Result<vo
 Result<DatabaseRestoreReport> DatabaseRestore::Load(const std::function<Result<void>()>& before_swap) {
   KeptDatabase mark{.name = plan_.beside, .run = plan_.run, .of = plan_.target};
   context_.progress.SetPhase("making the database");
-  auto created = server_->Create(mark, description_.properties);
+  auto created = server_->Create(mark, description_.properties, tablespace_);
   has_name_ = created || created.error().code() != ErrorCode::kAlreadyExists;
   RETURN_IF_ERROR(created);
   ASSIGN_OR_RETURN(beside_oid_, server_->OidOf(plan_.beside));
@@ -179,11 +251,15 @@ Result<DatabaseRestoreReport> DatabaseRestore::Load(const std::function<Result<v
                          .pg_restore = plan_.pg_restore,
                          .sessions = options_.sessions,
                          .with_owners = options_.with_owners,
-                         .verifies = options_.verifies});
+                         .verifies = options_.verifies,
+                         .with_tablespaces = with_tablespaces_,
+                         .with_rows = options_.with_rows,
+                         .entries = entries_,
+                         .schemas = schemas_});
   DatabaseRestoreReport report;
   ASSIGN_OR_RETURN(report.loaded, loader.Run());
   if (!script_.empty()) RETURN_IF_ERROR(RunScript());
-  RETURN_IF_ERROR(server_->Apply(plan_.beside, description_.properties, options_.with_owners));
+  RETURN_IF_ERROR(server_->Apply(plan_.beside, properties_, options_.with_owners));
   if (options_.is_drill) {
     RETURN_IF_ERROR(server_->Drop(plan_.beside, true));
     return report;

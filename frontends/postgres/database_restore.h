@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "frontends/postgres/database_loader.h"
+#include "frontends/postgres/definitions.h"
 #include "frontends/postgres/server.h"
 
 namespace cairn::postgres {
@@ -17,6 +18,7 @@ struct DatabaseRestoreOptions {
   bool replaces = true;   // a database of this name; else that is refused
   bool is_drill = false;  // it is dropped as soon as it has been made and verified; the target is nobody's
   bool with_owners = true, verifies = true, disconnects = false;
+  bool with_rows = true;  // else definitions alone
   unsigned sessions = 2;
   std::chrono::seconds session_patience{30};
   std::chrono::hours keeps{24};  // the former database
@@ -29,6 +31,7 @@ struct DatabaseRestorePlan {
   std::string server;                // "15.18 (...)"
   ClientProgram pg_restore;
   uint64_t tables = 0, rows = 0, bytes = 0, large_objects = 0;
+  uint64_t target_bytes = 0;            // of the database that is there now; 0 also where that is not told
   std::vector<ServerSession> sessions;  // that use the target now
   std::vector<std::string> problems;    // each with its way out; with one there is no restore
   std::vector<std::string> notes;
@@ -47,6 +50,8 @@ class DatabaseRestore {
       : context_(context), dump_(dump), options_(std::move(options)), waiter_(context.stop) {}
 
   Result<DatabaseRestorePlan> Plan();
+  // Seconds for its rows, as SecondsOfRows, in the server's own database: only where somebody wants to know.
+  Result<std::optional<double>> Estimate();
   // Statements that are run in the new database as one transaction, which they must not end themselves, by the role
   // that connects, when it was loaded and verified, and before any role but its owner and superusers can connect to it.
   // Names without a schema are looked for in "$user" and public. `name`: of the script, for errors.
@@ -59,8 +64,11 @@ class DatabaseRestore {
   Result<DatabaseRestoreReport> Run(const std::function<Result<void>()>& before_swap);
 
  private:
+  Result<void> LookAtDump(DatabaseRestorePlan& plan);
+  void LookAtChosen(DatabaseRestorePlan& plan);
   Result<void> LookAtServer(DatabaseRestorePlan& plan);
   Result<void> LookAtRoles(DatabaseRestorePlan& plan);
+  Result<void> LookAtProperties(DatabaseRestorePlan& plan);
   Result<void> LookAtExtensions(DatabaseRestorePlan& plan);
   Result<void> LookAtTarget(DatabaseRestorePlan& plan);
   Result<DatabaseRestoreReport> Load(const std::function<Result<void>()>& before_swap);
@@ -73,11 +81,17 @@ class DatabaseRestore {
   const stream::Waiter waiter_;
   std::unique_ptr<Server> server_;
   DatabaseDescription description_;
+  Definitions definitions_;  // none where their form is not known
   DatabaseRestorePlan plan_;
   std::string script_, script_name_;
-  std::string target_oid_;  // of the database that is there; empty: none
-  bool has_name_ = false;   // of what is beside: nobody had it before
-  std::string beside_oid_;  // of that which is made; empty: not yet
+  std::optional<std::string> entries_;  // of the definitions that are made; nothing: all
+  DatabaseProperties properties_;       // that can be made
+  std::string tablespace_;              // of the database that is there; empty: the server's default
+  bool with_tablespaces_ = true;
+  std::vector<std::string> schemas_;  // that they need, and the dump has not
+  std::string target_oid_;            // of the database that is there; empty: none
+  bool has_name_ = false;             // of what is beside: nobody had it before
+  std::string beside_oid_;            // of that which is made; empty: not yet
 };
 
 // Puts what a restore has replaced back: the database that is there now is kept in its place as "undone". Gives the

@@ -44,9 +44,9 @@ Result<SchemaDump> SchemaDump::Start(const SchemaDumpOptions& options, const str
                                       "--section=post-data",
                                       "-B",  // no large objects: --no-blobs, --no-large-objects since 16
                                       "--no-password",
-                                      "--snapshot=" + options.snapshot,
                                       "--lock-wait-timeout=" + std::to_string(kLockWait.count()) + "ms",
                                       "--dbname=" + options.address.WithoutPassword()};
+  if (!options.snapshot.empty()) command.push_back("--snapshot=" + options.snapshot);
   for (const TableName& name : options.only) command.push_back("--table=" + name.Quoted());
   for (const TableName& name : options.without) command.push_back("--exclude-table=" + name.Quoted());
   ASSIGN_OR_RETURN(auto child, stream::ChildProcess::Start(command, waiter, ClientOptions(options.address)));

@@ -14,7 +14,7 @@ namespace cairn::postgres {
 struct SchemaDumpOptions {
   ClientProgram program;
   Address address;
-  std::string snapshot;  // that others share
+  std::string snapshot;  // that others share; empty: one of its own
   std::vector<TableName> only, without;
 };
 

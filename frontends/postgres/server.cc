@@ -131,7 +131,17 @@ Result<bool> Server::MayCreate() {
   return may == "t";
 }
 
-Result<void> Server::Create(const KeptDatabase& mark, const DatabaseProperties& properties) {
+Result<bool> Server::Owns(const std::string& database) {
+  ASSIGN_OR_RETURN(
+      const std::string owns,
+      connection_->Value("SELECT pg_catalog.pg_has_role(datdba, 'USAGE') OR (SELECT rolsuper FROM pg_catalog.pg_roles "
+                         "WHERE rolname = current_user) FROM pg_catalog.pg_database WHERE datname = " +
+                         QuoteLiteral(database)));
+  return owns == "t";
+}
+
+Result<void> Server::Create(const KeptDatabase& mark, const DatabaseProperties& properties,
+                            const std::string& tablespace) {
   const int version = connection_->server_version();
   std::string statement = "CREATE DATABASE " + QuoteName(mark.name) + " TEMPLATE template0 ENCODING " +
                           QuoteLiteral(properties.encoding) + " LC_COLLATE " + QuoteLiteral(properties.collate) +
@@ -145,6 +155,7 @@ Result<void> Server::Create(const KeptDatabase& mark, const DatabaseProperties& 
         (properties.provider == "builtin" ? " BUILTIN_LOCALE " : " ICU_LOCALE ") + QuoteLiteral(properties.locale);
   }
   if (!properties.icu_rules.empty()) statement += " ICU_RULES " + QuoteLiteral(properties.icu_rules);
+  if (!tablespace.empty()) statement += " TABLESPACE " + QuoteName(tablespace);
   RETURN_IF_ERROR(connection_->Query(statement));
   RETURN_IF_ERROR(connection_->Query(CommentStatement(mark.name, mark.Comment())));
   return {};

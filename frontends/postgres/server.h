@@ -31,10 +31,12 @@ class Server {
   Result<bool> Exists(const std::string& database);
   Result<std::vector<ServerSession>> SessionsOf(const std::string& database);
   Result<bool> MayCreate();
+  // The database, or acts for who does.
+  Result<bool> Owns(const std::string& database);
   // Of a session of ours that was let go. kBusy after half a minute.
   Result<void> WaitForEnd(int process);
-  // Empty, from template0, with encoding and locale of `properties`; marked.
-  Result<void> Create(const KeptDatabase& mark, const DatabaseProperties& properties);
+  // Empty, from template0, with encoding and locale of `properties`; marked. `tablespace` empty: the server's default.
+  Result<void> Create(const KeptDatabase& mark, const DatabaseProperties& properties, const std::string& tablespace);
   // Of a new database: nobody is connected, nor connects, but its owner and superusers; and all again, as to any.
   Result<void> KeepOut(const std::string& database);
   Result<void> LetIn(const std::string& database);

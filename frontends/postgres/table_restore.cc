@@ -7,6 +7,7 @@
 
 #include "engine/crypto/hash.h"
 #include "frontends/postgres/kept_database.h"
+#include "frontends/postgres/key_triggers.h"
 #include "frontends/postgres/load_script.h"
 #include "repo-format/base/units.h"
 
@@ -44,23 +45,58 @@ Result<TableRestorePlan> TableRestore::Plan() {
   std::vector<TableListing> in_dump;
   for (const TableDescription& table : description_.tables) in_dump.push_back({.table = table});
   RETURN_IF_ERROR(options_.choice.NeedMatches(in_dump).While("the dump"));
+  RETURN_IF_ERROR(LookAtMissing(plan));
   for (const TableDescription& table : description_.tables) {
     if (!options_.choice.Takes(table.name, std::nullopt) || table.file.empty()) continue;
-    RETURN_IF_ERROR(LookAtTable(table, plan));
+    const bool is_made = std::ranges::find(plan.missing, table.name, &MissingTable::name) != plan.missing.end();
+    if (is_made) continue;
+    if (options_.with_rows) {
+      RETURN_IF_ERROR(LookAtTable(table, plan));
+    } else if (live_.tables.contains(table.name)) {
+      plan.notes.push_back(table.name.ForPeople() + " is there, and is left as it is");
+    }
   }
   LookAtKeys(plan);
-  if (plan.tables.empty() && plan.problems.empty())
-    plan.problems.emplace_back("the dump has no rows of the tables chosen");
+  RETURN_IF_ERROR(LookAtKeyTriggers(plan));
+  if (plan.tables.empty() && plan.missing.empty() && plan.problems.empty()) {
+    plan.problems.emplace_back(options_.with_rows ? "the dump has no rows of the tables chosen"
+                                                  : "none of the tables chosen is missing: there is nothing to make");
+  }
   plan_ = plan;
   return plan;
+}
+
+Result<void> TableRestore::LookAtMissing(TableRestorePlan& plan) {
+  if (!options_.makes_missing || !description_.has_schema) return {};
+  std::set<TableName> names;
+  for (const TableDescription& table : description_.tables) {
+    const bool has_what_it_needs = !options_.with_rows || description_.has_rows;
+    if (has_what_it_needs && options_.choice.Takes(table.name, std::nullopt)) names.insert(table.name);
+  }
+  RETURN_IF_ERROR(missing_.Plan(*connection_, live_, names, plan.problems, plan.notes));
+  plan.missing = missing_.tables();
+  if (missing_.is_empty() || options_.keys.empty()) return {};
+  plan.problems.push_back(
+      fmt::format("{} is missing: make it first (--table, without --strategy merge), for rows that are merged by --key "
+                  "may have other numbers here than those that it refers to",
+                  plan.missing.front().name.ForPeople()));
+  return {};
+}
+
+std::string TableRestore::Settings() const {
+  return ReadingSettings(*connection_) +
+         fmt::format(" SET LOCAL lock_timeout = '{}s';", options_.lock_patience.count());
 }
 
 Result<void> TableRestore::LookAtTable(const TableDescription& table, TableRestorePlan& plan) {
   const auto live = live_.tables.find(table.name);
   if (live == live_.tables.end() || live->second.listing.table.no_rows != NoRows::kHasRows) {
-    plan.problems.push_back(fmt::format(
-        "{} has no table {}: restore the whole database under another name (--as NAME), and take the table from there",
-        plan.database, table.name.ForPeople()));
+    plan.problems.push_back(
+        fmt::format("{} has no table {}{}: {}", plan.database, table.name.ForPeople(),
+                    !description_.has_schema ? ", and the dump no definitions" : "",
+                    description_.has_schema && !options_.makes_missing
+                        ? "leave --data-only away, and it is made"
+                        : "restore a whole database under another name (--as NAME), and take the table from there"));
     return {};
   }
   StagedTable staged{.dump = &table, .live = &live->second};
@@ -109,6 +145,19 @@ void TableRestore::LookAtKeys(TableRestorePlan& plan) const {
   }
 }
 
+Result<void> TableRestore::LookAtKeyTriggers(TableRestorePlan& plan) {
+  if (options_.merges || connection_->server_text("is_superuser") == "on") return {};
+  for (const ForeignKey* key : ForeignKeysAround()) {
+    ASSIGN_OR_RETURN(const KeyTriggers triggers, KeyTriggers::Read(*connection_, *key));
+    if (triggers.is_empty()) continue;
+    plan.problems.push_back(fmt::format(
+        "the triggers of the foreign key {} of {} are switched off, and once it was made anew only a superuser can do "
+        "that again: take one, or switch them on (ALTER TABLE ... ENABLE TRIGGER ALL)",
+        key->name, key->table.ForPeople()));
+  }
+  return {};
+}
+
 Result<void> TableRestore::ChooseKey(StagedTable& staged, TablePlan& plan, TableRestorePlan& all) const {
   const TableName& name = staged.dump->name;
   for (const auto& [table, columns] : options_.keys) {
@@ -155,11 +204,17 @@ Result<std::vector<TableReport>> TableRestore::Work(
     const std::function<Result<void>(const std::string& run)>& before_change) {
   context_.progress.SetPhase("staging rows");
   for (const auto& [name, table] : staged_) RETURN_IF_ERROR(Stage(table).While(name.ForPeople()));
+  RETURN_IF_ERROR(missing_.Prepare());
   RETURN_IF_ERROR(LockTables());
   RETURN_IF_ERROR(before_change(plan_.run));
+  RETURN_IF_ERROR(missing_.Make(*connection_, Settings()));
   context_.progress.SetPhase("changing the tables");
   RETURN_IF_ERROR(SetTriggers(false));
   ASSIGN_OR_RETURN(auto reports, options_.merges ? Merge() : Replace());
+  RETURN_IF_ERROR(missing_.Finish(*connection_, Settings()));
+  for (const MissingTable& one : missing_.tables()) {
+    reports.push_back({.name = one.name, .rows = one.rows, .inserted = one.rows, .is_made = true});
+  }
   RETURN_IF_ERROR(RaiseSequences());
   RETURN_IF_ERROR(SetTriggers(true));
   is_committing_ = true;
@@ -209,11 +264,11 @@ Result<void> TableRestore::LockTables() {
   if (!options_.merges) {
     for (const ForeignKey* key : ForeignKeysAround()) wanted.insert({key->table, key->parent});
   }
+  wanted.insert(missing_.neighbours().begin(), missing_.neighbours().end());
   std::string names;
   for (const TableName& name : wanted) names += (names.empty() ? "ONLY " : ", ONLY ") + name.Quoted();
   auto locked = connection_->Query(
-      fmt::format("BEGIN; {} SET LOCAL lock_timeout = '{}s'; LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE",
-                  ReadingSettings(*connection_), options_.lock_patience.count(), names),
+      "BEGIN; " + Settings() + (names.empty() ? "" : " LOCK TABLE " + names + " IN SHARE ROW EXCLUSIVE MODE"),
       options_.lock_patience + Connection::kPatience);
   RETURN_IF_ERROR(std::move(locked).While("locking the tables"));
   // What is there now counts, not what was there when it was planned: staging takes its time.
@@ -252,14 +307,18 @@ std::vector<const ForeignKey*> TableRestore::ForeignKeysAround() const {
 
 Result<std::vector<TableReport>> TableRestore::Replace() {
   const std::vector<const ForeignKey*> keys = ForeignKeysAround();
+  std::vector<KeyTriggers> triggers;  // as many
   for (const ForeignKey* key : keys) {
+    ASSIGN_OR_RETURN(KeyTriggers of_key, KeyTriggers::Read(*connection_, *key));
+    triggers.push_back(std::move(of_key));
     RETURN_IF_ERROR(
         connection_->Query("ALTER TABLE " + key->table.Quoted() + " DROP CONSTRAINT " + QuoteName(key->name)));
   }
+  std::vector<TableReport> reports;
+  if (staged_.empty()) return reports;
   std::string names;
   for (const auto& [name, table] : staged_) names += (names.empty() ? "ONLY " : ", ONLY ") + name.Quoted();
   RETURN_IF_ERROR(connection_->Query("TRUNCATE " + names));
-  std::vector<TableReport> reports;
   for (const auto& [name, table] : staged_) {
     context_.progress.SetCurrent(name.ForPeople());
     ASSIGN_OR_RETURN(const Rows done,
@@ -272,11 +331,13 @@ Result<std::vector<TableReport>> TableRestore::Replace() {
     RETURN_IF_ERROR(VerifyTable(table));
     reports.push_back({.name = name, .rows = rows, .inserted = done.affected()});
   }
-  for (const ForeignKey* key : keys) {
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const ForeignKey* key = keys[i];
     const std::string table = "ALTER TABLE " + key->table.Quoted() + " ADD CONSTRAINT " + QuoteName(key->name) + " ";
     RETURN_IF_ERROR(
         connection_->Query(table + key->definition, kStatementPatience)
             .While(fmt::format("{} refers to {} ({})", key->table.ForPeople(), key->parent.ForPeople(), key->name)));
+    RETURN_IF_ERROR(triggers[i].Set(*connection_, *key).While("the triggers of the foreign key " + key->name));
     if (key->comment.empty()) continue;
     RETURN_IF_ERROR(connection_->Query("COMMENT ON CONSTRAINT " + QuoteName(key->name) + " ON " + key->table.Quoted() +
                                        " IS " + QuoteLiteral(key->comment)));

@@ -22,7 +22,8 @@ constexpr int kPipeBytes = 1 << 20;  // fewer changes between the two processes
 constexpr int kPauseMs = 10;
 constexpr int kLookMs = 200;  // from one look at a silent command to the next
 constexpr off_t kErrorBytesMax = 2000;
-constexpr int kPatienceMs = 2000;  // between asking a command to end and ending it
+constexpr const char* kSetpriv = "/usr/bin/setpriv";  // of util-linux
+constexpr int kPatienceMs = 2000;                     // between asking a command to end and ending it
 
 struct SpawnSettings {
   posix_spawn_file_actions_t files;
@@ -40,7 +41,7 @@ struct SpawnSettings {
   SpawnSettings& operator=(const SpawnSettings&) = delete;
 
   // No signal is blocked or ignored in the command because it is in this program.
-  int Fill(int input, int output, int errors) {
+  int Fill(int input, int output, int errors, const std::vector<int>& kept) {
     sigset_t none, all;
     ::sigemptyset(&none);
     ::sigemptyset(&all);
@@ -56,6 +57,10 @@ struct SpawnSettings {
     if (error == 0 && input >= 0) error = ::posix_spawn_file_actions_adddup2(&files, input, STDIN_FILENO);
     if (error == 0) error = ::posix_spawn_file_actions_adddup2(&files, output, STDOUT_FILENO);
     if (error == 0 && errors >= 0) error = ::posix_spawn_file_actions_adddup2(&files, errors, STDERR_FILENO);
+    // To itself: it is not closed then.
+    for (const int one : kept) {
+      if (error == 0) error = ::posix_spawn_file_actions_adddup2(&files, one, one);
+    }
     return error;
   }
 };
@@ -95,12 +100,16 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::Start(const std::vector<std:
   static_cast<void>(::fcntl(ends[0], F_SETPIPE_SZ, kPipeBytes));
 
   std::vector<char*> arguments;
+  const bool has_setpriv = options.ends_with_thread && ::access(kSetpriv, X_OK) == 0;
+  if (has_setpriv) {
+    for (const char* one : {kSetpriv, "--pdeathsig", "TERM", "--"}) arguments.push_back(const_cast<char*>(one));
+  }
   for (const std::string& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
   SpawnSettings settings;
   if (options.keeps_errors) child->errors_ = OwnedFd(::memfd_create("errors", MFD_CLOEXEC));
   const Environment environment(options.environment);
-  int error = settings.Fill(options.input, ends[1], child->errors_.get());
+  int error = settings.Fill(options.input, ends[1], child->errors_.get(), options.kept);
   if (error == 0) {
     error = ::posix_spawnp(&child->id_, arguments[0], &settings.files, &settings.attributes, arguments.data(),
                            environment.get());

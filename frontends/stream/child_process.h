@@ -14,7 +14,11 @@ namespace cairn::stream {
 struct ChildOptions {
   std::vector<std::pair<std::string, std::string>> environment;  // beside this program's own
   int input = -1;             // its standard input, kept by the caller until Start is over; -1: nothing
+  std::vector<int> kept;      // that it has too, under the same numbers; kept by the caller until Start is over
   bool keeps_errors = false;  // its standard error becomes part of the Error of Wait, its end where it is long
+  // It is told to end when the thread that starts it is gone, also by a signal that cannot be handled: where the
+  // system has setpriv.
+  bool ends_with_thread = false;
 };
 
 // Started without a shell, in a process group of its own, with nothing on its standard input; its standard error is
