@@ -137,8 +137,14 @@ void InPlaceRestore::LookAtVersion(int major) {
       fmt::format("the server is PostgreSQL {}, the dump is of {}: restore into {} or later", major, theirs, theirs));
 }
 
+// Of the database as it is now, in pg_dump's custom form.
+Result<std::string> InPlaceRestore::ReadDefinitions() {
+  ASSIGN_OR_RETURN(SchemaDump dump, SchemaDump::Start({.program = pg_dump_, .address = options_.address}, waiter_));
+  return dump.Read();
+}
+
 Result<void> InPlaceRestore::ReadLive() {
-  ASSIGN_OR_RETURN(live_archive_, ReadSchemaDump({.program = pg_dump_, .address = options_.address}, waiter_));
+  ASSIGN_OR_RETURN(live_archive_, ReadDefinitions());
   ASSIGN_OR_RETURN(live_, Definitions::Parse(AsBytes(live_archive_)));
   ASSIGN_OR_RETURN(const std::string bytes,
                    connection_->Value("SELECT pg_catalog.pg_database_size(pg_catalog.current_database())"));
@@ -217,8 +223,8 @@ Result<void> InPlaceRestore::Lock() {
       "BEGIN; " + Settings() + (names.empty() ? "" : " LOCK TABLE " + names + " IN SHARE ROW EXCLUSIVE MODE"),
       options_.lock_patience + Connection::kPatience);
   RETURN_IF_ERROR(std::move(locked).While("locking the tables"));
-  ASSIGN_OR_RETURN(const std::string now, ReadSchemaDump({.program = pg_dump_, .address = options_.address}, waiter_)
-                                              .While("reading the definitions of " + plan_.database + " again"));
+  ASSIGN_OR_RETURN(const std::string now,
+                   ReadDefinitions().While("reading the definitions of " + plan_.database + " again"));
   if (now == live_archive_) return {};
   return MakeError(ErrorCode::kBusy, "{} was changed in shape meanwhile: run it again", plan_.database);
 }

@@ -48,6 +48,7 @@ class InPlaceRestore {
 
  private:
   Result<void> ReadDump();
+  Result<std::string> ReadDefinitions();
   Result<void> ReadLive();
   void LookAtVersion(int major);
   Result<DatabaseLoader::Report> Work(const Steps& steps);
