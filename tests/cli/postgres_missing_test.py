@@ -229,7 +229,9 @@ class WithoutRows(MissingTest):
         self.assertEqual([one["name"] for one in report["tables"]], ["log"])
         self.assertEqual(self.server.sql("shop", "SELECT (SELECT count(*) FROM account), (SELECT count(*) FROM log)"), "1000|0")
         self.assertIn("nothing to make", self.refused("shop", "--table", "log", "--schema-only"))
-        self.assertIn("brings no rows", self.refused("shop", "--schema-only", "--data-only"))
+        both = self.error("restore", "latest", "--postgres", self.address("shop"), "--schema-only", "--data-only", code=2)
+        self.assertIn("excludes", both)
+        self.assertIn("brings no rows", self.refused("shop", "--schema-only", "--strategy", "merge"))
 
     def test_chosen_tables_without_what_they_refer_to(self):
         self.make("shop")
