@@ -23,6 +23,11 @@ std::string Of(const char* alias, const std::string& column) { return std::strin
 
 }  // namespace
 
+bool StagedTable::keeps_rowid() const {
+  if (staged->hidden_rowid.empty() && !staged->rowid_column) return false;
+  return live->rowid_column ? !Has(columns, *live->rowid_column) : !live->hidden_rowid.empty();
+}
+
 MergeStatement::MergeStatement(const StagedTables& all, const Schema& live, const StagedTable& table)
     : all_(all),
       live_(live),
@@ -103,10 +108,8 @@ std::string MergeStatement::IsMissing() const {
   return fmt::format("{} AND NOT EXISTS (SELECT 1 FROM {} AS l WHERE {})", HasKey(), live_name_, Equals("l"));
 }
 
-// What a row hangs on where no column tells it: rows of both are numbered.
-bool MergeStatement::KeepsRowid() const {
-  return !table_.live->hidden_rowid.empty() && !table_.staged->hidden_rowid.empty();
-}
+// What a row hangs on where no column that both have tells it: rows of both are numbered.
+bool MergeStatement::KeepsRowid() const { return table_.keeps_rowid(); }
 
 std::string MergeStatement::RowidOf(const Table& table) const {
   return table.rowid_column ? QuoteName(*table.rowid_column) : table.hidden_rowid;
@@ -128,8 +131,8 @@ std::string MergeStatement::Insert(const char* conflict, const std::vector<std::
 std::string MergeStatement::InsertAll() const {
   std::vector<std::string> names, values, order;
   if (KeepsRowid()) {
-    names.push_back(table_.live->hidden_rowid);
-    values.push_back("s." + table_.staged->hidden_rowid);
+    names.push_back(RowidOf(*table_.live));
+    values.push_back("s." + RowidOf(*table_.staged));
   }
   for (const std::string& column : table_.columns) {
     names.push_back(QuoteName(column));
@@ -226,13 +229,13 @@ std::vector<std::string> MergeStatement::Compared() const {
 }
 
 std::string MergeStatement::SelectStaged() const {
-  std::vector<std::string> values = {KeepsRowid() ? "s." + table_.staged->hidden_rowid : "1"};
+  std::vector<std::string> values = {KeepsRowid() ? "s." + RowidOf(*table_.staged) : "1"};
   for (const std::string& column : Compared()) values.push_back(Of("s", column));
   return fmt::format("SELECT {} FROM {} AS s", Joined(values, ", "), staged_name_);
 }
 
 std::string MergeStatement::SelectLive() const {
-  std::vector<std::string> values = {KeepsRowid() ? "l." + table_.live->hidden_rowid : "1"};
+  std::vector<std::string> values = {KeepsRowid() ? "l." + RowidOf(*table_.live) : "1"};
   for (const std::string& column : Compared()) values.push_back(Of("l", column));
   return fmt::format("SELECT {} FROM {} AS l", Joined(values, ", "), live_name_);
 }

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "frontends/sqlite/merge_statement.h"
@@ -70,6 +72,11 @@ class TablePlanner {
   void LookAtTriggers(const TablePlan& one);
   void ChooseKey(StagedTable& staged, TablePlan& one);
   void LookAtKeys();
+  void FindParentsMade();
+  using SeenColumns = std::set<std::pair<const StagedTable*, std::string>>;
+  bool IsNumberedAnew(const StagedTable& table, const std::string& column, SeenColumns& seen) const;
+  std::string WhyNotFollowed(const StagedTable& table, const ForeignKey& key) const;
+  void LookAtReferences();
   void LookAtViews();
   void LookAtIndexesOfText();
   void MakeWithTable(const std::string& table, TablePlan& one);
