@@ -28,6 +28,10 @@ bool StagedTable::keeps_rowid() const {
   return live->rowid_column ? !Has(columns, *live->rowid_column) : !live->hidden_rowid.empty();
 }
 
+bool StagedTable::keeps_values(const std::string& column) const {
+  return live->Find(column)->affinity() == staged->Find(column)->affinity() && live->is_strict == staged->is_strict;
+}
+
 MergeStatement::MergeStatement(const StagedTables& all, const Schema& live, const StagedTable& table)
     : all_(all),
       live_(live),
@@ -93,6 +97,15 @@ std::string MergeStatement::ParentIsThere(const ForeignKey& key) const {
   if (parent == nullptr || key.parent_columns.size() != key.columns.size()) return "(" + Joined(empty, " OR ") + ")";
   for (size_t i = 0; i < key.columns.size(); ++i) {
     same.push_back(Of("p", key.parent_columns[i]) + " = " + Value(key.columns[i]));
+  }
+  // A row that refers to itself brings its parent.
+  if (Folded(key.parent) == Folded(table_.live->name) && !table_.has_own_key) {
+    std::vector<std::string> itself;
+    for (size_t i = 0; i < key.columns.size(); ++i) {
+      if (!Has(table_.columns, key.parent_columns[i])) break;
+      itself.push_back(Of("s", key.parent_columns[i]) + " = " + Of("s", key.columns[i]));
+    }
+    if (itself.size() == key.columns.size()) empty.push_back("(" + Joined(itself, " AND ") + ")");
   }
   return fmt::format("({} OR EXISTS (SELECT 1 FROM {} AS p WHERE {}))", Joined(empty, " OR "), LiveName(parent->name),
                      Joined(same, " AND "));
@@ -220,10 +233,7 @@ std::string MergeStatement::MakeKeyIndex(const std::string& name) const {
 std::vector<std::string> MergeStatement::Compared() const {
   std::vector<std::string> columns;
   for (const std::string& column : table_.columns) {
-    const Column* here = table_.live->Find(column);
-    const Column* there = table_.staged->Find(column);
-    const bool is_same = here->affinity() == there->affinity() && table_.live->is_strict == table_.staged->is_strict;
-    if (is_same) columns.push_back(column);
+    if (table_.keeps_values(column)) columns.push_back(column);
   }
   return columns;
 }

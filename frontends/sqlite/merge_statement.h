@@ -20,6 +20,8 @@ struct StagedTable {
   bool has_own_key = false;          // given by the user: rows of one key may have another number here
   // Where all rows are replaced: the number of a row comes by itself, for no column that both have is it.
   bool keeps_rowid() const;
+  // Whether a column that both have keeps values as they are: of another type it makes others of them.
+  bool keeps_values(const std::string& column) const;
 };
 using StagedTables = std::map<std::string, StagedTable>;  // by folded name
 

@@ -197,13 +197,28 @@ void TablePlanner::LookAtColumns(StagedTable& staged, TablePlan& one) {
       continue;
     }
     one.only_here.push_back(column.name);
-    if (column.not_null && !column.has_default && !is_number && one.rows > 0) {
+    if (column.has_default || is_number || one.rows == 0) continue;
+    if (Has(staged.live->key, column.name)) {
+      Problem(
+          fmt::format("{}: the column {} of the primary key is not in the snapshot: if it has another name "
+                      "there, give it that (ALTER TABLE) for as long as the restore takes",
+                      name, Shown(column.name)));
+    } else if (column.not_null) {
       Problem(fmt::format("{}: the column {} is not in the snapshot, has no default, and must have a value", name,
                           Shown(column.name)));
     }
   }
   if (staged.columns.empty()) {
     Problem(fmt::format("{}: the snapshot's table and the one here have no column in common", name));
+  }
+  std::vector<std::string> others;
+  std::ranges::copy_if(staged.columns, std::back_inserter(others),
+                       [&](const auto& column) { return !staged.keeps_values(column); });
+  if (!others.empty()) {
+    plan.notes.push_back(
+        fmt::format("{}: the columns {} have another type here than in the snapshot: their values become of it, and "
+                    "are not compared",
+                    name, Listed(others)));
   }
   if (!one.only_in_snapshot.empty()) {
     plan.notes.push_back(fmt::format("{}: the columns {} of the snapshot are not here any more, and are left out", name,

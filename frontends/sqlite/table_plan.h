@@ -21,6 +21,7 @@ struct TableRestoreOptions {
   bool brings_rows = true;                    // else definitions alone
   std::map<std::string, std::vector<std::string>> keys;  // by table: columns
   bool verifies = true;
+  bool is_part = false;  // of a database: what it lacks was there, or not
 };
 
 // What would be done with a table.

@@ -97,6 +97,54 @@ class Followed(TablesTest):
         report = self.restore(*MERGE, "--table", "customer", "--table", "basket")
         self.assertEqual((report["by_name"]["basket"]["inserted"], report["by_name"]["basket"]["orphans"]), (1, 0))
 
+    def test_a_row_that_refers_to_itself_comes_in_a_merge(self):
+        self.script("CREATE TABLE t (id INTEGER PRIMARY KEY, up INTEGER REFERENCES t); INSERT INTO t VALUES (1, 1), (2, 1), (3, 9);")
+        self.backup()
+        self.sql("DELETE FROM t")
+        report = self.restore(*MERGE)
+        self.assertEqual((report["tables"][0]["inserted"], report["tables"][0]["left_out"]), (2, ["3"]))
+        self.assertEqual(self.sql("SELECT * FROM t ORDER BY id"), [(1, 1), (2, 1)])
+
+
+class Checked(TablesTest):
+    def test_a_foreign_key_that_does_not_fit_hides_no_other(self):
+        self.script("""
+            CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE q (v TEXT);
+            CREATE TABLE c (id INTEGER PRIMARY KEY, p REFERENCES p, q REFERENCES q (v));
+            INSERT INTO p VALUES (1); INSERT INTO q VALUES ('x'); INSERT INTO c VALUES (1, 1, 'x'), (2, 7, 'y');
+        """)
+        self.backup()
+        self.script("INSERT INTO p VALUES (2); INSERT INTO c VALUES (3, 2, 'x')")
+        self.fails("1 rows of c would refer to rows of p that are not there (the first is its row 3)", "--table", "p")
+        self.restore("--table", "p", "--table", "c")
+        self.assertEqual(self.sql("SELECT id, p FROM c ORDER BY 1"), [(1, 1), (2, 7)])
+
+    def test_what_never_had_a_parent_comes_back_so(self):
+        self.script("CREATE TABLE c (p REFERENCES gone (id)); INSERT INTO c VALUES (1), (2);")
+        self.backup()
+        self.sql("DELETE FROM c")
+        self.restore("--table", "c")
+        self.assertEqual(self.sql("SELECT p FROM c"), [(1,), (2,)])
+
+    def test_a_parent_table_that_a_part_lacks_and_is_gone_is_named(self):
+        self.script(SHOP)
+        self.backup("--table", "basket")
+        self.script("DROP TABLE customer; DELETE FROM basket")
+        self.fails("rows of basket would refer to rows of customer", "--table", "basket")
+
+    def test_values_that_become_others_are_told(self):
+        self.script("CREATE TABLE t (id INTEGER PRIMARY KEY, z TEXT, y TEXT); INSERT INTO t VALUES (1, '007', '007')")
+        self.backup()
+        self.script("DROP TABLE t; CREATE TABLE t (id INTEGER PRIMARY KEY, z INTEGER, y VARCHAR(9))")
+        self.assertIn("the columns z have another type here", " ".join(self.restore("--table", "t")["notes"]))
+        self.assertEqual(self.sql("SELECT * FROM t"), [(1, 7, "007")])
+
+    def test_a_primary_key_that_has_another_name_now_is_not_emptied(self):
+        self.script("CREATE TABLE t (code TEXT PRIMARY KEY, v); INSERT INTO t VALUES ('a', 1), ('b', 2)")
+        self.backup()
+        self.sql("ALTER TABLE t RENAME COLUMN code TO name")
+        self.fails("the column name of the primary key is not in the snapshot", "--table", "t")
+
 
 if __name__ == "__main__":
     unittest.main()
