@@ -32,7 +32,8 @@ class ReferenceCheck {
   Result<void> Note(When when, const std::vector<std::string>& tables);
 
   const Session& session_;
-  const Schema &live_, &there_;
+  const Schema& live_;
+  const Schema& there_;
   const StagedTables& staged_;
   const bool is_part_;
   std::vector<std::string> unchecked_;  // tables of which SQLite could not say it before

@@ -243,6 +243,8 @@ Result<std::vector<TableReport>> TableRestore::Merge() {
     }
     all.push_back(std::move(report));
   }
+  // Of another type here two keys may have become one.
+  RETURN_IF_ERROR(NeedDistinctKeys());
   RETURN_IF_ERROR(DropKeyIndexes());
   return all;
 }

@@ -48,6 +48,12 @@ class Followed(TablesTest):
         self.assertEqual(self.sql("SELECT text, email FROM profile JOIN person ON person.id = person ORDER BY 1"),
                          [("of a", "a"), ("of b", "b")])
 
+    def test_keys_that_become_one_are_refused(self):
+        self.script("CREATE TABLE t (code TEXT, v); INSERT INTO t VALUES ('01', 'a'), ('1', 'b')")
+        self.backup()
+        self.script("DROP TABLE t; CREATE TABLE t (code INTEGER, v)")
+        self.fails("several rows of the table have the key 1", *MERGE, "--key", "t=code")
+
     def test_references_that_go_in_a_ring(self):
         self.script(PEOPLE + """
             CREATE TABLE a (id INTEGER PRIMARY KEY REFERENCES b); CREATE TABLE b (id INTEGER PRIMARY KEY REFERENCES a);
