@@ -133,7 +133,8 @@ class RestoringTables {
                                                  .makes = !options_.data_only,
                                                  .brings_rows = !options_.schema_only,
                                                  .keys = std::move(keys),
-                                                 .verifies = checks()});
+                                                 .verifies = checks(),
+                                                 .is_part = replacement_.parameters.is_part});
     ASSIGN_OR_RETURN(plan_, restore_->Plan());
     if (replacement_.parameters.no_others && !options_.data_only) {
       plan_.notes.emplace_back("the snapshot has rows alone: what is made has no indexes and no triggers");

@@ -133,6 +133,39 @@ Result<void> TableRestore::LookAtTable(const TableDescription& table, TableResto
   return {};
 }
 
+// Whether a row that a merge brings may get another value there than it has in the dump: it refers to one that is the
+// same by a key that was given, or to what does. References may go in a ring: each is followed once.
+bool TableRestore::IsNumberedAnew(const TableName& table, const std::string& column, SeenColumns& seen) const {
+  if (!seen.emplace(table, column).second) return false;
+  return std::ranges::any_of(live_.foreign_keys, [&](const ForeignKey& key) {
+    const auto parent = staged_.find(key.parent);
+    const bool is_its = key.table == table && std::ranges::find(key.columns, column) != key.columns.end();
+    if (!is_its || parent == staged_.end()) return false;
+    if (parent->second.has_own_key) return true;
+    return std::ranges::any_of(key.parent_columns,
+                               [&](const std::string& one) { return IsNumberedAnew(key.parent, one, seen); });
+  });
+}
+
+// Rows that kept the number would refer to whatever row has it here, and nobody would see.
+void TableRestore::LookAtReferences(TableRestorePlan& plan) const {
+  if (!options_.merges) return;
+  for (const ForeignKey& key : live_.foreign_keys) {
+    const auto parent = staged_.find(key.parent);
+    if (!staged_.contains(key.table) || parent == staged_.end()) continue;
+    const bool has_own_key = parent->second.has_own_key;
+    for (const std::string& column : has_own_key ? parent->second.key : key.parent_columns) {
+      if (SeenColumns seen; !IsNumberedAnew(key.parent, column, seen)) continue;
+      plan.problems.push_back(
+          fmt::format("{}: which row of {} its rows refer to by {} cannot be told with the keys given ({} {} becomes "
+                      "that of another row): leave it out (--exclude-table), or merge by the primary keys",
+                      key.table.ForPeople(), key.parent.ForPeople(), Listed(key.columns),
+                      has_own_key ? "its key's" : "its", column));
+      break;
+    }
+  }
+}
+
 // A key that is meant for no table, or for two, is a slip that would merge by another key than was meant.
 void TableRestore::LookAtKeys(TableRestorePlan& plan) const {
   for (const auto& [given, columns] : options_.keys) {
@@ -143,6 +176,7 @@ void TableRestore::LookAtKeys(TableRestorePlan& plan) const {
                                         count == 0 ? "none" : "more than one",
                                         count == 0 ? "is called" : "are called"));
   }
+  LookAtReferences(plan);
 }
 
 Result<void> TableRestore::LookAtKeyTriggers(TableRestorePlan& plan) {

@@ -5,7 +5,9 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/env/job_context.h"
@@ -74,6 +76,9 @@ class TableRestore {
   Result<void> LookAtMissing(TableRestorePlan& plan);
   std::string Settings() const;  // of the transaction
   Result<void> LookAtTable(const TableDescription& table, TableRestorePlan& plan);
+  using SeenColumns = std::set<std::pair<TableName, std::string>>;
+  bool IsNumberedAnew(const TableName& table, const std::string& column, SeenColumns& seen) const;
+  void LookAtReferences(TableRestorePlan& plan) const;
   Result<void> ChooseKey(StagedTable& staged, TablePlan& plan, TableRestorePlan& all) const;
   Result<std::vector<TableReport>> Work(const std::function<Result<void>(const std::string& run)>& before_change);
   Result<void> Stage(const StagedTable& table);

@@ -23,6 +23,15 @@ std::string Of(const char* alias, const std::string& column) { return std::strin
 
 }  // namespace
 
+bool StagedTable::keeps_rowid() const {
+  if (staged->hidden_rowid.empty() && !staged->rowid_column) return false;
+  return live->rowid_column ? !Has(columns, *live->rowid_column) : !live->hidden_rowid.empty();
+}
+
+bool StagedTable::keeps_values(const std::string& column) const {
+  return live->Find(column)->affinity() == staged->Find(column)->affinity() && live->is_strict == staged->is_strict;
+}
+
 MergeStatement::MergeStatement(const StagedTables& all, const Schema& live, const StagedTable& table)
     : all_(all),
       live_(live),
@@ -89,6 +98,15 @@ std::string MergeStatement::ParentIsThere(const ForeignKey& key) const {
   for (size_t i = 0; i < key.columns.size(); ++i) {
     same.push_back(Of("p", key.parent_columns[i]) + " = " + Value(key.columns[i]));
   }
+  // A row that refers to itself brings its parent.
+  if (Folded(key.parent) == Folded(table_.live->name) && !table_.has_own_key) {
+    std::vector<std::string> itself;
+    for (size_t i = 0; i < key.columns.size(); ++i) {
+      if (!Has(table_.columns, key.parent_columns[i])) break;
+      itself.push_back(Of("s", key.parent_columns[i]) + " = " + Of("s", key.columns[i]));
+    }
+    if (itself.size() == key.columns.size()) empty.push_back("(" + Joined(itself, " AND ") + ")");
+  }
   return fmt::format("({} OR EXISTS (SELECT 1 FROM {} AS p WHERE {}))", Joined(empty, " OR "), LiveName(parent->name),
                      Joined(same, " AND "));
 }
@@ -103,10 +121,8 @@ std::string MergeStatement::IsMissing() const {
   return fmt::format("{} AND NOT EXISTS (SELECT 1 FROM {} AS l WHERE {})", HasKey(), live_name_, Equals("l"));
 }
 
-// What a row hangs on where no column tells it: rows of both are numbered.
-bool MergeStatement::KeepsRowid() const {
-  return !table_.live->hidden_rowid.empty() && !table_.staged->hidden_rowid.empty();
-}
+// What a row hangs on where no column that both have tells it: rows of both are numbered.
+bool MergeStatement::KeepsRowid() const { return table_.keeps_rowid(); }
 
 std::string MergeStatement::RowidOf(const Table& table) const {
   return table.rowid_column ? QuoteName(*table.rowid_column) : table.hidden_rowid;
@@ -128,8 +144,8 @@ std::string MergeStatement::Insert(const char* conflict, const std::vector<std::
 std::string MergeStatement::InsertAll() const {
   std::vector<std::string> names, values, order;
   if (KeepsRowid()) {
-    names.push_back(table_.live->hidden_rowid);
-    values.push_back("s." + table_.staged->hidden_rowid);
+    names.push_back(RowidOf(*table_.live));
+    values.push_back("s." + RowidOf(*table_.staged));
   }
   for (const std::string& column : table_.columns) {
     names.push_back(QuoteName(column));
@@ -217,22 +233,19 @@ std::string MergeStatement::MakeKeyIndex(const std::string& name) const {
 std::vector<std::string> MergeStatement::Compared() const {
   std::vector<std::string> columns;
   for (const std::string& column : table_.columns) {
-    const Column* here = table_.live->Find(column);
-    const Column* there = table_.staged->Find(column);
-    const bool is_same = here->affinity() == there->affinity() && table_.live->is_strict == table_.staged->is_strict;
-    if (is_same) columns.push_back(column);
+    if (table_.keeps_values(column)) columns.push_back(column);
   }
   return columns;
 }
 
 std::string MergeStatement::SelectStaged() const {
-  std::vector<std::string> values = {KeepsRowid() ? "s." + table_.staged->hidden_rowid : "1"};
+  std::vector<std::string> values = {KeepsRowid() ? "s." + RowidOf(*table_.staged) : "1"};
   for (const std::string& column : Compared()) values.push_back(Of("s", column));
   return fmt::format("SELECT {} FROM {} AS s", Joined(values, ", "), staged_name_);
 }
 
 std::string MergeStatement::SelectLive() const {
-  std::vector<std::string> values = {KeepsRowid() ? "l." + table_.live->hidden_rowid : "1"};
+  std::vector<std::string> values = {KeepsRowid() ? "l." + RowidOf(*table_.live) : "1"};
   for (const std::string& column : Compared()) values.push_back(Of("l", column));
   return fmt::format("SELECT {} FROM {} AS l", Joined(values, ", "), live_name_);
 }

@@ -18,6 +18,10 @@ struct StagedTable {
   std::vector<std::string> columns;  // that both have, and the database in use does not compute; as that calls them
   std::vector<std::string> key;      // by which rows are the same, of a merge
   bool has_own_key = false;          // given by the user: rows of one key may have another number here
+  // Where all rows are replaced: the number of a row comes by itself, for no column that both have is it.
+  bool keeps_rowid() const;
+  // Whether a column that both have keeps values as they are: of another type it makes others of them.
+  bool keeps_values(const std::string& column) const;
 };
 using StagedTables = std::map<std::string, StagedTable>;  // by folded name
 

@@ -35,12 +35,48 @@ std::vector<std::string> ReferenceCheck::TablesAround() const {
   return names;
 }
 
+const Table* ReferenceCheck::TableOf(When when, const std::string& name) const {
+  if (when == When::kInSnapshot) return there_.Find(name);
+  const auto found = staged_.find(Folded(name));
+  const Table* here = live_.Find(name);
+  return here != nullptr || found == staged_.end() ? here : found->second.live;
+}
+
+// One foreign key whose definition does not fit (of what is not unique, say) must not hide what becomes of the others.
+Result<void> ReferenceCheck::NoteByValues(When when, const std::string& name) {
+  const Table* table = TableOf(when, name);
+  if (table == nullptr) return {};
+  const std::string database = when == When::kInSnapshot ? kStaged : "main";
+  const std::string row = table->rowid_column           ? "c." + QuoteName(*table->rowid_column)
+                          : table->hidden_rowid.empty() ? "NULL"
+                                                        : "c." + table->hidden_rowid;
+  for (const ForeignKey& key : table->foreign_keys) {
+    const Table* parent = TableOf(when, key.parent);
+    if (parent == nullptr || key.parent_columns.size() != key.columns.size()) continue;
+    std::string same, is_set;
+    bool are_there = true;
+    for (size_t i = 0; i < key.columns.size(); ++i) {
+      are_there = are_there && parent->Find(key.parent_columns[i]) != nullptr;
+      const std::string column = "c." + QuoteName(key.columns[i]);
+      same += fmt::format("{}p.{} = {}", i == 0 ? "" : " AND ", QuoteName(key.parent_columns[i]), column);
+      is_set += column + " IS NOT NULL AND ";
+    }
+    if (!are_there) continue;
+    RETURN_IF_ERROR(session_.Run(fmt::format(
+        "INSERT INTO temp.cairn_broken SELECT {0}, {1}, {2}, {3} FROM {4}.{5} AS c LEFT JOIN {4}.{6} AS p ON {7} WHERE "
+        "{8}p.{9} IS NULL",
+        static_cast<int>(when), QuoteText(Folded(table->name)), row, QuoteText(Folded(key.parent)), database,
+        QuoteName(table->name), QuoteName(parent->name), same, is_set, QuoteName(key.parent_columns.front()))));
+  }
+  return {};
+}
+
 // Where the definitions themselves do not fit SQLite cannot say which rows are meant.
 Result<void> ReferenceCheck::Note(When when, const std::vector<std::string>& tables) {
   for (const std::string& name : tables) {
-    // What the snapshot's database lacks as a table it may be a part without.
+    // What the snapshot's database lacks as a table a part may be without.
     const std::string which =
-        when != When::kInSnapshot
+        when != When::kInSnapshot || !is_part_
             ? ""
             : fmt::format(" WHERE lower(parent) IN (SELECT lower(name) FROM {}.sqlite_schema WHERE type = 'table')",
                           kStaged);
@@ -51,6 +87,7 @@ Result<void> ReferenceCheck::Note(When when, const std::vector<std::string>& tab
         {name, when == When::kInSnapshot ? kStaged : "main"});
     if (noted) continue;
     if ((sqlite3_errcode(session_.connection) & 0xff) != SQLITE_ERROR) return noted.error();
+    RETURN_IF_ERROR(NoteByValues(when, name));
     if (when == When::kNow && !Has(unchecked_, name)) {
       return std::move(noted).error().While("what " + Shown(name) + " refers to");
     }

@@ -13,8 +13,10 @@ namespace cairn::sqlite {
 // kStaged. It keeps what it finds in a table of the session. Borrows all; private to frontends/sqlite.
 class ReferenceCheck {
  public:
-  ReferenceCheck(const Session& session, const Schema& live, const StagedTables& staged)
-      : session_(session), live_(live), staged_(staged) {}
+  // The schemas of the database in use and of the snapshot's; a part of one lacks tables that were there.
+  ReferenceCheck(const Session& session, const Schema& live, const Schema& there, const StagedTables& staged,
+                 bool is_part)
+      : session_(session), live_(live), there_(there), staged_(staged), is_part_(is_part) {}
 
   // Of the tables that change and those that refer to them.
   Result<void> LookBefore();
@@ -25,11 +27,15 @@ class ReferenceCheck {
  private:
   enum class When { kBefore, kInSnapshot, kNow };
   std::vector<std::string> TablesAround() const;
+  const Table* TableOf(When when, const std::string& name) const;
+  Result<void> NoteByValues(When when, const std::string& table);
   Result<void> Note(When when, const std::vector<std::string>& tables);
 
   const Session& session_;
   const Schema& live_;
+  const Schema& there_;
   const StagedTables& staged_;
+  const bool is_part_;
   std::vector<std::string> unchecked_;  // tables of which SQLite could not say it before
 };
 

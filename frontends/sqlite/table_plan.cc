@@ -38,6 +38,8 @@ Result<void> TablePlanner::Look() {
     if (table.kind != Table::Kind::kShadow && Takes(table.name)) RETURN_IF_ERROR(LookAtTable(table));
   }
   LookAtKeys();
+  FindParentsMade();
+  LookAtReferences();
   LookAtViews();
   LookAtIndexesOfText();
   if (plan.tables.empty() && plan.problems.empty()) Problem("the snapshot's database has none of the tables chosen");
@@ -186,15 +188,37 @@ void TablePlanner::LookAtColumns(StagedTable& staged, TablePlan& one) {
   const std::string name = Shown(one.name);
   for (const Column& column : staged.live->columns) {
     if (column.is_generated || column.is_hidden || Has(staged.columns, column.name)) continue;
-    one.only_here.push_back(column.name);
     const bool is_number = staged.live->rowid_column && Folded(*staged.live->rowid_column) == Folded(column.name);
-    if (column.not_null && !column.has_default && !is_number && one.rows > 0) {
+    if (is_number && !options_.merges && staged.keeps_rowid()) {
+      plan.notes.push_back(
+          fmt::format("{}: the column {} is not in the snapshot, and gets the numbers (rowid) that its "
+                      "rows have there",
+                      name, Shown(column.name)));
+      continue;
+    }
+    one.only_here.push_back(column.name);
+    if (column.has_default || is_number || one.rows == 0) continue;
+    if (Has(staged.live->key, column.name)) {
+      Problem(
+          fmt::format("{}: the column {} of the primary key is not in the snapshot: if it has another name "
+                      "there, give it that (ALTER TABLE) for as long as the restore takes",
+                      name, Shown(column.name)));
+    } else if (column.not_null) {
       Problem(fmt::format("{}: the column {} is not in the snapshot, has no default, and must have a value", name,
                           Shown(column.name)));
     }
   }
   if (staged.columns.empty()) {
     Problem(fmt::format("{}: the snapshot's table and the one here have no column in common", name));
+  }
+  std::vector<std::string> others;
+  std::ranges::copy_if(staged.columns, std::back_inserter(others),
+                       [&](const auto& column) { return !staged.keeps_values(column); });
+  if (!others.empty()) {
+    plan.notes.push_back(
+        fmt::format("{}: the columns {} have another type here than in the snapshot: their values become of it, and "
+                    "are not compared",
+                    name, Listed(others)));
   }
   if (!one.only_in_snapshot.empty()) {
     plan.notes.push_back(fmt::format("{}: the columns {} of the snapshot are not here any more, and are left out", name,
@@ -244,6 +268,78 @@ void TablePlanner::LookAtKeys() {
   for (const auto& [given, columns] : options_.keys) {
     if (!work.staged.contains(Folded(given))) {
       Problem(fmt::format("--key {}: none of the tables chosen is called so", Shown(given)));
+    }
+  }
+}
+
+// What refers to the primary key of a table that is not there could not be told which columns that has.
+void TablePlanner::FindParentsMade() {
+  for (auto& [name, table] : work.live.tables) {
+    for (ForeignKey& key : table.foreign_keys) {
+      const auto parent = work.staged.find(Folded(key.parent));
+      if (key.parent_columns.empty() && parent != work.staged.end()) key.parent_columns = parent->second.live->key;
+    }
+  }
+}
+
+// Whether a row that a merge brings may get another value there than it has in the snapshot: it refers to one that is
+// the same by a key that was given, or to what does. References may go in a ring: each is followed once.
+bool TablePlanner::IsNumberedAnew(const StagedTable& table, const std::string& column, SeenColumns& seen) const {
+  if (!seen.emplace(&table, Folded(column)).second) return false;
+  return std::ranges::any_of(table.live->foreign_keys, [&](const ForeignKey& key) {
+    const auto parent = work.staged.find(Folded(key.parent));
+    if (parent == work.staged.end() || !Has(key.columns, column)) return false;
+    if (parent->second.has_own_key) return true;
+    return std::ranges::any_of(key.parent_columns,
+                               [&](const std::string& one) { return IsNumberedAnew(parent->second, one, seen); });
+  });
+}
+
+// Why the rows of a table cannot be made to refer to the row here that is the one they refer to in the snapshot; empty:
+// they can, or need not.
+std::string TablePlanner::WhyNotFollowed(const StagedTable& table, const ForeignKey& key) const {
+  const auto found = work.staged.find(Folded(key.parent));
+  if (found == work.staged.end()) return "";
+  const StagedTable& parent = found->second;
+  if (!parent.has_own_key) {
+    for (const std::string& column : key.parent_columns) {
+      if (SeenColumns seen; IsNumberedAnew(parent, column, seen))
+        return fmt::format("its {} becomes that of another row", Shown(column));
+    }
+    return "";
+  }
+  for (const std::string& column : key.columns) {
+    const Column* here = table.live->Find(column);
+    if (here != nullptr && here->is_generated) return fmt::format("{} is computed", Shown(column));
+  }
+  for (const std::string& column : key.parent_columns) {
+    if (parent.staged->Find(column) == nullptr) return fmt::format("its {} is not in the snapshot", Shown(column));
+  }
+  for (const std::string& column : parent.key) {
+    if (SeenColumns seen; IsNumberedAnew(parent, column, seen))
+      return fmt::format("its key's {} becomes that of another row", Shown(column));
+  }
+  const bool is_here = std::ranges::any_of(table.live->foreign_keys, [&](const ForeignKey& one) {
+    return Folded(one.parent) == Folded(key.parent) && IsSame(one.columns, key.columns);
+  });
+  const bool is_left_out = std::ranges::any_of(key.columns, [&](const auto& one) { return !Has(table.columns, one); });
+  return is_here || is_left_out ? "" : "the foreign key is not there any more";
+}
+
+// Rows that kept the number would refer to whatever row has it here, and nobody would see.
+void TablePlanner::LookAtReferences() {
+  if (!options_.merges) return;
+  for (const auto& [name, table] : work.staged) {
+    std::vector<ForeignKey> keys = table.live->foreign_keys;
+    keys.insert(keys.end(), table.staged->foreign_keys.begin(), table.staged->foreign_keys.end());
+    for (const ForeignKey& key : keys) {
+      const std::string why = WhyNotFollowed(table, key);
+      if (why.empty()) continue;
+      Problem(
+          fmt::format("{}: which row of {} its rows refer to by {} cannot be told with the keys given ({}): leave "
+                      "it out (--exclude-table), or merge by the primary keys",
+                      Shown(table.live->name), Shown(key.parent), Listed(key.columns), why));
+      break;
     }
   }
 }

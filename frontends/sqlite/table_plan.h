@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "frontends/sqlite/merge_statement.h"
@@ -19,6 +21,7 @@ struct TableRestoreOptions {
   bool brings_rows = true;                    // else definitions alone
   std::map<std::string, std::vector<std::string>> keys;  // by table: columns
   bool verifies = true;
+  bool is_part = false;  // of a database: what it lacks was there, or not
 };
 
 // What would be done with a table.
@@ -70,6 +73,11 @@ class TablePlanner {
   void LookAtTriggers(const TablePlan& one);
   void ChooseKey(StagedTable& staged, TablePlan& one);
   void LookAtKeys();
+  void FindParentsMade();
+  using SeenColumns = std::set<std::pair<const StagedTable*, std::string>>;
+  bool IsNumberedAnew(const StagedTable& table, const std::string& column, SeenColumns& seen) const;
+  std::string WhyNotFollowed(const StagedTable& table, const ForeignKey& key) const;
+  void LookAtReferences();
   void LookAtViews();
   void LookAtIndexesOfText();
   void MakeWithTable(const std::string& table, TablePlan& one);

@@ -66,7 +66,7 @@ Result<std::vector<TableReport>> TableRestore::Run() {
                      Shown(session.path));
   }
   context_.progress.SetPhase("looking at what refers to the tables");
-  ReferenceCheck references(session, work_.live, work_.staged);
+  ReferenceCheck references(session, work_.live, work_.there, work_.staged, options_.is_part);
   RETURN_IF_ERROR(references.LookBefore());
   if (options_.merges) RETURN_IF_ERROR(CheckTables(/*are_changed=*/false));
   context_.progress.SetPhase("changing the tables");
@@ -243,6 +243,8 @@ Result<std::vector<TableReport>> TableRestore::Merge() {
     }
     all.push_back(std::move(report));
   }
+  // Of another type here two keys may have become one.
+  RETURN_IF_ERROR(NeedDistinctKeys());
   RETURN_IF_ERROR(DropKeyIndexes());
   return all;
 }

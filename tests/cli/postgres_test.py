@@ -780,6 +780,25 @@ class Tables(PostgresTest):
         self.sql("DELETE FROM basket; DELETE FROM customer")
         self.assertIn("several rows of the dump have the key a", self.error(*merge, "--key", "customer=email"))
 
+    def test_rows_never_hang_on_the_parent_of_another(self):
+        self.make("shop")
+        self.sql("CREATE TABLE person (id int PRIMARY KEY, e text); INSERT INTO person VALUES (1, 'a'), (2, 'b');"
+                 "CREATE TABLE profile (person int PRIMARY KEY REFERENCES person, t text); INSERT INTO profile VALUES (1, 'of a');"
+                 "CREATE TABLE remark (id int PRIMARY KEY, profile int REFERENCES profile); INSERT INTO remark VALUES (1, 1);"
+                 "CREATE TABLE home (id int PRIMARY KEY, person int REFERENCES person, l text); INSERT INTO home VALUES (1, 1, 'h');"
+                 "CREATE TABLE basket (id int PRIMARY KEY, home int REFERENCES home); INSERT INTO basket VALUES (1, 1)")
+        self.backup_of("shop")
+        self.sql("DELETE FROM basket; DELETE FROM home; DELETE FROM remark; DELETE FROM profile; DELETE FROM person;"
+                 "INSERT INTO person VALUES (1, 'b'), (2, 'a')")
+        tables = [arg for name in ("person", "profile", "remark", "home", "basket") for arg in ("--table", name)]
+        merge = ("restore", "latest", "--postgres", self.address("shop"), "--strategy", "merge", *tables, "--key", "person=e")
+        said = self.error(*merge, "--key", "home=person,l")
+        self.assertIn("remark: which row of public.profile its rows refer to by profile cannot be told", said)
+        self.assertIn("basket: which row of public.home its rows refer to by home cannot be told", said)
+        self.json(*merge, "--exclude-table", "remark")
+        self.assertEqual(self.sql("SELECT p.e FROM person p JOIN profile o ON o.person = p.id"), "a")
+        self.assertEqual(self.sql("SELECT p.e FROM person p JOIN home h ON h.person = p.id JOIN basket b ON b.home = h.id"), "a")
+
     def test_parent_may_be_partitioned_and_a_sequence_anybodys(self):
         self.make("shop")
         self.sql("CREATE TABLE p (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (100);"
