@@ -45,10 +45,10 @@ Result<void> InPlaceRights::LookAtKept() {
         "large objects can be locked by a superuser alone: what is written into one while this goes on may be lost");
   }
   std::vector<std::string> not_ours;
-  const auto ask = [&](const std::string& function, const TableName& name, const char* rights) -> Result<void> {
+  const auto ask = [&](const std::string& question, const TableName& name) -> Result<void> {
     ASSIGN_OR_RETURN(const Rows rows,
-                     of_.connection.Query("SELECT pg_catalog." + function + "(c.oid, " + QuoteLiteral(rights) +
-                                              ") FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = "
+                     of_.connection.Query("SELECT pg_catalog." + question +
+                                              " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = "
                                               "c.relnamespace WHERE n.nspname = $1 AND c.relname = $2",
                                           {name.schema, name.name}));
     if (rows.size() > 0 && !rows.Flag(0, 0)) not_ours.push_back(name.ForPeople());
@@ -59,12 +59,13 @@ Result<void> InPlaceRights::LookAtKept() {
       const Definition& one = *of_.dump.Find(id);
       return one.kind == "SEQUENCE" && one.schema == sequence.name.schema && one.name == sequence.name.name;
     });
-    if (!is_made) RETURN_IF_ERROR(ask("has_sequence_privilege", sequence.name, "UPDATE"));
+    // Who may write it could set it, and could not have that undone with the transaction.
+    if (!is_made) RETURN_IF_ERROR(ask("pg_has_role(c.relowner, 'USAGE')", sequence.name));
   }
   for (const TableDescription& table : of_.description.tables) {
     if (!table.condition) continue;
     for (const char* right : {"SELECT", "INSERT", "DELETE"}) {
-      RETURN_IF_ERROR(ask("has_table_privilege", table.name, right));
+      RETURN_IF_ERROR(ask("has_table_privilege(c.oid, " + QuoteLiteral(right) + ")", table.name));
     }
   }
   if (not_ours.empty()) return {};

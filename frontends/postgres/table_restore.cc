@@ -85,7 +85,8 @@ Result<void> TableRestore::LookAtMissing(TableRestorePlan& plan) {
 
 std::string TableRestore::Settings() const {
   return ReadingSettings(*connection_) +
-         fmt::format(" SET LOCAL lock_timeout = '{}s';", options_.lock_patience.count());
+         fmt::format(" SET LOCAL lock_timeout = '{}ms';",
+                     std::max<int64_t>(std::chrono::milliseconds(options_.lock_patience).count(), 1));  // 0 is no limit
 }
 
 Result<void> TableRestore::LookAtTable(const TableDescription& table, TableRestorePlan& plan) {
