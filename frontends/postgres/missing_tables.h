@@ -52,6 +52,8 @@ class MissingTables {
   Result<void> LookAtNeeds(Connection& connection, std::vector<std::string>& problems, std::vector<std::string>& notes);
   void LookAtReaders(std::vector<std::string>& notes) const;
   bool IsMade(const TableName& name) const;
+  std::set<int> AttachedToWhatIsThere() const;
+  std::set<int> IndexesBefore(const std::set<int>& attached) const;
 
   const JobContext& context_;
   DumpReader& dump_;
@@ -64,7 +66,8 @@ class MissingTables {
   std::set<int> ids_;  // of definitions that are made
   std::set<TableName> neighbours_;
   bool with_tablespaces_ = true;
-  std::string before_rows_, after_rows_;  // statements
+  std::string before_rows_;              // statements
+  std::vector<std::string> after_rows_;  // in this order
 };
 
 }  // namespace cairn::postgres

@@ -280,7 +280,8 @@ class Whole(InPlaceTest):
     def test_to_wait_for_no_lock_at_all(self):
         self.make_kept("kept")
         self.backup_of("kept")
-        reader = subprocess.Popen([os.path.join(self.server.bin, "psql"), "-X", "-c", "BEGIN; SELECT count(*) FROM log; SELECT pg_sleep(60)"],
+        statement = "BEGIN; SELECT count(*) FROM log; SELECT pg_sleep(60)"
+        reader = subprocess.Popen([os.path.join(self.server.bin, "psql"), "-X", "-c", statement],
                                   env=self.server.env("kept"), stdout=subprocess.DEVNULL)
         try:
             sleeps = "SELECT count(*) FROM pg_stat_activity WHERE query ~ 'pg_sleep' AND pid <> pg_backend_pid()"
