@@ -277,6 +277,15 @@ class Whole(InPlaceTest):
         self.assertIn("was changed in shape meanwhile", said)
         self.assertEqual((child.returncode, self.server.sql("kept", "SELECT meant()")), (1, "3"))
 
+    def test_a_subscription_that_loses_a_table_is_told(self):
+        self.make_kept("kept")
+        self.backup_of("kept")
+        self.server.sql("kept", """CREATE SUBSCRIPTION fed CONNECTION 'host=/nowhere' PUBLICATION p WITH (connect = false);
+            INSERT INTO pg_subscription_rel SELECT oid, 'account'::regclass, 'r' FROM pg_subscription WHERE subname = 'fed'""")
+        self.addCleanup(self.server.sql, "kept", "ALTER SUBSCRIPTION fed SET (slot_name = NONE); DROP SUBSCRIPTION fed")
+        plan = self.as_role("keeper", "kept", "restore", "latest", "--dry-run")[-1]
+        self.assertTrue(any("subscriptions of public.account end" in note for note in plan["notes"]), plan)
+
     def test_to_wait_for_no_lock_at_all(self):
         self.make_kept("kept")
         self.backup_of("kept")
