@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "frontends/postgres/default_privileges.h"
 #include "frontends/postgres/definition_script.h"
@@ -158,11 +159,15 @@ std::set<int> MissingTables::AttachedToWhatIsThere() const {
 std::set<int> MissingTables::IndexesBefore(const std::set<int>& attached) const {
   std::set<TableName> partitions;
   for (const int id : attached) partitions.insert({definitions_.Find(id)->schema, definitions_.Find(id)->name});
+  const auto is_index = [](const Definition& one) { return one.kind == "INDEX" || one.kind == "CONSTRAINT"; };
   std::set<int> indexes;
   for (const int id : ids_) {
     const Definition& one = *definitions_.Find(id);
-    if (one.kind == "INDEX" || one.kind == "CONSTRAINT") indexes.insert(id);
-    const Definition* index = one.kind == "INDEX ATTACH" ? definitions_.OwnerOf(one) : nullptr;
+    const Definition* owner = definitions_.OwnerOf(one);
+    // pg_restore takes a comment to be of the section of what stands before it.
+    const bool is_comment = one.kind == "COMMENT" && owner != nullptr && is_index(*owner);
+    if (is_index(one) || is_comment) indexes.insert(id);
+    const Definition* index = one.kind == "INDEX ATTACH" ? owner : nullptr;
     const Definition* table = index != nullptr ? definitions_.OwnerOf(*index) : nullptr;
     if (table != nullptr && !partitions.contains({table->schema, table->name})) indexes.insert(id);
   }
@@ -191,9 +196,9 @@ Result<void> MissingTables::Prepare() {
     for (const int id : indexes) rest.erase(id);
     ASSIGN_OR_RETURN(const std::string of_indexes, script("post-data", indexes));
     ASSIGN_OR_RETURN(const std::string of_partitions, script("pre-data", attached));
-    after_rows_ = {of_indexes, of_partitions};
+    attaching_ = {of_indexes, of_partitions};
   }
-  ASSIGN_OR_RETURN(after_rows_.emplace_back(), script("post-data", rest));
+  ASSIGN_OR_RETURN(after_rows_, script("post-data", rest));
   return {};
 }
 
@@ -217,12 +222,19 @@ Result<void> MissingTables::Make(Connection& connection, const std::string& sett
   return {};
 }
 
+Result<void> MissingTables::Attach(Connection& connection, const std::string& settings) {
+  for (const std::string& statements : std::exchange(attaching_, {})) {
+    RETURN_IF_ERROR(connection.Query(statements, kStatementPatience).While("attaching partitions"));
+    RETURN_IF_ERROR(connection.Query(settings));
+  }
+  return {};
+}
+
 Result<void> MissingTables::Finish(Connection& connection, const std::string& settings) {
   if (is_empty()) return {};
   context_.progress.SetPhase("making indexes and constraints");
-  for (const std::string& statements : after_rows_) {
-    RETURN_IF_ERROR(connection.Query(statements, kStatementPatience).While("making indexes and constraints"));
-  }
+  RETURN_IF_ERROR(Attach(connection, settings));
+  RETURN_IF_ERROR(connection.Query(after_rows_, kStatementPatience).While("making indexes and constraints"));
   RETURN_IF_ERROR(connection.Query(settings));
   if (!options_.with_rows) return {};
   for (const MissingTable& one : tables_) {

@@ -332,6 +332,7 @@ Result<std::vector<TableReport>> TableRestore::Replace() {
     RETURN_IF_ERROR(VerifyTable(table));
     reports.push_back({.name = name, .rows = rows, .inserted = done.affected()});
   }
+  RETURN_IF_ERROR(missing_.Attach(*connection_, Settings()));
   for (size_t i = 0; i < keys.size(); ++i) {
     const ForeignKey* key = keys[i];
     const std::string table = "ALTER TABLE " + key->table.Quoted() + " ADD CONSTRAINT " + QuoteName(key->name) + " ";

@@ -191,6 +191,22 @@ class AGoneTable(MissingTest):
                          "1|1")
 
 
+class Partitions(MissingTest):
+    def test_a_missing_one_is_there_when_foreign_keys_to_its_table_are_checked(self):
+        self.make("shop", rows=10)
+        self.server.sql("shop", """CREATE TABLE p (a int PRIMARY KEY) PARTITION BY RANGE (a);
+            CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10); CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (10) TO (20);
+            INSERT INTO p SELECT generate_series(0, 19); CREATE TABLE r (x int REFERENCES p); INSERT INTO r SELECT generate_series(2, 18);
+            COMMENT ON INDEX p1_pkey IS 'of a key';
+            CREATE INDEX own ON p1 (a); COMMENT ON INDEX own IS 'of an index'; COMMENT ON CONSTRAINT p1_pkey ON p1 IS 'the key';
+            COMMENT ON TABLE p1 IS 'a part'; GRANT SELECT ON p1 TO app""")
+        self.backup_of("shop")
+        before = self.copy("shop")
+        self.server.sql("shop", "DELETE FROM r; ALTER TABLE p DETACH PARTITION p1; DROP TABLE p1")
+        self.restore_tables("shop", "p*", "r")
+        self.same(before, "shop")
+
+
 class OddTables(MissingTest):
     GONE = ["every_type", "computed", "counted", "triggered", "guarded", "guarded_less", "egg", "hen", "ruled", "with_large",
             "odd_columns", "swapped", "booking", "no_columns", "dropped", "all_dropped", "points_at_parts", "keyed_parts", "by_range",
