@@ -79,7 +79,8 @@ Result<void> InPlaceRights::LookAtKept() {
 Result<void> InPlaceRights::LookAtSubscriptions() {
   ASSIGN_OR_RETURN(const Rows rows, of_.connection.Query(R"(
 SELECT DISTINCT n.nspname, c.relname FROM pg_catalog.pg_subscription_rel r
-JOIN pg_catalog.pg_class c ON c.oid = r.srrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace ORDER BY 1, 2)"));
+JOIN pg_catalog.pg_class c ON c.oid = r.srrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ORDER BY 1, 2)"));
   std::vector<std::string> fed;
   for (size_t i = 0; i < rows.size(); ++i) {
     const TableName name{rows.String(i, 0), rows.String(i, 1)};

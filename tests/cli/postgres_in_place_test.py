@@ -286,6 +286,15 @@ class Whole(InPlaceTest):
         plan = self.as_role("keeper", "kept", "restore", "latest", "--dry-run")[-1]
         self.assertTrue(any("subscriptions of public.account end" in note for note in plan["notes"]), plan)
 
+    def test_the_comment_of_a_keys_index_stays(self):
+        self.make_kept("kept")
+        self.server.sql("kept", """CREATE TABLE "o d" (a int CONSTRAINT "K y" PRIMARY KEY); ALTER TABLE "o d" OWNER TO keeper;
+            COMMENT ON INDEX account_pkey IS 'of a key'; COMMENT ON INDEX "K y" IS 'of an odd one'""")
+        self.backup_of("kept")
+        before = self.copy("kept")
+        self.as_role("keeper", "kept", "restore", "latest")
+        self.same(before, "kept")
+
     def test_to_wait_for_no_lock_at_all(self):
         self.make_kept("kept")
         self.backup_of("kept")
