@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdlib>
 
+#include "frontends/postgres/connection.h"
 #include "repo-format/wire_reader.h"
 
 namespace cairn::postgres {
@@ -217,7 +218,20 @@ const Definition* Definitions::OwnerOf(const Definition& one) const {
     if (need == nullptr || need->id == one.id || !IsOwner(*need, one)) continue;
     if (best == nullptr || need->name.size() > best->name.size()) best = need;
   }
-  return best;
+  // The index of a constraint is no entry, but its comment is one, which needs nothing that is there.
+  constexpr std::string_view kOfIndex = "INDEX ";
+  if (best != nullptr || one.kind != "COMMENT" || !one.name.starts_with(kOfIndex)) return best;
+  const std::string index = one.name.substr(kOfIndex.size());
+  const auto constraint = std::ranges::find_if(all_, [&](const Definition& other) {
+    if (other.kind != "CONSTRAINT" || other.schema != one.schema) return false;
+    // A name in quotes is written so there, and as it is here.
+    const std::string& name = other.name;
+    for (size_t at = name.find(' '); at != std::string::npos; at = name.find(' ', at + 1)) {
+      if (name.compare(at + 1, std::string::npos, index) == 0 || QuoteName(name.substr(at + 1)) == index) return true;
+    }
+    return false;
+  });
+  return constraint != all_.end() ? &*constraint : nullptr;
 }
 
 std::set<int> Definitions::WithTheirs(std::set<int> roots) const {

@@ -161,7 +161,8 @@ Result<std::optional<double>> InPlaceRestore::Estimate() {
 
 std::string InPlaceRestore::Settings() const {
   return ReadingSettings(*connection_) +
-         fmt::format(" SET LOCAL lock_timeout = '{}s';", options_.lock_patience.count());
+         fmt::format(" SET LOCAL lock_timeout = '{}ms';",
+                     std::max<int64_t>(std::chrono::milliseconds(options_.lock_patience).count(), 1));  // 0 is no limit
 }
 
 Result<DatabaseLoader::Report> InPlaceRestore::Run(const Steps& steps) {
@@ -176,7 +177,7 @@ Result<DatabaseLoader::Report> InPlaceRestore::Run(const Steps& steps) {
   const int process = connection_->process();
   connection_.reset();  // and the transaction, where it is open
   const ErrorCode code = done.error().code();
-  if (is_committing_ && (code == ErrorCode::kIo || code == ErrorCode::kInterrupted)) {
+  if (is_committing_ && (code == ErrorCode::kIo || code == ErrorCode::kInterrupted || code == ErrorCode::kBusy)) {
     return MakeError(code,
                      "{} (the database was being changed for good: whether that was done is not known; process {} of "
                      "the server did it)",
@@ -189,6 +190,8 @@ Result<DatabaseLoader::Report> InPlaceRestore::Work(const Steps& steps) {
   DatabaseLoader::Report report;
   RETURN_IF_ERROR(Lock());
   RETURN_IF_ERROR(steps.before_change(plan_.run));
+  // The locks are of tables: a function may have been changed while the safety snapshot was taken, which lacks that.
+  RETURN_IF_ERROR(NeedSameShape());
   context_.progress.SetPhase("dropping what the dump has too");
   RETURN_IF_ERROR(Drop());
   ASSIGN_OR_RETURN(const DefaultPrivileges defaults, DefaultPrivileges::Read(*connection_));
@@ -197,10 +200,7 @@ Result<DatabaseLoader::Report> InPlaceRestore::Work(const Steps& steps) {
   if (options_.with_rows) {
     RETURN_IF_ERROR(LoadRows(report));
     RETURN_IF_ERROR(LoadLargeObjects(report));
-    for (const SequenceDescription& sequence : description_.sequences) {
-      RETURN_IF_ERROR(connection_->Query(SequenceStatement(sequence)).While(sequence.name.ForPeople()));
-      ++report.sequences;
-    }
+    RETURN_IF_ERROR(SetSequences(report));
   }
   for (const std::string& one : defaults.resume) RETURN_IF_ERROR(connection_->Query(one));
   RETURN_IF_ERROR(RunScript("post-data", "making indexes and constraints"));
@@ -219,10 +219,21 @@ Result<void> InPlaceRestore::Lock() {
     if (one.kind != "TABLE") continue;
     names += (names.empty() ? "ONLY " : ", ONLY ") + TableName{one.schema, one.name}.Quoted();
   }
+  // An extension's is not dropped, and its rows go all the same.
+  for (const TableDescription& table : description_.tables) {
+    if (!table.condition || !options_.with_rows) continue;
+    ASSIGN_OR_RETURN(const Rows there,
+                     connection_->Query("SELECT pg_catalog.to_regclass($1) IS NOT NULL", {table.name.Quoted()}));
+    if (there.Flag(0, 0)) names += (names.empty() ? "ONLY " : ", ONLY ") + table.name.Quoted();
+  }
   auto locked = connection_->Query(
       "BEGIN; " + Settings() + (names.empty() ? "" : " LOCK TABLE " + names + " IN SHARE ROW EXCLUSIVE MODE"),
       options_.lock_patience + Connection::kPatience);
   RETURN_IF_ERROR(std::move(locked).While("locking the tables"));
+  return NeedSameShape();
+}
+
+Result<void> InPlaceRestore::NeedSameShape() {
   ASSIGN_OR_RETURN(const std::string now,
                    ReadDefinitions().While("reading the definitions of " + plan_.database + " again"));
   if (now == live_archive_) return {};
@@ -299,6 +310,24 @@ Result<void> InPlaceRestore::LoadLargeObjects(DatabaseLoader::Report& report) {
     ++report.large_objects;
     report.bytes += size;
     if (options_.verifies) ++report.verified;
+  }
+  return {};
+}
+
+// setval() is not undone with its transaction, but where that has made the sequence, or has restarted it.
+Result<void> InPlaceRestore::SetSequences(DatabaseLoader::Report& report) {
+  std::set<TableName> made;
+  for (const int id : changes_.made) {
+    const Definition& one = *definitions_.Find(id);
+    if (one.kind == "SEQUENCE") made.insert({one.schema, one.name});
+  }
+  for (const SequenceDescription& sequence : description_.sequences) {
+    const std::string name = sequence.name.ForPeople();
+    if (!made.contains(sequence.name)) {
+      RETURN_IF_ERROR(connection_->Query("ALTER SEQUENCE " + sequence.name.Quoted() + " RESTART").While(name));
+    }
+    RETURN_IF_ERROR(connection_->Query(SequenceStatement(sequence)).While(name));
+    ++report.sequences;
   }
   return {};
 }

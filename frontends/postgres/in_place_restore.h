@@ -53,10 +53,12 @@ class InPlaceRestore {
   void LookAtVersion(int major);
   Result<DatabaseLoader::Report> Work(const Steps& steps);
   Result<void> Lock();
+  Result<void> NeedSameShape();
   Result<void> Drop();
   Result<void> RunScript(const std::string& section, const std::string& what);
   Result<void> LoadRows(DatabaseLoader::Report& report);
   Result<void> LoadLargeObjects(DatabaseLoader::Report& report);
+  Result<void> SetSequences(DatabaseLoader::Report& report);
   Result<void> Analyze();
   std::string Settings() const;
 

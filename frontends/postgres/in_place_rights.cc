@@ -38,6 +38,7 @@ Result<void> InPlaceRights::LookAtKept() {
     if (one.kind != "EVENT TRIGGER" || of_.changes.dropped.contains(one.id)) continue;
     notes_.push_back(fmt::format("the {} fires while things are dropped and made", one.ForPeople()));
   }
+  RETURN_IF_ERROR(LookAtSubscriptions());
   if (!of_.with_rows) return {};
   const bool is_superuser = of_.connection.server_text("is_superuser") == "on";
   if (!of_.description.large_objects.empty() && !is_superuser) {
@@ -45,10 +46,10 @@ Result<void> InPlaceRights::LookAtKept() {
         "large objects can be locked by a superuser alone: what is written into one while this goes on may be lost");
   }
   std::vector<std::string> not_ours;
-  const auto ask = [&](const std::string& function, const TableName& name, const char* rights) -> Result<void> {
+  const auto ask = [&](const std::string& question, const TableName& name) -> Result<void> {
     ASSIGN_OR_RETURN(const Rows rows,
-                     of_.connection.Query("SELECT pg_catalog." + function + "(c.oid, " + QuoteLiteral(rights) +
-                                              ") FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = "
+                     of_.connection.Query("SELECT pg_catalog." + question +
+                                              " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = "
                                               "c.relnamespace WHERE n.nspname = $1 AND c.relname = $2",
                                           {name.schema, name.name}));
     if (rows.size() > 0 && !rows.Flag(0, 0)) not_ours.push_back(name.ForPeople());
@@ -59,17 +60,38 @@ Result<void> InPlaceRights::LookAtKept() {
       const Definition& one = *of_.dump.Find(id);
       return one.kind == "SEQUENCE" && one.schema == sequence.name.schema && one.name == sequence.name.name;
     });
-    if (!is_made) RETURN_IF_ERROR(ask("has_sequence_privilege", sequence.name, "UPDATE"));
+    // Who may write it could set it, and could not have that undone with the transaction.
+    if (!is_made) RETURN_IF_ERROR(ask("pg_has_role(c.relowner, 'USAGE')", sequence.name));
   }
   for (const TableDescription& table : of_.description.tables) {
     if (!table.condition) continue;
     for (const char* right : {"SELECT", "INSERT", "DELETE"}) {
-      RETURN_IF_ERROR(ask("has_table_privilege", table.name, right));
+      RETURN_IF_ERROR(ask("has_table_privilege(c.oid, " + QuoteLiteral(right) + ")", table.name));
     }
   }
   if (not_ours.empty()) return {};
   problems_.push_back(fmt::format("the role {} may not write {}, which others own: take a role that may",
                                   of_.connection.user(), Listed(not_ours)));
+  return {};
+}
+
+// DROP TABLE takes a table out of its subscription without a word, and no definition says that it was in one.
+Result<void> InPlaceRights::LookAtSubscriptions() {
+  ASSIGN_OR_RETURN(const Rows rows, of_.connection.Query(R"(
+SELECT DISTINCT n.nspname, c.relname FROM pg_catalog.pg_subscription_rel r
+JOIN pg_catalog.pg_class c ON c.oid = r.srrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ORDER BY 1, 2)"));
+  std::vector<std::string> fed;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const TableName name{rows.String(i, 0), rows.String(i, 1)};
+    const Definition* table = of_.live.FindTable(name);
+    if (table != nullptr && of_.changes.dropped.contains(table->id)) fed.push_back(name.ForPeople());
+  }
+  if (fed.empty()) return {};
+  notes_.push_back(fmt::format(
+      "subscriptions of {} end with it: ALTER SUBSCRIPTION ... REFRESH PUBLICATION takes them up again, and "
+      "copies all rows where it is not told WITH (copy_data = false)",
+      Listed(fed)));
   return {};
 }
 

@@ -30,6 +30,7 @@ class InPlaceRights {
  private:
   Result<void> LookAtOwners();
   Result<void> LookAtKept();
+  Result<void> LookAtSubscriptions();
   Result<void> LookAtSchemas();
   Result<void> LookAtExtensions();
   Result<void> LookAtLocks();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "frontends/postgres/default_privileges.h"
 #include "frontends/postgres/definition_script.h"
@@ -142,18 +143,62 @@ void MissingTables::LookAtReaders(std::vector<std::string>& notes) const {
   }
 }
 
+// To a table that is there a partition is attached with its rows and indexes: before, that one's triggers would fire
+// for them, and its indexes be made under their names.
+std::set<int> MissingTables::AttachedToWhatIsThere() const {
+  std::set<int> attached;
+  for (const int id : ids_) {
+    const Definition& one = *definitions_.Find(id);
+    const bool is_all_made = std::ranges::all_of(one.needs, [&](int need) { return ids_.contains(need); });
+    if (one.kind == "TABLE ATTACH" && !is_all_made) attached.insert(id);
+  }
+  return attached;
+}
+
+// With what makes them valid: an index of a partition's partition belongs to one of the partition.
+std::set<int> MissingTables::IndexesBefore(const std::set<int>& attached) const {
+  std::set<TableName> partitions;
+  for (const int id : attached) partitions.insert({definitions_.Find(id)->schema, definitions_.Find(id)->name});
+  const auto is_index = [](const Definition& one) { return one.kind == "INDEX" || one.kind == "CONSTRAINT"; };
+  std::set<int> indexes;
+  for (const int id : ids_) {
+    const Definition& one = *definitions_.Find(id);
+    const Definition* owner = definitions_.OwnerOf(one);
+    // pg_restore takes a comment to be of the section of what stands before it.
+    const bool is_comment = one.kind == "COMMENT" && owner != nullptr && is_index(*owner);
+    if (is_index(one) || is_comment) indexes.insert(id);
+    const Definition* index = one.kind == "INDEX ATTACH" ? owner : nullptr;
+    const Definition* table = index != nullptr ? definitions_.OwnerOf(*index) : nullptr;
+    if (table != nullptr && !partitions.contains({table->schema, table->name})) indexes.insert(id);
+  }
+  return indexes;
+}
+
 Result<void> MissingTables::Prepare() {
   if (is_empty()) return {};
   ASSIGN_OR_RETURN(const ClientProgram program, FindClientProgram("pg_restore", description_.dumped_by, waiter_));
   ASSIGN_OR_RETURN(const stream::OwnedFd archive, TextInMemory(archive_, kSchemaFile));
-  DefinitionScriptOptions script{.pg_restore = program,
-                                 .section = "pre-data",
-                                 .with_owners = options_.with_owners,
-                                 .with_tablespaces = with_tablespaces_,
-                                 .entries = definitions_.ListOf(ids_)};
-  ASSIGN_OR_RETURN(before_rows_, DefinitionScript(archive, script, waiter_));
-  script.section = "post-data";
-  ASSIGN_OR_RETURN(after_rows_, DefinitionScript(archive, script, waiter_));
+  const auto script = [&](const char* section, const std::set<int>& ids) {
+    return DefinitionScript(archive,
+                            {.pg_restore = program,
+                             .section = section,
+                             .with_owners = options_.with_owners,
+                             .with_tablespaces = with_tablespaces_,
+                             .entries = definitions_.ListOf(ids)},
+                            waiter_);
+  };
+  const std::set<int> attached = AttachedToWhatIsThere();
+  std::set<int> rest = ids_;
+  for (const int id : attached) rest.erase(id);
+  ASSIGN_OR_RETURN(before_rows_, script("pre-data", rest));
+  if (!attached.empty()) {
+    const std::set<int> indexes = IndexesBefore(attached);
+    for (const int id : indexes) rest.erase(id);
+    ASSIGN_OR_RETURN(const std::string of_indexes, script("post-data", indexes));
+    ASSIGN_OR_RETURN(const std::string of_partitions, script("pre-data", attached));
+    attaching_ = {of_indexes, of_partitions};
+  }
+  ASSIGN_OR_RETURN(after_rows_, script("post-data", rest));
   return {};
 }
 
@@ -177,9 +222,18 @@ Result<void> MissingTables::Make(Connection& connection, const std::string& sett
   return {};
 }
 
+Result<void> MissingTables::Attach(Connection& connection, const std::string& settings) {
+  for (const std::string& statements : std::exchange(attaching_, {})) {
+    RETURN_IF_ERROR(connection.Query(statements, kStatementPatience).While("attaching partitions"));
+    RETURN_IF_ERROR(connection.Query(settings));
+  }
+  return {};
+}
+
 Result<void> MissingTables::Finish(Connection& connection, const std::string& settings) {
   if (is_empty()) return {};
   context_.progress.SetPhase("making indexes and constraints");
+  RETURN_IF_ERROR(Attach(connection, settings));
   RETURN_IF_ERROR(connection.Query(after_rows_, kStatementPatience).While("making indexes and constraints"));
   RETURN_IF_ERROR(connection.Query(settings));
   if (!options_.with_rows) return {};

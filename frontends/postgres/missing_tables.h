@@ -43,6 +43,9 @@ class MissingTables {
   Result<void> Prepare();
   // Tables and rows, read again. `settings` are those of the transaction, which the statements change.
   Result<void> Make(Connection& connection, const std::string& settings);
+  // Partitions to tables that are there, with their indexes: before foreign keys to those are checked. Once; else
+  // Finish.
+  Result<void> Attach(Connection& connection, const std::string& settings);
   // Indexes, constraints, triggers, what sequences have come to. After all other rows have come, for foreign keys.
   Result<void> Finish(Connection& connection, const std::string& settings);
 
@@ -52,6 +55,8 @@ class MissingTables {
   Result<void> LookAtNeeds(Connection& connection, std::vector<std::string>& problems, std::vector<std::string>& notes);
   void LookAtReaders(std::vector<std::string>& notes) const;
   bool IsMade(const TableName& name) const;
+  std::set<int> AttachedToWhatIsThere() const;
+  std::set<int> IndexesBefore(const std::set<int>& attached) const;
 
   const JobContext& context_;
   DumpReader& dump_;
@@ -65,6 +70,7 @@ class MissingTables {
   std::set<TableName> neighbours_;
   bool with_tablespaces_ = true;
   std::string before_rows_, after_rows_;  // statements
+  std::vector<std::string> attaching_;    // between them, in this order
 };
 
 }  // namespace cairn::postgres

@@ -85,7 +85,8 @@ Result<void> TableRestore::LookAtMissing(TableRestorePlan& plan) {
 
 std::string TableRestore::Settings() const {
   return ReadingSettings(*connection_) +
-         fmt::format(" SET LOCAL lock_timeout = '{}s';", options_.lock_patience.count());
+         fmt::format(" SET LOCAL lock_timeout = '{}ms';",
+                     std::max<int64_t>(std::chrono::milliseconds(options_.lock_patience).count(), 1));  // 0 is no limit
 }
 
 Result<void> TableRestore::LookAtTable(const TableDescription& table, TableRestorePlan& plan) {
@@ -224,7 +225,8 @@ Result<std::vector<TableReport>> TableRestore::Run(
   if (done) return done;
   const int process = connection_->process();
   connection_.reset();  // and the transaction, where it is open
-  if (is_committing_ && (done.error().code() == ErrorCode::kIo || done.error().code() == ErrorCode::kInterrupted)) {
+  const ErrorCode code = done.error().code();
+  if (is_committing_ && (code == ErrorCode::kIo || code == ErrorCode::kInterrupted || code == ErrorCode::kBusy)) {
     return Error(
         done.error().code(),
         fmt::format("{} (the tables were being changed for good: whether that was done is not known; process {} of "
@@ -365,6 +367,7 @@ Result<std::vector<TableReport>> TableRestore::Replace() {
     RETURN_IF_ERROR(VerifyTable(table));
     reports.push_back({.name = name, .rows = rows, .inserted = done.affected()});
   }
+  RETURN_IF_ERROR(missing_.Attach(*connection_, Settings()));
   for (size_t i = 0; i < keys.size(); ++i) {
     const ForeignKey* key = keys[i];
     const std::string table = "ALTER TABLE " + key->table.Quoted() + " ADD CONSTRAINT " + QuoteName(key->name) + " ";

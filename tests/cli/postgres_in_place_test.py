@@ -11,6 +11,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from cairn_testing import BIN
+from postgres_odd_data import ODD_EXTENSIONS
 from postgres_test import PostgresTest
 from postgres_testing import Server, differences, installed, odd_data
 
@@ -237,6 +238,81 @@ class Whole(InPlaceTest):
         back = self.server.sql("kept", "SELECT count(*) FROM log WHERE note = 'meanwhile'")
         self.assertEqual(int(back) + int(there), len(written))
 
+    def test_a_sequence_of_its_own_standing_is_as_it_was_after_a_failure(self):
+        self.make_kept("kept")
+        self.server.sql("kept", "SET ROLE keeper; CREATE SEQUENCE alone; SELECT setval('alone', 5)")
+        self.backup_of("kept")
+        self.server.sql("kept", "SELECT setval('alone', 5000)")
+        value = "SELECT last_value, is_called FROM alone"
+        said = self.as_role("keeper", "kept", "restore", "latest", "--before", "exit 3", code=1)[-1]["message"]
+        self.assertIn("kept is as it was", said)
+        self.assertEqual(self.server.sql("kept", value), "5000|t")
+        report = self.as_role("keeper", "kept", "restore", "latest")[-1]
+        self.assertEqual(self.server.sql("kept", value), "5|t")
+        self.as_role("keeper", "kept", "restore", "--undo", report["run"])
+        self.assertEqual(self.server.sql("kept", value), "5000|t")
+
+    def test_a_sequence_of_others_is_in_the_plan(self):
+        self.make_kept("kept")
+        self.server.sql("kept", "CREATE SEQUENCE alone; GRANT ALL ON SEQUENCE alone TO keeper")
+        self.backup_of("kept")
+        plan = self.as_role("keeper", "kept", "restore", "latest", "--dry-run", code=1)[-1]
+        self.assertIn("public.alone", "".join(plan["problems"]))
+
+    def test_a_function_changed_while_the_safety_snapshot_is_taken_is_not_lost(self):
+        self.make_kept("kept")
+        self.server.sql("kept", """SET ROLE keeper; CREATE FUNCTION meant() RETURNS int LANGUAGE sql AS 'SELECT 1';
+            CREATE TABLE mine AS SELECT i, md5(i::text) FROM generate_series(1, 500000) i""")
+        self.backup_of("kept")
+        change = "CREATE OR REPLACE FUNCTION meant() RETURNS int LANGUAGE sql AS 'SELECT {}'"
+        self.server.sql("kept", change.format(2) + "; INSERT INTO mine SELECT i, md5(i::text) FROM generate_series(1, 1000000) i")
+        child = subprocess.Popen([BIN, "restore", "latest", "--postgres", self.server.uri("kept", user="keeper", password="")],
+                                 env=self.env(PGPASSWORD="kept"), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        copies = "SELECT count(*) FROM pg_stat_activity WHERE query ~ '^COPY .*mine'"
+        while self.server.sql("postgres", copies) == "0":
+            self.assertIsNone(child.poll())
+            time.sleep(0.01)
+        self.server.sql("kept", change.format(3))
+        said = child.communicate()[1].decode()
+        self.assertIn("was changed in shape meanwhile", said)
+        self.assertEqual((child.returncode, self.server.sql("kept", "SELECT meant()")), (1, "3"))
+
+    def test_a_subscription_that_loses_a_table_is_told(self):
+        self.make_kept("kept")
+        self.backup_of("kept")
+        self.server.sql("kept", """CREATE SUBSCRIPTION fed CONNECTION 'host=/nowhere' PUBLICATION p WITH (connect = false);
+            INSERT INTO pg_subscription_rel SELECT oid, 'account'::regclass, 'r' FROM pg_subscription WHERE subname = 'fed'""")
+        self.addCleanup(self.server.sql, "kept", "ALTER SUBSCRIPTION fed SET (slot_name = NONE); DROP SUBSCRIPTION fed")
+        plan = self.as_role("keeper", "kept", "restore", "latest", "--dry-run")[-1]
+        self.assertTrue(any("subscriptions of public.account end" in note for note in plan["notes"]), plan)
+
+    def test_the_comment_of_a_keys_index_stays(self):
+        self.make_kept("kept")
+        self.server.sql("kept", """CREATE TABLE "o d" (a int CONSTRAINT "K y" PRIMARY KEY); ALTER TABLE "o d" OWNER TO keeper;
+            COMMENT ON INDEX account_pkey IS 'of a key'; COMMENT ON INDEX "K y" IS 'of an odd one'""")
+        self.backup_of("kept")
+        before = self.copy("kept")
+        self.as_role("keeper", "kept", "restore", "latest")
+        self.same(before, "kept")
+
+    def test_to_wait_for_no_lock_at_all(self):
+        self.make_kept("kept")
+        self.backup_of("kept")
+        statement = "BEGIN; SELECT count(*) FROM log; SELECT pg_sleep(60)"
+        reader = subprocess.Popen([os.path.join(self.server.bin, "psql"), "-X", "-c", statement],
+                                  env=self.server.env("kept"), stdout=subprocess.DEVNULL)
+        try:
+            sleeps = "SELECT count(*) FROM pg_stat_activity WHERE query ~ 'pg_sleep' AND pid <> pg_backend_pid()"
+            while self.server.sql("postgres", sleeps) == "0":
+                time.sleep(0.05)
+            begun = time.monotonic()
+            said = self.as_role("keeper", "kept", "restore", "latest", "--lock-wait", "0", code=1)[-1]["message"]
+            self.assertIn("kept is as it was", said)
+            self.assertLess(time.monotonic() - begun, 30)
+        finally:
+            reader.kill()
+            reader.wait()
+
     def test_somebody_who_reads_for_too_long(self):
         self.make_kept("kept")
         self.backup_of("kept")
@@ -287,6 +363,30 @@ class Killed(InPlaceTest):
             self.assertIn(self.state("kept"), (before, after), f"seed {seed}")
             seen.add(self.state("kept"))
         self.assertIn(before, seen)
+
+
+class WithExtensions(InPlaceTest):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server(version=cls.VERSION, extensions=ODD_EXTENSIONS)
+        cls.addClassCleanup(cls.server.close)
+        cls.server.sql("postgres", "CREATE ROLE keeper LOGIN PASSWORD 'kept'")
+
+    def test_an_extensions_rows_cannot_be_changed_while_the_safety_snapshot_is_taken(self):
+        self.make_kept("kept")
+        self.server.sql("kept", """CREATE EXTENSION odd_config; CREATE TABLE mine AS SELECT i, md5(i::text) FROM
+            generate_series(1, 10) i; INSERT INTO odd_config_some VALUES (7, 'as it was')""")
+        self.backup_of("kept")
+        self.server.sql("kept", "INSERT INTO mine SELECT i, md5(i::text) FROM generate_series(1, 1000000) i")
+        child = subprocess.Popen([BIN, "restore", "latest", "--in-place", "--postgres", self.address("kept")], env=self.env(),
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        copies = "SELECT count(*) FROM pg_stat_activity WHERE query ~ '^COPY .*mine'"
+        while self.server.sql("postgres", copies) == "0":
+            self.assertIsNone(child.poll())
+            time.sleep(0.01)
+        self.server.sql("kept", "INSERT INTO odd_config_some VALUES (8, 'meanwhile')")  # waits for the end
+        self.assertEqual(child.wait(), 0, child.communicate()[1])
+        self.assertEqual(self.server.sql("kept", "SELECT string_agg(id::text, ' ' ORDER BY id) FROM odd_config_some"), "1 7 8")
 
 
 class FewLocks(InPlaceTest):
