@@ -152,7 +152,8 @@ void Cli::RemoveForcedFolders() {
   for (const auto& folder : folders) {
     for (int tries = 0; tries < 20; ++tries) {
       const auto removed = folder->Remove();
-      if (removed || removed.error().code() != ErrorCode::kBusy) break;
+      if (removed) break;
+      if (removed.error().code() != ErrorCode::kBusy) continue;
       SystemClock().Sleep(std::chrono::milliseconds(5), std::stop_token());
     }
   }
