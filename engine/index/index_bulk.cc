@@ -36,7 +36,6 @@ class IndexTable::Bulk::Files {
  public:
   Files(const State& state, Family family, std::string path)
       : state_(state),
-        family_(family),
         path_(std::move(path)),
         options_(state.db->GetOptions(state.family(family))),
         writer_(rocksdb::EnvOptions(options_), options_, state.family(family), /*invalidate_page_cache=*/false) {}
@@ -64,7 +63,6 @@ class IndexTable::Bulk::Files {
   }
 
   const State& state_;
-  const Family family_;
   const std::string path_;
   const rocksdb::Options options_;
   rocksdb::SstFileWriter writer_;

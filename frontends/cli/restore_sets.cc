@@ -1,6 +1,7 @@
 #include "frontends/cli/restore_sets.h"
 
 #include <algorithm>
+#include <iterator>
 #include <list>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -170,19 +171,20 @@ class RestoreSets::Work {
     RETURN_IF_ERROR(RefuseScript(wanted));
     RETURN_IF_ERROR(RefuseNoWayBack(wanted));
     // The last is replaced first: what takes long and is not one step before what is.
-    const auto rank = [](const WantedSet& one) { return one.kind == "postgres" ? 0 : one.kind == "sqlite" ? 1 : 2; };
-    std::ranges::stable_sort(wanted, {}, rank);
+    std::vector<WantedSet> ordered;
+    for (const char* kind : {"postgres", "sqlite", ""}) {
+      std::ranges::copy_if(wanted, std::back_inserter(ordered), [&](const WantedSet& one) { return one.kind == kind; });
+    }
     if (undo_.empty()) RETURN_IF_ERROR(opened_.emplace_back().Open(cli_, request_.snapshot, request_.filter));
-    std::vector<std::unique_ptr<SetRestore>> sets;
-    for (const WantedSet& one : wanted) {
+    std::vector<std::unique_ptr<SetRestore>> made;
+    for (const WantedSet& one : ordered) {
       ASSIGN_OR_RETURN(auto set, undo_.empty() ? Make(one) : MakeUndo(one));
-      if (set != nullptr) sets.push_back(std::move(set));
+      if (set != nullptr) made.push_back(std::move(set));
     }
     // What is only renamed comes last, as what cannot be put back again.
-    std::ranges::stable_partition(sets,
-                                  [](const auto& set) { return dynamic_cast<UndoneExchange*>(set.get()) != nullptr; });
-    if (sets.empty()) return MakeError(ErrorCode::kNotFound, "nothing is left of restore {} in these places", undo_);
-    ASSIGN_OR_RETURN(const int code, RunSetRestores(cli_, sets, *postgres_.replacement.hooks, request_.dry_run));
+    std::ranges::partition(made, [](const auto& set) { return dynamic_cast<UndoneExchange*>(set.get()) != nullptr; });
+    if (made.empty()) return MakeError(ErrorCode::kNotFound, "nothing is left of restore {} in these places", undo_);
+    ASSIGN_OR_RETURN(const int code, RunSetRestores(cli_, made, *postgres_.replacement.hooks, request_.dry_run));
     if (code == kExitOk && skipped_ > 0) return kExitIncomplete;
     const bool can_be_undone = undo_.empty() && !postgres_.replacement.no_safety_snapshot;
     if (!request_.dry_run && !cli_.json() && can_be_undone) {

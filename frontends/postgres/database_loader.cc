@@ -127,7 +127,7 @@ Result<void> DatabaseLoader::LoadRows() {
     sizes.emplace_back(size, &table);
     context_.progress.bytes_total += size;
   }
-  std::ranges::stable_sort(sizes, {}, &std::pair<uint64_t, const TableDescription*>::first);
+  std::ranges::sort(sizes, {}, [](const auto& one) { return std::pair(one.first, one.second->name.ForPeople()); });
   std::vector<const TableDescription*> queue;  // the largest last, which is begun first
   for (const auto& [size, table] : sizes) queue.push_back(table);
 
