@@ -170,6 +170,11 @@ Result<void> FolderExchange::OpenWork() {
   lock_ = Fd(::openat(folder_.get(), name_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   struct stat status{};
   if (!lock_.is_open() || ::fstat(lock_.get(), &status) != 0) return ErrnoError(errno, "opening " + ForPeople(work_));
+  // In a folder with a group of its own, one that is made has a bit more. By the descriptor: the name may be another's.
+  const bool has_more = status.st_uid == ::geteuid() && (status.st_mode & 07777) == (kPrivate | S_ISGID);
+  if (has_more && (::fchmod(lock_.get(), kPrivate) != 0 || ::fstat(lock_.get(), &status) != 0)) {
+    return ErrnoError(errno, "making " + ForPeople(work_));
+  }
   if (status.st_uid != ::geteuid() || (status.st_mode & 07777) != kPrivate) {
     return MakeError(ErrorCode::kPermission, "{} has the name of a restore's folder, and is another user's: look at it",
                      ForPeople(work_));
@@ -233,8 +238,6 @@ Result<std::unique_ptr<FolderExchange>> FolderExchange::Make(Options options, Lo
   const std::string& folder = made->options_.folder;
   if (::stat(folder.c_str(), &before) != 0) return ErrnoError(errno, "looking at " + ForPeople(folder));
   if (::mkdir(made->work_.c_str(), kPrivate) != 0) return ErrnoError(errno, "making " + ForPeople(made->work_));
-  // In a folder with a group of its own, one that is made has more bits than those.
-  ::chmod(made->work_.c_str(), kPrivate);
   auto ready = made->OpenWork();
   if (ready) {
     auto part = made->OpenPart("new", true);
