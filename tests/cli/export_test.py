@@ -22,6 +22,7 @@ from sqlite_testing import content
 
 TIME = "2026-11-22T03:11:00Z"
 TIME_IN_NAME = "2026-11-22T03-11-00Z"
+RECIPIENT = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"  # of age's own README
 
 
 def read(path):
@@ -481,6 +482,27 @@ class Files(ExportTest):
         with zipfile.ZipFile(os.path.join(self.out, "x.zip")) as archive:
             self.assertIsNone(archive.testzip())
             self.assertIn(b"odd", [archive.read(name) for name in archive.namelist()])
+
+    def test_paths_too_long_for_a_zip_are_left_out(self):
+        self.write("a", b"hello")
+        before, name = os.getcwd(), "d" * 250
+        try:
+            os.chdir(self.source)
+            for _ in range(270):
+                os.mkdir(name)
+                os.chdir(name)
+            with open("leaf", "wb") as file:
+                file.write(b"leaf")
+        finally:
+            os.chdir(before)
+        self.backup()
+        path, report = self.export("latest", "zip", "x.zip", code=3)
+        self.assertGreater(report["left_out"], 5)
+        with zipfile.ZipFile(path) as archive:
+            self.assertIsNone(archive.testzip())
+            self.assertIn("files" + os.path.abspath(self.source) + "/a", archive.namelist())
+            self.assertGreater(max(map(len, archive.namelist())), 64_000)
+        self.export("latest", "tar.zst", "x.tar.zst")
 
     def test_a_folder_and_a_file_of_it(self):
         self.make_odd_files()
