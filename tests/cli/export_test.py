@@ -483,6 +483,21 @@ class Files(ExportTest):
             self.assertIsNone(archive.testzip())
             self.assertIn(b"odd", [archive.read(name) for name in archive.namelist()])
 
+    def test_names_of_attributes_that_a_record_cannot_have(self):
+        path = self.write("a", b"hello")
+        names = {"user.a=b": b"v1", "user.p%3Dq": b"v2", "user.=": b"=", "user.plain": b"bin\0\n="}
+        try:
+            for name, value in names.items():
+                os.setxattr(path, name, value)
+        except OSError as error:
+            self.skipTest(f"no attributes here: {error}")
+        self.backup()
+        path, _ = self.export("latest", "tar.zst", "x.tar.zst")
+        os.mkdir(self.path("there"))
+        subprocess.run(["tar", "--zstd", "--xattrs", "-xf", path, "-C", self.path("there")], check=True, capture_output=True)
+        there = self.path("there") + os.path.abspath(self.source) + "/a"
+        self.assertEqual({name: os.getxattr(there, name) for name in os.listxattr(there)}, names)
+
     def test_paths_too_long_for_a_zip_are_left_out(self):
         self.write("a", b"hello")
         before, name = os.getcwd(), "d" * 250
