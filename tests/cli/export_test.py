@@ -519,6 +519,26 @@ class Files(ExportTest):
             self.assertGreater(max(map(len, archive.namelist())), 64_000)
         self.export("latest", "tar.zst", "x.tar.zst")
 
+    def test_an_interruption_in_a_hole_leaves_nothing(self):
+        os.makedirs(self.source)
+        with open(os.path.join(self.source, "large"), "wb") as file:
+            file.truncate(1 << 43)
+        self.backup()
+        place = os.path.join(self.out, "x")
+        for command in (["export", "latest", "--format", "zip", "--output", place],
+                        ["export", "latest", "--format", "tar.zst", "--output", place], ["dump", "latest"]):
+            with self.subTest(command=command[:4]):
+                child = subprocess.Popen([BIN, *command], env=self.env(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                time.sleep(3)
+                self.assertIsNone(child.poll())
+                child.send_signal(signal.SIGINT)
+                try:
+                    self.assertEqual(child.wait(timeout=20), 130)
+                finally:
+                    child.kill()
+                    child.wait()
+                self.assertEqual(os.listdir(self.out), [])
+
     def test_a_folder_and_a_file_of_it(self):
         self.make_odd_files()
         path, _ = self.export("latest:" + self.source + "/a", "zip", "a.zip")
