@@ -651,6 +651,25 @@ class Sqlite(ExportTest):
                 self.assertEqual(self.rows(again), self.rows(self.file))
         self.assertEqual((self.json("import", path)["imported"]), 1)
 
+    def test_orders_that_only_the_application_knows(self):
+        def opened(path):
+            database = sqlite3.connect(path, isolation_level=None)
+            database.create_collation("BACKWARDS", lambda a, b: (a < b) - (a > b))
+            return contextlib.closing(database)
+
+        rows = [("c", 1), ("b", 2), ("a", 3)]
+        with opened(self.path("app.db")) as database:
+            for name, more in (("plain", ""), ("keyed", " WITHOUT ROWID")):
+                database.execute(f"CREATE TABLE {name} (a TEXT COLLATE BACKWARDS PRIMARY KEY, b){more}")
+                database.executemany(f"INSERT INTO {name} VALUES (?, ?)", sorted(rows))
+        self.json("backup", "--sqlite", self.path("app.db"))
+        path, report = self.export("latest", "sql", "x.sql")
+        self.assertEqual(report["rows"], 6)
+        with opened(self.path("again.db")) as database:
+            database.executescript(read(path).decode())
+            for name in ("plain", "keyed"):
+                self.assertEqual(database.execute(f"SELECT * FROM {name} ORDER BY a").fetchall(), rows)
+
     def test_the_natural_form_and_name(self):
         self.make()
         self.json("backup", "--sqlite", self.file, "--time", TIME)
