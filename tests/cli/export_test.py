@@ -539,6 +539,17 @@ class Files(ExportTest):
                     child.wait()
                 self.assertEqual(os.listdir(self.out), [])
 
+    def test_a_name_as_long_as_names_are(self):
+        for name in ("n" * 251 + ".txt", "ü" * 127):
+            with self.subTest(name=name[0]):
+                self.write(name, b"hello")
+                made = self.backup("--time", TIME)["id"]
+                self.run_cairn("export", f"{made}:{self.source}/{name}", "--format", "tar.zst", "--output", self.out, "--encrypt",
+                               RECIPIENT)
+                made = name.encode()[:200].decode() + f"_tar_{TIME_IN_NAME}.tar.zst.age"
+                self.assertIn(made, os.listdir(self.out))
+                self.check_sum(os.path.join(self.out, made))
+
     def test_a_folder_and_a_file_of_it(self):
         self.make_odd_files()
         path, _ = self.export("latest:" + self.source + "/a", "zip", "a.zip")
