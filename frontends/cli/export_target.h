@@ -16,8 +16,8 @@ class ExportTarget {
  public:
   // `output`: a name, a folder that is there (then `name` in it), or "-". `is_folder`: what is made is a folder; one
   // that is there and holds a dump is then the name, and not what it is put into.
-  // kAlreadyExists where the place, or that of its SHA-256, is taken and not to be replaced; kInvalidArgument inside
-  // the repository.
+  // kAlreadyExists where the place, or that of its SHA-256, is taken and not to be replaced, or taken by what never is:
+  // links, devices, other folders. kInvalidArgument inside the repository.
   static Result<std::unique_ptr<ExportTarget>> Make(Cli& cli, const std::string& output, const std::string& name,
                                                     bool is_folder, bool replaces);
   ~ExportTarget();
@@ -45,8 +45,10 @@ class ExportTarget {
   Result<void> MakeScratch();
   std::string SumPath() const { return path_ + ".sha256"; }
   Result<std::unique_ptr<exports::OutputFile>> NewSum(const std::string& text);
+  Result<void> RefuseIrreplaceable(bool is_folder) const;
   Result<void> RefuseOtherFolder() const;
   Result<void> SwapFolder();
+  Result<void> SwapInSteps(const std::string& made);
 
   Cli& cli_;
   const std::string path_;  // empty: standard output

@@ -302,6 +302,32 @@ class Shop(Postgres, ExportTest):
         self.assertIn("not replaced", self.refuse("latest", "--format", "directory", "--output", self.out, "--force", left=made))
         self.assertEqual(read(os.path.join(self.out, made[0], "letter.txt")), b"precious")
 
+    def test_of_folders_only_dumps_are_replaced(self):
+        self.make("shop")
+        self.backup_of("shop")
+        path, _ = self.export("latest", "directory", "x")
+        files = [name for name in os.listdir(path) if name != "toc.dat"]
+        for odd in ("notes.dat", "blobs_of_mine.toc", "12.dat/letter", "13.dat.zst/letter"):
+            with self.subTest(odd=odd):
+                os.makedirs(os.path.dirname(os.path.join(path, odd)), exist_ok=True)
+                with open(os.path.join(path, odd), "wb") as file:
+                    file.write(b"precious")
+                message = self.refuse("latest", "--format", "directory", "--output", path, "--force", left=["x", "x.sha256"])
+                self.assertIn("not replaced", message)
+                self.assertEqual(read(os.path.join(path, odd)), b"precious")
+                os.unlink(os.path.join(path, odd))
+                if "/" in odd:
+                    os.rmdir(os.path.dirname(os.path.join(path, odd)))
+        self.export("latest", "directory", "x", "--force")
+        self.assertEqual(sorted(name for name in os.listdir(path) if name != "toc.dat"), sorted(files))
+        # Nor is a file by a dump.
+        with open(os.path.join(self.out, "y"), "wb") as file:
+            file.write(b"precious")
+        message = self.refuse("latest", "--format", "directory", "--output", os.path.join(self.out, "y"), "--force",
+                              left=["x", "x.sha256", "y"])
+        self.assertIn("no folder of an export", message)
+        self.assertEqual(read(os.path.join(self.out, "y")), b"precious")
+
     def test_without_pg_restore_a_note_says_so(self):
         self.make("shop")
         self.backup_of("shop")
@@ -549,6 +575,28 @@ class Files(ExportTest):
                 made = name.encode()[:200].decode() + f"_tar_{TIME_IN_NAME}.tar.zst.age"
                 self.assertIn(made, os.listdir(self.out))
                 self.check_sum(os.path.join(self.out, made))
+
+    def test_what_is_no_file_is_not_replaced(self):
+        self.write("a", b"hello")
+        self.backup()
+        with open(self.path("precious"), "wb") as file:
+            file.write(b"precious")
+        os.symlink(self.path("precious"), os.path.join(self.out, "link"))
+        os.symlink("nowhere", os.path.join(self.out, "dangling"))
+        os.mkfifo(os.path.join(self.out, "pipe"))
+        with open(os.path.join(self.out, "x"), "wb") as file:
+            file.write(b"precious")
+        os.mkdir(os.path.join(self.out, "x.sha256"))
+        there = sorted(os.listdir(self.out))
+        for name in ("link", "dangling", "pipe", "x"):
+            with self.subTest(name=name):
+                message = self.refuse("latest", "--format", "zip", "--output", os.path.join(self.out, name), "--force", left=there)
+                self.assertIn("no file of an export", message)
+        self.assertEqual(read(os.path.join(self.out, "x")), b"precious")
+        self.assertEqual(os.readlink(os.path.join(self.out, "link")), self.path("precious"))
+        # Nothing is made of a name that says it is a folder's.
+        message = self.refuse("latest", "--format", "zip", "--output", os.path.join(self.out, "folder/"), left=there)
+        self.assertIn("there is no folder", message)
 
     def test_a_folder_and_a_file_of_it(self):
         self.make_odd_files()
