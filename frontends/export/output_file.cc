@@ -25,11 +25,16 @@ std::string FolderOf(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-Result<void> SyncFolderOf(const std::string& path) {
+// A folder that may be written to and not listed cannot be opened: then all of its disk is synced, by way of `beside`,
+// a folder of ours on it.
+Result<void> SyncFolderOf(const std::string& path, const std::string& beside) {
   const std::string name = FolderOf(path);
   const stream::OwnedFd folder(::open(name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder.is_open()) return ErrnoError(errno, "opening the folder " + name);
-  return SyncFile(folder.get(), name);
+  if (folder.is_open()) return SyncFile(folder.get(), name);
+  if (errno != EACCES) return ErrnoError(errno, "opening the folder " + name);
+  const stream::OwnedFd other(::open(beside.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!other.is_open()) return ErrnoError(errno, "opening the folder " + beside);
+  return SyncDiskOf(other.get(), name);
 }
 
 Result<void> WriteAt(int fd, uint64_t offset, ByteSpan bytes, const std::string& path) {
@@ -86,7 +91,7 @@ Result<void> MoveInto(const std::string& from, const std::string& to, bool repla
   }
   if (moved != 0 && errno == EEXIST) return RefuseTaken(to);
   if (moved != 0) return ErrnoError(errno, fmt::format("renaming {} to {}", from, to));
-  return SyncFolderOf(to);
+  return SyncFolderOf(to, FolderOf(from));
 }
 
 Result<std::unique_ptr<OutputFile>> OutputFile::Make(const std::string& name, const std::string& shown) {

@@ -598,6 +598,19 @@ class Files(ExportTest):
         message = self.refuse("latest", "--format", "zip", "--output", os.path.join(self.out, "folder/"), left=there)
         self.assertIn("there is no folder", message)
 
+    def test_a_folder_that_may_be_written_to_and_not_listed(self):
+        if os.geteuid() != 0 or subprocess.run([BIN, "version"], user=65534, capture_output=True).returncode != 0:
+            self.skipTest("nobody cannot be asked here")
+        self.write("a", b"hello")
+        self.backup()
+        subprocess.run(["chmod", "-R", "a+rX", self.dir], check=True)
+        os.chmod(self.out, 0o333)
+        done = subprocess.run([BIN, "export", "latest", "--format", "zip", "--output", os.path.join(self.out, "x.zip"), "--no-cache"],
+                              env=self.env(), user=65534, group=65534, extra_groups=[], capture_output=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(sorted(os.listdir(self.out)), ["x.zip", "x.zip.sha256"])
+        self.check_sum(os.path.join(self.out, "x.zip"))
+
     def test_a_folder_and_a_file_of_it(self):
         self.make_odd_files()
         path, _ = self.export("latest:" + self.source + "/a", "zip", "a.zip")
