@@ -178,13 +178,12 @@ Result<std::string> ExportTarget::PlaceFile(Cli& cli, OutputFile& file) {
   return ToHex(digest.bytes());
 }
 
-Result<void> ExportTarget::PlaceFolder(Cli& cli, const std::vector<std::string>& names) {
+Result<void> ExportTarget::PlaceFolder(Cli& cli, std::vector<FileMade> made) {
   cli.context().progress.SetPhase("reading it again");
   std::string lines;
-  std::vector<std::string> sorted = names;
-  std::ranges::sort(sorted);
-  for (const std::string& name : sorted) {
-    ASSIGN_OR_RETURN(const Digest digest, exports::HashFile(folder() + "/" + name, cli.stop()));
+  std::ranges::sort(made, {}, &FileMade::name);
+  for (const auto& [name, bytes, written] : made) {
+    ASSIGN_OR_RETURN(const Digest digest, exports::HashFile(folder() + "/" + name, written, cli.stop()));
     lines += SumLine(digest, NameIn(path_) + "/" + name);
   }
   ASSIGN_OR_RETURN(const auto sum, NewSum(lines));

@@ -34,8 +34,13 @@ class ExportTarget {
 
   // Reads it again, syncs it, and gives it and its SHA-256 their names. The SHA-256, in hexadecimal.
   Result<std::string> PlaceFile(Cli& cli, exports::OutputFile& file);
-  // The same of a folder of files, which are all in `names`.
-  Result<void> PlaceFolder(Cli& cli, const std::vector<std::string>& names);
+  struct FileMade {
+    std::string name;  // in the folder
+    uint64_t bytes = 0;
+    Digest written;
+  };
+  // The same of a folder of files, which are all of `made`.
+  Result<void> PlaceFolder(Cli& cli, std::vector<FileMade> made);
   // That nothing of another database is beside the place of a SQLite database.
   Result<void> RefuseJournals() const;
 

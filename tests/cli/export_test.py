@@ -328,6 +328,30 @@ class Shop(Postgres, ExportTest):
         self.assertIn("no folder of an export", message)
         self.assertEqual(read(os.path.join(self.out, "y")), b"precious")
 
+    def test_what_others_change_meanwhile_is_told(self):
+        self.make("shop")
+        self.backup_of("shop")
+        os.mkdir(self.path("bin"))
+        with open(self.path("bin", "pg_restore"), "w", encoding="ascii") as file:
+            # It says that all is well, and has changed a row.
+            file.write(f"""#!{sys.executable}
+import glob, os, sys
+if sys.argv[1] == "--version":
+    sys.exit(print("pg_restore (PostgreSQL) 18.1"))
+for path in glob.glob(sys.argv[-1] + "/[0-9]*.dat") or [sys.argv[-1]]:
+    with open(path, "r+b") as file:
+        data = file.read()
+        if b"1000\\t100\\n" in data:
+            file.seek(data.index(b"1000\\t100\\n"))
+            file.write(b"1000\\t999\\n")
+""")
+        os.chmod(self.path("bin", "pg_restore"), 0o755)
+        for form in ("custom", "directory"):
+            with self.subTest(form=form):
+                message = self.refuse("latest", "--format", form, "--compress", "0", "--output", os.path.join(self.out, "x"),
+                                      CAIRN_PG_BIN=self.path("bin"))
+                self.assertIn("is not what was written to it", message)
+
     def test_without_pg_restore_a_note_says_so(self):
         self.make("shop")
         self.backup_of("shop")
