@@ -328,6 +328,32 @@ class Shop(Postgres, ExportTest):
         self.assertIn("no folder of an export", message)
         self.assertEqual(read(os.path.join(self.out, "y")), b"precious")
 
+    def test_a_dump_that_cannot_be_replaced_stays(self):
+        if shutil.which("strace") is None:
+            self.skipTest("there is no strace here")
+        self.make("shop")
+        self.backup_of("shop")
+        path, _ = self.export("latest", "directory", "x")
+
+        def replace(*faults):
+            # As on a file system where two names cannot change places.
+            words = ["strace", "-f", "-o", self.path("trace"), "-e", "trace=rename,renameat2", "-e", "inject=renameat2:error=EINVAL"]
+            command = [BIN, "export", "latest", "--format", "directory", "--output", path, "--force"]
+            return subprocess.run([*words, *faults, *command], env=self.env(ASAN_OPTIONS="detect_leaks=0"), capture_output=True,
+                                  timeout=120)
+
+        self.assertEqual(replace().returncode, 0)
+        self.check_sum(path)
+        there = os.stat(path).st_ino
+        renames = [line for line in read(self.path("trace")).decode().splitlines() if " rename(" in line]
+        last_step = [number for number, line in enumerate(renames, 1) if f'/dump", "{path}")' in line][0]
+        done = replace("-e", f"inject=rename:error=EIO:when={last_step}")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("Input/output error", done.stderr.decode())
+        self.assertEqual(sorted(os.listdir(self.out)), ["x", "x.sha256"])
+        self.assertEqual(os.stat(path).st_ino, there)
+        self.check_sum(path)
+
     def test_what_others_change_meanwhile_is_told(self):
         self.make("shop")
         self.backup_of("shop")
