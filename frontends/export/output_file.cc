@@ -97,7 +97,10 @@ Result<void> MoveInto(const std::string& from, const std::string& to, bool repla
   }
   if (moved != 0 && errno == EEXIST) return RefuseTaken(to);
   if (moved != 0) return ErrnoError(errno, fmt::format("renaming {} to {}", from, to));
-  return SyncFolderOf(to, FolderOf(from));
+  auto synced = SyncFolderOf(to, FolderOf(from));
+  // A name that may be gone after a power cut is none yet.
+  if (!synced && !replaces) static_cast<void>(::rename(to.c_str(), from.c_str()));
+  return synced;
 }
 
 Result<std::unique_ptr<OutputFile>> OutputFile::Make(const std::string& name, const std::string& shown) {

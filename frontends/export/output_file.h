@@ -83,7 +83,8 @@ class DescriptorSink : public ByteSink {
 Result<Digest> HashFile(const std::string& path, const Digest& written, const std::stop_token& stop);
 // Beside `path`, for what is not there yet; nobody else has it.
 std::string TemporaryName(const std::string& path);
-// From one name to another: kAlreadyExists where that is taken and not to be replaced. Durable on return.
+// From one name to another: kAlreadyExists where that is taken and not to be replaced. Durable on return; after an
+// Error it has the former name, unless something was replaced.
 Result<void> MoveInto(const std::string& from, const std::string& to, bool replaces);
 // kAlreadyExists where something is there.
 Result<void> RefuseTaken(const std::string& path);

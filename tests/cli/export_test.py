@@ -661,6 +661,20 @@ class Files(ExportTest):
         self.assertEqual(sorted(os.listdir(self.out)), ["x.zip", "x.zip.sha256"])
         self.check_sum(os.path.join(self.out, "x.zip"))
 
+    def test_a_name_that_is_not_durable_is_not_given(self):
+        if shutil.which("strace") is None:
+            self.skipTest("there is no strace here")
+        self.write("a", b"hello")
+        self.backup()
+        for count in (1, 2):  # of the file, of its SHA-256
+            with self.subTest(count=count):
+                done = subprocess.run(["strace", "-f", "-o", "/dev/null", "-P", self.out, "-e",
+                                       f"inject=fsync:error=EIO:when={count}", BIN, "export", "latest", "--format", "zip", "--output",
+                                       os.path.join(self.out, "x")], env=self.env(ASAN_OPTIONS="detect_leaks=0"), capture_output=True,
+                                      timeout=120)
+                self.assertEqual(done.returncode, 1, done.stderr)
+                self.assertEqual(os.listdir(self.out), [])
+
     def test_a_folder_and_a_file_of_it(self):
         self.make_odd_files()
         path, _ = self.export("latest:" + self.source + "/a", "zip", "a.zip")
