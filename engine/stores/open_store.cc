@@ -1,9 +1,12 @@
 #include "engine/stores/open_store.h"
 
 #include <algorithm>
+#include <charconv>
+#include <optional>
 
 #include "engine/env/version.h"
 #include "engine/store/local_store.h"
+#include "engine/store/retry_store.h"
 #include "engine/store/s3/credentials.h"
 #include "engine/store/s3/s3_store.h"
 
@@ -48,10 +51,37 @@ Result<s3::Options> S3Options(const std::string& place, const StoreSettings& set
   return options;
 }
 
-std::unique_ptr<ObjectStore> TriedAgain(std::unique_ptr<ObjectStore> store, const StoreWorld& world) {
-  RetryOptions options;
-  options.notice = world.retry_notice;
-  return std::make_unique<RetryStore>(std::move(store), world.clock, world.random, world.stop, options);
+// "500ms", "30s", "15m" or "2h"; more than none, less than a year.
+std::optional<std::chrono::nanoseconds> ParseSpan(std::string_view text) {
+  constexpr std::chrono::hours kSpanMax{24 * 365};
+  const struct {
+    std::string_view name;
+    std::chrono::milliseconds span;
+  } units[] = {{"ms", std::chrono::milliseconds(1)},
+               {"s", std::chrono::seconds(1)},
+               {"m", std::chrono::minutes(1)},
+               {"h", std::chrono::hours(1)}};
+  uint32_t count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (error != std::errc() || count == 0) return std::nullopt;
+  text.remove_prefix(static_cast<size_t>(end - text.data()));
+  const auto unit = std::ranges::find_if(units, [&](const auto& one) { return one.name == text; });
+  if (unit == std::end(units) || count > kSpanMax / unit->span) return std::nullopt;
+  return count * unit->span;
+}
+
+Result<RetryOptions> RetryOptionsOf(const StoreSettings& settings, const StoreWorld& world) {
+  RetryOptions options{.notice = world.retry_notice};
+  for (const auto& [name, span] : {std::pair("retry.first", &options.delay_first), {"retry.time", &options.time_max}}) {
+    const std::string text = Get(settings, name);
+    if (text.empty()) continue;
+    const auto parsed = ParseSpan(text);
+    if (!parsed) {
+      return MakeError(ErrorCode::kInvalidArgument, "{} is \"{}\": it is a time, as 500ms, 30s, 15m or 2h", name, text);
+    }
+    *span = *parsed;
+  }
+  return options;
 }
 
 Result<std::unique_ptr<ObjectStore>> MakeLocal(const std::string& folder, const StoreWorld& world, Use use) {
@@ -69,13 +99,16 @@ Result<std::unique_ptr<ObjectStore>> MakeLocal(const std::string& folder, const 
 Result<std::unique_ptr<ObjectStore>> MakeS3(const std::string& place, const StoreSettings& settings,
                                             const StoreWorld& world, Use use) {
   ASSIGN_OR_RETURN(s3::Options options, S3Options(place, settings, world));
+  ASSIGN_OR_RETURN(const RetryOptions retry_options, RetryOptionsOf(settings, world));
+  const auto retry = std::make_shared<Retry>(world.clock, world.random, world.stop, retry_options);
+  options.hold_off = [retry](std::chrono::seconds span) { retry->HoldOff(span); };
   std::unique_ptr<ObjectStore> store;
   if (use == Use::kCreate) {
-    ASSIGN_OR_RETURN(store, s3::S3Store::Create(std::move(options), world.clock, world.random));
+    ASSIGN_OR_RETURN(store, retry->Repeat([&] { return s3::S3Store::Create(options, world.clock, world.random); }));
   } else {
     store = s3::S3Store::Open(std::move(options), world.clock);
   }
-  return TriedAgain(std::move(store), world);
+  return std::make_unique<RetryStore>(std::move(store), retry);
 }
 
 Result<std::unique_ptr<ObjectStore>> Make(const std::string& address, const StoreSettings& settings,
@@ -94,6 +127,8 @@ Result<std::unique_ptr<ObjectStore>> Make(const std::string& address, const Stor
 
 const std::vector<StoreSettingHelp>& KnownStoreSettings() {
   static const std::vector<StoreSettingHelp> known = {
+      {"retry.first", "the pause before what failed is tried again (500ms); it doubles each time, up to a minute"},
+      {"retry.time", "how long it is tried again (15m)"},
       {"s3.addressing", "path (https://host/bucket) or host (https://bucket.host); by itself as the server wants it"},
       {"s3.encryption", "by the server, on top of cairn's own: AES256 or aws:kms"},
       {"s3.kms-key", "the key of aws:kms"},
