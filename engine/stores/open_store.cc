@@ -1,8 +1,10 @@
 #include "engine/stores/open_store.h"
 
 #include <algorithm>
+#include <array>
 
 #include "engine/env/version.h"
+#include "engine/store/azure/azure_store.h"
 #include "engine/store/local_store.h"
 #include "engine/store/s3/credentials.h"
 #include "engine/store/s3/s3_store.h"
@@ -24,6 +26,13 @@ std::string Get(const StoreSettings& settings, const std::string& name) {
   return found == settings.end() ? "" : found->second;
 }
 
+http::ClientSettings ClientSettingsOf(const StoreSettings& settings) {
+  http::ClientSettings client;
+  client.ca_file = Get(settings, "tls.ca-file");
+  client.user_agent = fmt::format("cairn/{}", kVersion);
+  return client;
+}
+
 Result<s3::Options> S3Options(const std::string& place, const StoreSettings& settings, const StoreWorld& world) {
   s3::Options options;
   ASSIGN_OR_RETURN(options.place, s3::Place::Parse(place));
@@ -43,8 +52,24 @@ Result<s3::Options> S3Options(const std::string& place, const StoreSettings& set
   options.storage_class = Get(settings, "s3.storage-class");
   options.encryption = Get(settings, "s3.encryption");
   options.kms_key = Get(settings, "s3.kms-key");
-  options.client.ca_file = Get(settings, "tls.ca-file");
-  options.client.user_agent = fmt::format("cairn/{}", kVersion);
+  options.client = ClientSettingsOf(settings);
+  return options;
+}
+
+Result<azure::Options> AzureOptions(const std::string& place, const StoreSettings& settings, const StoreWorld& world) {
+  azure::Options options;
+  ASSIGN_OR_RETURN(options.place,
+                   azure::Place::Parse(place, {.name = world.environment("AZURE_ACCOUNT_NAME"),
+                                               .endpoint_suffix = world.environment("AZURE_ENDPOINT_SUFFIX")}));
+  ASSIGN_OR_RETURN(options.credentials, azure::FindCredentials(world.environment));
+  options.access_tier = Get(settings, "azure.access-tier");
+  constexpr std::array kTiers = {"", "Hot", "Cool", "Cold"};
+  if (std::ranges::find(kTiers, options.access_tier) == kTiers.end()) {
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "azure.access-tier is \"{}\": it is Hot, Cool or Cold (what is archived cannot be read)",
+                     options.access_tier);
+  }
+  options.client = ClientSettingsOf(settings);
   return options;
 }
 
@@ -78,15 +103,28 @@ Result<std::unique_ptr<ObjectStore>> MakeS3(const std::string& place, const Stor
   return TriedAgain(std::move(store), world);
 }
 
+Result<std::unique_ptr<ObjectStore>> MakeAzure(const std::string& place, const StoreSettings& settings,
+                                               const StoreWorld& world, Use use) {
+  ASSIGN_OR_RETURN(azure::Options options, AzureOptions(place, settings, world));
+  std::unique_ptr<ObjectStore> store;
+  if (use == Use::kCreate) {
+    ASSIGN_OR_RETURN(store, azure::AzureStore::Create(std::move(options), world.clock, world.random));
+  } else {
+    store = azure::AzureStore::Open(std::move(options), world.clock);
+  }
+  return TriedAgain(std::move(store), world);
+}
+
 Result<std::unique_ptr<ObjectStore>> Make(const std::string& address, const StoreSettings& settings,
                                           const StoreWorld& world, Use use) {
   if (const auto folder = LocalFolderOf(address)) return MakeLocal(*folder, world, use);
   const std::string kind = *KindOf(address);
   const std::string place = address.substr(kind.size() + 1);
   if (kind == "s3") return MakeS3(place, settings, world, use);
+  if (kind == "azure") return MakeAzure(place, settings, world, use);
   return MakeError(ErrorCode::kInvalidArgument,
-                   "\"{}\": stores of kind \"{}\" are not known to this version of cairn; it knows a folder, and "
-                   "s3:https://host/bucket/prefix",
+                   "\"{}\": stores of kind \"{}\" are not known to this version of cairn; it knows a folder, "
+                   "s3:https://host/bucket/prefix, and azure:container:/prefix",
                    address, kind);
 }
 
@@ -94,6 +132,7 @@ Result<std::unique_ptr<ObjectStore>> Make(const std::string& address, const Stor
 
 const std::vector<StoreSettingHelp>& KnownStoreSettings() {
   static const std::vector<StoreSettingHelp> known = {
+      {"azure.access-tier", "of data packs: Hot, Cool or Cold"},
       {"s3.addressing", "path (https://host/bucket) or host (https://bucket.host); by itself as the server wants it"},
       {"s3.encryption", "by the server, on top of cairn's own: AES256 or aws:kms"},
       {"s3.kms-key", "the key of aws:kms"},
