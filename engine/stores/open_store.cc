@@ -8,6 +8,7 @@
 #include "engine/store/local_store.h"
 #include "engine/store/s3/credentials.h"
 #include "engine/store/s3/s3_store.h"
+#include "engine/store/webdav/webdav_store.h"
 
 namespace cairn {
 namespace {
@@ -73,6 +74,43 @@ Result<azure::Options> AzureOptions(const std::string& place, const StoreSetting
   return options;
 }
 
+// The first line of a file, "" where none is named.
+Result<std::string> PasswordOf(const std::string& path, const StoreWorld& world) {
+  if (path.empty()) return world.environment("CAIRN_WEBDAV_PASSWORD");
+  ASSIGN_OR_RETURN(const Bytes bytes, world.files.ReadFile(path));
+  std::string line(AsText(bytes).substr(0, AsText(bytes).find('\n')));
+  if (line.ends_with('\r')) line.pop_back();
+  return line;
+}
+
+Result<webdav::Options> WebdavOptions(const std::string& place, const StoreSettings& settings,
+                                      const StoreWorld& world) {
+  webdav::Options options;
+  ASSIGN_OR_RETURN(options.place, webdav::Place::Parse(place));
+  options.user = world.environment("CAIRN_WEBDAV_USER");
+  ASSIGN_OR_RETURN(options.password, PasswordOf(Get(settings, "webdav.password-file"), world));
+  if (options.user.empty() && !options.password.empty()) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "there is a password for the WebDAV store and no user: set CAIRN_WEBDAV_USER");
+  }
+  if (options.user.find(':') != std::string::npos) {
+    return Error(ErrorCode::kInvalidArgument, "CAIRN_WEBDAV_USER has a colon, which WebDAV takes for its end");
+  }
+  const std::string plain = Get(settings, "webdav.plain-password");
+  if (!plain.empty() && plain != "yes" && plain != "no") {
+    return MakeError(ErrorCode::kInvalidArgument, "webdav.plain-password is \"{}\": it is yes or no", plain);
+  }
+  if (!options.user.empty() && options.place.origin.scheme == "http" && !options.place.is_loopback() &&
+      plain != "yes") {
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "{}: whoever is on the way could read the password: give an address with https, or "
+                     "-o webdav.plain-password=yes",
+                     options.place.text());
+  }
+  options.client = ClientSettingsOf(settings);
+  return options;
+}
+
 std::unique_ptr<ObjectStore> TriedAgain(std::unique_ptr<ObjectStore> store, const StoreWorld& world) {
   RetryOptions options;
   options.notice = world.retry_notice;
@@ -115,6 +153,18 @@ Result<std::unique_ptr<ObjectStore>> MakeAzure(const std::string& place, const S
   return TriedAgain(std::move(store), world);
 }
 
+Result<std::unique_ptr<ObjectStore>> MakeWebdav(const std::string& place, const StoreSettings& settings,
+                                                const StoreWorld& world, Use use) {
+  ASSIGN_OR_RETURN(webdav::Options options, WebdavOptions(place, settings, world));
+  std::unique_ptr<ObjectStore> store;
+  if (use == Use::kCreate) {
+    ASSIGN_OR_RETURN(store, webdav::WebdavStore::Create(std::move(options), world.random));
+  } else {
+    store = webdav::WebdavStore::Open(std::move(options), world.random);
+  }
+  return TriedAgain(std::move(store), world);
+}
+
 Result<std::unique_ptr<ObjectStore>> Make(const std::string& address, const StoreSettings& settings,
                                           const StoreWorld& world, Use use) {
   if (const auto folder = LocalFolderOf(address)) return MakeLocal(*folder, world, use);
@@ -122,9 +172,10 @@ Result<std::unique_ptr<ObjectStore>> Make(const std::string& address, const Stor
   const std::string place = address.substr(kind.size() + 1);
   if (kind == "s3") return MakeS3(place, settings, world, use);
   if (kind == "azure") return MakeAzure(place, settings, world, use);
+  if (kind == "webdav") return MakeWebdav(place, settings, world, use);
   return MakeError(ErrorCode::kInvalidArgument,
                    "\"{}\": stores of kind \"{}\" are not known to this version of cairn; it knows a folder, "
-                   "s3:https://host/bucket/prefix, and azure:container:/prefix",
+                   "s3:https://host/bucket/prefix, azure:container:/prefix, and webdav:https://host/folder",
                    address, kind);
 }
 
@@ -140,6 +191,8 @@ const std::vector<StoreSettingHelp>& KnownStoreSettings() {
       {"s3.region", "where the bucket is; by itself what the server says"},
       {"s3.storage-class", "of data packs: STANDARD_IA, for example"},
       {"tls.ca-file", "certificates (PEM) to trust instead of the system's"},
+      {"webdav.password-file", "its first line is the password of CAIRN_WEBDAV_USER, instead of CAIRN_WEBDAV_PASSWORD"},
+      {"webdav.plain-password", "yes: it may be sent over http, where others can read it"},
   };
   return known;
 }
