@@ -87,7 +87,6 @@ class S3Store final : public ObjectStore {
   Result<bool> PutWhereAbsent(const std::string& key, std::string_view name, ByteSpan bytes);
   Result<ListedPage> Page(std::string_view prefix, const std::string& token);
   Result<void> MakeBucket();
-  Result<void> NeedOwnOrEmpty();
   Result<void> ProbePutIfAbsent(const Random& random);
 
   const Options options_;
