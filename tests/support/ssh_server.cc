@@ -187,6 +187,8 @@ void SshServer::Thaw() {
   for (const pid_t id : Descendants()) ::kill(id, SIGCONT);
 }
 
+void SshServer::FreezeListener() { ::kill(id_, SIGSTOP); }
+
 void SshServer::ChangeHostKey() {
   Kill();
   MakeKey("host_key");

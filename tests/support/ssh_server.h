@@ -43,6 +43,8 @@ class SshServer {
   // The sessions' processes stop where they are, and go on.
   void Freeze();
   void Thaw();
+  // Who connects is kept waiting; until Kill.
+  void FreezeListener();
   void ChangeHostKey();
   int CountSessions() const;
 

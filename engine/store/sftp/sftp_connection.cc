@@ -227,11 +227,10 @@ Result<void> Connection::CheckTime(bool had_bytes) {
   if (now - last_byte_ <= limit) return {};
   const auto seconds = std::chrono::duration<double>(limit).count();
   if (is_ready) {
-    return MakeError(ErrorCode::kIo, "{} has sent nothing for {:.0f} s, though an answer is owed", place_.host(),
-                     seconds)
+    return MakeError(ErrorCode::kIo, "{} has sent nothing for {:g} s, though an answer is owed", place_.host(), seconds)
         .Transient();
   }
-  return MakeError(ErrorCode::kIo, "no SFTP session at {} within {:.0f} s: is it up, and the network?", place_.host(),
+  return MakeError(ErrorCode::kIo, "no SFTP session at {} within {:g} s: is it up, and the network?", place_.host(),
                    seconds)
       .Transient();
 }

@@ -117,7 +117,9 @@ Result<uint32_t> PacketSplitter::LengthOf(ByteSpan head) const {
     return (c >= 0x20 && c < 0x7f) || c == '\n' || c == '\r' || c == '\t' || c == 27;
   };
   if (is_first_ && std::ranges::all_of(head.first(kHeadSize), is_text)) {
-    const std::string text = PathForPeople(head.first(std::min<size_t>(head.size(), 60)));
+    std::string_view line = AsText(head.first(std::min<size_t>(head.size(), 60)));
+    line = line.substr(0, line.find_first_of("\r\n"));
+    const std::string text = PathForPeople(AsBytes(line));
     return MakeError(
         ErrorCode::kUnsupported,
         "the server writes text where SFTP begins (\"{}\"): something that its login shell starts, .bashrc "

@@ -97,7 +97,7 @@ Result<void> SftpStore::MakeRoot(RemoteFiles& files, const std::string& path) {
   if (made) return {};
   info = files.Stat(path);  // somebody else was faster
   if (info && info->is_folder) return {};
-  return Explained(files, std::move(made).error(), 0);
+  return Explained(files, std::move(made).error(), 0, parent.empty() ? (path.starts_with('/') ? "/" : ".") : parent);
 }
 
 Result<void> SftpStore::RefuseForeign(RemoteFiles& files) {
@@ -199,9 +199,9 @@ Result<void> SftpStore::ChangeAndSync(RemoteFiles& files, const std::string& rel
   return {};
 }
 
-Error SftpStore::Explained(RemoteFiles& files, Error error, uint64_t size) {
+Error SftpStore::Explained(RemoteFiles& files, Error error, uint64_t size, const std::string& folder) {
   if (error.transient() || error.code() != ErrorCode::kIo) return error;
-  const auto space = files.FreeSpace(place_.path());
+  const auto space = files.FreeSpace(folder.empty() ? place_.path() : folder);
   if (!space) return error;
   if (space->is_read_only) return MakeError(ErrorCode::kPermission, "{}: its disk is read-only", error.message());
   if (space->free_files == 0 || space->free_bytes < size + kSpaceOfAFile) {
@@ -358,7 +358,8 @@ Result<void> SftpStore::Remove(const ObjectName& name) {
   // Where it was gone already, too: who has removed it may not yet have synced.
   auto removed = ChangeAndSync(files, FolderOf(name.text()), [&]() -> Result<void> {
     auto gone = files.Remove(PathOf(name.text()));
-    return IsNotFound(gone) ? CheckRoot(files) : gone;
+    if (IsNotFound(gone)) return CheckRoot(files);
+    return gone ? Result<void>() : Explained(files, std::move(gone).error(), 0);
   });
   return std::move(removed).While("removing " + name.text());
 }

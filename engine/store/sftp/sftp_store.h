@@ -95,8 +95,8 @@ class SftpStore final : public ObjectStore {
   Result<void> ProbeLink(sftp::RemoteFiles& files);
   Result<void> ProbeRename(sftp::RemoteFiles& files);
 
-  // The error of a write, with what the server tells of its disk.
-  Error Explained(sftp::RemoteFiles& files, Error error, uint64_t size);
+  // The error of a write of `size` bytes, with what the server tells of the disk; `folder`: "", that of the root.
+  Error Explained(sftp::RemoteFiles& files, Error error, uint64_t size, const std::string& folder = "");
   // Of what is not found: whether the repository is still there.
   template <class T>
   Result<T> Missing(sftp::RemoteFiles& files, Result<T> result);
