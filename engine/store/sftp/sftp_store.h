@@ -26,12 +26,13 @@ namespace cairn {
 //    where the name is filled and the server refuses, that is kUnsupported, and nothing is changed: `forget` needs a
 //    server that replaces.
 //  - PutIfAbsent links the file to its name (hardlink@openssh.com): the server's system decides who is first. A server
-//    without it gets the plain rename, after it was seen to refuse one on to a filled name; one that replaces is
-//    kUnsupported, and so is a disk without hard links, for which OpenSSH's own rename looks first and then renames.
+//    without it gets the plain rename, after it was seen to refuse one on to a filled name: that it looks and renames
+//    in one step is the server's word (OpenSSH's links, too). One that replaces is kUnsupported, and so is a disk
+//    without hard links, for which OpenSSH's rename would look first and then rename.
 //
-// Durability: files are synced where the server offers it. So are folders, through a descriptor of the folder, where
-// the server opens one (OpenSSH on Linux and BSD does): SFTP itself knows no way. Elsewhere a name survives a power cut
-// of the server when its file system has come to write it.
+// Durability: the bytes of a file are synced where the server offers it. So are names, through a descriptor of their
+// folder, where the server opens one (OpenSSH on Linux does): SFTP itself knows no way. Elsewhere they survive a power
+// cut of the server once its file system has come to write them.
 //
 // A connection that breaks, or is silent for too long, is a transient Error, and the next call opens a new one. Stop
 // ends a wait for a new connection; calls under way end by themselves, but wait for a silent server no longer than
