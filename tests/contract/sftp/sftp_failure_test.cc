@@ -173,25 +173,24 @@ class SftpBreak : public testing::Test {
 TEST_F(SftpBreak, AKilledServerIsTransientAndTheNextCallWorks) {
   const ObjectName name = Named("data/ab/big");
   int broken = 0;
+  const auto check = [&](const auto& call) {
+    auto result = call();
+    EXPECT_LT(TimeOf([&] { KillDuring([&] { result = call(); }); }), seconds(5));
+    broken += result ? 0 : 1;
+    if (!result) ExpectTransient(result);
+    server_.Start();
+    auto next = call();
+    if (result && !next) {  // it was over before the kill: then this one is the first that notices
+      ExpectTransient(next);
+      next = call();
+    }
+    return next;
+  };
   for (int round = 0; round < 10; ++round) {
-    Result<void> put;
-    EXPECT_LT(TimeOf([&] { KillDuring([&] { put = store_->Put(name, big_); }); }), seconds(5));
-    if (!put) {
-      ++broken;
-      ExpectTransient(put);
-    }
-    if (round == 0 && !put) std::cout << "  " << put.error().message() << "\n";
-    server_.Start();
-    EXPECT_OK(store_->Put(name, big_));
-    Result<Bytes> got = Bytes();
-    EXPECT_LT(TimeOf([&] { KillDuring([&] { got = store_->Get(name, big_.size()); }); }), seconds(5));
-    if (!got) {
-      ++broken;
-      ExpectTransient(got);
-    }
-    server_.Start();
-    ASSERT_OK_AND_ASSIGN(const Bytes again, store_->Get(name, big_.size()));
-    EXPECT_TRUE(Equal(again, big_));
+    EXPECT_OK(check([&] { return store_->Put(name, big_); }));
+    const auto got = check([&] { return store_->Get(name, big_.size()); });
+    ASSERT_OK(got);
+    EXPECT_TRUE(Equal(*got, big_));
   }
   EXPECT_GT(broken, 4) << "the kills came too late to break anything";
 }
@@ -270,9 +269,12 @@ TEST(SftpStop, AStopShortensTheWaitForASilentServer) {
   server.Thaw();
 }
 
+// OpenSSH's SFTP server without the sshd before it, which does not serve whoever is root only in a world of his own.
+const SftpOptions kServerOnly = {.command = {"/usr/lib/openssh/sftp-server"}};
+SftpPlace PlaceOn(const std::string& path) { return SftpPlace::Parse("sftp:disk:" + path).value(); }
+
 void ExpectNoSpace(const std::string& disk) {
-  const SshServer server;
-  ASSERT_OK_AND_ASSIGN(const Store store, Create(server.Place(disk + "/repository"), server.Client()));
+  ASSERT_OK_AND_ASSIGN(const Store store, Create(PlaceOn(disk + "/repository"), kServerOnly));
   ASSERT_OK(store->Put(Named("data/ab/small"), Bytes(100'000)));
   ExpectTold(store->Put(Named("data/ab/big"), Bytes(16 * kMiB)), ErrorCode::kNoSpace, false,
              AllOf(HasSubstr("data/ab/big"), HasSubstr("disk is full")));
@@ -283,14 +285,12 @@ void ExpectNoSpace(const std::string& disk) {
 }
 
 void ExpectReadOnly(const std::string& disk) {
-  const SshServer server;
-  ASSERT_OK_AND_ASSIGN(const Store store, Create(server.Place(disk + "/repository"), server.Client()));
+  ASSERT_OK_AND_ASSIGN(const Store store, Create(PlaceOn(disk + "/repository"), kServerOnly));
   ASSERT_OK(store->Put(Named("data/ab/cd"), AsBytes("x")));
   ASSERT_TRUE(RemountReadOnly(disk));
   ExpectTold(store->Put(Named("data/ab/ef"), AsBytes("x")), ErrorCode::kPermission, false, HasSubstr("read-only"));
   ExpectTold(store->Remove(Named("data/ab/cd")), ErrorCode::kPermission, false, HasSubstr("read-only"));
-  ExpectTold(Create(server.Place(disk + "/other"), server.Client()), ErrorCode::kPermission, false,
-             HasSubstr("read-only"));
+  ExpectTold(Create(PlaceOn(disk + "/other"), kServerOnly), ErrorCode::kPermission, false, HasSubstr("read-only"));
   EXPECT_THAT(store->Get(Named("data/ab/cd"), 10), IsOkAnd(BytesAre("x")));
 }
 
