@@ -25,7 +25,7 @@ struct Frames {
   const SessionKeys keys = SessionKeys::New(owner, SystemRandom().NewId<SessionId>(), SystemRandom());
   const Bytes plain;
   std::vector<BlobEntry> blobs;
-  std::vector<BlobChecksum> checksums;
+  std::vector<Checksum> checksums;
 };
 
 // All that a writer does with a frame: compress, seal, open again, compare every blob.

@@ -11,6 +11,8 @@ find_package(nlohmann_json REQUIRED)
 find_package(SQLite3 REQUIRED)
 find_package(tsl-robin-map REQUIRED)
 find_package(ZLIB REQUIRED)
+find_package(CURL REQUIRED)
+find_package(EXPAT REQUIRED)
 
 # For libraries that bring no CMake package: cairn_find_library(<target> <library> <header> [<folder of headers>]).
 function(cairn_find_library target library header)

@@ -1,7 +1,5 @@
 #include "engine/codec/frame_codec.h"
 
-#include <xxhash.h>
-
 #include <algorithm>
 #include <numeric>
 
@@ -66,8 +64,8 @@ Result<void> CheckIds(const FrameContext& context, const std::vector<BlobEntry>&
   return {};
 }
 
-Result<void> CompareChecksums(const std::vector<BlobEntry>& blobs, std::span<const BlobChecksum> checksums,
-                              ByteSpan plain, std::string_view what) {
+Result<void> CompareChecksums(const std::vector<BlobEntry>& blobs, std::span<const Checksum> checksums, ByteSpan plain,
+                              std::string_view what) {
   size_t offset = 0;
   for (size_t i = 0; i < blobs.size(); ++i) {
     if (ChecksumOf(plain.subspan(offset, blobs[i].length)) != checksums[i]) {
@@ -121,16 +119,11 @@ FrameCheck CheckOfDigest(const Digest& of_sealed) {
   return check;
 }
 
-BlobChecksum ChecksumOf(ByteSpan plain) {
-  const XXH128_hash_t hash = XXH3_128bits(plain.data(), plain.size());
-  return {hash.low64, hash.high64};
-}
-
 FrameSealer::FrameSealer(const SessionKeys& keys, const FamilyId& family, const Random& random, Compression compression)
     : keys_(keys), family_(family), random_(random), compression_(compression) {}
 
 Result<SealedFrame> FrameSealer::Seal(BlobKind kind, ByteSpan plain, std::vector<BlobEntry> blobs,
-                                      std::span<const BlobChecksum> checksums) {
+                                      std::span<const Checksum> checksums) {
   CHECK(checksums.size() == blobs.size());
   CHECK(!plain.empty() && plain.size() <= limits::kFramePlainBytesMax);
   CHECK(!blobs.empty() && blobs.size() <= limits::kFrameBlobsMax);

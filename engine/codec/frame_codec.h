@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/codec/checksum.h"
 #include "engine/crypto/blob_hasher.h"
 #include "engine/crypto/session_keys.h"
 #include "engine/env/random.h"
@@ -24,13 +25,6 @@ struct SealedFrame {
   Bytes sealed;
 };
 
-// Of a blob's bytes, taken beside its id: against what breaks by itself, not against anybody. XXH3, 128 bits.
-struct BlobChecksum {
-  uint64_t low = 0, high = 0;
-  friend bool operator==(const BlobChecksum&, const BlobChecksum&) = default;
-};
-BlobChecksum ChecksumOf(ByteSpan plain);
-
 // Makes frames of one session; a session has one, for its counter goes into the salts. Safe for concurrent use (each
 // thread has its own compressor inside). Memory of a Seal: three times the plain bytes, and the compressor's state,
 // which a thread keeps: about 1 MiB at level 1, 90 MiB at level 19 with a frame of 16 MiB.
@@ -39,12 +33,12 @@ class FrameSealer {
   // Borrows keys and random for its life.
   FrameSealer(const SessionKeys& keys, const FamilyId& family, const Random& random, Compression compression);
 
-  // `plain` are the blobs one after the other, `blobs` their ids and lengths, `checksums` of each. Compresses (keeps
-  // the plain bytes where that does not help: incompressible data is noticed on a sample), seals, opens again from the
-  // sealed bytes and compares each blob's checksum (SPEC 8.4): kCorrupt says that this machine's memory, or a
-  // compressor, is broken, or that `blobs` are not those of `plain`.
+  // `plain` are the blobs one after the other, `blobs` their ids and lengths, `checksums` of each, taken beside its id.
+  // Compresses (keeps the plain bytes where that does not help: incompressible data is noticed on a sample), seals,
+  // opens again from the sealed bytes and compares each blob's checksum (SPEC 8.4): kCorrupt says that this machine's
+  // memory, or a compressor, is broken, or that `blobs` are not those of `plain`.
   Result<SealedFrame> Seal(BlobKind kind, ByteSpan plain, std::vector<BlobEntry> blobs,
-                           std::span<const BlobChecksum> checksums);
+                           std::span<const Checksum> checksums);
 
  private:
   const SessionKeys& keys_;

@@ -17,12 +17,13 @@ int Weight(ErrorCode code) { return code == ErrorCode::kNotFound ? 0 : IsLoss(co
 }  // namespace
 
 BlobReader::BlobReader(const Repository& repository, Index& index, const JobContext& context, uint64_t cache_bytes,
-                       FindingSink findings)
+                       FindingSink findings, Metadata metadata)
     : repository_(repository),
       index_(index),
       context_(context),
       cache_bytes_max_(cache_bytes),
-      findings_(std::move(findings)) {}
+      findings_(std::move(findings)),
+      metadata_cache_(metadata == Metadata::kMayBeCached ? repository.metadata_cache() : nullptr) {}
 
 Digest BlobReader::MetadataHash(std::string_view label, std::initializer_list<ByteSpan> parts) const {
   return repository_.hasher().MetadataHash(label, parts);
@@ -40,8 +41,12 @@ Result<Bytes> BlobReader::OpenSealed(const BlobLocation& location, ByteSpan seal
 
 Result<std::shared_ptr<const Bytes>> BlobReader::OpenFrameAt(const BlobLocation& location) {
   const ObjectName name = PackObjectName(location.pack.kind, location.pack.name);
-  ASSIGN_OR_RETURN(const Bytes sealed,
-                   repository_.store().GetRange(name, location.frame_offset, location.frame->sealed_length));
+  const bool may_be_cached = metadata_cache_ != nullptr && location.pack.kind == BlobKind::kMetadata;
+  ObjectStore& store = repository_.store();
+  const uint32_t size = location.frame->sealed_length;
+  ASSIGN_OR_RETURN(const Bytes sealed, may_be_cached ? metadata_cache_->GetRange(store, name, location.pack.size,
+                                                                                 location.frame_offset, size)
+                                                     : store.GetRange(name, location.frame_offset, size));
   ++frames_read_;
   ASSIGN_OR_RETURN(Bytes plain, OpenSealed(location, sealed));
   return std::make_shared<const Bytes>(std::move(plain));
@@ -58,16 +63,52 @@ Result<std::shared_ptr<const Bytes>> BlobReader::FrameThroughCache(const BlobLoc
   }
   ASSIGN_OR_RETURN(auto plain, OpenFrameAt(location));
   const std::lock_guard lock(mutex_);
-  if (plain->size() > cache_bytes_max_ || by_key_.contains(key)) return plain;
-  recent_.push_front({key, plain});
-  by_key_.emplace(key, recent_.begin());
-  cache_bytes_ += plain->size();
-  while (cache_bytes_ > cache_bytes_max_) {
-    cache_bytes_ -= recent_.back().plain->size();
-    by_key_.erase(recent_.back().key);
-    recent_.pop_back();
-  }
+  if (!by_key_.contains(key)) Remember({key, location.pack.kind, plain, location.frame});
   return plain;
+}
+
+uint64_t BlobReader::Cached::bytes() const {
+  constexpr uint64_t kBytesABlob = 128;  // in by_id_, about
+  return plain->size() + entry->blobs.size() * kBytesABlob;
+}
+
+void BlobReader::Remember(Cached frame) {
+  if (frame.bytes() > cache_bytes_max_) return;
+  recent_.push_front(std::move(frame));
+  const auto newest = recent_.begin();
+  by_key_.emplace(newest->key, newest);
+  cache_bytes_ += newest->bytes();
+  uint32_t offset = 0;
+  for (const BlobEntry& blob : newest->entry->blobs) {
+    by_id_.insert_or_assign(blob.id, Part{newest, offset, blob.length});
+    offset += blob.length;
+  }
+  while (cache_bytes_ > cache_bytes_max_) DropOldest();
+}
+
+void BlobReader::DropOldest() {
+  const auto oldest = std::prev(recent_.end());
+  for (const BlobEntry& blob : oldest->entry->blobs) {
+    const auto found = by_id_.find(blob.id);
+    if (found != by_id_.end() && found->second.frame == oldest) by_id_.erase(found);
+  }
+  cache_bytes_ -= oldest->bytes();
+  by_key_.erase(oldest->key);
+  recent_.pop_back();
+}
+
+std::shared_ptr<const Bytes> BlobReader::FindCached(BlobKind kind, const BlobId& id) {
+  std::shared_ptr<const Bytes> plain;
+  Part part;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = by_id_.find(id);
+    if (found == by_id_.end() || found->second.frame->kind != kind) return nullptr;
+    part = found->second;
+    recent_.splice(recent_.begin(), recent_, part.frame);
+    plain = part.frame->plain;
+  }
+  return std::make_shared<const Bytes>(ToBytes(ByteSpan(*plain).subspan(part.offset, part.length)));
 }
 
 Result<std::shared_ptr<const Bytes>> BlobReader::TryLocations(BlobKind kind, const BlobId& id, Attempt* attempt) {
@@ -116,6 +157,7 @@ Result<bool> BlobReader::SyncSince(uint64_t syncs_before) {
 }
 
 Result<std::shared_ptr<const Bytes>> BlobReader::ReadBlob(BlobKind kind, const BlobId& id) {
+  if (auto cached = FindCached(kind, id)) return cached;
   uint64_t syncs_before = 0;
   {
     const std::lock_guard lock(sync_mutex_);

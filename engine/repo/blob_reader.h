@@ -20,8 +20,10 @@ namespace cairn {
 // again.
 class BlobReader : public BlobSource {
  public:
+  // Metadata may come out of this machine's cache of a far store, unless it is the store that is asked about.
+  enum class Metadata : uint8_t { kMayBeCached, kOfTheStore };
   BlobReader(const Repository& repository, Index& index, const JobContext& context, uint64_t cache_bytes,
-             FindingSink findings = {});
+             FindingSink findings = {}, Metadata metadata = Metadata::kMayBeCached);
   Result<std::shared_ptr<const Bytes>> ReadBlob(BlobKind kind, const BlobId& id) override;
   Digest MetadataHash(std::string_view label, std::initializer_list<ByteSpan> parts) const override;
 
@@ -46,7 +48,14 @@ class BlobReader : public BlobSource {
   };
   struct Cached {
     Key key;
+    BlobKind kind = BlobKind::kData;
     std::shared_ptr<const Bytes> plain;
+    std::shared_ptr<const FrameEntry> entry;
+    uint64_t bytes() const;
+  };
+  struct Part {  // of a cached frame
+    std::list<Cached>::iterator frame;
+    uint32_t offset = 0, length = 0;
   };
   struct Attempt {
     bool any = false;                    // location of this kind
@@ -58,16 +67,22 @@ class BlobReader : public BlobSource {
   Result<std::shared_ptr<const Bytes>> TryLocations(BlobKind kind, const BlobId& id, Attempt* attempt);
   Result<bool> SyncSince(uint64_t syncs_before);
   Result<std::shared_ptr<const Bytes>> FrameThroughCache(const BlobLocation& location);
+  std::shared_ptr<const Bytes> FindCached(BlobKind kind, const BlobId& id);  // nullptr: in no frame of the cache
+  void Remember(Cached frame);                                               // mutex_ is held
+  void DropOldest();                                                         // mutex_ is held
 
   const Repository& repository_;
   Index& index_;
   const JobContext& context_;
   const uint64_t cache_bytes_max_;
   const FindingSink findings_;
+  MetadataCache* const metadata_cache_;  // nullptr: not asked
   std::mutex mutex_;
   std::list<Cached> recent_;                                              // guarded by mutex_; newest first
   std::unordered_map<Key, std::list<Cached>::iterator, KeyHash> by_key_;  // guarded by mutex_
-  uint64_t cache_bytes_ = 0;                                              // guarded by mutex_
+  // Guarded by mutex_. What was written together is asked for together: the index need not be asked for each.
+  std::unordered_map<BlobId, Part> by_id_;
+  uint64_t cache_bytes_ = 0;  // guarded by mutex_
   std::mutex sync_mutex_;
   std::set<uint32_t> gone_;  // guarded by sync_mutex_: packs that are missing, and not for want of a newer index
   uint64_t syncs_ = 0;       // guarded by sync_mutex_

@@ -178,7 +178,7 @@ bool WriteSession::ClaimAnew(const BlobId& id, uint32_t length) {
 }
 
 Result<void> WriteSession::SealAndAdd(BlobKind kind, ByteSpan plain, std::vector<BlobEntry> blobs,
-                                      std::span<const BlobChecksum> checksums) {
+                                      std::span<const Checksum> checksums) {
   ASSIGN_OR_RETURN(SealedFrame frame, sealer_.Seal(kind, plain, std::move(blobs), checksums));
   const PackSession session{keys_.session, keys_.epoch, keys_.suite, keys_.envelope(kind)};
   return AddSealedFrame(kind, session, frame.entry, frame.sealed);
@@ -219,6 +219,9 @@ Result<void> WriteSession::PackFinished(FinishedPack pack) {
 Result<void> WriteSession::PutOnePack(const FinishedPack& pack) {
   RETURN_IF_ERROR(FirstError());
   RETURN_IF_ERROR(protocol_.PutPack(pack.kind, pack.name, pack.object));
+  if (pack.kind == BlobKind::kMetadata && repository_.metadata_cache() != nullptr) {
+    repository_.metadata_cache()->Add(PackObjectName(pack.kind, pack.name), pack.object);
+  }
   ++totals_.packs;
   totals_.bytes_stored += pack.object.size();
   if (options_.purpose == SessionPurpose::kMaintenance) {
@@ -364,7 +367,7 @@ Result<SnapshotId> WriteSession::Commit(const SnapshotInner& snapshot, const std
 Result<void> WriteSession::EndQuietly() {
   life_.request_stop();
   if (life_.joinable()) life_.join();
-  RETURN_IF_ERROR(protocol_.EndSession(id_));
+  RETURN_IF_ERROR(signs_ == 0 ? protocol_.EndSessionWithoutSigns(id_) : protocol_.EndSession(id_));
   repository_.cache().ForgetDead(id_);
   lock_.reset();
   return {};
@@ -399,13 +402,13 @@ Result<BlobId> BlobWriter::AddBlob(BlobKind kind, ByteSpan plain) {
 }
 
 Result<BlobWriter::Added> BlobWriter::Add(BlobKind kind, ByteSpan plain) {
-  const BlobChecksum checksum = ChecksumOf(plain);  // before the id: a bit that flips in between is found
+  const Checksum checksum = ChecksumOf(plain);  // before the id: a bit that flips in between is found
   return AddNamed(kind, session_.repository_.hasher().Compute(kind, plain), checksum, plain);
 }
 
 Result<void> BlobWriter::AddEach(BlobKind kind, std::span<const ByteSpan> plain, std::span<Added> added) {
   CHECK(plain.size() == added.size());
-  std::vector<BlobChecksum> checksums;  // as in Add
+  std::vector<Checksum> checksums;  // as in Add
   for (const ByteSpan one : plain) checksums.push_back(ChecksumOf(one));
   std::vector<BlobId> ids(plain.size());
   session_.repository_.hasher().ComputeEach(kind, plain, ids);
@@ -415,7 +418,7 @@ Result<void> BlobWriter::AddEach(BlobKind kind, std::span<const ByteSpan> plain,
   return {};
 }
 
-Result<BlobWriter::Added> BlobWriter::AddNamed(BlobKind kind, const BlobId& id, const BlobChecksum& checksum,
+Result<BlobWriter::Added> BlobWriter::AddNamed(BlobKind kind, const BlobId& id, const Checksum& checksum,
                                                ByteSpan plain) {
   CHECK(!plain.empty() && plain.size() <= limits::kBlobBytesMax);
   ASSIGN_OR_RETURN(const bool is_new, session_.Claim(kind, id, static_cast<uint32_t>(plain.size())));
@@ -425,13 +428,13 @@ Result<BlobWriter::Added> BlobWriter::AddNamed(BlobKind kind, const BlobId& id, 
 }
 
 Result<void> BlobWriter::AddAnew(BlobKind kind, ByteSpan plain) {
-  const BlobChecksum checksum = ChecksumOf(plain);  // before the id: a bit that flips in between is found
+  const Checksum checksum = ChecksumOf(plain);  // before the id: a bit that flips in between is found
   const BlobId id = session_.repository_.hasher().Compute(kind, plain);
   if (!session_.ClaimAnew(id, static_cast<uint32_t>(plain.size()))) return {};
   return Gather(kind, id, checksum, plain);
 }
 
-Result<void> BlobWriter::Gather(BlobKind kind, const BlobId& id, const BlobChecksum& checksum, ByteSpan plain) {
+Result<void> BlobWriter::Gather(BlobKind kind, const BlobId& id, const Checksum& checksum, ByteSpan plain) {
   const auto length = static_cast<uint32_t>(plain.size());
   if (plain.size() >= frame_bytes_) {  // a frame alone, straight from the caller's buffer
     auto sealed = session_.SealAndAdd(kind, plain, {{id, length}}, {&checksum, 1});

@@ -88,7 +88,7 @@ class WriteSession {
   // True: the caller shall store it; false: it is known or claimed by another.
   Result<bool> Claim(BlobKind kind, const BlobId& id, uint32_t length);
   Result<void> SealAndAdd(BlobKind kind, ByteSpan plain, std::vector<BlobEntry> blobs,
-                          std::span<const BlobChecksum> checksums);
+                          std::span<const Checksum> checksums);
   Result<void> PackFinished(FinishedPack pack);
   Result<void> PutOnePack(const FinishedPack& pack);
   void AddToSegment(const FinishedPack& pack, uint64_t size);
@@ -161,10 +161,10 @@ class BlobWriter : public BlobSink {
   struct OpenFrame {
     Bytes plain;
     std::vector<BlobEntry> blobs;
-    std::vector<BlobChecksum> checksums;  // of each
+    std::vector<Checksum> checksums;  // of each
   };
-  Result<Added> AddNamed(BlobKind kind, const BlobId& id, const BlobChecksum& checksum, ByteSpan plain);
-  Result<void> Gather(BlobKind kind, const BlobId& id, const BlobChecksum& checksum, ByteSpan plain);
+  Result<Added> AddNamed(BlobKind kind, const BlobId& id, const Checksum& checksum, ByteSpan plain);
+  Result<void> Gather(BlobKind kind, const BlobId& id, const Checksum& checksum, ByteSpan plain);
   Result<void> CloseFrame(BlobKind kind, OpenFrame& frame);
 
   WriteSession& session_;

@@ -26,6 +26,7 @@ Result<void> RetryStore::WaitForNextTry(const Error& error, unsigned tries, std:
   if (tries >= options_.tries_max) return Error(error).While(given_up);
   const auto delay = DelayAfter(tries);
   if (clock_.Steady() + delay - begin > options_.time_max) return Error(error).While(given_up);
+  if (options_.notice) options_.notice(error, delay);
   if (clock_.Sleep(delay, stop_)) return {};
   return MakeError(ErrorCode::kInterrupted, "interrupted while waiting to try again: {}", error.message());
 }

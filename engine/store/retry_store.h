@@ -13,11 +13,15 @@
 
 namespace cairn {
 
+// Told before each pause: what went wrong, and how long it takes until the next try. Any thread.
+using RetryNotice = std::function<void(const Error& error, std::chrono::nanoseconds pause)>;
+
 struct RetryOptions {
   unsigned tries_max = 8;
   std::chrono::nanoseconds delay_first = std::chrono::milliseconds(500);  // doubles with each try
   std::chrono::nanoseconds delay_max = std::chrono::seconds(60);
   std::chrono::nanoseconds time_max = std::chrono::minutes(15);  // no try begins later than this after the first
+  RetryNotice notice = {};                                       // may be empty
 };
 
 // Repeats a call that failed with a transient Error, after a delay of which a random part of up to one half is left
@@ -42,6 +46,7 @@ class RetryStore final : public ObjectStore {
   Result<void> Remove(const ObjectName& name) override;
   Result<ObjectInfo> Stat(const ObjectName& name) override;
   Result<void> CleanTemporary() override { return base_->CleanTemporary(); }
+  bool is_far() const override { return base_->is_far(); }
   std::string description() const override { return base_->description(); }
 
  private:

@@ -16,7 +16,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/store/limit_store.h"
-#include "engine/store/local_store.h"
+#include "engine/stores/open_store.h"
 #include "frontends/cli/exit_code.h"
 #include "frontends/cli/scratch_store.h"
 #include "frontends/cli/text.h"
@@ -188,29 +188,29 @@ Result<std::string> Cli::UsableCache() {
 }
 
 std::string Cli::RepositoryFolder() const {
-  const std::string path = global.repository.substr(global.repository.starts_with("local:") ? 6 : 0);
+  const auto folder = LocalFolderOf(global.repository);
+  if (!folder) return global.repository;
   char resolved[PATH_MAX];
-  return realpath(path.c_str(), resolved) == nullptr ? global.repository : resolved;
+  return realpath(folder->c_str(), resolved) == nullptr ? global.repository : resolved;
 }
 
 Result<std::unique_ptr<ObjectStore>> Cli::OpenStoreAt(const std::string& url, bool create) {
   if (url.empty()) {
-    return Error(ErrorCode::kInvalidArgument, "no repository is named: give -r FOLDER, or set CAIRN_REPOSITORY");
+    return Error(ErrorCode::kInvalidArgument, "no repository is named: give -r REPOSITORY, or set CAIRN_REPOSITORY");
   }
-  const size_t colon = url.find(':');
-  if (colon != std::string::npos && url.find('/') > colon && !url.starts_with("local:")) {
-    return MakeError(ErrorCode::kInvalidArgument,
-                     "\"{}\": stores of kind \"{}\" are not known to this version of cairn; give a folder", url,
-                     url.substr(0, colon));
-  }
-  std::string path = url.starts_with("local:") ? url.substr(6) : url;
-  while (path.size() > 1 && path.back() == '/') path.pop_back();
-  std::unique_ptr<ObjectStore> store;
-  if (create) {
-    ASSIGN_OR_RETURN(store, LocalStore::Create(PosixFileSystem(), SystemRandom(), path));
-  } else {
-    ASSIGN_OR_RETURN(store, LocalStore::Open(PosixFileSystem(), SystemRandom(), path));
-  }
+  const StoreWorld world{.files = PosixFileSystem(),
+                         .clock = SystemClock(),
+                         .random = SystemRandom(),
+                         .stop = stop_.get_token(),
+                         .environment = [](const char* name) { return Environment(name); },
+                         .retry_notice =
+                             [this](const Error& error, std::chrono::nanoseconds pause) {
+                               context_->log.Warning("{}; trying again in {:.1f} s", error.message(),
+                                                     std::chrono::duration<double>(pause).count());
+                             }};
+  StoreSettings settings;
+  for (const std::string& one : global.store_settings) RETURN_IF_ERROR(AddStoreSetting(settings, one));
+  ASSIGN_OR_RETURN(auto store, create ? CreateStore(url, settings, world) : cairn::OpenStore(url, settings, world));
   BandwidthLimits limits;
   if (!global.limit_upload.empty()) {
     ASSIGN_OR_RETURN(limits.upload, ParseBytes(global.limit_upload));
@@ -240,23 +240,15 @@ PasswordSources Cli::MainPassword() const {
 
 Result<std::unique_ptr<Repository>> Cli::OpenAt(ObjectStore& store, const PasswordSources& sources,
                                                 const std::string& prompt, const std::function<void()>& meanwhile) {
-  // Is there one at all? Asked before the password, so that nobody types one for nothing.
-  bool there = false;
-  RETURN_IF_ERROR(store.List(kConfigPrefix, [&](const ObjectInfo&) -> Result<void> {
-    there = true;
-    return {};
-  }));
-  if (!there) {
-    repository_missing_ = true;
-    return MakeError(ErrorCode::kNotFound, "there is no repository at {}: it holds no config (cairn init makes one)",
-                     store.description());
-  }
+  const auto found = Repository::Find(store);
+  repository_missing_ = !found && found.error().code() == ErrorCode::kNotFound;
+  RETURN_IF_ERROR(found);
   ASSIGN_OR_RETURN(Bytes password, ReadPassword(sources, prompt, false, stop()));
   const WipeGuard wipe(password);
   password_hint_ = sources.Names();
   ASSIGN_OR_RETURN(const std::string cache, UsableCache());
   if (meanwhile) meanwhile();
-  return Repository::Open(store, password, {&PosixFileSystem(), cache}, *context_);
+  return Repository::Open(store, *found, password, {.files = &PosixFileSystem(), .cache_root = cache}, *context_);
 }
 
 Result<Repository*> Cli::Open(const std::function<void()>& meanwhile) {

@@ -27,6 +27,7 @@ struct GlobalOptions {
   std::string cache_folder;
   std::string memory = "256M";
   std::string limit_upload, limit_download;
+  std::vector<std::string> store_settings;
   bool json = false, quiet = false, verbose = false, no_cache = false;
 };
 
@@ -62,7 +63,7 @@ class Cli {
   PasswordSources MainPassword() const;
   std::string CacheRoot() const;
   const std::string& TemporaryCache() const { return temporary_cache_; }  // of this run alone; empty: there is none
-  std::string RepositoryFolder() const;  // its absolute path, where it is a folder of this machine
+  std::string RepositoryFolder() const;  // its absolute path; as it was given where it is no folder
 
   // A folder of this run alone that goes even where the user forces the end by asking for it twice; give it before it
   // is made. One that was removed is left alone then.

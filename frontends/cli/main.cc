@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "engine/env/version.h"
+#include "engine/stores/open_store.h"
 #include "frontends/cli/command.h"
 #include "frontends/cli/command_help.h"
 #include "frontends/cli/exit_code.h"
@@ -15,8 +16,16 @@
 
 namespace {
 
+std::string StoreSettingsHelp() {
+  std::string text = "A setting of the store:";
+  for (const cairn::StoreSettingHelp& one : cairn::KnownStoreSettings()) text += "\n" + one.name + ": " + one.help;
+  return text;
+}
+
 void AddGlobalOptions(CLI::App& app, cairn::GlobalOptions& global) {
-  app.add_option("-r,--repo", global.repository, "The repository: a folder")->type_name("FOLDER");
+  app.add_option("-r,--repo", global.repository, "The repository: a folder, or s3:https://host/bucket/prefix")
+      ->type_name("REPOSITORY");
+  app.add_option("-o,--store-option", global.store_settings, StoreSettingsHelp())->type_name("NAME=VALUE");
   app.add_option("--password-file", global.password_file, "Read the password from the first line of a file")
       ->type_name("FILE");
   app.add_option("--password-command", global.password_command, "Read it from the first line that a command prints")

@@ -182,13 +182,13 @@ Result<void> DatabaseLoader::LoadTable(Connection& connection, const TableDescri
   const bool is_new = !table.condition;
   if (is_new) RETURN_IF_ERROR(connection.Query("TRUNCATE ONLY " + table.name.Quoted()));
   RowLoader loader(connection, dump_, context_.progress);
-  ASSIGN_OR_RETURN(const RowLoader::Loaded loaded, loader.Load(table, is_new));
+  ASSIGN_OR_RETURN(const CopiedRows loaded, loader.Load(table, is_new));
   RETURN_IF_ERROR(connection.Query("COMMIT"));
   // An extension's own rows lie among those: how many came is all that is known.
   const bool verifies = options_.verifies && !table.condition;
   if (verifies) {
     RETURN_IF_ERROR(connection.Query("BEGIN READ ONLY; " + ReadingSettings(connection)));
-    RETURN_IF_ERROR(loader.Verify(table, loaded.digest));
+    RETURN_IF_ERROR(loader.Verify(table, loaded));
     RETURN_IF_ERROR(connection.Query("COMMIT"));
   }
   RETURN_IF_ERROR(connection.Query("ANALYZE " + table.name.Quoted(), kStatementPatience));

@@ -290,9 +290,9 @@ Result<void> InPlaceRestore::LoadRows(DatabaseLoader::Report& report) {
           connection_->Query("DELETE FROM ONLY " + table.name.Quoted() + " " + *table.condition, kStatementPatience)
               .While(name));
     }
-    ASSIGN_OR_RETURN(const RowLoader::Loaded loaded, loader.Load(table, !table.condition).While(name));
+    ASSIGN_OR_RETURN(const CopiedRows loaded, loader.Load(table, !table.condition).While(name));
     const bool verifies = options_.verifies && !table.condition;
-    if (verifies) RETURN_IF_ERROR(loader.Verify(table, loaded.digest).While(name));
+    if (verifies) RETURN_IF_ERROR(loader.Verify(table, loaded).While(name));
     ++context_.progress.items_done;
     ++report.tables;
     report.rows += loaded.rows;

@@ -216,8 +216,8 @@ Result<void> MissingTables::Make(Connection& connection, const std::string& sett
     const auto table = std::ranges::find(description_.tables, one.name, &TableDescription::name);
     if (table == description_.tables.end() || table->file.empty()) continue;
     context_.progress.SetCurrent(one.name.ForPeople());
-    ASSIGN_OR_RETURN(const RowLoader::Loaded loaded, loader.Load(*table, true).While(one.name.ForPeople()));
-    if (options_.verifies) RETURN_IF_ERROR(loader.Verify(*table, loaded.digest).While(one.name.ForPeople()));
+    ASSIGN_OR_RETURN(const CopiedRows loaded, loader.Load(*table, true).While(one.name.ForPeople()));
+    if (options_.verifies) RETURN_IF_ERROR(loader.Verify(*table, loaded).While(one.name.ForPeople()));
   }
   return {};
 }

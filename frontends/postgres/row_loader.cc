@@ -15,42 +15,53 @@ std::string BytesLiteral(ByteSpan bytes) { return "'\\x" + ToHex(bytes) + "'::by
 
 }  // namespace
 
-Result<RowLoader::Loaded> RowLoader::Load(const TableDescription& table, bool is_new) {
-  RETURN_IF_ERROR(connection_.BeginCopyIn(CopyInStatement(table) + (is_new ? " WITH (FREEZE)" : "")));
-  Sha256Stream hash;
-  Loaded loaded;
-  RETURN_IF_ERROR(dump_.Stream(table.file, [&](ByteSpan part) -> Result<void> {
-    hash.Update(part);
-    loaded.bytes += part.size();
-    progress_.bytes_done += part.size();
-    return connection_.WriteCopy(part);
+Result<CopiedRows> CopyRowsIn(Connection& connection, const std::string& statement, DumpReader& dump,
+                              const TableDescription& table, Progress& progress) {
+  RETURN_IF_ERROR(connection.BeginCopyIn(statement));
+  ChecksumStream checksum;
+  CopiedRows copied;
+  RETURN_IF_ERROR(dump.Stream(table.file, [&](ByteSpan part) -> Result<void> {
+    checksum.Update(part);
+    copied.bytes += part.size();
+    progress.bytes_done += part.size();
+    return connection.WriteCopy(part);
   }));
-  ASSIGN_OR_RETURN(loaded.rows, connection_.EndCopyIn());
-  if (table.rows && loaded.rows != *table.rows) {
-    return MakeError(ErrorCode::kIo, "the dump says {} rows, the server took {}", *table.rows, loaded.rows);
+  ASSIGN_OR_RETURN(copied.rows, connection.EndCopyIn());
+  if (table.rows && copied.rows != *table.rows) {
+    return MakeError(ErrorCode::kIo, "the dump says {} rows, the server took {}", *table.rows, copied.rows);
   }
-  loaded.digest = hash.Finish();
-  return loaded;
+  copied.checksum = checksum.Finish();
+  return copied;
 }
 
-Result<void> RowLoader::Verify(const TableDescription& table, const Digest& wanted) {
-  TableDescription as_it_lies = table;
-  as_it_lies.by_key = false;
-  RETURN_IF_ERROR(connection_.BeginCopyOut(CopyOutStatement(as_it_lies)));
-  Sha256Stream hash;
+Result<void> VerifyCopiedRows(Connection& connection, const std::string& statement, const CopiedRows& wanted) {
+  RETURN_IF_ERROR(connection.BeginCopyOut(statement));
+  ChecksumStream checksum;
+  uint64_t bytes = 0;
   Bytes buffer(kVerifyBytes);
   for (;;) {
-    ASSIGN_OR_RETURN(const size_t got, connection_.ReadCopy(buffer));
+    ASSIGN_OR_RETURN(const size_t got, connection.ReadCopy(buffer));
     if (got == 0) break;
-    hash.Update(ByteSpan(buffer).first(got));
+    checksum.Update(ByteSpan(buffer).first(got));
+    bytes += got;
   }
-  if (hash.Finish() == wanted) return {};
+  if (bytes == wanted.bytes && checksum.Finish() == wanted.checksum) return {};
   return Error(ErrorCode::kIo, "read again, its rows are not those of the dump");
+}
+
+Result<CopiedRows> RowLoader::Load(const TableDescription& table, bool is_new) {
+  return CopyRowsIn(connection_, CopyInStatement(table) + (is_new ? " WITH (FREEZE)" : ""), dump_, table, progress_);
+}
+
+Result<void> RowLoader::Verify(const TableDescription& table, const CopiedRows& wanted) {
+  TableDescription as_it_lies = table;
+  as_it_lies.by_key = false;
+  return VerifyCopiedRows(connection_, CopyOutStatement(as_it_lies), wanted);
 }
 
 Result<uint64_t> RowLoader::LoadLargeObject(const LargeObject& object, bool with_owner, bool verifies) {
   RETURN_IF_ERROR(connection_.Query(fmt::format("SELECT pg_catalog.lo_create({})", object.oid)));
-  Sha256Stream hash, hash_again;
+  ChecksumStream checksum, checksum_again;
   uint64_t size = 0;
   Bytes piece;
   const auto put = [&]() -> Result<void> {
@@ -63,7 +74,7 @@ Result<uint64_t> RowLoader::LoadLargeObject(const LargeObject& object, bool with
   };
   const std::string file = fmt::format("{}/{}/{}", kDataFolder, kLargeObjectsFolder, object.oid);
   RETURN_IF_ERROR(dump_.Stream(file, [&](ByteSpan bytes) -> Result<void> {
-    hash.Update(bytes);
+    checksum.Update(bytes);
     Append(piece, bytes);
     return piece.size() >= kLargeObjectPiece ? put() : Result<void>();
   }));
@@ -71,9 +82,9 @@ Result<uint64_t> RowLoader::LoadLargeObject(const LargeObject& object, bool with
   for (uint64_t offset = 0; verifies && offset <= size; offset += kLargeObjectPiece) {
     ASSIGN_OR_RETURN(const Rows rows, connection_.Query(fmt::format("SELECT pg_catalog.lo_get({}, {}, {})", object.oid,
                                                                     offset, kLargeObjectPiece)));
-    hash_again.Update(rows.Decoded(0, 0));
+    checksum_again.Update(rows.Decoded(0, 0));
   }
-  if (verifies && hash.Finish() != hash_again.Finish()) {
+  if (verifies && checksum.Finish() != checksum_again.Finish()) {
     return Error(ErrorCode::kIo, "read again, its bytes are not those of the dump");
   }
   if (with_owner) RETURN_IF_ERROR(Give(object));

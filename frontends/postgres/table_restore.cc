@@ -5,16 +5,15 @@
 #include <algorithm>
 #include <set>
 
-#include "engine/crypto/hash.h"
 #include "frontends/postgres/kept_database.h"
 #include "frontends/postgres/key_triggers.h"
 #include "frontends/postgres/load_script.h"
+#include "frontends/postgres/row_loader.h"
 #include "repo-format/base/units.h"
 
 namespace cairn::postgres {
 namespace {
 
-constexpr size_t kVerifyBytes = 256 * kKiB;
 constexpr std::chrono::hours kStatementPatience{24};  // rows of a large table: the network is watched apart
 constexpr unsigned kSamples = 10;
 constexpr unsigned kRoundsMax = 1000;  // of a merge: as deep as rows refer to rows
@@ -263,34 +262,13 @@ Result<void> TableRestore::Stage(const StagedTable& table) {
   // Made in the transaction that fills it, so that rows lie in the order in which they come.
   RETURN_IF_ERROR(connection.Query("BEGIN; " + ReadingSettings(connection) + " " +
                                    MergeStatement(staged_, live_, table).MakeStage()));
-  RETURN_IF_ERROR(connection.BeginCopyIn("COPY " + table.stage + " FROM STDIN"));
-  Sha256Stream hash;
-  RETURN_IF_ERROR(dump_.Stream(table.dump->file, [&](ByteSpan part) -> Result<void> {
-    hash.Update(part);
-    context_.progress.bytes_done += part.size();
-    return connection.WriteCopy(part);
-  }));
-  ASSIGN_OR_RETURN(const uint64_t rows, connection.EndCopyIn());
-  if (table.dump->rows && rows != *table.dump->rows) {
-    return MakeError(ErrorCode::kIo, "the dump says {} rows, the server took {}", *table.dump->rows, rows);
+  ASSIGN_OR_RETURN(const CopiedRows copied, CopyRowsIn(connection, "COPY " + table.stage + " FROM STDIN", dump_,
+                                                       *table.dump, context_.progress));
+  if (options_.verifies) {
+    RETURN_IF_ERROR(VerifyCopiedRows(connection, "COPY " + table.stage + " TO STDOUT", copied));
   }
-  const Digest digest = hash.Finish();
-  if (options_.verifies) RETURN_IF_ERROR(VerifyStage(table, digest));
   RETURN_IF_ERROR(connection.Query("COMMIT; ANALYZE " + table.stage, kStatementPatience));
   return {};
-}
-
-Result<void> TableRestore::VerifyStage(const StagedTable& table, const Digest& wanted) {
-  RETURN_IF_ERROR(connection_->BeginCopyOut("COPY " + table.stage + " TO STDOUT"));
-  Sha256Stream hash;
-  Bytes buffer(kVerifyBytes);
-  for (;;) {
-    ASSIGN_OR_RETURN(const size_t got, connection_->ReadCopy(buffer));
-    if (got == 0) break;
-    hash.Update(ByteSpan(buffer).first(got));
-  }
-  if (hash.Finish() == wanted) return {};
-  return Error(ErrorCode::kIo, "read again, its rows are not those of the dump");
 }
 
 // Against writers, not against who reads: the safety snapshot does. With the tables whose keys will be checked anew.

@@ -82,7 +82,6 @@ class TableRestore {
   Result<void> ChooseKey(StagedTable& staged, TablePlan& plan, TableRestorePlan& all) const;
   Result<std::vector<TableReport>> Work(const std::function<Result<void>(const std::string& run)>& before_change);
   Result<void> Stage(const StagedTable& table);
-  Result<void> VerifyStage(const StagedTable& table, const Digest& wanted);
   void LookAtKeys(TableRestorePlan& plan) const;
   Result<void> LookAtKeyTriggers(TableRestorePlan& plan);
   Result<void> LockTables();

@@ -61,6 +61,7 @@ class SftpStore final : public ObjectStore {
   Result<ObjectInfo> Stat(const ObjectName& name) override;
   // As LocalStore's, by the server's clock.
   Result<void> CleanTemporary() override;
+  bool is_far() const override { return true; }
   std::string description() const override { return place_.Text(); }
 
  private:

@@ -198,10 +198,10 @@ TEST_F(FrameSealerTest, RefusesLengthsThatDoNotSumUp) {
 }
 
 // XXH3's own test vector of the empty input, and that no byte is passed over.
-TEST(BlobChecksum, IsXxh3) {
-  EXPECT_EQ(ChecksumOf({}), (BlobChecksum{0x6001c324468d497f, 0x99aa06d3014798d8}));
+TEST(Checksum, IsXxh3) {
+  EXPECT_EQ(ChecksumOf({}), (Checksum{0x6001c324468d497f, 0x99aa06d3014798d8}));
   Bytes bytes(1'000, 0);
-  std::vector<BlobChecksum> seen = {ChecksumOf(bytes)};
+  std::vector<Checksum> seen = {ChecksumOf(bytes)};
   for (uint8_t& byte : bytes) {
     byte = 1;
     EXPECT_EQ(std::ranges::count(seen, ChecksumOf(bytes)), 0);

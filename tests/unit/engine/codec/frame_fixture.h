@@ -24,8 +24,8 @@ class FrameTest : public testing::Test {
     }
     return blobs;
   }
-  static std::vector<BlobChecksum> ChecksumsOf(ByteSpan plain, const std::vector<BlobEntry>& blobs) {
-    std::vector<BlobChecksum> checksums;
+  static std::vector<Checksum> ChecksumsOf(ByteSpan plain, const std::vector<BlobEntry>& blobs) {
+    std::vector<Checksum> checksums;
     for (const BlobEntry& blob : blobs) {
       checksums.push_back(ChecksumOf(plain.first(blob.length)));
       plain = plain.subspan(blob.length);

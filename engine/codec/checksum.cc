@@ -1,0 +1,35 @@
+#include "engine/codec/checksum.h"
+
+#include <xxhash.h>
+
+#include "repo-format/base/check.h"
+
+namespace cairn {
+namespace {
+
+Checksum FromHash(const XXH128_hash_t& hash) { return {hash.low64, hash.high64}; }
+
+}  // namespace
+
+Checksum ChecksumOf(ByteSpan bytes) { return FromHash(XXH3_128bits(bytes.data(), bytes.size())); }
+
+struct ChecksumStream::State {
+  struct Free {
+    void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
+  };
+  const std::unique_ptr<XXH3_state_t, Free> hash{XXH3_createState()};
+};
+
+ChecksumStream::ChecksumStream() : state_(std::make_unique<State>()) {
+  CHECK(state_->hash != nullptr);
+  CHECK(XXH3_128bits_reset(state_->hash.get()) == XXH_OK);
+}
+ChecksumStream::~ChecksumStream() = default;
+
+void ChecksumStream::Update(ByteSpan bytes) {
+  CHECK(XXH3_128bits_update(state_->hash.get(), bytes.data(), bytes.size()) == XXH_OK);
+}
+
+Checksum ChecksumStream::Finish() const { return FromHash(XXH3_128bits_digest(state_->hash.get())); }
+
+}  // namespace cairn

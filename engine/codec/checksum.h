@@ -1,0 +1,30 @@
+// XXH3, 128 bits: against what breaks by itself, not against anybody. The specification of the xxHash project.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "repo-format/base/bytes.h"
+
+namespace cairn {
+
+struct Checksum {
+  uint64_t low = 0, high = 0;
+  friend bool operator==(const Checksum&, const Checksum&) = default;
+};
+Checksum ChecksumOf(ByteSpan bytes);
+
+// Of a stream, whatever its parts: ChecksumOf the parts joined. One thread at a time.
+class ChecksumStream {
+ public:
+  ChecksumStream();
+  ~ChecksumStream();
+  void Update(ByteSpan bytes);
+  Checksum Finish() const;  // of all so far
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace cairn

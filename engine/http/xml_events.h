@@ -1,0 +1,40 @@
+// XML as web stores answer it, as a stream of events.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "repo-format/base/bytes.h"
+#include "repo-format/base/result.h"
+
+namespace cairn::http {
+
+// Names are without their namespace. `path` is of the element: the names from the root down, each after a "/".
+struct XmlHandler {
+  std::function<Result<void>(std::string_view path)> begin;                         // may be empty
+  std::function<Result<void>(std::string_view path, const std::string& text)> end;  // the text right inside it
+};
+
+// Takes a document in pieces. kCorrupt where it is no XML, nests deeper than 32, declares a DTD (no store does), or has
+// a text longer than 64 KiB. One thread at a time.
+class XmlEvents {
+ public:
+  explicit XmlEvents(XmlHandler handler);
+  ~XmlEvents();
+  XmlEvents(const XmlEvents&) = delete;
+  XmlEvents& operator=(const XmlEvents&) = delete;
+
+  Result<void> Push(ByteSpan piece);
+  Result<void> Finish();  // once: the document ends here
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// All of a document at once.
+Result<void> ReadXml(ByteSpan document, XmlHandler handler);
+
+}  // namespace cairn::http

@@ -1,0 +1,150 @@
+#include "engine/store/s3/answers.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "engine/http/date.h"
+#include "engine/http/percent.h"
+#include "engine/http/xml_events.h"
+
+namespace cairn::s3 {
+namespace {
+
+constexpr size_t kMessageBytesMax = 300;
+
+// For people: one line, of what a terminal may show.
+std::string OneLine(std::string_view text) {
+  std::string line(text.substr(0, kMessageBytesMax));
+  for (char& c : line) {
+    if (static_cast<uint8_t>(c) < 0x20 || c == 0x7f) c = ' ';
+  }
+  return line;
+}
+
+bool IsOneOf(std::string_view text, std::initializer_list<std::string_view> all) {
+  return std::ranges::find(all, text) != all.end();
+}
+
+// May the same request succeed later?
+bool MayPass(const Failure& failure) {
+  constexpr std::array kStatus = {408, 409, 429, 500, 502, 503, 504};
+  if (std::ranges::find(kStatus, failure.status) != kStatus.end()) return true;
+  // Bytes were broken, or lost, on the way.
+  return IsOneOf(failure.code, {"RequestTimeout", "BadDigest", "XAmzContentSHA256Mismatch", "IncompleteBody",
+                                "SlowDown", "RequestTimeTooSkewed"});
+}
+
+ErrorCode CodeOf(const Failure& failure) {
+  if (IsOneOf(failure.code, {"QuotaExceeded", "InsufficientStorage", "NotEnoughSpace"})) return ErrorCode::kNoSpace;
+  if (IsOneOf(failure.code, {"ExpiredToken", "InvalidToken", "TokenRefreshRequired"})) return ErrorCode::kPermission;
+  switch (failure.status) {
+    case 401:
+    case 403:
+      return ErrorCode::kPermission;
+    case 404:
+      return ErrorCode::kNotFound;
+    case 412:
+      return ErrorCode::kAlreadyExists;
+    case 501:
+      return ErrorCode::kUnsupported;
+    case 507:
+      return ErrorCode::kNoSpace;
+    default:
+      return ErrorCode::kIo;
+  }
+}
+
+std::string_view WayOut(const Failure& failure) {
+  if (failure.code == "NoSuchBucket") return "; cairn init makes it where the key may";
+  if (failure.code == "InvalidAccessKeyId") return "; AWS_ACCESS_KEY_ID is not known to this server";
+  if (failure.code == "SignatureDoesNotMatch") return "; AWS_SECRET_ACCESS_KEY is not the one of this access key";
+  if (failure.code == "RequestTimeTooSkewed") return "; this machine's clock is wrong";
+  if (IsOneOf(failure.code, {"ExpiredToken", "InvalidToken"})) return "; AWS_SESSION_TOKEN has run out, or is wrong";
+  if (failure.status == 401 || failure.status == 403) return "; the key is another, or has no right to do this";
+  return "";
+}
+
+// A listing as it comes; not whole before IsTruncated was there.
+class PageReader {
+ public:
+  Result<void> Take(std::string_view path, const std::string& text) {
+    constexpr std::string_view kRoot = "/ListBucketResult";
+    if (!path.starts_with(kRoot)) return Corrupt("the answer is {} and no listing", OneLine(path));
+    const std::string_view name = path.substr(kRoot.size());
+    if (name == "/IsTruncated") {
+      is_truncated_ = text == "true";
+      is_known_ = is_known_ || is_truncated_ || text == "false";
+    } else if (name == "/NextContinuationToken") {
+      page_.next = text;
+    } else if (name == "/EncodingType") {
+      is_encoded_ = text == "url";
+    } else if (name == "/Contents/Key") {
+      object_.key = text;
+    } else if (name == "/Contents/LastModified") {
+      const auto when = http::ParseDate(text);
+      object_.modified = when ? *when : 0;
+    } else if (name == "/Contents/Size") {
+      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), object_.size);
+      if (error != std::errc() || end != text.data() + text.size()) return Corrupt("\"{}\" is no size", OneLine(text));
+    } else if (name == "/Contents") {
+      page_.objects.push_back(std::move(object_));
+      object_ = {};
+    }
+    return {};
+  }
+
+  Result<ListedPage> Finish() && {
+    if (!is_known_) return Error(ErrorCode::kCorrupt, "the listing does not say whether it is whole");
+    if (is_truncated_ && page_.next.empty()) {
+      return Error(ErrorCode::kCorrupt, "the listing says that there is more, and not where");
+    }
+    if (!is_truncated_) page_.next.clear();
+    for (ListedObject& object : page_.objects) {
+      if (!is_encoded_) continue;
+      std::ranges::replace(object.key, '+', ' ');  // as Amazon encodes a blank
+      ASSIGN_OR_RETURN(object.key, http::PercentDecode(object.key));
+    }
+    return std::move(page_);
+  }
+
+ private:
+  ListedPage page_;
+  ListedObject object_;
+  bool is_truncated_ = false, is_known_ = false, is_encoded_ = false;
+};
+
+}  // namespace
+
+Failure FailureOf(const http::Response& response) {
+  Failure failure{.status = response.status, .region = std::string(response.header("x-amz-bucket-region"))};
+  // What is no XML says no more than its status does.
+  const auto read = http::ReadXml(
+      response.body, {.begin = {}, .end = [&](std::string_view path, const std::string& text) -> Result<void> {
+                        if (path == "/Error/Code") failure.code = OneLine(text);
+                        if (path == "/Error/Message") failure.message = OneLine(text);
+                        if (path == "/Error/Region") failure.region = OneLine(text);
+                        return {};
+                      }});
+  if (!read && failure.code.empty()) failure.message.clear();
+  return failure;
+}
+
+Error ErrorOf(const Failure& failure, std::string_view what) {
+  std::string said = fmt::format("{}: the server answered {}", what, failure.status);
+  if (!failure.code.empty()) said += " " + failure.code;
+  if (!failure.message.empty()) said += " (" + failure.message + ")";
+  Error error(CodeOf(failure), said.append(WayOut(failure)));
+  if (MayPass(failure)) return std::move(error).Transient();
+  return error;
+}
+
+Result<ListedPage> ParseListedPage(ByteSpan body) {
+  PageReader reader;
+  RETURN_IF_ERROR(http::ReadXml(body, {.begin = {}, .end = [&](std::string_view path, const std::string& text) {
+                                         return reader.Take(path, text);
+                                       }}));
+  return std::move(reader).Finish();
+}
+
+}  // namespace cairn::s3

@@ -1,0 +1,68 @@
+#include "engine/store/s3/place.h"
+
+namespace cairn::s3 {
+namespace {
+
+constexpr std::string_view kAws = "amazonaws.com";
+
+bool EndsWithDomain(std::string_view host, std::string_view domain) {
+  return host == domain || (host.ends_with(domain) && host[host.size() - domain.size() - 1] == '.');
+}
+
+// As Amazon has it, and what others allow beyond: nothing that would change the path, or the host.
+Result<void> CheckBucket(std::string_view bucket) {
+  if (bucket.empty()) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "an S3 store is named s3:https://host/bucket/prefix: the bucket is missing");
+  }
+  const bool is_plain = bucket.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") ==
+                        std::string_view::npos;
+  if (is_plain && bucket.size() <= 255 && bucket.front() != '.' && bucket.front() != '-') return {};
+  return MakeError(ErrorCode::kInvalidArgument, "\"{}\" is no name of a bucket", bucket);
+}
+
+}  // namespace
+
+bool Place::is_aws() const {
+  return EndsWithDomain(origin.host, kAws) || EndsWithDomain(origin.host, "amazonaws.com.cn");
+}
+
+Result<Place> Place::Parse(std::string_view text) {
+  const bool is_bucket_of_aws = text.starts_with("//");
+  ASSIGN_OR_RETURN(const http::Address address,
+                   http::ParseAddress(is_bucket_of_aws ? "https://s3.amazonaws.com" + std::string(text.substr(1))
+                                                       : std::string(text)));
+  Place place;
+  place.origin = address.origin;
+  const std::string_view path = std::string_view(address.path).substr(address.path.empty() ? 0 : 1);
+  const size_t slash = path.find('/');
+  place.bucket = path.substr(0, slash);
+  if (slash != std::string_view::npos) place.prefix = path.substr(slash + 1);
+  while (place.prefix.ends_with('/')) place.prefix.pop_back();
+  if (place.prefix.starts_with('/') || place.prefix.find("//") != std::string::npos) {
+    return MakeError(ErrorCode::kInvalidArgument, "\"{}\": an empty name in the prefix", place.prefix);
+  }
+  if (!place.prefix.empty()) place.prefix += '/';
+  RETURN_IF_ERROR(CheckBucket(place.bucket));
+  // A dot in a bucket's name fits no certificate.
+  const bool may_be_virtual = place.bucket.find('.') == std::string::npos;
+  place.virtual_host = may_be_virtual && (place.is_aws() || EndsWithDomain(place.origin.host, "aliyuncs.com"));
+  return place;
+}
+
+std::string Place::text() const {
+  std::string all = "s3:" + origin.text() + "/" + bucket;
+  if (!prefix.empty()) all += "/" + prefix.substr(0, prefix.size() - 1);
+  return all;
+}
+
+std::string Place::host() const { return virtual_host ? bucket + "." + origin.authority() : origin.authority(); }
+
+std::string Place::PathOf(std::string_view key) const {
+  std::string path = virtual_host ? "/" : "/" + bucket;
+  if (key.empty()) return path;
+  if (!virtual_host) path += '/';
+  return path.append(key);
+}
+
+}  // namespace cairn::s3

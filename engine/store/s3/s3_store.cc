@@ -1,0 +1,279 @@
+#include "engine/store/s3/s3_store.h"
+
+#include <charconv>
+#include <limits>
+
+#include "engine/http/date.h"
+#include "engine/http/percent.h"
+#include "repo-format/base/units.h"
+
+namespace cairn::s3 {
+namespace {
+
+constexpr uint64_t kPageBytesMax = 8 * kMiB;  // 1,000 objects with keys of 1,024 bytes, each byte encoded
+constexpr std::string_view kOutside = "tmp/";
+constexpr std::string_view kRegionOfOld = "us-east-1";
+
+bool IsGone(const Failure& failure) { return failure.status == 404 && failure.code != "NoSuchBucket"; }
+
+}  // namespace
+
+S3Store::S3Store(Options options, const Clock& clock)
+    : options_(std::move(options)), clock_(clock), client_(options_.client), region_(options_.region) {}
+
+std::unique_ptr<S3Store> S3Store::Open(Options options, const Clock& clock) {
+  return std::unique_ptr<S3Store>(new S3Store(std::move(options), clock));
+}
+
+std::string S3Store::Region() const {
+  const std::lock_guard lock(mutex_);
+  return region_;
+}
+
+// For people too: without a query.
+std::string S3Store::UrlOf(const std::string& key) const {
+  const Place& place = options_.place;
+  return place.origin.scheme + "://" + place.host() + http::PercentEncode(place.PathOf(key), http::Slash::kKept);
+}
+
+Result<http::Response> S3Store::SendOnce(const Call& call) {
+  const Place& place = options_.place;
+  const Unsigned request{.method = call.method,
+                         .host = place.host(),
+                         .path = place.PathOf(call.key),
+                         .query = call.query,
+                         .headers = call.headers,
+                         .body = call.body};
+  const http::Headers headers =
+      Sign(request, options_.credentials, {.region = Region()}, clock_.Now() + clock_error_.load());
+  std::string url = UrlOf(call.key);
+  if (!call.query.empty()) url += "?" + CanonicalQuery(call.query);
+  return client_.Send({.method = call.method,
+                       .url = std::move(url),
+                       .headers = headers,
+                       .body = call.body,
+                       .answer_bytes_max = call.answer_bytes_max});
+}
+
+bool S3Store::CorrectClock(const Failure& failure, const http::Response& response) {
+  if (failure.code != "RequestTimeTooSkewed" && !(failure.status == 403 && failure.code.empty())) return false;
+  const auto server = http::ParseDate(response.header("date"));
+  if (!server) return false;
+  constexpr int64_t kMinute = 60'000'000'000;
+  const int64_t ahead = *server - clock_.Now();
+  const int64_t change = ahead - clock_error_.exchange(ahead);
+  return change > kMinute || change < -kMinute;
+}
+
+bool S3Store::CorrectRegion(const Failure& failure) {
+  const std::lock_guard lock(mutex_);
+  if (failure.region.empty() || failure.region == region_) return false;
+  region_ = failure.region;
+  return true;
+}
+
+Result<http::Response> S3Store::Send(const Call& call) {
+  ASSIGN_OR_RETURN(http::Response response, SendOnce(call));
+  if (response.succeeded()) return response;
+  const Failure failure = FailureOf(response);
+  const bool corrected = CorrectClock(failure, response) || CorrectRegion(failure);
+  return corrected ? SendOnce(call) : std::move(response);
+}
+
+Result<http::Response> S3Store::Succeed(const Call& call) {
+  ASSIGN_OR_RETURN(http::Response response, Send(call));
+  if (response.succeeded()) return response;
+  const Failure failure = FailureOf(response);
+  if (IsGone(failure)) return MakeError(ErrorCode::kNotFound, "{} is not there", UrlOf(call.key));
+  return ErrorOf(failure, call.method + " " + UrlOf(call.key));
+}
+
+http::Headers S3Store::HeadersOfPut(std::string_view name) const {
+  http::Headers headers;
+  if (!options_.storage_class.empty() && name.starts_with(kDataPrefix)) {
+    headers.emplace_back("x-amz-storage-class", options_.storage_class);
+  }
+  if (!options_.encryption.empty()) headers.emplace_back("x-amz-server-side-encryption", options_.encryption);
+  if (!options_.kms_key.empty()) {
+    headers.emplace_back("x-amz-server-side-encryption-aws-kms-key-id", options_.kms_key);
+  }
+  return headers;
+}
+
+Result<void> S3Store::Put(const ObjectName& name, ByteSpan bytes) {
+  RETURN_IF_ERROR(Succeed({.method = "PUT",
+                           .key = KeyOf(name),
+                           .headers = HeadersOfPut(name.text()),
+                           .body = bytes,
+                           .answer_bytes_max = kMiB}));
+  return {};
+}
+
+Result<bool> S3Store::PutWhereAbsent(const std::string& key, std::string_view name, ByteSpan bytes) {
+  Call call{.method = "PUT", .key = key, .headers = HeadersOfPut(name), .body = bytes, .answer_bytes_max = kMiB};
+  call.headers.emplace_back("If-None-Match", "*");
+  auto put = Succeed(call);
+  if (put) return true;
+  if (put.error().code() != ErrorCode::kAlreadyExists) return std::move(put).error();
+  // A request over a connection that broke is sent again: the name may hold what the first of the two has put.
+  ASSIGN_OR_RETURN(const http::Response there,
+                   Send({.method = "GET", .key = key, .answer_bytes_max = std::numeric_limits<uint32_t>::max()}));
+  return there.succeeded() && Equal(there.body, bytes);
+}
+
+Result<bool> S3Store::PutIfAbsent(const ObjectName& name, ByteSpan bytes) {
+  return PutWhereAbsent(KeyOf(name), name.text(), bytes);
+}
+
+Result<Bytes> S3Store::Get(const ObjectName& name, uint64_t size_max) {
+  ASSIGN_OR_RETURN(http::Response response,
+                   Succeed({.method = "GET", .key = KeyOf(name), .answer_bytes_max = size_max}));
+  return std::move(response.body);
+}
+
+Result<Bytes> S3Store::GetRange(const ObjectName& name, uint64_t offset, uint64_t size) {
+  const auto too_short = [&](uint64_t there) {
+    return Corrupt("{} has {} bytes, {} from {} were asked for", UrlOf(KeyOf(name)), there, size, offset);
+  };
+  constexpr uint64_t kEndMax = std::numeric_limits<int64_t>::max();
+  if (size == 0 || offset > kEndMax || size > kEndMax - offset) {  // no range that could be asked for
+    ASSIGN_OR_RETURN(const ObjectInfo info, Stat(name));
+    if (size > 0 || offset > info.size) return too_short(info.size);
+    return Bytes();
+  }
+  const Call call{.method = "GET",
+                  .key = KeyOf(name),
+                  .headers = {{"Range", fmt::format("bytes={}-{}", offset, offset + size - 1)}},
+                  .answer_bytes_max = size};
+  ASSIGN_OR_RETURN(http::Response response, Send(call));
+  if (response.status == 416) {
+    ASSIGN_OR_RETURN(const ObjectInfo info, Stat(name));
+    return too_short(info.size);
+  }
+  if (!response.succeeded()) {
+    const Failure failure = FailureOf(response);
+    if (IsGone(failure)) return MakeError(ErrorCode::kNotFound, "{} is not there", UrlOf(call.key));
+    return ErrorOf(failure, "GET " + UrlOf(call.key));
+  }
+  if (response.body.size() != size) return too_short(offset + response.body.size());
+  return std::move(response.body);
+}
+
+Result<ListedPage> S3Store::Page(std::string_view prefix, const std::string& token) {
+  Call call{
+      .method = "GET",
+      .query = {{"list-type", "2"}, {"encoding-type", "url"}, {"prefix", options_.place.prefix + std::string(prefix)}},
+      .answer_bytes_max = kPageBytesMax};
+  if (!token.empty()) call.query.emplace_back("continuation-token", token);
+  ASSIGN_OR_RETURN(const http::Response response, Send(call));
+  if (!response.succeeded()) return ErrorOf(FailureOf(response), "listing " + description());
+  auto page = ParseListedPage(response.body);
+  if (page && (page->next.empty() || page->next != token)) return page;
+  // Not the repository's bytes: a proxy's, or cut off.
+  const std::string why = page ? "the next page is the same" : page.error().message();
+  return MakeError(ErrorCode::kIo, "listing {}: {}", description(), why).Transient();
+}
+
+Result<void> S3Store::List(std::string_view prefix, const Each& each, const Stranger& stranger) {
+  std::string token;
+  do {
+    ASSIGN_OR_RETURN(ListedPage page, Page(prefix, token));
+    for (const ListedObject& object : page.objects) {
+      if (!object.key.starts_with(options_.place.prefix)) continue;
+      const std::string name = object.key.substr(options_.place.prefix.size());
+      if (name.empty() || name.starts_with(kOutside)) continue;
+      auto parsed = ObjectName::Parse(name);
+      if (parsed) {
+        RETURN_IF_ERROR(each({.name = *std::move(parsed), .size = object.size, .modified = object.modified}));
+      } else if (stranger) {
+        stranger(name);
+      }
+    }
+    token = std::move(page.next);
+  } while (!token.empty());
+  return {};
+}
+
+Result<void> S3Store::Remove(const ObjectName& name) {
+  auto removed = Succeed({.method = "DELETE", .key = KeyOf(name), .answer_bytes_max = kMiB});
+  if (removed || (removed.error().code() == ErrorCode::kNotFound)) return {};
+  return std::move(removed).error();
+}
+
+Result<ObjectInfo> S3Store::Stat(const ObjectName& name) {
+  ASSIGN_OR_RETURN(const http::Response response, Succeed({.method = "HEAD", .key = KeyOf(name)}));
+  ObjectInfo info{.name = name};
+  const std::string_view length = response.header("content-length");
+  const auto [end, error] = std::from_chars(length.data(), length.data() + length.size(), info.size);
+  if (error != std::errc() || end != length.data() + length.size() || length.empty()) {
+    return MakeError(ErrorCode::kIo, "{}: the server does not say how long it is", UrlOf(KeyOf(name)));
+  }
+  const auto modified = http::ParseDate(response.header("last-modified"));
+  info.modified = modified ? *modified : 0;
+  return info;
+}
+
+// Creation.
+
+Result<std::unique_ptr<S3Store>> S3Store::Create(Options options, const Clock& clock, const Random& random) {
+  auto store = Open(std::move(options), clock);
+  RETURN_IF_ERROR(store->MakeBucket());
+  RETURN_IF_ERROR(store->NeedOwnOrEmpty());
+  RETURN_IF_ERROR(store->ProbePutIfAbsent(random));
+  return store;
+}
+
+Result<void> S3Store::MakeBucket() {
+  ASSIGN_OR_RETURN(
+      const http::Response there,
+      Send({.method = "GET", .query = {{"list-type", "2"}, {"max-keys", "1"}}, .answer_bytes_max = kPageBytesMax}));
+  if (there.succeeded()) return {};
+  const Failure failure = FailureOf(there);
+  if (failure.status != 404) return ErrorOf(failure, "looking for the bucket of " + description());
+  std::string constraint;
+  if (options_.place.is_aws() && Region() != kRegionOfOld) {
+    constraint = fmt::format(
+        "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><LocationConstraint>{}"
+        "</LocationConstraint></CreateBucketConfiguration>",
+        Region());
+  }
+  ASSIGN_OR_RETURN(const http::Response made,
+                   Send({.method = "PUT", .body = AsBytes(constraint), .answer_bytes_max = kMiB}));
+  if (made.succeeded()) return {};
+  return ErrorOf(FailureOf(made), "making the bucket of " + description());
+}
+
+Result<void> S3Store::NeedOwnOrEmpty() {
+  const auto config = Stat(ConfigName(1));
+  if (config) return {};  // a repository: what it holds is its own business
+  if (config.error().code() != ErrorCode::kNotFound) return config.error();
+  std::string foreign;
+  RETURN_IF_ERROR(List(
+      "",
+      [&](const ObjectInfo& info) -> Result<void> {
+        // What an interrupted creation leaves.
+        if (!info.name.text().starts_with(kKeyPrefix)) foreign = info.name.text();
+        return {};
+      },
+      [&](const std::string& name) { foreign = name; }));
+  if (foreign.empty()) return {};
+  return MakeError(ErrorCode::kAlreadyExists, "{} holds {} and is no repository: give another prefix or bucket",
+                   description(), foreign);
+}
+
+Result<void> S3Store::ProbePutIfAbsent(const Random& random) {
+  const std::string name = std::string(kOutside) + random.NewId<ObjectId>().ToHex();
+  const std::string key = options_.place.prefix + name;
+  ASSIGN_OR_RETURN(const bool first, PutWhereAbsent(key, name, AsBytes("first")));
+  ASSIGN_OR_RETURN(const bool second, PutWhereAbsent(key, name, AsBytes("second")));
+  // Who may not remove leaves a few bytes, outside the repository.
+  auto removed = Succeed({.method = "DELETE", .key = key, .answer_bytes_max = kMiB});
+  if (!removed && removed.error().code() != ErrorCode::kPermission) return std::move(removed).error();
+  if (first && !second) return {};
+  return MakeError(ErrorCode::kUnsupported,
+                   "{}: this server overwrites an object though it is told not to (If-None-Match): two backups at once "
+                   "could take each other's place, and cairn does not use it",
+                   description());
+}
+
+}  // namespace cairn::s3

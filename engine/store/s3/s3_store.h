@@ -1,0 +1,91 @@
+// A bucket of an S3 server as a store.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "engine/env/clock.h"
+#include "engine/env/random.h"
+#include "engine/http/client.h"
+#include "engine/store/object_store.h"
+#include "engine/store/s3/answers.h"
+#include "engine/store/s3/place.h"
+#include "engine/store/s3/sigv4.h"
+
+namespace cairn::s3 {
+
+struct Options {
+  Place place;
+  Credentials credentials;
+  std::string region = "us-east-1";  // the server's word counts more: it is taken over where it differs
+  // Of data packs; "" as the bucket has it. What is read in every run stays in the bucket's own class.
+  std::string storage_class;
+  std::string encryption;  // by the server: "", "AES256" or "aws:kms"
+  std::string kms_key;     // of aws:kms; "": the account's own
+  http::ClientSettings client;
+};
+
+// One request an object: a PUT is atomic up to 5 GiB, far beyond a pack, where an upload in parts is three requests and
+// more, and is not bound to an empty name by every server. What is put carries its SHA-256, which the server compares.
+// PutIfAbsent is If-None-Match. A clock that is wrong is corrected by the server's. "tmp/" below the prefix is not the
+// repository's: nothing in it is an object.
+//
+// Safe for concurrent use; borrows the clock. Errors name the URL, or the bucket.
+class S3Store final : public ObjectStore {
+ public:
+  // Asks for nothing yet: what is wrong shows at the first call.
+  static std::unique_ptr<S3Store> Open(Options options, const Clock& clock);
+  // Makes the bucket where it is missing. kAlreadyExists where there is below the prefix what is not cairn's; success
+  // where it is a repository already. kUnsupported where the server does not keep its hands off a filled name: found by
+  // doing it, below "tmp/".
+  static Result<std::unique_ptr<S3Store>> Create(Options options, const Clock& clock, const Random& random);
+
+  Result<void> Put(const ObjectName& name, ByteSpan bytes) override;
+  Result<bool> PutIfAbsent(const ObjectName& name, ByteSpan bytes) override;
+  Result<Bytes> Get(const ObjectName& name, uint64_t size_max) override;
+  Result<Bytes> GetRange(const ObjectName& name, uint64_t offset, uint64_t size) override;
+  Result<void> List(std::string_view prefix, const Each& each, const Stranger& stranger = {}) override;
+  Result<void> Remove(const ObjectName& name) override;
+  Result<ObjectInfo> Stat(const ObjectName& name) override;
+  bool is_far() const override { return true; }
+  std::string description() const override { return options_.place.text(); }
+
+ private:
+  struct Call {
+    std::string method;
+    std::string key;  // "": the bucket
+    std::vector<std::pair<std::string, std::string>> query = {};
+    http::Headers headers = {};
+    ByteSpan body = {};
+    uint64_t answer_bytes_max = 0;
+  };
+
+  S3Store(Options options, const Clock& clock);
+  std::string KeyOf(const ObjectName& name) const { return options_.place.prefix + name.text(); }
+  std::string UrlOf(const std::string& key) const;
+  std::string Region() const;
+  // Once more where the server says that the clock, or the region, is another.
+  Result<http::Response> Send(const Call& call);
+  Result<http::Response> SendOnce(const Call& call);
+  bool CorrectClock(const Failure& failure, const http::Response& response);
+  bool CorrectRegion(const Failure& failure);
+  // The answer where it is a success, else what it means.
+  Result<http::Response> Succeed(const Call& call);
+  http::Headers HeadersOfPut(std::string_view name) const;
+  Result<bool> PutWhereAbsent(const std::string& key, std::string_view name, ByteSpan bytes);
+  Result<ListedPage> Page(std::string_view prefix, const std::string& token);
+  Result<void> MakeBucket();
+  Result<void> NeedOwnOrEmpty();
+  Result<void> ProbePutIfAbsent(const Random& random);
+
+  const Options options_;
+  const Clock& clock_;
+  http::Client client_;
+  std::atomic<int64_t> clock_error_{0};  // nanoseconds that the server is ahead of us
+  mutable std::mutex mutex_;
+  std::string region_;  // guarded by mutex_
+};
+
+}  // namespace cairn::s3

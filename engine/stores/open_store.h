@@ -1,0 +1,49 @@
+// The store that an address names, whatever its kind.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "engine/env/clock.h"
+#include "engine/env/file_system.h"
+#include "engine/env/random.h"
+#include "engine/store/retry_store.h"
+
+namespace cairn {
+
+// What opening a store asks of the world. Borrows all.
+struct StoreWorld {
+  FileSystem& files;
+  const Clock& clock;
+  const Random& random;
+  std::stop_token stop;
+  std::function<std::string(const char* name)> environment;  // a variable, "" where it is not set
+  RetryNotice retry_notice;                                  // may be empty
+};
+
+// By name, as a user gives them: "s3.region".
+using StoreSettings = std::map<std::string, std::string>;
+
+// One of the settings that there are, for a help text.
+struct StoreSettingHelp {
+  std::string name, help;
+};
+const std::vector<StoreSettingHelp>& KnownStoreSettings();
+// Of "NAME=VALUE". kInvalidArgument, with the names that there are, where there is none of this name.
+Result<void> AddStoreSetting(StoreSettings& settings, const std::string& text);
+
+// The folder that an address names ("/path", "local:/path"), nothing where it names another kind of store.
+std::optional<std::string> LocalFolderOf(const std::string& address);
+
+// Addresses: a folder, local:FOLDER, and what s3::Place has. What is reached over a network is tried again where that
+// may help. kInvalidArgument for an address of no kind that is known. Open, Create: as those of the backend.
+Result<std::unique_ptr<ObjectStore>> OpenStore(const std::string& address, const StoreSettings& settings,
+                                               const StoreWorld& world);
+Result<std::unique_ptr<ObjectStore>> CreateStore(const std::string& address, const StoreSettings& settings,
+                                                 const StoreWorld& world);
+
+}  // namespace cairn

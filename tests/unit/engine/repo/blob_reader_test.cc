@@ -1,0 +1,116 @@
+#include "engine/repo/blob_reader.h"
+
+#include <atomic>
+#include <random>
+#include <thread>
+
+#include "engine/repo/write_session.h"
+#include "tests/support/fault_store.h"
+#include "tests/support/machine.h"
+#include "tests/support/matchers.h"
+#include "tests/support/memory_store.h"
+
+namespace cairn {
+namespace {
+
+constexpr size_t kBlobs = 400, kBlobBytes = 500, kBlobsAFrame = 10;
+constexpr uint64_t kFrames = kBlobs / kBlobsAFrame;
+// What a frame takes of a cache: its bytes, and what finds its blobs.
+constexpr uint64_t kFrameInCache = kBlobsAFrame * (kBlobBytes + 128);
+
+class BlobReaderTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    InitForTests(memory_);
+    machine_ = std::make_unique<Machine>(store_, 1);
+    index_ = machine_->repository->LoadIndex(machine_->context.job).value();
+    ASSERT_OK_AND_ASSIGN(const auto session,
+                         WriteSession::Begin(*machine_->repository, *index_, machine_->context.job, {}));
+    const auto writer = session->NewBlobWriter(kBlobsAFrame * kBlobBytes);
+    for (size_t i = 0; i < kBlobs; ++i) {
+      texts_.push_back(RandomText(static_cast<uint32_t>(i), kBlobBytes));
+      ASSERT_OK_AND_ASSIGN(const BlobId id, writer->AddBlob(BlobKind::kData, AsBytes(texts_.back())));
+      ids_.push_back(id);
+    }
+    ASSERT_OK(writer->Finish());
+    ASSERT_OK(session->Flush());
+    ASSERT_OK(session->Abandon());
+  }
+
+  BlobReader Reader(uint64_t cache_bytes) {
+    return {*machine_->repository, *index_, machine_->context.job, cache_bytes};
+  }
+  void ExpectRead(BlobReader& reader, size_t i) {
+    const auto blob = reader.ReadBlob(BlobKind::kData, ids_[i]);
+    ASSERT_TRUE(blob) << blob.error().message();
+    ASSERT_EQ(ToString(**blob), texts_[i]) << i;
+  }
+
+  MemoryStore memory_;
+  FaultStore store_{memory_};
+  std::unique_ptr<Machine> machine_;
+  std::shared_ptr<Index> index_;
+  std::vector<std::string> texts_;
+  std::vector<BlobId> ids_;
+};
+
+TEST_F(BlobReaderTest, OpensAFrameOnceForAllItsBlobs) {
+  BlobReader reader = Reader(2 * kFrameInCache);
+  for (size_t i = 0; i < kBlobs; ++i) ExpectRead(reader, i);
+  EXPECT_EQ(reader.frames_read(), kFrames);
+}
+
+TEST_F(BlobReaderTest, OpensAFrameAgainThatTheCacheHadToDrop) {
+  BlobReader reader = Reader(2 * kFrameInCache);
+  const auto first_of = [](size_t frame) { return frame * kBlobsAFrame; };
+  for (const size_t frame : {0, 1, 0, 2, 0}) ExpectRead(reader, first_of(frame));
+  EXPECT_EQ(reader.frames_read(), 3);  // the one that was asked for last stays
+  ExpectRead(reader, first_of(1) + 1);
+  EXPECT_EQ(reader.frames_read(), 4);
+  ExpectRead(reader, first_of(2) + 1);
+  EXPECT_EQ(reader.frames_read(), 5);
+}
+
+TEST_F(BlobReaderTest, KeepsNothingWhereTheCacheIsTooSmallForAFrame) {
+  BlobReader reader = Reader(kFrameInCache - 1);
+  for (size_t i = 0; i < 3; ++i) ExpectRead(reader, i);
+  EXPECT_EQ(reader.frames_read(), 3);
+}
+
+TEST_F(BlobReaderTest, GivesNoBlobOfTheOtherKind) {
+  BlobReader reader = Reader(10 * kFrameInCache);
+  ExpectRead(reader, 5);
+  const auto blob = reader.ReadBlob(BlobKind::kMetadata, ids_[5]);
+  ASSERT_FALSE(blob);
+  EXPECT_EQ(blob.error().code(), ErrorCode::kNotFound) << blob.error().message();
+}
+
+TEST_F(BlobReaderTest, AsksTheStoreForNothingThatItHas) {
+  BlobReader reader = Reader(10 * kFrameInCache);
+  ExpectRead(reader, 0);
+  store_.FailWhere([](const StoreCall&) { return true; }, FaultStore::Transient());
+  for (size_t i = 0; i < kBlobsAFrame; ++i) ExpectRead(reader, i);
+  EXPECT_FALSE(reader.ReadBlob(BlobKind::kData, ids_[kBlobsAFrame]));
+}
+
+TEST_F(BlobReaderTest, ManyThreadsReadThroughOneSmallCache) {
+  BlobReader reader = Reader(5 * kFrameInCache);
+  std::vector<std::jthread> threads;
+  std::atomic<size_t> wrong = 0;
+  for (uint32_t thread = 0; thread < 8; ++thread) {
+    threads.emplace_back([&, thread] {
+      std::mt19937 random(thread);
+      for (int n = 0; n < 2'000; ++n) {
+        // Near each other, as a stream's are, so that the cache is used and emptied by turns.
+        const size_t i = (static_cast<size_t>(n) / 4 + random() % 30 + thread * 50) % kBlobs;
+        const auto blob = reader.ReadBlob(BlobKind::kData, ids_[i]);
+        if (!blob || ToString(**blob) != texts_[i]) ++wrong;
+      }
+    });
+  }
+  threads.clear();
+  EXPECT_EQ(wrong, 0);
+}
+
+}  // namespace
+}  // namespace cairn

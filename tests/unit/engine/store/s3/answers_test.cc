@@ -1,0 +1,120 @@
+#include "engine/store/s3/answers.h"
+
+#include "tests/support/matchers.h"
+
+namespace cairn::s3 {
+namespace {
+
+Failure Failed(int status, std::string_view body) {
+  return FailureOf({.status = status, .headers = {}, .body = ToBytes(AsBytes(body))});
+}
+
+std::string ErrorBody(std::string_view code) {
+  return fmt::format("<?xml version=\"1.0\"?><Error><Code>{}</Code><Message>text</Message></Error>", code);
+}
+
+TEST(Answers, SayWhatWentWrong) {
+  const Failure failure = Failed(403, ErrorBody("InvalidAccessKeyId"));
+  EXPECT_EQ(failure.code, "InvalidAccessKeyId");
+  const Error error = ErrorOf(failure, "GET it");
+  EXPECT_EQ(error.code(), ErrorCode::kPermission);
+  EXPECT_FALSE(error.transient());
+  EXPECT_EQ(error.message(),
+            "GET it: the server answered 403 InvalidAccessKeyId (text); AWS_ACCESS_KEY_ID is not known to this server");
+}
+
+TEST(Answers, OfAProxyAreToldByTheirStatus) {
+  for (const std::string_view body : {"", "<html><p>Bad gateway", "\x1b[31mred", "<Error/>"}) {
+    const Error error = ErrorOf(Failed(502, body), "GET it");
+    EXPECT_EQ(error.message(), "GET it: the server answered 502");
+    EXPECT_TRUE(error.transient());
+  }
+}
+
+TEST(Answers, NothingForATerminalToRun) {
+  const Failure failure = Failed(400, "<Error><Code>a&#10;b</Code><Message>one&#13;&#10;two\x7f</Message></Error>");
+  EXPECT_EQ(failure.code, "a b");
+  EXPECT_EQ(failure.message, "one  two ");
+}
+
+TEST(Answers, ByStatusAndCode) {
+  const struct {
+    int status;
+    std::string_view code;
+    ErrorCode expected;
+    bool transient;
+  } rows[] = {
+      {404, "NoSuchBucket", ErrorCode::kNotFound, false},
+      {412, "PreconditionFailed", ErrorCode::kAlreadyExists, false},
+      {403, "AccessDenied", ErrorCode::kPermission, false},
+      {403, "QuotaExceeded", ErrorCode::kNoSpace, false},
+      {507, "", ErrorCode::kNoSpace, false},
+      {501, "NotImplemented", ErrorCode::kUnsupported, false},
+      {500, "InternalError", ErrorCode::kIo, true},
+      {503, "SlowDown", ErrorCode::kIo, true},
+      {429, "", ErrorCode::kIo, true},
+      {409, "OperationAborted", ErrorCode::kIo, true},
+      {400, "RequestTimeout", ErrorCode::kIo, true},
+      {400, "XAmzContentSHA256Mismatch", ErrorCode::kIo, true},
+      {400, "InvalidArgument", ErrorCode::kIo, false},
+      {400, "ExpiredToken", ErrorCode::kPermission, false},
+      {301, "PermanentRedirect", ErrorCode::kIo, false},
+  };
+  for (const auto& row : rows) {
+    const Error error = ErrorOf(Failed(row.status, row.code.empty() ? "" : ErrorBody(row.code)), "x");
+    EXPECT_EQ(error.code(), row.expected) << row.status << row.code;
+    EXPECT_EQ(error.transient(), row.transient) << row.status << row.code;
+  }
+}
+
+std::string Page(std::string_view inside) {
+  return fmt::format(
+      "<?xml version=\"1.0\"?><ListBucketResult "
+      "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{}</ListBucketResult>",
+      inside);
+}
+
+TEST(ListedPage, GivesObjects) {
+  ASSERT_OK_AND_ASSIGN(const ListedPage page,
+                       ParseListedPage(AsBytes(Page("<EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>"
+                                                    "<NextContinuationToken>a+b%20c</NextContinuationToken>"
+                                                    "<Contents><Key>p%2Fa+b%2B%C3%A9</Key><Size>12</Size>"
+                                                    "<LastModified>2026-11-22T07:04:13.988Z</LastModified></Contents>"
+                                                    "<Contents><Key>q</Key><Size>0</Size></Contents>"))));
+  ASSERT_EQ(page.objects.size(), 2U);
+  EXPECT_EQ(page.objects[0].key, "p/a b+é");
+  EXPECT_EQ(page.objects[0].size, 12U);
+  EXPECT_EQ(page.objects[0].modified / 1'000'000'000, 1'795'331'053);
+  EXPECT_EQ(page.objects[1].key, "q");
+  EXPECT_EQ(page.objects[1].modified, 0);
+  EXPECT_EQ(page.next, "a+b%20c");
+}
+
+TEST(ListedPage, TakesKeysAsTheyAreWithoutEncoding) {
+  ASSERT_OK_AND_ASSIGN(const ListedPage page,
+                       ParseListedPage(AsBytes(Page("<Contents><Key>a+b%20</Key><Size>1</Size></Contents>"
+                                                    "<IsTruncated>false</IsTruncated>"
+                                                    "<NextContinuationToken>left over</NextContinuationToken>"))));
+  EXPECT_EQ(page.objects.at(0).key, "a+b%20");
+  EXPECT_EQ(page.next, "");
+}
+
+TEST(ListedPage, RefusesWhatIsNotWhole) {
+  const std::string whole = Page("<IsTruncated>false</IsTruncated><Contents><Key>k</Key><Size>1</Size></Contents>");
+  ASSERT_OK(ParseListedPage(AsBytes(whole)));
+  for (size_t size = 0; size < whole.size(); ++size) {
+    EXPECT_FALSE(ParseListedPage(AsBytes(whole).first(size))) << size;
+  }
+  for (const std::string_view inside :
+       {"", "<IsTruncated>true</IsTruncated>", "<IsTruncated>maybe</IsTruncated>",
+        "<IsTruncated>false</IsTruncated><Contents><Key>k</Key><Size>-1</Size></Contents>",
+        "<IsTruncated>false</IsTruncated><Contents><Key>k</Key><Size></Size></Contents>",
+        "<IsTruncated>false</IsTruncated><EncodingType>url</EncodingType><Contents><Key>%</Key><Size>1</Size></"
+        "Contents>"}) {
+    EXPECT_FALSE(ParseListedPage(AsBytes(Page(inside)))) << inside;
+  }
+  EXPECT_FALSE(ParseListedPage(AsBytes("<html><body>Sign in to the hotel's network</body></html>")));
+}
+
+}  // namespace
+}  // namespace cairn::s3

@@ -1,0 +1,57 @@
+#include "engine/store/s3/place.h"
+
+#include "tests/support/matchers.h"
+
+namespace cairn::s3 {
+namespace {
+
+TEST(Place, OfAnyServer) {
+  ASSERT_OK_AND_ASSIGN(const Place place, Place::Parse("http://127.0.0.1:9000/bucket/pre/fix/"));
+  EXPECT_EQ(place.text(), "s3:http://127.0.0.1:9000/bucket/pre/fix");
+  EXPECT_EQ(place.host(), "127.0.0.1:9000");
+  EXPECT_EQ(place.bucket, "bucket");
+  EXPECT_EQ(place.prefix, "pre/fix/");
+  EXPECT_EQ(place.PathOf("pre/fix/data/ab"), "/bucket/pre/fix/data/ab");
+  EXPECT_EQ(place.PathOf(""), "/bucket");
+}
+
+TEST(Place, WithoutASchemeIsHttps) {
+  ASSERT_OK_AND_ASSIGN(const Place place, Place::Parse("minio.example.org:9000/bucket"));
+  EXPECT_EQ(place.text(), "s3:https://minio.example.org:9000/bucket");
+  EXPECT_EQ(place.prefix, "");
+  EXPECT_FALSE(place.virtual_host);
+}
+
+TEST(Place, OfAmazonIsAHostOfItsOwn) {
+  for (const std::string_view text : {"//backups/of/mine", "https://s3.amazonaws.com/backups/of/mine"}) {
+    ASSERT_OK_AND_ASSIGN(const Place place, Place::Parse(text));
+    EXPECT_EQ(place.host(), "backups.s3.amazonaws.com");
+    EXPECT_EQ(place.PathOf("of/mine/x"), "/of/mine/x");
+    EXPECT_EQ(place.PathOf(""), "/");
+  }
+  // No certificate fits a.b.s3.amazonaws.com.
+  ASSERT_OK_AND_ASSIGN(const Place dotted, Place::Parse("//a.b/c"));
+  EXPECT_EQ(dotted.host(), "s3.amazonaws.com");
+}
+
+TEST(Place, TakesPrefixesOfAnyBytes) {
+  ASSERT_OK_AND_ASSIGN(const Place place, Place::Parse("https://host/bucket/a%20b+é"));
+  EXPECT_EQ(place.prefix, "a b+é/");
+}
+
+TEST(Place, RefusesWhatIsNone) {
+  for (const std::string_view text :
+       {"", "host", "https://host", "https://host/", "ftp://host/bucket", "https:///bucket", "https://host:0/bucket",
+        "https://host:99999/bucket", "https://-o/bucket", "https://ho st/bucket", "https://host/bu cket",
+        "https://host/bucket//x", "https://host/bucket?x=y", "https://host/bucket/%zz", "https://host/.bucket"}) {
+    EXPECT_THAT(Place::Parse(text), ErrorCodeIs(ErrorCode::kInvalidArgument)) << text;
+  }
+}
+
+TEST(Place, RefusesAPasswordAndDoesNotTellIt) {
+  EXPECT_THAT(Place::Parse("https://key:hunter2@host/bucket"),
+              ErrorIs(ErrorCode::kInvalidArgument, testing::Not(testing::HasSubstr("hunter2"))));
+}
+
+}  // namespace
+}  // namespace cairn::s3
