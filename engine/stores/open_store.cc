@@ -11,12 +11,21 @@
 #include "engine/store/retry_store.h"
 #include "engine/store/s3/credentials.h"
 #include "engine/store/s3/s3_store.h"
+#include "engine/store/sftp/sftp_store.h"
 #include "engine/store/webdav/webdav_store.h"
 
 namespace cairn {
 namespace {
 
 enum class Use : uint8_t { kOpen, kCreate };
+
+using Made = Result<std::unique_ptr<ObjectStore>>;
+
+template <class Store>
+Made AnyStore(Result<std::unique_ptr<Store>> made) {
+  RETURN_IF_ERROR(made);
+  return std::unique_ptr<ObjectStore>(*std::move(made));
+}
 
 // "s3" of "s3:https://host", nothing of a path: what is before the first colon has no "/".
 std::optional<std::string> KindOf(const std::string& address) {
@@ -163,13 +172,9 @@ Result<std::unique_ptr<ObjectStore>> MakeLocal(const std::string& folder, const 
 template <class Create, class Open>
 Result<std::unique_ptr<ObjectStore>> MakeFar(std::shared_ptr<Retry> retry, Use use, const Create& create,
                                              const Open& open) {
-  std::unique_ptr<ObjectStore> store;
-  if (use == Use::kCreate) {
-    ASSIGN_OR_RETURN(store, retry->Repeat(create));
-  } else {
-    store = open();
-  }
-  return std::make_unique<RetryStore>(std::move(store), std::move(retry));
+  auto store = retry->Repeat([&]() -> Made { return use == Use::kCreate ? create() : open(); });
+  RETURN_IF_ERROR(store);
+  return std::make_unique<RetryStore>(*std::move(store), std::move(retry));
 }
 
 Result<std::shared_ptr<Retry>> MakeRetry(const StoreSettings& settings, const StoreWorld& world) {
@@ -183,8 +188,8 @@ Result<std::unique_ptr<ObjectStore>> MakeS3(const std::string& place, const Stor
   ASSIGN_OR_RETURN(const auto retry, MakeRetry(settings, world));
   options.hold_off = [retry](std::chrono::seconds span) { retry->HoldOff(span); };
   return MakeFar(
-      retry, use, [&] { return s3::S3Store::Create(options, world.clock, world.random); },
-      [&] { return s3::S3Store::Open(options, world.clock); });
+      retry, use, [&] { return AnyStore(s3::S3Store::Create(options, world.clock, world.random)); },
+      [&]() -> Made { return s3::S3Store::Open(options, world.clock); });
 }
 
 Result<std::unique_ptr<ObjectStore>> MakeAzure(const std::string& place, const StoreSettings& settings,
@@ -192,8 +197,8 @@ Result<std::unique_ptr<ObjectStore>> MakeAzure(const std::string& place, const S
   ASSIGN_OR_RETURN(const azure::Options options, AzureOptions(place, settings, world));
   ASSIGN_OR_RETURN(const auto retry, MakeRetry(settings, world));
   return MakeFar(
-      retry, use, [&] { return azure::AzureStore::Create(options, world.clock, world.random); },
-      [&] { return azure::AzureStore::Open(options, world.clock); });
+      retry, use, [&] { return AnyStore(azure::AzureStore::Create(options, world.clock, world.random)); },
+      [&]() -> Made { return azure::AzureStore::Open(options, world.clock); });
 }
 
 Result<std::unique_ptr<ObjectStore>> MakeWebdav(const std::string& place, const StoreSettings& settings,
@@ -201,8 +206,18 @@ Result<std::unique_ptr<ObjectStore>> MakeWebdav(const std::string& place, const 
   ASSIGN_OR_RETURN(const webdav::Options options, WebdavOptions(place, settings, world));
   ASSIGN_OR_RETURN(const auto retry, MakeRetry(settings, world));
   return MakeFar(
-      retry, use, [&] { return webdav::WebdavStore::Create(options, world.random); },
-      [&] { return webdav::WebdavStore::Open(options, world.random); });
+      retry, use, [&] { return AnyStore(webdav::WebdavStore::Create(options, world.random)); },
+      [&]() -> Made { return webdav::WebdavStore::Open(options, world.random); });
+}
+
+Result<std::unique_ptr<ObjectStore>> MakeSftp(const std::string& address, const StoreSettings& settings,
+                                              const StoreWorld& world, Use use) {
+  ASSIGN_OR_RETURN(const SftpPlace place, SftpPlace::Parse(address));
+  ASSIGN_OR_RETURN(const auto retry, MakeRetry(settings, world));
+  const SftpOptions options;
+  return MakeFar(
+      retry, use, [&] { return AnyStore(SftpStore::Create(place, options, world.random, world.clock, world.stop)); },
+      [&] { return AnyStore(SftpStore::Open(place, options, world.random, world.clock, world.stop)); });
 }
 
 Result<std::unique_ptr<ObjectStore>> Make(const std::string& address, const StoreSettings& settings,
@@ -213,10 +228,12 @@ Result<std::unique_ptr<ObjectStore>> Make(const std::string& address, const Stor
   if (kind == "s3") return MakeS3(place, settings, world, use);
   if (kind == "azure") return MakeAzure(place, settings, world, use);
   if (kind == "webdav") return MakeWebdav(place, settings, world, use);
+  if (kind == "sftp") return MakeSftp(address, settings, world, use);
   return MakeError(ErrorCode::kInvalidArgument,
-                   "\"{}\": stores of kind \"{}\" are not known to this version of cairn; it knows a folder, "
-                   "s3:https://host/bucket/prefix, azure:container:/prefix, and webdav:https://host/folder",
-                   address, kind);
+                   "stores of kind \"{}\" are not known to this version of cairn; it knows a folder, "
+                   "s3:https://host/bucket/prefix, azure:container:/prefix, webdav:https://host/folder, and "
+                   "sftp:user@host:/folder",
+                   kind);
 }
 
 }  // namespace
@@ -242,7 +259,7 @@ const std::vector<StoreSettingHelp>& KnownStoreSettings() {
 Result<void> AddStoreSetting(StoreSettings& settings, const std::string& text) {
   const size_t equal = text.find('=');
   if (equal == std::string::npos) {
-    return MakeError(ErrorCode::kInvalidArgument, "\"{}\": a setting of the store is NAME=VALUE", text);
+    return Error(ErrorCode::kInvalidArgument, "a setting of the store (-o) is NAME=VALUE: one has no =");
   }
   const std::string name = text.substr(0, equal);
   const auto& known = KnownStoreSettings();
