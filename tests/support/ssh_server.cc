@@ -135,7 +135,9 @@ void SshServer::WriteConfiguration() const {
 }
 
 void SshServer::Start() {
-  id_ = Spawn({kServerProgram, "-D", "-e", "-f", folder_ / "sshd_config"}, folder_ / "sshd.log");
+  // Setpriv: it ends with a test that crashes, too.
+  id_ = Spawn({"setpriv", "--pdeathsig", "TERM", "--", kServerProgram, "-D", "-e", "-f", folder_ / "sshd_config"},
+              folder_ / "sshd.log");
   for (int waited_ms = 0; waited_ms < 10'000; waited_ms += 5) {
     if (::waitpid(id_, nullptr, WNOHANG) == id_) break;
     if (Answers()) return;
