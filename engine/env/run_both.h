@@ -2,17 +2,28 @@
 #pragma once
 
 #include <future>
+#include <system_error>
 #include <type_traits>
 #include <utility>
 
 namespace cairn {
 
-// What both return. `other` runs in a thread of its own where `at_once`, else before `own`; neither throws.
+// What both return. `other` runs in a thread of its own where `at_once` and the system gives one, else before `own`;
+// neither throws.
 template <class Own, class Other>
 auto RunBoth(bool at_once, const Own& own, const Other& other)
     -> std::pair<std::invoke_result_t<Own>, std::invoke_result_t<Other>> {
-  auto begun = std::async(at_once ? std::launch::async : std::launch::deferred, [&] { return other(); });
-  if (!at_once) begun.wait();
+  std::future<std::invoke_result_t<Other>> begun;
+  if (at_once) {
+    try {
+      begun = std::async(std::launch::async, [&] { return other(); });
+    } catch (const std::system_error&) {  // no thread: one after the other
+    }
+  }
+  if (!begun.valid()) {
+    auto of_other = other();
+    return {own(), std::move(of_other)};
+  }
   auto of_own = own();
   return {std::move(of_own), begun.get()};
 }

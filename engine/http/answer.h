@@ -22,5 +22,8 @@ struct Extent {
   UnixNs modified = 0;
 };
 Result<Extent> ExtentOf(const Response& response, std::string_view what);
+// Exactly the `size` bytes from `offset` that were asked for as a range, out of an answer that succeeded. Content-Range
+// (RFC 9110, section 14.4) must say so. kCorrupt, naming `what`, where the whole ends before; else transient kIo.
+Result<Bytes> PartOf(Response response, uint64_t offset, uint64_t size, std::string_view what);
 
 }  // namespace cairn::http

@@ -86,6 +86,13 @@ size_t TakeBody(char* data, size_t size, size_t count, void* user, CURL* handle)
     exchange.error = Error(ErrorCode::kUnsupported, "the server was asked for a range and gives all of it");
     return 0;
   }
+  constexpr int kPartial = 206;
+  if (exchange.request.is_range && exchange.response.status != kPartial) {
+    exchange.error = MakeError(ErrorCode::kUnsupported,
+                               "a part was asked for, and the server gives all of it (status {}): cairn needs ranges",
+                               exchange.response.status);
+    return 0;
+  }
   if (exchange.body_bytes > exchange.request.answer_bytes_max) {
     exchange.error =
         MakeError(ErrorCode::kCorrupt, "the answer has more than {} bytes", exchange.request.answer_bytes_max);
@@ -175,7 +182,10 @@ void SetTransport(CURL* curl, const ClientSettings& settings) {
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
   curl_easy_setopt(curl, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
-  if (!settings.ca_file.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, settings.ca_file.c_str());
+  if (!settings.ca_file.empty()) {
+    curl_easy_setopt(curl, CURLOPT_CAINFO, settings.ca_file.c_str());
+    curl_easy_setopt(curl, CURLOPT_CAPATH, nullptr);  // the system's folder would count beside it
+  }
   curl_easy_setopt(curl, CURLOPT_USERAGENT, settings.user_agent.c_str());
   curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, kBufferBytes);
   curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, kBufferBytes);
@@ -188,7 +198,7 @@ void SetLimits(CURL* curl, const ClientSettings& settings, const Request& reques
   };
   const std::chrono::seconds on_the_line((request.body.size() + request.answer_bytes_max) / kBytesASecondMin);
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(settings.connect_time_max));
-  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, static_cast<long>(kBytesASecondMin));
   curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, static_cast<long>(settings.silence_max.count()));
   curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, milliseconds(kTimeMin + on_the_line));
 }

@@ -25,6 +25,9 @@ struct Request {
   ByteSpan body;
   // More bytes of an answer's body are an Error, kCorrupt; kUnsupported where the server ignored the header Range.
   uint64_t answer_bytes_max = 0;
+  // A range is asked for: an answer that succeeded and is none (its status is not 206) is kUnsupported, for what comes
+  // then is all of it.
+  bool is_range = false;
   // Where given, the body of an answer that succeeded (2xx) goes here in pieces, in the caller's thread, and not into
   // the Response. An Error ends the request and is returned.
   std::function<Result<void>(ByteSpan)> sink;
@@ -43,7 +46,7 @@ struct Response {
 struct ClientSettings {
   std::string ca_file;  // PEM, of those whom to trust instead of the system's; "": the system's
   std::chrono::seconds connect_time_max{30};
-  std::chrono::seconds silence_max{60};  // without a byte either way
+  std::chrono::seconds silence_max{60};  // with less than 4 KiB a second either way
   std::string user_agent;
 };
 

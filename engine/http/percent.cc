@@ -100,8 +100,12 @@ Result<Address> ParseAddress(std::string_view text) {
   if (address.origin.scheme != "http" && address.origin.scheme != "https") {
     return Bad(text, "it begins with neither http:// nor https://");
   }
-  if (text.find_first_of("?#") != std::string_view::npos) return Bad(text, "it has a query or a fragment");
+  if (const size_t query = text.find_first_of("?#"); query != std::string_view::npos) {
+    return Bad(text.substr(0, query), "it has a query or a fragment");  // which may be secret
+  }
   if (!ParseAuthority(authority, address.origin)) return Bad(text, "its host is none");
+  // Said or not it is the same place, and clients leave it out of what is signed.
+  if (address.origin.port == (address.origin.scheme == "http" ? 80 : 443)) address.origin.port = 0;
   rest.remove_prefix(authority.size());
   ASSIGN_OR_RETURN(address.path, PercentDecode(rest));
   return address;

@@ -40,16 +40,26 @@ Result<Bytes> BlobReader::OpenSealed(const BlobLocation& location, ByteSpan seal
 }
 
 Result<std::shared_ptr<const Bytes>> BlobReader::OpenFrameAt(const BlobLocation& location) {
+  if (metadata_cache_ != nullptr && location.pack.kind == BlobKind::kMetadata) return OpenCachedFrame(location);
   const ObjectName name = PackObjectName(location.pack.kind, location.pack.name);
-  const bool may_be_cached = metadata_cache_ != nullptr && location.pack.kind == BlobKind::kMetadata;
-  ObjectStore& store = repository_.store();
-  const uint32_t size = location.frame->sealed_length;
-  ASSIGN_OR_RETURN(const Bytes sealed, may_be_cached ? metadata_cache_->GetRange(store, name, location.pack.size,
-                                                                                 location.frame_offset, size)
-                                                     : store.GetRange(name, location.frame_offset, size));
+  ASSIGN_OR_RETURN(const Bytes sealed,
+                   repository_.store().GetRange(name, location.frame_offset, location.frame->sealed_length));
   ++frames_read_;
   ASSIGN_OR_RETURN(Bytes plain, OpenSealed(location, sealed));
   return std::make_shared<const Bytes>(std::move(plain));
+}
+
+Result<std::shared_ptr<const Bytes>> BlobReader::OpenCachedFrame(const BlobLocation& location) {
+  for (;;) {
+    ASSIGN_OR_RETURN(const Bytes sealed,
+                     metadata_cache_->GetRange(repository_.store(), location.pack.name, location.pack.size,
+                                               location.frame_offset, location.frame->sealed_length));
+    ++frames_read_;
+    auto plain = OpenSealed(location, sealed);
+    if (plain) return std::make_shared<const Bytes>(*std::move(plain));
+    // Only what the store itself gives may be told as its damage.
+    if (!IsLoss(plain.error().code()) || !metadata_cache_->Forget(location.pack.name)) return std::move(plain).error();
+  }
 }
 
 Result<std::shared_ptr<const Bytes>> BlobReader::FrameThroughCache(const BlobLocation& location) {

@@ -67,6 +67,7 @@ class BlobReader : public BlobSource {
   Result<std::shared_ptr<const Bytes>> TryLocations(BlobKind kind, const BlobId& id, Attempt* attempt);
   Result<bool> SyncSince(uint64_t syncs_before);
   Result<std::shared_ptr<const Bytes>> FrameThroughCache(const BlobLocation& location);
+  Result<std::shared_ptr<const Bytes>> OpenCachedFrame(const BlobLocation& location);
   std::shared_ptr<const Bytes> FindCached(BlobKind kind, const BlobId& id);  // nullptr: in no frame of the cache
   void Remember(Cached frame);                                               // mutex_ is held
   void DropOldest();                                                         // mutex_ is held

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine/codec/checksum.h"
+#include "engine/crypto/hash.h"
 #include "repo-format/wire_writer.h"
 
 namespace cairn {
@@ -21,70 +22,81 @@ Bytes ChecksumBytes(ByteSpan object) {
 
 }  // namespace
 
-std::string MetadataCache::PathOf(const ObjectName& name) const { return folder_ + "/" + std::string(name.base()); }
+std::string MetadataCache::PathOf(const PackName& pack) const { return folder_ + "/" + pack.ToString(); }
 
-void MetadataCache::SetState(const ObjectName& name, State state) {
+void MetadataCache::SetState(const PackName& pack, State state) {
   const std::lock_guard lock(mutex_);
-  states_[name] = state;
+  states_[pack] = state;
 }
 
-bool MetadataCache::Verify(const ObjectName& name, uint64_t pack_bytes) {
+bool MetadataCache::Verify(const PackName& pack, uint64_t pack_bytes) {
   {
     const std::lock_guard lock(mutex_);
-    if (const auto found = states_.find(name); found != states_.end()) return found->second == State::kHere;
+    if (const auto found = states_.find(pack); found != states_.end()) return found->second == State::kHere;
   }
-  const auto file = files_.ReadFile(PathOf(name));
+  const auto file = files_.ReadFile(PathOf(pack));
   if (!file) return false;
   const bool is_right = file->size() == pack_bytes + kChecksumBytes &&
                         Equal(ByteSpan(*file).subspan(pack_bytes), ChecksumBytes(ByteSpan(*file).first(pack_bytes)));
   if (is_right) {
-    SetState(name, State::kHere);
+    SetState(pack, State::kHere);
   } else {
-    IgnoreError(files_.Remove(PathOf(name)), "it is written anew");
+    IgnoreError(files_.Remove(PathOf(pack)), "it is written anew");
   }
   return is_right;
 }
 
-bool MetadataCache::TakesOver(const ObjectName& name, uint64_t pack_bytes) {
+bool MetadataCache::TakesOver(const PackName& pack, uint64_t pack_bytes) {
   if (pack_bytes > bytes_max_ / 4) return false;
   const std::lock_guard lock(mutex_);
-  const auto [place, is_first] = states_.emplace(name, State::kMissedOnce);
-  if (is_first || place->second == State::kBeingFetched) return false;
-  place->second = State::kBeingFetched;
+  const auto [place, is_first] = states_.emplace(pack, State::kMissedOnce);
+  if (is_first || place->second != State::kMissedOnce) return false;
+  place->second = State::kNotHere;  // until it is
   return true;
 }
 
-Result<Bytes> MetadataCache::GetRange(ObjectStore& store, const ObjectName& name, uint64_t pack_bytes, uint64_t offset,
+Result<Bytes> MetadataCache::GetRange(ObjectStore& store, const PackName& pack, uint64_t pack_bytes, uint64_t offset,
                                       uint64_t size) {
-  if (Verify(name, pack_bytes)) {
-    auto bytes = files_.ReadRange(PathOf(name), offset, size);
+  if (Verify(pack, pack_bytes)) {
+    auto bytes = files_.ReadRange(PathOf(pack), offset, size);
     if (bytes) return bytes;
-    SetState(name, State::kMissedOnce);  // another process has made room
+    SetState(pack, State::kNotHere);  // another process has made room
   }
+  const ObjectName name = PackObjectName(BlobKind::kMetadata, pack);
   const bool is_within = offset <= pack_bytes && size <= pack_bytes - offset;
-  if (!is_within || !TakesOver(name, pack_bytes)) return store.GetRange(name, offset, size);
+  if (!is_within || !TakesOver(pack, pack_bytes)) return store.GetRange(name, offset, size);
   auto object = store.Get(name, pack_bytes);
-  if (!object || object->size() != pack_bytes) {
-    SetState(name, State::kMissedOnce);
-    if (!object && !IsLoss(object.error().code())) return std::move(object).error();
-    return store.GetRange(name, offset, size);  // the part that is needed may be whole
+  if (!object && !IsLoss(object.error().code())) return std::move(object).error();
+  // Of a pack that is damaged, or came so, the part that is needed may be whole.
+  if (!object || object->size() != pack_bytes || Sha256(*object) != pack.digest) {
+    return store.GetRange(name, offset, size);
   }
-  Add(name, *object);
+  Add(pack, *object);
   return ToBytes(ByteSpan(*object).subspan(offset, size));
 }
 
-void MetadataCache::Add(const ObjectName& name, ByteSpan object) {
+void MetadataCache::Add(const PackName& pack, ByteSpan object) {
   if (object.size() > bytes_max_ / 4) return;
   const std::string temporary = folder_ + "/tmp-" + random_.NewId<ObjectId>().ToHex();
-  const std::string path = PathOf(name);
   auto made = files_.MakeFolder(folder_);
   if (made) MakeRoom(object.size() + kChecksumBytes);
   Bytes file = ToBytes(object);
   Append(file, ChecksumBytes(object));
   if (made) made = files_.WriteNewFile(temporary, file);
-  if (made) made = files_.Rename(temporary, path);
+  if (made) made = files_.Rename(temporary, PathOf(pack));
   if (!made) IgnoreError(files_.Remove(temporary), "it may not have come to be");
-  SetState(name, made ? State::kHere : State::kMissedOnce);
+  SetState(pack, made ? State::kHere : State::kNotHere);
+}
+
+bool MetadataCache::Forget(const PackName& pack) {
+  {
+    const std::lock_guard lock(mutex_);
+    State& state = states_[pack];
+    if (state != State::kHere) return false;
+    state = State::kNotHere;
+  }
+  IgnoreError(files_.Remove(PathOf(pack)), "this process does not ask it again");
+  return true;
 }
 
 void MetadataCache::MakeRoom(uint64_t bytes) {

@@ -220,7 +220,7 @@ Result<void> WriteSession::PutOnePack(const FinishedPack& pack) {
   RETURN_IF_ERROR(FirstError());
   RETURN_IF_ERROR(protocol_.PutPack(pack.kind, pack.name, pack.object));
   if (pack.kind == BlobKind::kMetadata && repository_.metadata_cache() != nullptr) {
-    repository_.metadata_cache()->Add(PackObjectName(pack.kind, pack.name), pack.object);
+    repository_.metadata_cache()->Add(pack.name, pack.object);
   }
   ++totals_.packs;
   totals_.bytes_stored += pack.object.size();

@@ -20,6 +20,8 @@ bool IsOneOf(std::string_view text, std::initializer_list<std::string_view> all)
 bool MayPass(const Failure& failure) {
   constexpr std::array kStatus = {408, 429, 500, 502, 503, 504};
   if (std::ranges::find(kStatus, failure.status) != kStatus.end()) return true;
+  // Not the server's: it says what is not there.
+  if (failure.status == 404 && failure.code.empty()) return true;
   // The first was broken on the way; the others are about what somebody else is doing just now.
   return IsOneOf(failure.code, {"Md5Mismatch", "ContainerBeingDeleted", "OperationTimedOut", "ServerBusy",
                                 "LeaseAlreadyPresent", "BlobBeingRehydrated"});
@@ -38,7 +40,7 @@ ErrorCode CodeOf(const Failure& failure) {
     case 403:
       return ErrorCode::kPermission;
     case 404:
-      return ErrorCode::kNotFound;
+      return failure.code.empty() ? ErrorCode::kIo : ErrorCode::kNotFound;
     case 501:
       return ErrorCode::kUnsupported;
     case 507:

@@ -18,7 +18,8 @@ constexpr std::string_view kVersion = "2021-12-02";  // of the protocol: the fir
 constexpr uint64_t kPageBytesMax = 32 * kMiB;        // 5,000 blobs with names of 1,024 bytes and all their properties
 constexpr std::string_view kOutside = "tmp/";
 
-bool IsGone(const Failure& failure) { return failure.status == 404 && failure.code != "ContainerNotFound"; }
+// What is not there is so by the server's own word: on what a proxy says nothing may be removed, or taken for ended.
+bool IsGone(const Failure& failure) { return failure.status == 404 && failure.code == "BlobNotFound"; }
 
 }  // namespace
 
@@ -57,6 +58,7 @@ Result<http::Response> AzureStore::SendOnce(const Call& call) {
                        .headers = std::move(headers),
                        .body = call.body,
                        .answer_bytes_max = call.answer_bytes_max,
+                       .is_range = call.is_range,
                        .sink = {}});
 }
 
@@ -79,7 +81,10 @@ Result<http::Response> AzureStore::SuccessOf(const Call& call, http::Response re
   if (response.succeeded()) return response;
   const Failure failure = FailureOf(response);
   if (IsGone(failure)) return MakeError(ErrorCode::kNotFound, "{} is not there", UrlOf(call.blob));
-  return ErrorOf(failure, call.method + " " + UrlOf(call.blob));
+  Error error = ErrorOf(failure, call.method + " " + UrlOf(call.blob));
+  if (failure.status != 404) return error;
+  // No container: whoever asks for a blob must not take that for the blob's being gone.
+  return MakeError(ErrorCode::kIo, "{}", error.message()).Transient();
 }
 
 Result<http::Response> AzureStore::Succeed(const Call& call) {
@@ -111,9 +116,12 @@ Result<bool> AzureStore::PutWhereAbsent(const std::string& blob, std::string_vie
   if (put) return true;
   if (put.error().code() != ErrorCode::kAlreadyExists) return std::move(put).error();
   // A request over a connection that broke is sent again: the name may hold what the first of the two has put.
-  ASSIGN_OR_RETURN(const http::Response there,
-                   Send({.method = "GET", .blob = blob, .answer_bytes_max = std::numeric_limits<uint32_t>::max()}));
-  return there.succeeded() && Equal(there.body, bytes);
+  auto there = Succeed({.method = "GET", .blob = blob, .answer_bytes_max = bytes.size()});
+  if (there) return Equal(there->body, bytes);
+  const ErrorCode code = there.error().code();
+  if (code == ErrorCode::kCorrupt) return false;  // larger, and so another's
+  if (code != ErrorCode::kNotFound) return std::move(there).error();
+  return MakeError(ErrorCode::kIo, "PUT {}: it was there, and is not any more", UrlOf(blob)).Transient();
 }
 
 Result<bool> AzureStore::PutIfAbsent(const ObjectName& name, ByteSpan bytes) {
@@ -139,15 +147,15 @@ Result<Bytes> AzureStore::GetRange(const ObjectName& name, uint64_t offset, uint
   const Call call{.method = "GET",
                   .blob = BlobOf(name),
                   .headers = {{"Range", fmt::format("bytes={}-{}", offset, offset + size - 1)}},
-                  .answer_bytes_max = size};
+                  .answer_bytes_max = size,
+                  .is_range = true};
   ASSIGN_OR_RETURN(http::Response response, Send(call));
   if (response.status == 416) {
     ASSIGN_OR_RETURN(const ObjectInfo info, Stat(name));
-    return too_short(info.size);
+    if (info.size < offset || size > info.size - offset) return too_short(info.size);
   }
   ASSIGN_OR_RETURN(response, SuccessOf(call, std::move(response)));
-  if (response.body.size() != size) return too_short(offset + response.body.size());
-  return std::move(response.body);
+  return http::PartOf(std::move(response), offset, size, UrlOf(call.blob));
 }
 
 Result<ListedPage> AzureStore::Page(std::string_view prefix, const std::string& marker) {
@@ -170,7 +178,11 @@ Result<void> AzureStore::List(std::string_view prefix, const Each& each, const S
   do {
     ASSIGN_OR_RETURN(ListedPage page, Page(prefix, marker));
     for (const ListedBlob& blob : page.blobs) {
-      if (!blob.name.starts_with(options_.place.prefix)) continue;
+      if (!blob.name.starts_with(options_.place.prefix)) {  // to leave it out could be to leave out all
+        return MakeError(ErrorCode::kIo, "listing {}: the server told a name that does not begin as asked: \"{}\"",
+                         description(), http::OneLine(blob.name))
+            .Transient();
+      }
       const std::string name = blob.name.substr(options_.place.prefix.size());
       if (name.empty() || name.starts_with(kOutside)) continue;
       auto parsed = ObjectName::Parse(name);

@@ -54,6 +54,7 @@ class AzureStore final : public ObjectStore {
     http::Headers headers = {};
     ByteSpan body = {};
     uint64_t answer_bytes_max = 0;
+    bool is_range = false;
   };
 
   AzureStore(Options options, const Clock& clock);

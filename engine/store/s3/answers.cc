@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "engine/http/answer.h"
 #include "engine/http/date.h"
@@ -19,8 +20,11 @@ bool IsOneOf(std::string_view text, std::initializer_list<std::string_view> all)
 
 // May the same request succeed later?
 bool MayPass(const Failure& failure) {
-  constexpr std::array kStatus = {408, 409, 429, 500, 502, 503, 504};
+  constexpr std::array kStatus = {408, 409, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524};
+  if (failure.code == "BucketAlreadyExists") return false;
   if (std::ranges::find(kStatus, failure.status) != kStatus.end()) return true;
+  // Not the server's: it says what is not there.
+  if (failure.status == 404 && failure.code.empty()) return true;
   // Bytes were broken, or lost, on the way.
   return IsOneOf(failure.code, {"RequestTimeout", "BadDigest", "XAmzContentSHA256Mismatch", "IncompleteBody",
                                 "SlowDown", "RequestTimeTooSkewed"});
@@ -34,7 +38,7 @@ ErrorCode CodeOf(const Failure& failure) {
     case 403:
       return ErrorCode::kPermission;
     case 404:
-      return ErrorCode::kNotFound;
+      return failure.code.empty() ? ErrorCode::kIo : ErrorCode::kNotFound;
     case 412:
       return ErrorCode::kAlreadyExists;
     case 501:
@@ -69,6 +73,7 @@ std::string WayThere(const Failure& failure) {
 
 std::string_view WayOut(const Failure& failure) {
   if (failure.code == "NoSuchBucket") return "; cairn init makes it where the key may";
+  if (failure.code == "InvalidObjectState") return "; it is archived: have it restored first (its storage class)";
   if (failure.code == "InvalidAccessKeyId") {
     return "; AWS_ACCESS_KEY_ID is not known to this server (one for a time goes with its AWS_SESSION_TOKEN, and both "
            "run "
@@ -104,9 +109,12 @@ class PageReader {
       const auto size = http::ParseNumber(text);
       if (!size) return Corrupt("\"{}\" is no size", OneLine(text));
       object_.size = *size;
+      has_size_ = true;
     } else if (name == "/Contents") {
+      if (object_.key.empty() || !has_size_) return Error(ErrorCode::kCorrupt, "an object has no key or no size");
       page_.objects.push_back(std::move(object_));
       object_ = {};
+      has_size_ = false;
     }
     return {};
   }
@@ -128,7 +136,7 @@ class PageReader {
  private:
   ListedPage page_;
   ListedObject object_;
-  bool is_truncated_ = false, is_known_ = false, is_encoded_ = false;
+  bool is_truncated_ = false, is_known_ = false, is_encoded_ = false, has_size_ = false;
 };
 
 }  // namespace

@@ -4,6 +4,8 @@ namespace cairn::s3 {
 namespace {
 
 constexpr std::string_view kAws = "amazonaws.com";
+constexpr std::string_view kAnyRegion = "s3.amazonaws.com";
+constexpr std::string_view kRegionOfAny = "us-east-1";
 
 bool EndsWithDomain(std::string_view host, std::string_view domain) {
   return host == domain || (host.ends_with(domain) && host[host.size() - domain.size() - 1] == '.');
@@ -42,6 +44,16 @@ Result<Place> Place::Parse(std::string_view text) {
   if (place.prefix.starts_with('/') || place.prefix.find("//") != std::string::npos) {
     return MakeError(ErrorCode::kInvalidArgument, "\"{}\": an empty name in the prefix", place.prefix);
   }
+  for (const char c : place.prefix) {
+    if (static_cast<uint8_t>(c) < 0x20 || c == 0x7f) {
+      return Error(ErrorCode::kInvalidArgument, "a prefix has no line breaks and other control characters");
+    }
+  }
+  const std::string parts = "/" + place.prefix + "/";
+  if (parts.find("/./") != std::string::npos || parts.find("/../") != std::string::npos) {
+    return MakeError(ErrorCode::kInvalidArgument, "\"{}\": what is on the way takes . and .. out of the prefix",
+                     place.prefix);
+  }
   if (!place.prefix.empty()) place.prefix += '/';
   RETURN_IF_ERROR(CheckBucket(place.bucket));
   // A dot in a bucket's name fits no certificate.
@@ -52,11 +64,16 @@ Result<Place> Place::Parse(std::string_view text) {
 
 std::string Place::text() const {
   std::string all = "s3:" + origin.text() + "/" + bucket;
-  if (!prefix.empty()) all += "/" + prefix.substr(0, prefix.size() - 1);
+  if (!prefix.empty()) all += "/" + http::PercentEncode(prefix.substr(0, prefix.size() - 1), http::Slash::kKept);
   return all;
 }
 
-std::string Place::host() const { return virtual_host ? bucket + "." + origin.authority() : origin.authority(); }
+// Amazon's host of all regions sends others on, for a day after a bucket was made.
+std::string Place::HostIn(std::string_view region) const {
+  const bool is_any = origin.authority() == kAnyRegion && region != kRegionOfAny;
+  const std::string host = is_any ? fmt::format("s3.{}.{}", region, kAws) : origin.authority();
+  return virtual_host ? bucket + "." + host : host;
+}
 
 std::string Place::PathOf(std::string_view key) const {
   std::string path = virtual_host ? "/" : "/" + bucket;

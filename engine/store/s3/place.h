@@ -23,8 +23,8 @@ struct Place {
   static Result<Place> Parse(std::string_view text);
   // As people write it.
   std::string text() const;
-  // Of requests to the bucket: "bucket.host" or "host".
-  std::string host() const;
+  // Of requests to the bucket in a region: "bucket.host" or "host".
+  std::string HostIn(std::string_view region) const;
   // Of an object by its whole key, or of the bucket where `key` is "": begins with "/", decoded.
   std::string PathOf(std::string_view key) const;
   bool is_aws() const;

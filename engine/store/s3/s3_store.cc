@@ -1,6 +1,9 @@
 #include "engine/store/s3/s3_store.h"
 
+#include <future>
 #include <limits>
+#include <optional>
+#include <vector>
 
 #include "engine/http/answer.h"
 #include "engine/http/date.h"
@@ -14,8 +17,18 @@ namespace {
 constexpr uint64_t kPageBytesMax = 8 * kMiB;  // 1,000 objects with keys of 1,024 bytes, each byte encoded
 constexpr std::string_view kOutside = "tmp/";
 constexpr std::string_view kRegionOfOld = "us-east-1";
+constexpr size_t kRegionBytesMax = 64;
 
-bool IsGone(const Failure& failure) { return failure.status == 404 && failure.code != "NoSuchBucket"; }
+// A region's name goes into a signature and into a host's name.
+bool IsRegion(std::string_view text) {
+  return !text.empty() && text.size() <= kRegionBytesMax &&
+         text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
+}
+
+// What is not there is so by the server's own word: on what a proxy says nothing may be removed, or taken for ended.
+bool IsGone(const Failure& failure) { return failure.status == 404 && failure.code == "NoSuchKey"; }
+
+Error NotThere(const std::string& url) { return MakeError(ErrorCode::kNotFound, "{} is not there", url); }
 
 }  // namespace
 
@@ -35,28 +48,32 @@ S3Store::Signer S3Store::CurrentSigner() const {
 }
 
 // For people too: without a query.
-std::string S3Store::UrlOf(const std::string& key) const {
+std::string S3Store::UrlOf(const std::string& key) const { return UrlIn(CurrentSigner().region, key); }
+
+std::string S3Store::UrlIn(const std::string& region, const std::string& key) const {
   const Place& place = options_.place;
-  return place.origin.scheme + "://" + place.host() + http::PercentEncode(place.PathOf(key), http::Slash::kKept);
+  const std::string path = http::PercentEncode(place.PathOf(key), http::Slash::kKept);
+  return place.origin.scheme + "://" + place.HostIn(region) + path;
 }
 
 Result<http::Response> S3Store::SendOnce(const Call& call, const Signer& signer) {
   const Place& place = options_.place;
   const Unsigned request{.method = call.method,
-                         .host = place.host(),
+                         .host = place.HostIn(signer.region),
                          .path = place.PathOf(call.key),
                          .query = call.query,
                          .headers = call.headers,
                          .body = call.body};
   const http::Headers headers =
       Sign(request, options_.credentials, {.region = signer.region}, clock_.Now() + signer.clock_error);
-  std::string url = UrlOf(call.key);
+  std::string url = UrlIn(signer.region, call.key);
   if (!call.query.empty()) url += "?" + CanonicalQuery(call.query);
   return client_.Send({.method = call.method,
                        .url = std::move(url),
                        .headers = headers,
                        .body = call.body,
-                       .answer_bytes_max = call.answer_bytes_max});
+                       .answer_bytes_max = call.answer_bytes_max,
+                       .is_range = call.is_range});
 }
 
 bool S3Store::CorrectClock(const Signer& used, const Failure& failure, const http::Response& response) {
@@ -73,7 +90,7 @@ bool S3Store::CorrectClock(const Signer& used, const Failure& failure, const htt
 }
 
 bool S3Store::CorrectRegion(const Signer& used, const Failure& failure) {
-  if (failure.region.empty() || failure.region == used.region) return false;
+  if (!IsRegion(failure.region) || failure.region == used.region) return false;
   const std::lock_guard lock(mutex_);
   signer_.region = failure.region;
   return true;
@@ -92,9 +109,15 @@ Result<http::Response> S3Store::Send(const Call& call) {
 Result<http::Response> S3Store::Succeed(const Call& call) {
   ASSIGN_OR_RETURN(http::Response response, Send(call));
   if (response.succeeded()) return response;
-  const Failure failure = FailureOf(response);
-  if (IsGone(failure)) return MakeError(ErrorCode::kNotFound, "{} is not there", UrlOf(call.key));
-  return ErrorOf(failure, call.method + " " + UrlOf(call.key));
+  return Refused(call, FailureOf(response));
+}
+
+Error S3Store::Refused(const Call& call, const Failure& failure) const {
+  const std::string url = UrlOf(call.key);
+  if (IsGone(failure)) return NotThere(url);
+  if (failure.status != 404) return ErrorOf(failure, call.method + " " + url);
+  // No bucket: whoever asks for an object must not take that for the object's being gone.
+  return MakeError(ErrorCode::kIo, "{}", ErrorOf(failure, call.method + " " + url).message()).Transient();
 }
 
 http::Headers S3Store::HeadersOfPut(std::string_view name) const {
@@ -110,25 +133,39 @@ http::Headers S3Store::HeadersOfPut(std::string_view name) const {
 }
 
 Result<void> S3Store::Put(const ObjectName& name, ByteSpan bytes) {
-  RETURN_IF_ERROR(Succeed({.method = "PUT",
-                           .key = KeyOf(name),
-                           .headers = HeadersOfPut(name.text()),
-                           .body = bytes,
-                           .answer_bytes_max = kMiB}));
-  return {};
+  const Call call{.method = "PUT",
+                  .key = KeyOf(name),
+                  .headers = HeadersOfPut(name.text()),
+                  .body = bytes,
+                  .answer_bytes_max = kMiB};
+  ASSIGN_OR_RETURN(const http::Response put, Succeed(call));
+  return NeedTag(call, put);
+}
+
+// Every S3 server tells the tag of what it has put. A page to log in to a network, with status 200, does not.
+Result<void> S3Store::NeedTag(const Call& call, const http::Response& put) const {
+  if (!put.header("etag").empty()) return {};
+  return MakeError(ErrorCode::kIo, "PUT {}: the answer ({}) is not that of an S3 server: it has no ETag",
+                   UrlOf(call.key), put.status)
+      .Transient();
 }
 
 Result<bool> S3Store::PutWhereAbsent(const std::string& key, std::string_view name, ByteSpan bytes) {
   Call call{.method = "PUT", .key = key, .headers = HeadersOfPut(name), .body = bytes, .answer_bytes_max = kMiB};
   call.headers.emplace_back("If-None-Match", "*");
   auto put = Succeed(call);
-  if (put) return true;
+  if (put) {
+    RETURN_IF_ERROR(NeedTag(call, *put));
+    return true;
+  }
   if (put.error().code() != ErrorCode::kAlreadyExists) return std::move(put).error();
   // A request over a connection that broke is sent again: the name may hold what the first of the two has put.
-  auto there = Succeed({.method = "GET", .key = key, .answer_bytes_max = std::numeric_limits<uint32_t>::max()});
+  auto there = Succeed({.method = "GET", .key = key, .answer_bytes_max = bytes.size()});
   if (there) return Equal(there->body, bytes);
-  if (there.error().transient()) return std::move(there).error();
-  return false;
+  const ErrorCode code = there.error().code();
+  if (code == ErrorCode::kCorrupt) return false;  // larger, and so another's
+  if (code != ErrorCode::kNotFound) return std::move(there).error();
+  return MakeError(ErrorCode::kIo, "PUT {}: it was there, and is not any more", UrlOf(key)).Transient();
 }
 
 Result<bool> S3Store::PutIfAbsent(const ObjectName& name, ByteSpan bytes) {
@@ -154,19 +191,15 @@ Result<Bytes> S3Store::GetRange(const ObjectName& name, uint64_t offset, uint64_
   const Call call{.method = "GET",
                   .key = KeyOf(name),
                   .headers = {{"Range", fmt::format("bytes={}-{}", offset, offset + size - 1)}},
-                  .answer_bytes_max = size};
+                  .answer_bytes_max = size,
+                  .is_range = true};
   ASSIGN_OR_RETURN(http::Response response, Send(call));
   if (response.status == 416) {
     ASSIGN_OR_RETURN(const ObjectInfo info, Stat(name));
-    return too_short(info.size);
+    if (info.size < offset || size > info.size - offset) return too_short(info.size);
   }
-  if (!response.succeeded()) {
-    const Failure failure = FailureOf(response);
-    if (IsGone(failure)) return MakeError(ErrorCode::kNotFound, "{} is not there", UrlOf(call.key));
-    return ErrorOf(failure, "GET " + UrlOf(call.key));
-  }
-  if (response.body.size() != size) return too_short(offset + response.body.size());
-  return std::move(response.body);
+  if (!response.succeeded()) return Refused(call, FailureOf(response));
+  return http::PartOf(std::move(response), offset, size, UrlOf(call.key));
 }
 
 Result<ListedPage> S3Store::Page(std::string_view prefix, const std::string& token) {
@@ -189,7 +222,11 @@ Result<void> S3Store::List(std::string_view prefix, const Each& each, const Stra
   do {
     ASSIGN_OR_RETURN(ListedPage page, Page(prefix, token));
     for (const ListedObject& object : page.objects) {
-      if (!object.key.starts_with(options_.place.prefix)) continue;
+      if (!object.key.starts_with(options_.place.prefix)) {  // to leave it out could be to leave out all
+        return MakeError(ErrorCode::kIo, "listing {}: the server told a key that does not begin as asked: \"{}\"",
+                         description(), http::OneLine(object.key))
+            .Transient();
+      }
       const std::string name = object.key.substr(options_.place.prefix.size());
       if (name.empty() || name.starts_with(kOutside)) continue;
       auto parsed = ObjectName::Parse(name);
@@ -211,9 +248,22 @@ Result<void> S3Store::Remove(const ObjectName& name) {
 }
 
 Result<ObjectInfo> S3Store::Stat(const ObjectName& name) {
-  ASSIGN_OR_RETURN(const http::Response response, Succeed({.method = "HEAD", .key = KeyOf(name)}));
+  const Call call{.method = "HEAD", .key = KeyOf(name)};
+  ASSIGN_OR_RETURN(const http::Response response, Send(call));
+  if (response.status == 404) return MissingBy(call.key);
+  if (!response.succeeded()) return Refused(call, FailureOf(response));
   ASSIGN_OR_RETURN(const http::Extent extent, http::ExtentOf(response, UrlOf(KeyOf(name))));
   return ObjectInfo{.name = name, .size = extent.size, .modified = extent.modified};
+}
+
+// An answer to HEAD has no words: asked again for a byte, the server says what is missing.
+Error S3Store::MissingBy(const std::string& key) {
+  const Call call{
+      .method = "GET", .key = key, .headers = {{"Range", "bytes=0-0"}}, .answer_bytes_max = 1, .is_range = true};
+  auto asked = Succeed(call);
+  if (!asked) return std::move(asked).error();
+  return MakeError(ErrorCode::kIo, "HEAD {}: the server said that it is not there, and then that it is", UrlOf(key))
+      .Transient();
 }
 
 // Creation.
@@ -234,31 +284,58 @@ Result<void> S3Store::MakeBucket() {
   const Failure failure = FailureOf(there);
   if (failure.status != 404) return ErrorOf(failure, "looking for the bucket of " + description());
   std::string constraint;
-  if (options_.place.is_aws() && CurrentSigner().region != kRegionOfOld) {
+  if (options_.place.is_aws() && options_.region != kRegionOfOld) {
     constraint = fmt::format(
         "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><LocationConstraint>{}"
         "</LocationConstraint></CreateBucketConfiguration>",
-        CurrentSigner().region);
+        options_.region);
   }
   ASSIGN_OR_RETURN(const http::Response made,
                    Send({.method = "PUT", .body = AsBytes(constraint), .answer_bytes_max = kMiB}));
   if (made.succeeded()) return {};
-  return ErrorOf(FailureOf(made), "making the bucket of " + description());
+  const Failure refused = FailureOf(made);
+  if (refused.code == "BucketAlreadyOwnedByYou") return {};
+  return ErrorOf(refused, "making the bucket of " + description());
 }
 
 Result<void> S3Store::ProbePutIfAbsent(const Random& random) {
-  const std::string name = std::string(kOutside) + random.NewId<ObjectId>().ToHex();
-  const std::string key = options_.place.prefix + name;
-  ASSIGN_OR_RETURN(const bool first, PutWhereAbsent(key, name, AsBytes("first")));
-  ASSIGN_OR_RETURN(const bool second, PutWhereAbsent(key, name, AsBytes("second")));
-  // Who may not remove leaves a few bytes, outside the repository.
-  auto removed = Succeed({.method = "DELETE", .key = key, .answer_bytes_max = kMiB});
-  if (!removed && removed.error().code() != ErrorCode::kPermission) return std::move(removed).error();
-  if (first && !second) return {};
+  constexpr int kRounds = 3;
+  bool keeps_hands_off = true;
+  for (int round = 0; round < kRounds && keeps_hands_off; ++round) {
+    const std::string name = std::string(kOutside) + random.NewId<ObjectId>().ToHex();
+    ASSIGN_OR_RETURN(const int winners, RaceFor(name));
+    ASSIGN_OR_RETURN(const bool late, PutWhereAbsent(options_.place.prefix + name, name, AsBytes("late")));
+    keeps_hands_off = winners == 1 && !late;
+    // Who may not remove leaves a few bytes, outside the repository.
+    auto removed = Succeed({.method = "DELETE", .key = options_.place.prefix + name, .answer_bytes_max = kMiB});
+    if (!removed && removed.error().code() != ErrorCode::kPermission) return std::move(removed).error();
+  }
+  if (keeps_hands_off) return {};
   return MakeError(ErrorCode::kUnsupported,
                    "{}: this server overwrites an object though it is told not to (If-None-Match): two backups at once "
                    "could take each other's place, and cairn does not use it",
                    description());
+}
+
+// How many of those who fill a name at the same time are told that they did.
+Result<int> S3Store::RaceFor(const std::string& name) {
+  constexpr size_t kRacers = 6;
+  std::vector<std::future<Result<bool>>> racers;
+  for (size_t i = 0; i < kRacers; ++i) {
+    racers.push_back(std::async(std::launch::async, [this, &name, i] {
+      const std::string text = fmt::format("racer {}", i);
+      return PutWhereAbsent(options_.place.prefix + name, name, AsBytes(text));
+    }));
+  }
+  int winners = 0;
+  std::optional<Error> failed;
+  for (auto& racer : racers) {
+    const auto won = racer.get();
+    if (!won) failed = won.error();
+    if (won && *won) ++winners;
+  }
+  if (failed) return *std::move(failed);
+  return winners;
 }
 
 }  // namespace cairn::s3

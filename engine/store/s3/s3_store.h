@@ -42,7 +42,7 @@ class S3Store final : public ObjectStore {
   static std::unique_ptr<S3Store> Open(Options options, const Clock& clock);
   // Makes the bucket where it is missing. kAlreadyExists where there is below the prefix what is not cairn's; success
   // where it is a repository already. kUnsupported where the server does not keep its hands off a filled name: found by
-  // doing it, below "tmp/".
+  // doing it, several at once, below "tmp/".
   static Result<std::unique_ptr<S3Store>> Create(Options options, const Clock& clock, const Random& random);
 
   Result<void> Put(const ObjectName& name, ByteSpan bytes) override;
@@ -63,6 +63,7 @@ class S3Store final : public ObjectStore {
     http::Headers headers = {};
     ByteSpan body = {};
     uint64_t answer_bytes_max = 0;
+    bool is_range = false;
   };
 
   // What a request is signed with; another thread may have learnt better meanwhile.
@@ -74,6 +75,7 @@ class S3Store final : public ObjectStore {
   S3Store(Options options, const Clock& clock);
   std::string KeyOf(const ObjectName& name) const { return options_.place.prefix + name.text(); }
   std::string UrlOf(const std::string& key) const;
+  std::string UrlIn(const std::string& region, const std::string& key) const;
   Signer CurrentSigner() const;
   // Once more where the server says that the clock, or the region, is another.
   Result<http::Response> Send(const Call& call);
@@ -83,11 +85,15 @@ class S3Store final : public ObjectStore {
   bool CorrectRegion(const Signer& used, const Failure& failure);
   // The answer where it is a success, else what it means.
   Result<http::Response> Succeed(const Call& call);
+  Error Refused(const Call& call, const Failure& failure) const;
+  Error MissingBy(const std::string& key);
+  Result<void> NeedTag(const Call& call, const http::Response& put) const;
   http::Headers HeadersOfPut(std::string_view name) const;
   Result<bool> PutWhereAbsent(const std::string& key, std::string_view name, ByteSpan bytes);
   Result<ListedPage> Page(std::string_view prefix, const std::string& token);
   Result<void> MakeBucket();
   Result<void> ProbePutIfAbsent(const Random& random);
+  Result<int> RaceFor(const std::string& name);
 
   const Options options_;
   const Clock& clock_;

@@ -59,6 +59,10 @@ TEST(Answers, ByStatusAndCode) {
       {400, "XAmzContentSHA256Mismatch", ErrorCode::kIo, true},
       {400, "InvalidArgument", ErrorCode::kIo, false},
       {400, "ExpiredToken", ErrorCode::kPermission, false},
+      {404, "", ErrorCode::kIo, true},
+      {404, "NoSuchKey", ErrorCode::kNotFound, false},
+      {409, "BucketAlreadyExists", ErrorCode::kIo, false},
+      {522, "", ErrorCode::kIo, true},
       {301, "PermanentRedirect", ErrorCode::kIo, false},
   };
   for (const auto& row : rows) {
@@ -137,6 +141,8 @@ TEST(ListedPage, RefusesWhatIsNotWhole) {
        {"", "<IsTruncated>true</IsTruncated>", "<IsTruncated>maybe</IsTruncated>",
         "<IsTruncated>false</IsTruncated><Contents><Key>k</Key><Size>-1</Size></Contents>",
         "<IsTruncated>false</IsTruncated><Contents><Key>k</Key><Size></Size></Contents>",
+        "<IsTruncated>false</IsTruncated><Contents><Key>k</Key></Contents>",
+        "<IsTruncated>false</IsTruncated><Contents><Size>1</Size></Contents>",
         "<IsTruncated>false</IsTruncated><EncodingType>url</EncodingType><Contents><Key>%</Key><Size>1</Size></"
         "Contents>"}) {
     EXPECT_FALSE(ParseListedPage(AsBytes(Page(inside)))) << inside;
