@@ -141,6 +141,7 @@ std::unique_ptr<WebdavStore> WebdavStore::Open(Options options, const Random& ra
 // Requests.
 
 Result<http::Response> WebdavStore::SendTo(const Place& place, const Call& call) {
+  if (options_.limit) RETURN_IF_ERROR(options_.limit->Wait());
   http::Headers headers = call.headers;
   if (!options_.user.empty()) {
     headers.emplace_back("Authorization",
