@@ -105,8 +105,13 @@ size_t TakeBody(char* data, size_t size, size_t count, void* user, CURL* handle)
 std::string Told(const Request& request) { return request.method + " " + request.url.substr(0, request.url.find('?')); }
 
 // What the user can do about it, where there is something.
-std::string_view WayOut(CURLcode code) {
+std::string_view WayOut(CURLcode code, const Request& request) {
+  const bool is_plain = request.url.starts_with("http:");
   switch (code) {
+    case CURLE_GOT_NOTHING:
+      return is_plain ? "; does the server speak https?" : "";
+    case CURLE_SSL_CONNECT_ERROR:
+      return "; does the server speak TLS here? http:// where it does not";
     case CURLE_PEER_FAILED_VERIFICATION:
       return "; where the server has a certificate of your own authority, name that authority's file: -o "
              "tls.ca-file=FILE";
@@ -245,7 +250,7 @@ Result<Response> Client::Send(const Request& request) {
   if (exchange.error) return std::move(*exchange.error).While(Told(request));
   if (code != CURLE_OK) {
     Error error = MakeError(ErrorCode::kIo, "{}: {}{}", Told(request),
-                            detail[0] != '\0' ? detail : curl_easy_strerror(code), WayOut(code));
+                            detail[0] != '\0' ? detail : curl_easy_strerror(code), WayOut(code, request));
     if (MayPass(code)) return std::move(error).Transient();
     return error;
   }

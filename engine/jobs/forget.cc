@@ -5,6 +5,7 @@
 #include <set>
 
 #include "engine/env/version.h"
+#include "engine/repo/remove_right.h"
 #include "engine/repo/write_session.h"
 
 namespace cairn {
@@ -68,6 +69,7 @@ Result<ForgetReport> RunForget(const JobContext& context, Repository& repository
   ASSIGN_OR_RETURN(const std::vector<ForgottenSnapshot> records, RecordsOf(repository, set, snapshots));
   // A session of its own, as every run that removes has; it puts no packs, so it needs no index.
   Protocol protocol(repository, context, findings);
+  RETURN_IF_ERROR(NeedRemoveRight(repository.store(), context.random, "forget a snapshot"));
   const auto session = context.random.NewId<SessionId>();
   ASSIGN_OR_RETURN(auto lock, repository.cache().LockSession(session));
   RETURN_IF_ERROR(protocol.PutSession(session, SessionPurpose::kMaintenance, kProgram));

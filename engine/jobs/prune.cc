@@ -12,6 +12,7 @@
 #include "engine/jobs/segment_merge.h"
 #include "engine/jobs/session_watch.h"
 #include "engine/pack/pack_reader.h"
+#include "engine/repo/remove_right.h"
 #include "engine/repo/write_session.h"
 
 namespace cairn {
@@ -27,7 +28,10 @@ class PruneRun {
 
   Result<PruneReport> Run() {
     RETURN_IF_ERROR(repository_.keyring().Need(Rights::kMetadataKey, "marking what the snapshots need"));
-    if (!options_.dry_run) RETURN_IF_ERROR(repository_.NeedWrite(Rights::kMaintain, "pruning"));
+    if (!options_.dry_run) {
+      RETURN_IF_ERROR(repository_.NeedWrite(Rights::kMaintain, "pruning"));
+      RETURN_IF_ERROR(NeedRemoveRight(repository_.store(), context_.random, "prune"));
+    }
     ASSIGN_OR_RETURN(index_, repository_.LoadIndex(context_));
     if (!options_.dry_run) {
       RETURN_IF_ERROR(BeginSession());
@@ -184,7 +188,8 @@ class PruneRun {
 
   Result<void> MarkSet() {
     needed_ = std::make_unique<IdSorter>(repository_.cache().folder(), context_.limits.memory_bytes / 8);
-    BlobReader reader(repository_, *index_, context_, context_.limits.memory_bytes / 8, findings_);
+    BlobReader reader(repository_, *index_, context_, context_.limits.memory_bytes / 8, findings_,
+                      BlobReader::Metadata::kOfTheStore);
     std::vector<const LoadedSnapshot*> all;
     for (const LoadedSnapshot& snapshot : set_.snapshots) all.push_back(&snapshot);
     marked_.clear();

@@ -2,18 +2,30 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <optional>
 
 #include "engine/env/version.h"
 #include "engine/store/azure/azure_store.h"
 #include "engine/store/local_store.h"
+#include "engine/store/retry_store.h"
 #include "engine/store/s3/credentials.h"
 #include "engine/store/s3/s3_store.h"
+#include "engine/store/sftp/sftp_store.h"
 #include "engine/store/webdav/webdav_store.h"
 
 namespace cairn {
 namespace {
 
 enum class Use : uint8_t { kOpen, kCreate };
+
+using Made = Result<std::unique_ptr<ObjectStore>>;
+
+template <class Store>
+Made AnyStore(Result<std::unique_ptr<Store>> made) {
+  RETURN_IF_ERROR(made);
+  return std::unique_ptr<ObjectStore>(*std::move(made));
+}
 
 // "s3" of "s3:https://host", nothing of a path: what is before the first colon has no "/".
 std::optional<std::string> KindOf(const std::string& address) {
@@ -75,16 +87,16 @@ Result<azure::Options> AzureOptions(const std::string& place, const StoreSetting
 }
 
 // Nothing where none is set.
-Result<std::unique_ptr<http::RequestLimit>> LimitOf(const std::string& name, const StoreSettings& settings,
+Result<std::shared_ptr<http::RequestLimit>> LimitOf(const std::string& name, const StoreSettings& settings,
                                                     const StoreWorld& world) {
   const std::string text = Get(settings, name);
-  if (text.empty()) return std::unique_ptr<http::RequestLimit>();
+  if (text.empty()) return std::shared_ptr<http::RequestLimit>();
   auto rate = http::RequestRate::Parse(text);
   if (!rate) return std::move(rate).error().While(name);
   const auto notice = [told = world.retry_notice, name, text](const http::RequestRate&, std::chrono::nanoseconds wait) {
     if (told) told(MakeError(ErrorCode::kBusy, "{}={} allows no request yet", name, text), wait);
   };
-  return std::make_unique<http::RequestLimit>(*rate, world.clock, world.stop, notice);
+  return std::make_shared<http::RequestLimit>(*rate, world.clock, world.stop, notice);
 }
 
 // The first line of a file, "" where none is named.
@@ -125,10 +137,37 @@ Result<webdav::Options> WebdavOptions(const std::string& place, const StoreSetti
   return options;
 }
 
-std::unique_ptr<ObjectStore> TriedAgain(std::unique_ptr<ObjectStore> store, const StoreWorld& world) {
-  RetryOptions options;
-  options.notice = world.retry_notice;
-  return std::make_unique<RetryStore>(std::move(store), world.clock, world.random, world.stop, options);
+// "500ms", "30s", "15m" or "2h"; more than none, less than a year.
+std::optional<std::chrono::nanoseconds> ParseSpan(std::string_view text) {
+  constexpr std::chrono::hours kSpanMax{24 * 365};
+  const struct {
+    std::string_view name;
+    std::chrono::milliseconds span;
+  } units[] = {{"ms", std::chrono::milliseconds(1)},
+               {"s", std::chrono::seconds(1)},
+               {"m", std::chrono::minutes(1)},
+               {"h", std::chrono::hours(1)}};
+  uint32_t count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (error != std::errc() || count == 0) return std::nullopt;
+  text.remove_prefix(static_cast<size_t>(end - text.data()));
+  const auto unit = std::ranges::find_if(units, [&](const auto& one) { return one.name == text; });
+  if (unit == std::end(units) || count > kSpanMax / unit->span) return std::nullopt;
+  return count * unit->span;
+}
+
+Result<RetryOptions> RetryOptionsOf(const StoreSettings& settings, const StoreWorld& world) {
+  RetryOptions options{.notice = world.retry_notice};
+  for (const auto& [name, span] : {std::pair("retry.first", &options.delay_first), {"retry.time", &options.time_max}}) {
+    const std::string text = Get(settings, name);
+    if (text.empty()) continue;
+    const auto parsed = ParseSpan(text);
+    if (!parsed) {
+      return MakeError(ErrorCode::kInvalidArgument, "{} is \"{}\": it is a time, as 500ms, 30s, 15m or 2h", name, text);
+    }
+    *span = *parsed;
+  }
+  return options;
 }
 
 Result<std::unique_ptr<ObjectStore>> MakeLocal(const std::string& folder, const StoreWorld& world, Use use) {
@@ -143,40 +182,56 @@ Result<std::unique_ptr<ObjectStore>> MakeLocal(const std::string& folder, const 
   return store;
 }
 
+// Creation is tried again as a whole: what it had made before is found then, and taken for what it is.
+template <class Create, class Open>
+Result<std::unique_ptr<ObjectStore>> MakeFar(std::shared_ptr<Retry> retry, Use use, const Create& create,
+                                             const Open& open) {
+  auto store = retry->Repeat([&]() -> Made { return use == Use::kCreate ? create() : open(); });
+  RETURN_IF_ERROR(store);
+  return std::make_unique<RetryStore>(*std::move(store), std::move(retry));
+}
+
+Result<std::shared_ptr<Retry>> MakeRetry(const StoreSettings& settings, const StoreWorld& world) {
+  ASSIGN_OR_RETURN(const RetryOptions options, RetryOptionsOf(settings, world));
+  return std::make_shared<Retry>(world.clock, world.random, world.stop, options);
+}
+
 Result<std::unique_ptr<ObjectStore>> MakeS3(const std::string& place, const StoreSettings& settings,
                                             const StoreWorld& world, Use use) {
   ASSIGN_OR_RETURN(s3::Options options, S3Options(place, settings, world));
-  std::unique_ptr<ObjectStore> store;
-  if (use == Use::kCreate) {
-    ASSIGN_OR_RETURN(store, s3::S3Store::Create(std::move(options), world.clock, world.random));
-  } else {
-    store = s3::S3Store::Open(std::move(options), world.clock);
-  }
-  return TriedAgain(std::move(store), world);
+  ASSIGN_OR_RETURN(const auto retry, MakeRetry(settings, world));
+  options.hold_off = [retry](std::chrono::seconds span) { retry->HoldOff(span); };
+  return MakeFar(
+      retry, use, [&] { return AnyStore(s3::S3Store::Create(options, world.clock, world.random)); },
+      [&]() -> Made { return s3::S3Store::Open(options, world.clock); });
 }
 
 Result<std::unique_ptr<ObjectStore>> MakeAzure(const std::string& place, const StoreSettings& settings,
                                                const StoreWorld& world, Use use) {
-  ASSIGN_OR_RETURN(azure::Options options, AzureOptions(place, settings, world));
-  std::unique_ptr<ObjectStore> store;
-  if (use == Use::kCreate) {
-    ASSIGN_OR_RETURN(store, azure::AzureStore::Create(std::move(options), world.clock, world.random));
-  } else {
-    store = azure::AzureStore::Open(std::move(options), world.clock);
-  }
-  return TriedAgain(std::move(store), world);
+  ASSIGN_OR_RETURN(const azure::Options options, AzureOptions(place, settings, world));
+  ASSIGN_OR_RETURN(const auto retry, MakeRetry(settings, world));
+  return MakeFar(
+      retry, use, [&] { return AnyStore(azure::AzureStore::Create(options, world.clock, world.random)); },
+      [&]() -> Made { return azure::AzureStore::Open(options, world.clock); });
 }
 
 Result<std::unique_ptr<ObjectStore>> MakeWebdav(const std::string& place, const StoreSettings& settings,
                                                 const StoreWorld& world, Use use) {
-  ASSIGN_OR_RETURN(webdav::Options options, WebdavOptions(place, settings, world));
-  std::unique_ptr<ObjectStore> store;
-  if (use == Use::kCreate) {
-    ASSIGN_OR_RETURN(store, webdav::WebdavStore::Create(std::move(options), world.random));
-  } else {
-    store = webdav::WebdavStore::Open(std::move(options), world.random);
-  }
-  return TriedAgain(std::move(store), world);
+  ASSIGN_OR_RETURN(const webdav::Options options, WebdavOptions(place, settings, world));
+  ASSIGN_OR_RETURN(const auto retry, MakeRetry(settings, world));
+  return MakeFar(
+      retry, use, [&] { return AnyStore(webdav::WebdavStore::Create(options, world.random)); },
+      [&]() -> Made { return webdav::WebdavStore::Open(options, world.random); });
+}
+
+Result<std::unique_ptr<ObjectStore>> MakeSftp(const std::string& address, const StoreSettings& settings,
+                                              const StoreWorld& world, Use use) {
+  ASSIGN_OR_RETURN(const SftpPlace place, SftpPlace::Parse(address));
+  ASSIGN_OR_RETURN(const auto retry, MakeRetry(settings, world));
+  const SftpOptions options;
+  return MakeFar(
+      retry, use, [&] { return AnyStore(SftpStore::Create(place, options, world.random, world.clock, world.stop)); },
+      [&] { return AnyStore(SftpStore::Open(place, options, world.random, world.clock, world.stop)); });
 }
 
 Result<std::unique_ptr<ObjectStore>> Make(const std::string& address, const StoreSettings& settings,
@@ -187,10 +242,12 @@ Result<std::unique_ptr<ObjectStore>> Make(const std::string& address, const Stor
   if (kind == "s3") return MakeS3(place, settings, world, use);
   if (kind == "azure") return MakeAzure(place, settings, world, use);
   if (kind == "webdav") return MakeWebdav(place, settings, world, use);
+  if (kind == "sftp") return MakeSftp(address, settings, world, use);
   return MakeError(ErrorCode::kInvalidArgument,
-                   "\"{}\": stores of kind \"{}\" are not known to this version of cairn; it knows a folder, "
-                   "s3:https://host/bucket/prefix, azure:container:/prefix, and webdav:https://host/folder",
-                   address, kind);
+                   "stores of kind \"{}\" are not known to this version of cairn; it knows a folder, "
+                   "s3:https://host/bucket/prefix, azure:container:/prefix, webdav:https://host/folder, and "
+                   "sftp:user@host:/folder",
+                   kind);
 }
 
 }  // namespace
@@ -198,6 +255,8 @@ Result<std::unique_ptr<ObjectStore>> Make(const std::string& address, const Stor
 const std::vector<StoreSettingHelp>& KnownStoreSettings() {
   static const std::vector<StoreSettingHelp> known = {
       {"azure.access-tier", "of data packs: Hot, Cool or Cold"},
+      {"retry.first", "the pause before what failed is tried again (500ms); it doubles each time, up to a minute"},
+      {"retry.time", "how long it is tried again (15m)"},
       {"s3.addressing", "path (https://host/bucket) or host (https://bucket.host); by itself as the server wants it"},
       {"s3.encryption", "by the server, on top of cairn's own: AES256 or aws:kms"},
       {"s3.kms-key", "the key of aws:kms"},
@@ -215,7 +274,7 @@ const std::vector<StoreSettingHelp>& KnownStoreSettings() {
 Result<void> AddStoreSetting(StoreSettings& settings, const std::string& text) {
   const size_t equal = text.find('=');
   if (equal == std::string::npos) {
-    return MakeError(ErrorCode::kInvalidArgument, "\"{}\": a setting of the store is NAME=VALUE", text);
+    return Error(ErrorCode::kInvalidArgument, "a setting of the store (-o) is NAME=VALUE: one has no =");
   }
   const std::string name = text.substr(0, equal);
   const auto& known = KnownStoreSettings();

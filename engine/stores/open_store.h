@@ -11,7 +11,8 @@
 #include "engine/env/clock.h"
 #include "engine/env/file_system.h"
 #include "engine/env/random.h"
-#include "engine/store/retry_store.h"
+#include "engine/store/object_store.h"
+#include "engine/store/retry.h"
 
 namespace cairn {
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "engine/http/answer.h"
 #include "engine/http/date.h"
@@ -46,9 +47,34 @@ ErrorCode CodeOf(const Failure& failure) {
   }
 }
 
+// Of "120", or a date; 0 where there is none. Amazon says it in seconds, proxies as they like.
+std::chrono::seconds RetryAfter(const http::Response& response) {
+  const std::string_view text = response.header("retry-after");
+  uint32_t seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (error == std::errc() && end == text.data() + text.size()) return std::chrono::seconds(seconds);
+  const auto until = http::ParseDate(text), now = http::ParseDate(response.header("date"));
+  if (!until || !now || *until <= *now) return {};
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::nanoseconds(*until - *now));
+}
+
+// Of a bucket that is elsewhere: the address to give.
+std::string WayThere(const Failure& failure) {
+  if (failure.status != 301 && failure.status != 307) return "";
+  std::string told;
+  if (!failure.region.empty()) told += " in " + failure.region;
+  if (!failure.host.empty()) told += " at " + failure.host;
+  return told.empty() ? "; the bucket is elsewhere: name its own host in the address of the repository"
+                      : "; the bucket is" + told + ": name the host of there in the address of the repository";
+}
+
 std::string_view WayOut(const Failure& failure) {
   if (failure.code == "NoSuchBucket") return "; cairn init makes it where the key may";
-  if (failure.code == "InvalidAccessKeyId") return "; AWS_ACCESS_KEY_ID is not known to this server";
+  if (failure.code == "InvalidAccessKeyId") {
+    return "; AWS_ACCESS_KEY_ID is not known to this server (one for a time goes with its AWS_SESSION_TOKEN, and both "
+           "run "
+           "out)";
+  }
   if (failure.code == "SignatureDoesNotMatch") return "; AWS_SECRET_ACCESS_KEY is not the one of this access key";
   if (failure.code == "RequestTimeTooSkewed") return "; this machine's clock is wrong";
   if (IsOneOf(failure.code, {"ExpiredToken", "InvalidToken"})) return "; AWS_SESSION_TOKEN has run out, or is wrong";
@@ -109,13 +135,16 @@ class PageReader {
 }  // namespace
 
 Failure FailureOf(const http::Response& response) {
-  Failure failure{.status = response.status, .region = std::string(response.header("x-amz-bucket-region"))};
+  Failure failure{.status = response.status,
+                  .region = OneLine(response.header("x-amz-bucket-region")),
+                  .retry_after = RetryAfter(response)};
   // What is no XML says no more than its status does.
   const auto read = http::ReadXml(
       response.body, {.begin = {}, .end = [&](std::string_view path, const std::string& text) -> Result<void> {
                         if (path == "/Error/Code") failure.code = OneLine(text);
                         if (path == "/Error/Message") failure.message = OneLine(text);
                         if (path == "/Error/Region") failure.region = OneLine(text);
+                        if (path == "/Error/Endpoint") failure.host = OneLine(text);
                         return {};
                       }});
   if (!read && failure.code.empty()) failure.message.clear();
@@ -126,7 +155,7 @@ Error ErrorOf(const Failure& failure, std::string_view what) {
   std::string said = fmt::format("{}: the server answered {}", what, failure.status);
   if (!failure.code.empty()) said += " " + failure.code;
   if (!failure.message.empty()) said += " (" + failure.message + ")";
-  Error error(CodeOf(failure), said.append(WayOut(failure)));
+  Error error(CodeOf(failure), said.append(WayOut(failure)).append(WayThere(failure)));
   if (MayPass(failure)) return std::move(error).Transient();
   return error;
 }

@@ -1,6 +1,7 @@
 // What S3 servers answer: failures, and pages of listings. Amazon S3 API Reference.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -13,9 +14,11 @@ namespace cairn::s3 {
 // Of an answer that is no success.
 struct Failure {
   int status = 0;
-  std::string code;     // "NoSuchKey"; "" where the server gave none (HEAD, a proxy)
-  std::string message;  // for people; short, in one line
-  std::string region;   // where the bucket is, where the server says so
+  std::string code;                     // "NoSuchKey"; "" where the server gave none (HEAD, a proxy)
+  std::string message;                  // for people; short, in one line
+  std::string region;                   // where the bucket is, where the server says so
+  std::string host;                     // under which name, where the server says so
+  std::chrono::seconds retry_after{0};  // 0: not said
 };
 Failure FailureOf(const http::Response& response);
 // What it means to us. `what` is told first: the object, or what was asked for.

@@ -20,15 +20,18 @@ bool IsGone(const Failure& failure) { return failure.status == 404 && failure.co
 }  // namespace
 
 S3Store::S3Store(Options options, const Clock& clock)
-    : options_(std::move(options)), clock_(clock), client_(options_.client), region_(options_.region) {}
+    : options_(std::move(options)),
+      clock_(clock),
+      client_(options_.client),
+      signer_{.region = options_.region, .clock_error = 0} {}
 
 std::unique_ptr<S3Store> S3Store::Open(Options options, const Clock& clock) {
   return std::unique_ptr<S3Store>(new S3Store(std::move(options), clock));
 }
 
-std::string S3Store::Region() const {
+S3Store::Signer S3Store::CurrentSigner() const {
   const std::lock_guard lock(mutex_);
-  return region_;
+  return signer_;
 }
 
 // For people too: without a query.
@@ -37,7 +40,7 @@ std::string S3Store::UrlOf(const std::string& key) const {
   return place.origin.scheme + "://" + place.host() + http::PercentEncode(place.PathOf(key), http::Slash::kKept);
 }
 
-Result<http::Response> S3Store::SendOnce(const Call& call) {
+Result<http::Response> S3Store::SendOnce(const Call& call, const Signer& signer) {
   const Place& place = options_.place;
   const Unsigned request{.method = call.method,
                          .host = place.host(),
@@ -46,7 +49,7 @@ Result<http::Response> S3Store::SendOnce(const Call& call) {
                          .headers = call.headers,
                          .body = call.body};
   const http::Headers headers =
-      Sign(request, options_.credentials, {.region = Region()}, clock_.Now() + clock_error_.load());
+      Sign(request, options_.credentials, {.region = signer.region}, clock_.Now() + signer.clock_error);
   std::string url = UrlOf(call.key);
   if (!call.query.empty()) url += "?" + CanonicalQuery(call.query);
   return client_.Send({.method = call.method,
@@ -56,29 +59,34 @@ Result<http::Response> S3Store::SendOnce(const Call& call) {
                        .answer_bytes_max = call.answer_bytes_max});
 }
 
-bool S3Store::CorrectClock(const Failure& failure, const http::Response& response) {
+bool S3Store::CorrectClock(const Signer& used, const Failure& failure, const http::Response& response) {
   if (failure.code != "RequestTimeTooSkewed" && !(failure.status == 403 && failure.code.empty())) return false;
   const auto server = http::ParseDate(response.header("date"));
   if (!server) return false;
   constexpr int64_t kMinute = 60'000'000'000;
   const int64_t ahead = *server - clock_.Now();
-  const int64_t change = ahead - clock_error_.exchange(ahead);
-  return change > kMinute || change < -kMinute;
+  const int64_t change = ahead - used.clock_error;
+  if (change <= kMinute && change >= -kMinute) return false;
+  const std::lock_guard lock(mutex_);
+  signer_.clock_error = ahead;
+  return true;
 }
 
-bool S3Store::CorrectRegion(const Failure& failure) {
+bool S3Store::CorrectRegion(const Signer& used, const Failure& failure) {
+  if (failure.region.empty() || failure.region == used.region) return false;
   const std::lock_guard lock(mutex_);
-  if (failure.region.empty() || failure.region == region_) return false;
-  region_ = failure.region;
+  signer_.region = failure.region;
   return true;
 }
 
 Result<http::Response> S3Store::Send(const Call& call) {
-  ASSIGN_OR_RETURN(http::Response response, SendOnce(call));
+  const Signer signer = CurrentSigner();
+  ASSIGN_OR_RETURN(http::Response response, SendOnce(call, signer));
   if (response.succeeded()) return response;
   const Failure failure = FailureOf(response);
-  const bool corrected = CorrectClock(failure, response) || CorrectRegion(failure);
-  return corrected ? SendOnce(call) : std::move(response);
+  if (failure.retry_after.count() > 0 && options_.hold_off) options_.hold_off(failure.retry_after);
+  const bool corrected = CorrectClock(signer, failure, response) || CorrectRegion(signer, failure);
+  return corrected ? SendOnce(call, CurrentSigner()) : std::move(response);
 }
 
 Result<http::Response> S3Store::Succeed(const Call& call) {
@@ -117,9 +125,10 @@ Result<bool> S3Store::PutWhereAbsent(const std::string& key, std::string_view na
   if (put) return true;
   if (put.error().code() != ErrorCode::kAlreadyExists) return std::move(put).error();
   // A request over a connection that broke is sent again: the name may hold what the first of the two has put.
-  ASSIGN_OR_RETURN(const http::Response there,
-                   Send({.method = "GET", .key = key, .answer_bytes_max = std::numeric_limits<uint32_t>::max()}));
-  return there.succeeded() && Equal(there.body, bytes);
+  auto there = Succeed({.method = "GET", .key = key, .answer_bytes_max = std::numeric_limits<uint32_t>::max()});
+  if (there) return Equal(there->body, bytes);
+  if (there.error().transient()) return std::move(there).error();
+  return false;
 }
 
 Result<bool> S3Store::PutIfAbsent(const ObjectName& name, ByteSpan bytes) {
@@ -225,11 +234,11 @@ Result<void> S3Store::MakeBucket() {
   const Failure failure = FailureOf(there);
   if (failure.status != 404) return ErrorOf(failure, "looking for the bucket of " + description());
   std::string constraint;
-  if (options_.place.is_aws() && Region() != kRegionOfOld) {
+  if (options_.place.is_aws() && CurrentSigner().region != kRegionOfOld) {
     constraint = fmt::format(
         "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><LocationConstraint>{}"
         "</LocationConstraint></CreateBucketConfiguration>",
-        Region());
+        CurrentSigner().region);
   }
   ASSIGN_OR_RETURN(const http::Response made,
                    Send({.method = "PUT", .body = AsBytes(constraint), .answer_bytes_max = kMiB}));

@@ -1,7 +1,8 @@
 // A bucket of an S3 server as a store.
 #pragma once
 
-#include <atomic>
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -25,6 +26,8 @@ struct Options {
   std::string encryption;  // by the server: "", "AES256" or "aws:kms"
   std::string kms_key;     // of aws:kms; "": the account's own
   http::ClientSettings client;
+  // Told where the server says how long not to ask again (Retry-After). Any thread; may be empty.
+  std::function<void(std::chrono::seconds)> hold_off;
 };
 
 // One request an object: a PUT is atomic up to 5 GiB, far beyond a pack, where an upload in parts is three requests and
@@ -49,6 +52,7 @@ class S3Store final : public ObjectStore {
   Result<void> List(std::string_view prefix, const Each& each, const Stranger& stranger = {}) override;
   Result<void> Remove(const ObjectName& name) override;
   Result<ObjectInfo> Stat(const ObjectName& name) override;
+  bool is_far() const override { return true; }
   std::string description() const override { return options_.place.text(); }
 
  private:
@@ -61,15 +65,22 @@ class S3Store final : public ObjectStore {
     uint64_t answer_bytes_max = 0;
   };
 
+  // What a request is signed with; another thread may have learnt better meanwhile.
+  struct Signer {
+    std::string region;
+    int64_t clock_error = 0;
+  };
+
   S3Store(Options options, const Clock& clock);
   std::string KeyOf(const ObjectName& name) const { return options_.place.prefix + name.text(); }
   std::string UrlOf(const std::string& key) const;
-  std::string Region() const;
+  Signer CurrentSigner() const;
   // Once more where the server says that the clock, or the region, is another.
   Result<http::Response> Send(const Call& call);
-  Result<http::Response> SendOnce(const Call& call);
-  bool CorrectClock(const Failure& failure, const http::Response& response);
-  bool CorrectRegion(const Failure& failure);
+  Result<http::Response> SendOnce(const Call& call, const Signer& signer);
+  // Whether the server said that what the request was signed with is wrong, and what is right: that is kept.
+  bool CorrectClock(const Signer& used, const Failure& failure, const http::Response& response);
+  bool CorrectRegion(const Signer& used, const Failure& failure);
   // The answer where it is a success, else what it means.
   Result<http::Response> Succeed(const Call& call);
   http::Headers HeadersOfPut(std::string_view name) const;
@@ -81,9 +92,8 @@ class S3Store final : public ObjectStore {
   const Options options_;
   const Clock& clock_;
   http::Client client_;
-  std::atomic<int64_t> clock_error_{0};  // nanoseconds that the server is ahead of us
   mutable std::mutex mutex_;
-  std::string region_;  // guarded by mutex_
+  Signer signer_;  // guarded by mutex_; clock_error: nanoseconds that the server is ahead of us
 };
 
 }  // namespace cairn::s3

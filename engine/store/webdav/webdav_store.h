@@ -22,7 +22,7 @@ struct Options {
   std::string user;  // "": nobody is named
   std::string password;
   http::ClientSettings client;
-  std::unique_ptr<http::RequestLimit> limit;  // may be empty
+  std::shared_ptr<http::RequestLimit> limit;  // may be empty; of all copies together
 };
 
 // Objects are files in folders below a root, as LocalStore has them, and what is put is first put under a random name

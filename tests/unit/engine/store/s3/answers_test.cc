@@ -20,7 +20,8 @@ TEST(Answers, SayWhatWentWrong) {
   EXPECT_EQ(error.code(), ErrorCode::kPermission);
   EXPECT_FALSE(error.transient());
   EXPECT_EQ(error.message(),
-            "GET it: the server answered 403 InvalidAccessKeyId (text); AWS_ACCESS_KEY_ID is not known to this server");
+            "GET it: the server answered 403 InvalidAccessKeyId (text); AWS_ACCESS_KEY_ID is not known to this server "
+            "(one for a time goes with its AWS_SESSION_TOKEN, and both run out)");
 }
 
 TEST(Answers, OfAProxyAreToldByTheirStatus) {
@@ -64,6 +65,33 @@ TEST(Answers, ByStatusAndCode) {
     const Error error = ErrorOf(Failed(row.status, row.code.empty() ? "" : ErrorBody(row.code)), "x");
     EXPECT_EQ(error.code(), row.expected) << row.status << row.code;
     EXPECT_EQ(error.transient(), row.transient) << row.status << row.code;
+  }
+}
+
+TEST(Answers, SayWhereABucketIs) {
+  const auto told = [](int status, std::string_view more) {
+    const std::string body = fmt::format("<Error><Code>PermanentRedirect</Code>{}</Error>", more);
+    return ErrorOf(Failed(status, body), "x").message();
+  };
+  EXPECT_EQ(told(301, "<Endpoint>b.s3.eu-west-1.amazonaws.com</Endpoint><Region>eu-west-1</Region>"),
+            "x: the server answered 301 PermanentRedirect; the bucket is in eu-west-1 at "
+            "b.s3.eu-west-1.amazonaws.com: name the host of there in the address of the repository");
+  EXPECT_THAT(told(307, ""), testing::HasSubstr("the bucket is elsewhere: name its own host"));
+  EXPECT_THAT(told(400, "<Region>eu-west-1</Region>"), testing::Not(testing::HasSubstr("elsewhere")));
+}
+
+TEST(Answers, SayHowLongToWait) {
+  using std::chrono::seconds;
+  const auto wait = [](std::string_view text) {
+    return FailureOf({.status = 503,
+                      .headers = {{"retry-after", std::string(text)}, {"date", "Wed, 21 Oct 2026 07:28:00 GMT"}},
+                      .body = {}})
+        .retry_after;
+  };
+  EXPECT_EQ(wait("120"), seconds(120));
+  EXPECT_EQ(wait("Wed, 21 Oct 2026 07:30:05 GMT"), seconds(125));
+  for (const std::string_view text : {"", "-5", "5.5", "soon", "99999999999", "Wed, 21 Oct 2026 07:20:00 GMT"}) {
+    EXPECT_EQ(wait(text), seconds(0)) << text;
   }
 }
 
