@@ -86,6 +86,19 @@ Result<azure::Options> AzureOptions(const std::string& place, const StoreSetting
   return options;
 }
 
+// Nothing where none is set.
+Result<std::shared_ptr<http::RequestLimit>> LimitOf(const std::string& name, const StoreSettings& settings,
+                                                    const StoreWorld& world) {
+  const std::string text = Get(settings, name);
+  if (text.empty()) return std::shared_ptr<http::RequestLimit>();
+  auto rate = http::RequestRate::Parse(text);
+  if (!rate) return std::move(rate).error().While(name);
+  const auto notice = [told = world.retry_notice, name, text](const http::RequestRate&, std::chrono::nanoseconds wait) {
+    if (told) told(MakeError(ErrorCode::kBusy, "{}={} allows no request yet", name, text), wait);
+  };
+  return std::make_shared<http::RequestLimit>(*rate, world.clock, world.stop, notice);
+}
+
 // The first line of a file, "" where none is named.
 Result<std::string> PasswordOf(const std::string& path, const StoreWorld& world) {
   if (path.empty()) return world.environment("CAIRN_WEBDAV_PASSWORD");
@@ -119,6 +132,7 @@ Result<webdav::Options> WebdavOptions(const std::string& place, const StoreSetti
                      "-o webdav.plain-password=yes",
                      options.place.text());
   }
+  ASSIGN_OR_RETURN(options.limit, LimitOf("webdav.requests", settings, world));
   options.client = ClientSettingsOf(settings);
   return options;
 }
@@ -252,6 +266,7 @@ const std::vector<StoreSettingHelp>& KnownStoreSettings() {
       {"tls.ca-file", "certificates (PEM) to trust instead of the system's"},
       {"webdav.password-file", "its first line is the password of CAIRN_WEBDAV_USER, instead of CAIRN_WEBDAV_PASSWORD"},
       {"webdav.plain-password", "yes: it may be sent over http, where others can read it"},
+      {"webdav.requests", "how many the server allows a program: 600/30m"},
   };
   return known;
 }

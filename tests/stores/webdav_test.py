@@ -2,6 +2,7 @@
 """cairn and WebDAV: nginx, Apache and rclone, as they are."""
 import os
 import subprocess
+import time
 import unittest
 
 from web_testing import CONTRACT, StoreTest
@@ -93,6 +94,65 @@ class OnApache(EachServer, WebdavTest):
 
 class OnRclone(EachServer, WebdavTest):
     server_class = Rclone
+
+
+class OverTls(WebdavTest):
+
+    def test_a_certificate_of_ones_own(self):
+        with Nginx(tls=True) as server:
+            self.settings = (f"tls.ca-file={server.path('server.crt')}",)
+            self.check_repository(server.tls_address("here"))
+            # Of another name it is nobody's.
+            self.repo = server.tls_address("here", "localhost")
+            self.assertIn("localhost", self.refused("snapshots"))
+            self.repo = server.tls_address("here")
+            self.settings = ()
+            self.assertIn("tls.ca-file", self.refused("snapshots"))
+
+
+class Temporary(WebdavTest):
+
+    def test_what_is_old_is_removed_and_nothing_else(self):
+        with Nginx() as server:
+            self.repo = server.address("here")
+            self.init()
+            folder = os.path.join(server.root, "here/tmp")
+            for name, days in (("0" * 32, 2), ("1" * 32, 0)):
+                for made in (name, name + "f"):
+                    path = os.path.join(folder, made)
+                    if made.endswith("f"):
+                        os.mkdir(path)
+                        path = os.path.join(path, "_")
+                    with open(path, "wb"):
+                        pass
+                    when = time.time() - days * 86_400 - 60
+                    os.utime(os.path.join(folder, made), (when, when))
+            self.run_cairn("prune")
+            self.assertEqual(sorted(os.listdir(folder)), ["1" * 32, "1" * 32 + "f"])
+
+
+class Limits(WebdavTest):
+
+    def test_requests(self):
+        """Counted by the server: 20 in any two seconds."""
+        with Nginx("log_not_found off;") as server:
+            self.repo = server.address("here")
+            self.make_source(files=5)
+            self.settings = ("webdav.requests=20/2s",)
+            self.init()
+            server.forget_requests()
+            done = self.run_cairn("backup", self.source)
+            self.settings = ()
+            times = server.request_times()
+            self.assertGreater(len(times), 40)
+            for first, later in zip(times, times[20:]):
+                self.assertGreater(later - first, 1.9)
+            self.assertIn("webdav.requests=20/2s", done.stderr.decode())
+
+    def test_no_rate(self):
+        self.settings = ("webdav.requests=many",)
+        self.repo = "webdav:http://127.0.0.1:9/x"
+        self.assertIn("webdav.requests: \"many\" is no rate of requests", self.refused("init"))
 
 
 class Refusals(WebdavTest):

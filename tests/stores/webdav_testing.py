@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import unittest
 
-from web_testing import Server
+from web_testing import Server, free_port
 
 USER, PASSWORD = "backup", "p@ss/w%rd: 1'\\é"
 NGINX_MODULES = "/usr/lib/nginx/modules"
@@ -27,6 +27,13 @@ def password_line():
     """As nginx and Apache read it."""
     done = subprocess.run(["openssl", "passwd", "-apr1", "-stdin"], input=PASSWORD.encode(), capture_output=True, check=True)
     return f"{USER}:{done.stdout.decode().strip()}\n"
+
+
+def make_certificate(certificate, key):
+    """Of 127.0.0.1, signed by itself."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-subj", "/CN=cairn", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
+                   check=True, capture_output=True)
 
 
 class WebdavServer(Server):
@@ -51,7 +58,8 @@ class WebdavServer(Server):
 
 class Nginx(WebdavServer):
 
-    def __init__(self, options=""):
+    def __init__(self, options="", tls=False):
+        self.tls = tls
         self._module = os.path.join(NGINX_MODULES, "ngx_http_dav_ext_module.so")
         self._program = need("nginx", self._module)
         super().__init__("nginx", options)
@@ -60,6 +68,14 @@ class Nginx(WebdavServer):
         super().prepare()
         places = "".join(f"{kind}_temp_path {self.path('temporary', kind)};\n"
                          for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        tls = ""
+        if self.tls:
+            self.tls_port = free_port()
+            make_certificate(self.path("server.crt"), self.path("server.key"))
+            tls = f"""
+    listen 127.0.0.1:{self.tls_port} ssl;
+    ssl_certificate {self.path("server.crt")};
+    ssl_certificate_key {self.path("server.key")};"""
         self.write("conf", f"""
 load_module {self._module};
 {"user root;" if os.geteuid() == 0 else ""}
@@ -69,10 +85,11 @@ error_log {self.path("log")};
 daemon off;
 events {{}}
 http {{
-  access_log off;
+  log_format times $msec;
+  access_log {self.path("times")} times;
   {places}
   server {{
-    listen 127.0.0.1:{self.port} reuseport;
+    listen 127.0.0.1:{self.port} reuseport;{tls}
     root {self.root};
     client_max_body_size 0;
     auth_basic cairn;
@@ -89,6 +106,17 @@ http {{
 
     def command(self):
         return [self._program, "-e", self.path("log"), "-c", self.path("conf")]
+
+    def tls_address(self, path, host="127.0.0.1"):
+        return f"webdav:https://{host}:{self.tls_port}/{path}"
+
+    def forget_requests(self):
+        os.truncate(self.path("times"), 0)
+
+    def request_times(self):
+        """Seconds, sorted, of the end of each request."""
+        with open(self.path("times"), encoding="ascii") as file:
+            return sorted(float(line) for line in file)
 
 
 class Apache(WebdavServer):

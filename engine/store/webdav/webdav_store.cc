@@ -8,78 +8,15 @@
 #include "engine/http/base64.h"
 #include "engine/http/date.h"
 #include "engine/store/own_or_empty.h"
+#include "engine/store/webdav/layout.h"
 #include "repo-format/base/units.h"
 
 namespace cairn::webdav {
 namespace {
 
-constexpr std::string_view kTemporary = "tmp/";
-constexpr std::string_view kLostAndFound = "lost+found";
-constexpr std::string_view kFile = "_";          // of a shared object, in its folder; no object's name has it
 constexpr uint64_t kListingBytesMax = 2 * kGiB;  // three million entries, of which one at a time is in memory as text
 constexpr int kLooks = 5;                        // at a shared object that changes meanwhile
 constexpr int64_t kDayNs = int64_t{86'400} * 1'000'000'000;
-
-bool IsOutside(std::string_view relative) {
-  const std::string_view first = relative.substr(0, relative.find('/'));
-  return first == kTemporary.substr(0, kTemporary.size() - 1) || first == kLostAndFound;
-}
-
-// Several may want to be the first at this name.
-bool IsShared(std::string_view name) { return name.starts_with(kConfigPrefix) || name.starts_with(kSnapshotPrefix); }
-
-// What is hidden some servers do not list: a name with a dot before it gets a "_" before that.
-std::string Stored(std::string_view name) {
-  std::string stored;
-  for (const char c : name) {
-    if (c == '.' && (stored.empty() || stored.back() == '/')) stored += '_';
-    stored += c;
-  }
-  return stored;
-}
-
-// Nothing where no object, nor what is above one, is stored so.
-std::optional<std::string> NameOf(const Entry& entry) {
-  if (entry.name.starts_with('.')) return std::nullopt;
-  return entry.name.starts_with("_.") ? entry.name.substr(1) : entry.name;
-}
-
-bool IsSharedFolder(std::string_view folder) {
-  return !folder.empty() && IsShared(folder.substr(0, folder.size() - 1));
-}
-
-// A shared object's folder, which ends with "/", or the file of any other.
-std::string PlaceOf(const ObjectName& name) { return Stored(name.text()) + (IsShared(name.text()) ? "/" : ""); }
-
-// Of a shared object the first file, or a later one.
-std::string FileOf(const ObjectName& name, uint64_t version = 0) {
-  if (!IsShared(name.text())) return PlaceOf(name);
-  return PlaceOf(name) + std::string(kFile) + (version == 0 ? "" : std::to_string(version));
-}
-
-// Of "_" 0, of "_7" 7; nothing of what is no file of a shared object.
-std::optional<uint64_t> VersionOf(const Entry& entry) {
-  if (entry.is_folder || !entry.name.starts_with(kFile)) return std::nullopt;
-  if (entry.name == kFile) return 0;
-  const auto version = http::ParseNumber(std::string_view(entry.name).substr(kFile.size()));
-  return version && *version > 0 && *version < UINT32_MAX ? version : std::nullopt;
-}
-
-// The newest of the files in a shared object's folder.
-const Entry* NewestOf(const std::vector<Entry>& entries) {
-  const Entry* newest = nullptr;
-  for (const Entry& entry : entries) {
-    if (const auto version = VersionOf(entry); version && (!newest || *version > *VersionOf(*newest))) newest = &entry;
-  }
-  return newest;
-}
-
-// The folder that holds `path`, which may be a folder itself; "" is the root.
-std::string FolderOf(std::string_view path) {
-  if (path.ends_with('/')) path.remove_suffix(1);
-  const size_t slash = path.rfind('/');
-  return slash == std::string_view::npos ? std::string() : std::string(path.substr(0, slash + 1));
-}
 
 bool IsAbsent(const http::Response& response) { return response.status == 404 || response.status == 410; }
 
@@ -141,6 +78,7 @@ std::unique_ptr<WebdavStore> WebdavStore::Open(Options options, const Random& ra
 // Requests.
 
 Result<http::Response> WebdavStore::SendTo(const Place& place, const Call& call) {
+  if (options_.limit) RETURN_IF_ERROR(options_.limit->Wait());
   http::Headers headers = call.headers;
   if (!options_.user.empty()) {
     headers.emplace_back("Authorization",

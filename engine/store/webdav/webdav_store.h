@@ -10,6 +10,7 @@
 
 #include "engine/env/random.h"
 #include "engine/http/client.h"
+#include "engine/http/request_limit.h"
 #include "engine/store/object_store.h"
 #include "engine/store/webdav/multistatus.h"
 #include "engine/store/webdav/place.h"
@@ -21,6 +22,7 @@ struct Options {
   std::string user;  // "": nobody is named
   std::string password;
   http::ClientSettings client;
+  std::shared_ptr<http::RequestLimit> limit;  // may be empty; of all copies together
 };
 
 // Objects are files in folders below a root, as LocalStore has them, and what is put is first put under a random name
