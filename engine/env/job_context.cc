@@ -14,6 +14,7 @@ Limits Limits::ForTests() {
   limits.merge_fan_in = 4;
   limits.readers = 1;
   limits.puts = 1;  // inside the caller's thread
+  limits.gets = 1;
   return limits;
 }
 

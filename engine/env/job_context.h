@@ -26,6 +26,7 @@ struct Limits {
   unsigned merge_fan_in = 16;            // segments of a level that are merged into one of the next
   unsigned readers = 2;                  // threads that read the source
   unsigned puts = 4;                     // puts under way at once
+  unsigned gets = 8;                     // gets under way at once, of small objects and from a far store
 
   // Tiny, so that every rotation runs in a unit test: packs of 4 KiB, frames of 1 KiB, segments of 8 entries.
   static Limits ForTests();

@@ -13,4 +13,8 @@ Result<void> SyncFile(int descriptor, const std::string& path) {
   return {};
 }
 
+Result<void> SyncDiskOf(int descriptor, const std::string& path) {
+  return ::syncfs(descriptor) == 0 ? Result<void>() : ErrnoError(errno, "syncing the disk of " + path);
+}
+
 }  // namespace cairn

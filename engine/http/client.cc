@@ -64,6 +64,10 @@ size_t TakeHeader(char* data, size_t size, size_t count, void* user) {
   return line.size();
 }
 
+bool AsksForRange(const Request& request) {
+  return std::ranges::any_of(request.headers, [](const auto& header) { return header.first == "Range"; });
+}
+
 size_t TakeBody(char* data, size_t size, size_t count, void* user, CURL* handle) {
   constexpr uint64_t kFailureBytesMax = 64 * kKiB;  // of an answer that says what is wrong
   Exchange& exchange = *static_cast<Exchange*>(user);
@@ -76,6 +80,11 @@ size_t TakeBody(char* data, size_t size, size_t count, void* user, CURL* handle)
     const uint64_t room = kFailureBytesMax - std::min<uint64_t>(kFailureBytesMax, exchange.response.body.size());
     Append(exchange.response.body, piece.first(std::min<uint64_t>(room, piece.size())));
     return piece.size();
+  }
+  if (exchange.body_bytes > exchange.request.answer_bytes_max && exchange.response.status == 200 &&
+      AsksForRange(exchange.request)) {
+    exchange.error = Error(ErrorCode::kUnsupported, "the server was asked for a range and gives all of it");
+    return 0;
   }
   if (exchange.body_bytes > exchange.request.answer_bytes_max) {
     exchange.error =

@@ -23,7 +23,7 @@ struct Request {
   std::string url;
   Headers headers;
   ByteSpan body;
-  // More bytes of an answer's body are an Error, kCorrupt.
+  // More bytes of an answer's body are an Error, kCorrupt; kUnsupported where the server ignored the header Range.
   uint64_t answer_bytes_max = 0;
   // Where given, the body of an answer that succeeded (2xx) goes here in pieces, in the caller's thread, and not into
   // the Response. An Error ends the request and is returned.

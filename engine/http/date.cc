@@ -57,4 +57,17 @@ Result<UnixNs> ParseDate(std::string_view text) {
   return Corrupt("\"{}\" is no date that a web store writes", text.substr(0, 64));
 }
 
+std::string FormatDate(UnixNs when) {
+  using namespace std::chrono;
+  constexpr std::array<std::string_view, 7> kDays = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+  const auto since = floor<seconds>(sys_time<nanoseconds>(nanoseconds(when)));
+  const auto day = floor<days>(since);
+  const year_month_day date(day);
+  const hh_mm_ss time(since - day);
+  return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", kDays[weekday(day).c_encoding()],
+                     static_cast<unsigned>(date.day()), kMonths[static_cast<unsigned>(date.month()) - 1],
+                     static_cast<int>(date.year()), time.hours().count(), time.minutes().count(),
+                     time.seconds().count());
+}
+
 }  // namespace cairn::http

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "engine/env/run_both.h"
 #include "engine/jobs/item_backup.h"
 #include "engine/repo/blob_reader.h"
 #include "repo-format/limits.h"
@@ -99,8 +100,11 @@ class BackupRun {
     const WireTime start = options_.begun.value_or(ToWireTime(context_.clock.Now()));
     RETURN_IF_ERROR(repository_.NeedHost(options_.host));  // before anything is read
     context_.progress.SetPhase("loading the index");
-    ASSIGN_OR_RETURN(index_, repository_.LoadIndex(context_));
-    ASSIGN_OR_RETURN(set_, LoadSnapshots(repository_, context_, findings_));
+    auto [index, set] = RunBoth(
+        repository_.store().is_far(), [&] { return repository_.LoadIndex(context_); },
+        [&] { return LoadSnapshots(repository_, context_, findings_); });
+    ASSIGN_OR_RETURN(index_, std::move(index));
+    ASSIGN_OR_RETURN(set_, std::move(set));
     parent_ = FindParent(set_, options_, sources_);
     if (parent_ != nullptr && context_.progress.bytes_total == 0) {
       context_.progress.bytes_total = parent_->inner.totals.bytes;  // about

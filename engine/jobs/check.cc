@@ -140,8 +140,9 @@ class CheckRun {
   Result<void> CheckReachable() {
     context_.progress.SetPhase("following what the snapshots need");
     needed_ = std::make_unique<IdSorter>(repository_.cache().folder(), context_.limits.memory_bytes / 8);
-    BlobReader reader(repository_, *index_, context_, context_.limits.memory_bytes / 8,
-                      [this](const Finding& finding) { Tell(finding); });
+    BlobReader reader(
+        repository_, *index_, context_, context_.limits.memory_bytes / 8,
+        [this](const Finding& finding) { Tell(finding); }, BlobReader::Metadata::kOfTheStore);
     RETURN_IF_ERROR(MarkReachable(
         context_, reader, chosen_, *needed_,
         [this](const LoadedSnapshot& snapshot, const std::string& path, const Error& error) -> Result<void> {
@@ -231,7 +232,7 @@ class CheckRun {
     context_.progress.items_total = packs.size();
     context_.progress.items_done = 0;
     for (const IndexedPack& pack : packs) context_.progress.bytes_total += pack.size;
-    BlobReader reader(repository_, *index_, context_, 0, FindingSink());
+    BlobReader reader(repository_, *index_, context_, 0, FindingSink(), BlobReader::Metadata::kOfTheStore);
     ByteBudget budget(context_.limits.memory_bytes / 4);
     std::condition_variable done;
     size_t running = 0;
@@ -318,7 +319,8 @@ class CheckRun {
   Result<void> NameFiles() {
     if (!repository_.keyring().rights().Has(Rights::kMetadataKey)) return {};
     context_.progress.SetPhase("naming the files that are hit");
-    BlobReader reader(repository_, *index_, context_, context_.limits.memory_bytes / 8, FindingSink());
+    BlobReader reader(repository_, *index_, context_, context_.limits.memory_bytes / 8, FindingSink(),
+                      BlobReader::Metadata::kOfTheStore);
     for (const LoadedSnapshot* snapshot : chosen_) {
       TreeVisitor visitor;
       visitor.each = [&](const TreePath& path, const Node& node) -> Result<bool> {

@@ -143,7 +143,8 @@ class CopyRun {
       return other.inner.items != snapshot.inner.items && LooksCopied(other, there, false);
     });
     if (!is_ambiguous) return true;
-    BlobReader target_reader(target_, *target_index_, context_, context_.limits.memory_bytes / 8, findings_);
+    BlobReader target_reader(target_, *target_index_, context_, context_.limits.memory_bytes / 8, findings_,
+                             BlobReader::Metadata::kOfTheStore);
     ASSIGN_OR_RETURN(const Digest here, DigestOfTrees(*reader_, snapshot.inner));
     ASSIGN_OR_RETURN(const Digest copied, DigestOfTrees(target_reader, there.inner));
     return here == copied;
@@ -217,7 +218,8 @@ class CopyRun {
     }
     Absent absent;
     IdSorter needed(target_.cache().folder(), context_.limits.memory_bytes / 8);
-    BlobReader target_reader(target_, *target_index_, context_, context_.limits.memory_bytes / 8, FindingSink());
+    BlobReader target_reader(target_, *target_index_, context_, context_.limits.memory_bytes / 8, FindingSink(),
+                             BlobReader::Metadata::kOfTheStore);
     RETURN_IF_ERROR(
         MarkReachable(context_, same_ids_ ? *reader_ : target_reader, snapshots, needed,
                       [&](const LoadedSnapshot& snapshot, const std::string& path, const Error& error) -> Result<void> {

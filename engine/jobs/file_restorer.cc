@@ -69,7 +69,11 @@ FileRestorer::FileRestorer(const JobContext& context, Repository& repository, In
       options_(options),
       report_(report),
       findings_(std::move(findings)),
-      fetch_budget_(context.limits.memory_bytes / 4) {}
+      fetch_budget_(context.limits.memory_bytes / 4),
+      // A core is not busy while it waits for a far store.
+      far_executor_(repository.store().is_far() && context.limits.gets > context.executor.workers()
+                        ? MakeThreadPool(context.limits.gets)
+                        : nullptr) {}
 
 FileRestorer::~FileRestorer() = default;
 
@@ -157,7 +161,7 @@ Result<void> FileRestorer::RunWindow() {
       const std::lock_guard lock(mutex);
       ++running;
     }
-    context_.executor.Submit([&, task = std::move(task)] {
+    executor().Submit([&, task = std::move(task)] {
       task();
       const std::lock_guard lock(mutex);
       --running;

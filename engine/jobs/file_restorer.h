@@ -78,6 +78,8 @@ class FileRestorer {
   Result<void> PlaceFile(OpenFile& file);
   Result<void> VerifyFile(OpenFile& file);
 
+  Executor& executor() const { return far_executor_ != nullptr ? *far_executor_ : context_.executor; }
+
   const JobContext& context_;
   Repository& repository_;
   Index& index_;
@@ -91,6 +93,7 @@ class FileRestorer {
   std::atomic<bool> is_ended_ = false;
   std::atomic<bool> is_cut_off_ = false;  // a stop left a file unfinished
   ByteBudget fetch_budget_;
+  const std::unique_ptr<Executor> far_executor_;  // nullptr: the context's is used
 
   std::map<LinkGroup, Outcome> outcomes_;  // guarded by report_mutex_ while a window runs
 

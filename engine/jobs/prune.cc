@@ -188,7 +188,8 @@ class PruneRun {
 
   Result<void> MarkSet() {
     needed_ = std::make_unique<IdSorter>(repository_.cache().folder(), context_.limits.memory_bytes / 8);
-    BlobReader reader(repository_, *index_, context_, context_.limits.memory_bytes / 8, findings_);
+    BlobReader reader(repository_, *index_, context_, context_.limits.memory_bytes / 8, findings_,
+                      BlobReader::Metadata::kOfTheStore);
     std::vector<const LoadedSnapshot*> all;
     for (const LoadedSnapshot& snapshot : set_.snapshots) all.push_back(&snapshot);
     marked_.clear();

@@ -42,7 +42,7 @@ class PackRepair {
       return MakeError(ErrorCode::kNotFound, "pack {} is not in the index of {}", name.ToString(),
                        repository_.store().description());
     }
-    BlobReader reader(repository_, *index_, context_, 0, FindingSink());
+    BlobReader reader(repository_, *index_, context_, 0, FindingSink(), BlobReader::Metadata::kOfTheStore);
     IndexSegment removal;
     for (const IndexedPack& listed : index_->Packs()) {
       if (listed.tombstoned || (!only.empty() && !only.contains(listed.name))) continue;

@@ -71,8 +71,8 @@ class SnapshotRepair {
     // What they said of losses is on record anew.
     if (options_.forget_broken && options_.snapshots.empty()) RETURN_IF_ERROR(SetAsideAll(set.unreadable_records));
     ASSIGN_OR_RETURN(index_, repository_.LoadIndex(context_));
-    reader_ =
-        std::make_unique<BlobReader>(repository_, *index_, context_, context_.limits.memory_bytes / 8, FindingSink());
+    reader_ = std::make_unique<BlobReader>(repository_, *index_, context_, context_.limits.memory_bytes / 8,
+                                           FindingSink(), BlobReader::Metadata::kOfTheStore);
     blobs_ = std::make_unique<IndexedBlobs>(*reader_, *index_);
     for (const LoadedSnapshot& snapshot : set.snapshots) {
       if (IsWanted(snapshot.id)) RETURN_IF_ERROR(RepairOne(set, snapshot));

@@ -17,12 +17,13 @@ int Weight(ErrorCode code) { return code == ErrorCode::kNotFound ? 0 : IsLoss(co
 }  // namespace
 
 BlobReader::BlobReader(const Repository& repository, Index& index, const JobContext& context, uint64_t cache_bytes,
-                       FindingSink findings)
+                       FindingSink findings, Metadata metadata)
     : repository_(repository),
       index_(index),
       context_(context),
       cache_bytes_max_(cache_bytes),
-      findings_(std::move(findings)) {}
+      findings_(std::move(findings)),
+      metadata_cache_(metadata == Metadata::kMayBeCached ? repository.metadata_cache() : nullptr) {}
 
 Digest BlobReader::MetadataHash(std::string_view label, std::initializer_list<ByteSpan> parts) const {
   return repository_.hasher().MetadataHash(label, parts);
@@ -40,8 +41,12 @@ Result<Bytes> BlobReader::OpenSealed(const BlobLocation& location, ByteSpan seal
 
 Result<std::shared_ptr<const Bytes>> BlobReader::OpenFrameAt(const BlobLocation& location) {
   const ObjectName name = PackObjectName(location.pack.kind, location.pack.name);
-  ASSIGN_OR_RETURN(const Bytes sealed,
-                   repository_.store().GetRange(name, location.frame_offset, location.frame->sealed_length));
+  const bool may_be_cached = metadata_cache_ != nullptr && location.pack.kind == BlobKind::kMetadata;
+  ObjectStore& store = repository_.store();
+  const uint32_t size = location.frame->sealed_length;
+  ASSIGN_OR_RETURN(const Bytes sealed, may_be_cached ? metadata_cache_->GetRange(store, name, location.pack.size,
+                                                                                 location.frame_offset, size)
+                                                     : store.GetRange(name, location.frame_offset, size));
   ++frames_read_;
   ASSIGN_OR_RETURN(Bytes plain, OpenSealed(location, sealed));
   return std::make_shared<const Bytes>(std::move(plain));

@@ -20,8 +20,10 @@ namespace cairn {
 // again.
 class BlobReader : public BlobSource {
  public:
+  // Metadata may come out of this machine's cache of a far store, unless it is the store that is asked about.
+  enum class Metadata : uint8_t { kMayBeCached, kOfTheStore };
   BlobReader(const Repository& repository, Index& index, const JobContext& context, uint64_t cache_bytes,
-             FindingSink findings = {});
+             FindingSink findings = {}, Metadata metadata = Metadata::kMayBeCached);
   Result<std::shared_ptr<const Bytes>> ReadBlob(BlobKind kind, const BlobId& id) override;
   Digest MetadataHash(std::string_view label, std::initializer_list<ByteSpan> parts) const override;
 
@@ -74,6 +76,7 @@ class BlobReader : public BlobSource {
   const JobContext& context_;
   const uint64_t cache_bytes_max_;
   const FindingSink findings_;
+  MetadataCache* const metadata_cache_;  // nullptr: not asked
   std::mutex mutex_;
   std::list<Cached> recent_;                                              // guarded by mutex_; newest first
   std::unordered_map<Key, std::list<Cached>::iterator, KeyHash> by_key_;  // guarded by mutex_

@@ -16,6 +16,7 @@ namespace cairn {
 //   machine-id                 16 random bytes of this machine and user (in the root itself)
 //   <repository id>/CACHEDIR.TAG  so that backups leave it out
 //   <repository id>/index      the derived index
+//   <repository id>/metadata   packs of a far store (MetadataCache)
 //   <repository id>/remembered newest config, key that opened last, snapshots that were there
 //   <repository id>/files-*    file caches of backups
 //   <repository id>/running/<sid>  locked by the process that runs this session: proof of life and death
@@ -29,6 +30,7 @@ class LocalCache {
   const std::string& folder() const { return folder_; }
   FileSystem& files() const { return files_; }
   std::string IndexFolder() const { return folder_ + "/index"; }
+  std::string MetadataFolder() const { return folder_ + "/metadata"; }
   const ObjectId& machine() const { return machine_; }
 
   struct Remembered {

@@ -86,7 +86,16 @@ Result<void> Protocol::EndSession(const SessionId& session) {
   }));
   // The session goes after its signs, and its end last: whoever dies in between leaves what the next one clears away.
   goes.push_back(SessionName(session));
-  for (const ObjectName& name : goes) {
+  RETURN_IF_ERROR(RemoveOfSession(session, goes));
+  return end ? repository_.store().Remove(*end) : Result<void>();
+}
+
+Result<void> Protocol::EndSessionWithoutSigns(const SessionId& session) {
+  return RemoveOfSession(session, {SessionName(session)});
+}
+
+Result<void> Protocol::RemoveOfSession(const SessionId& session, const std::vector<ObjectName>& names) {
+  for (const ObjectName& name : names) {
     auto removed = repository_.store().Remove(name);
     if (!removed && removed.error().code() == ErrorCode::kPermission) {
       const MomentRecord record{.time = Now(context_), .number = 0, .unknown = {}};
@@ -95,7 +104,7 @@ Result<void> Protocol::EndSession(const SessionId& session) {
     }
     RETURN_IF_ERROR(std::move(removed));
   }
-  return end ? repository_.store().Remove(*end) : Result<void>();
+  return {};
 }
 
 Result<std::vector<TombstoneSeen>> Protocol::ListTombstones() {

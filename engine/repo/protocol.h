@@ -60,6 +60,8 @@ class Protocol {
   Result<void> PutSignOfLife(const SessionId& session, uint32_t n);
   // Removes its signs of life, then sessions/<sid>, then its .end; puts .end where it may not remove.
   Result<void> EndSession(const SessionId& session);
+  // The same for who knows that his session has no sign of life, and no end: none is looked for.
+  Result<void> EndSessionWithoutSigns(const SessionId& session);
   Result<std::vector<TombstoneSeen>> ListTombstones();
   // All segments, from listings that agree (SPEC 13.2).
   Result<std::vector<SegmentId>> ListSegments();
@@ -101,6 +103,7 @@ class Protocol {
   Result<void> RemoveKeyObject(const KeyId& key);
 
  private:
+  Result<void> RemoveOfSession(const SessionId& session, const std::vector<ObjectName>& names);
   Result<std::vector<ObjectInfo>> ListUntilStable(std::string_view prefix);
   Result<MomentRecord> OpenMoment(const ObjectInfo& info, const ParsedName& parsed, const SessionSeen& seen);
   Result<Bytes> SealSmall(ObjectKind kind, const RawId& name, ByteSpan body) const;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 
+#include "engine/env/run_both.h"
 #include "engine/repo/protocol.h"
 #include "repo-format/limits.h"
 
@@ -20,7 +21,8 @@ Result<uint64_t> NewestConfig(ObjectStore& store) {
     return {};
   }));
   if (newest == 0) {
-    return MakeError(ErrorCode::kNotFound, "there is no repository at {}: it holds no config", store.description());
+    return MakeError(ErrorCode::kNotFound, "there is no repository at {}: it holds no config (cairn init makes one)",
+                     store.description());
   }
   return newest;
 }
@@ -42,11 +44,6 @@ Result<SlotKeys> OpenKey(ObjectStore& store, const KeyId& id, ByteSpan password)
   return SlotKeys::From(std::move(secrets));
 }
 
-struct NewestConfigObject {
-  uint64_t number = 0;
-  Bytes object;
-};
-
 struct OpenedKey {
   KeyId id;
   uint64_t config_min = 0;
@@ -64,8 +61,8 @@ Error NoKeyOpens(const ObjectStore& store, size_t keys, bool broken) {
 // Tries the key object that opened last time first: each try costs an Argon2id. The key objects of a slot that was
 // removed stay behind, and a later slot may have the same password: so a removed one is passed over.
 Result<OpenedKey> TryKeys(ObjectStore& store, ByteSpan password, const std::optional<KeyId>& hint,
-                          const NewestConfigObject& config, Log& log) {
-  ASSIGN_OR_RETURN(std::vector<KeyId> keys, ListKeyObjects(store));
+                          const FoundRepository& found, Log& log) {
+  std::vector<KeyId> keys = found.keys;
   if (hint) std::ranges::sort(keys, {}, [&](const KeyId& id) { return std::pair(id != *hint, id); });
   if (keys.size() > limits::kKeyObjectsTried) {
     log.Warning("{} holds {} key objects: {} of them are tried", store.description(), keys.size(),
@@ -83,7 +80,7 @@ Result<OpenedKey> TryKeys(ObjectStore& store, ByteSpan password, const std::opti
       continue;
     }
     const uint64_t config_min = slot->config_min;
-    auto keyring = Keyring::Open(*std::move(slot), config.number, config.object);
+    auto keyring = Keyring::Open(*std::move(slot), found.config_number, found.config);
     if (keyring) return OpenedKey{id, config_min, *std::move(keyring)};
     if (keyring.error().code() != ErrorCode::kNoRight) return std::move(keyring).error();
     no_right = std::move(keyring).error();
@@ -138,11 +135,30 @@ Result<RepositoryId> Repository::Init(ObjectStore& store, ByteSpan password, con
   return keyring.repository();
 }
 
+Result<FoundRepository> Repository::Find(ObjectStore& store) {
+  FoundRepository found;
+  const auto config = [&]() -> Result<void> {
+    ASSIGN_OR_RETURN(found.config_number, NewestConfig(store));
+    ASSIGN_OR_RETURN(found.config, store.Get(ConfigName(found.config_number), limits::kConfigBytesMax));
+    return {};
+  };
+  auto [of_config, keys] = RunBoth(store.is_far(), config, [&] { return ListKeyObjects(store); });
+  RETURN_IF_ERROR(of_config);
+  ASSIGN_OR_RETURN(found.keys, std::move(keys));
+  return found;
+}
+
 Result<std::unique_ptr<Repository>> Repository::Open(ObjectStore& store, ByteSpan password, const OpenOptions& options,
                                                      const JobContext& context) {
-  ASSIGN_OR_RETURN(const uint64_t number, NewestConfig(store));
-  ASSIGN_OR_RETURN(const Bytes object, store.Get(ConfigName(number), limits::kConfigBytesMax));
-  ASSIGN_OR_RETURN(const ObjectHeader header, ObjectHeader::Parse(object).While(ConfigName(number).text()));
+  ASSIGN_OR_RETURN(const FoundRepository found, Find(store));
+  return Open(store, found, password, options, context);
+}
+
+Result<std::unique_ptr<Repository>> Repository::Open(ObjectStore& store, const FoundRepository& found,
+                                                     ByteSpan password, const OpenOptions& options,
+                                                     const JobContext& context) {
+  const uint64_t number = found.config_number;
+  ASSIGN_OR_RETURN(const ObjectHeader header, ObjectHeader::Parse(found.config).While(ConfigName(number).text()));
   RETURN_IF_ERROR(MakeFolders(*options.files, options.cache_root).While("making the cache folder"));
 
   // Which key opened last is remembered by family, for the repository's id is known only after opening.
@@ -151,7 +167,7 @@ Result<std::unique_ptr<Repository>> Repository::Open(ObjectStore& store, ByteSpa
   if (auto bytes = options.files->ReadFile(hint_path); bytes && bytes->size() == KeyId::kSize) {
     hint = KeyId::FromBytes(*bytes);
   }
-  ASSIGN_OR_RETURN(OpenedKey opened, TryKeys(store, password, hint, {number, object}, context.log));
+  ASSIGN_OR_RETURN(OpenedKey opened, TryKeys(store, password, hint, found, context.log));
   if (number < opened.config_min) {
     return MakeError(ErrorCode::kForged, "{} shows config {} as its newest, but this key was made under config {}",
                      store.description(), number, opened.config_min);
@@ -160,6 +176,11 @@ Result<std::unique_ptr<Repository>> Repository::Open(ObjectStore& store, ByteSpa
                    LocalCache::Open(*options.files, context.random, options.cache_root, opened.keyring.repository()));
   auto repository = std::unique_ptr<Repository>(
       new Repository(store, std::move(opened.keyring), context.random, std::move(cache), opened.id));
+
+  if (store.is_far() && options.metadata_cache_bytes > 0) {
+    repository->metadata_cache_ = std::make_unique<MetadataCache>(
+        *options.files, context.random, repository->cache().MetadataFolder(), options.metadata_cache_bytes);
+  }
 
   LocalCache::Remembered remembered = repository->cache().Load();
   const Digest& digest = repository->keyring().config_digest();

@@ -15,7 +15,9 @@
 #include "engine/env/job_context.h"
 #include "engine/index/index.h"
 #include "engine/repo/local_cache.h"
+#include "engine/repo/metadata_cache.h"
 #include "engine/store/object_store.h"
+#include "repo-format/base/units.h"
 
 namespace cairn {
 
@@ -27,6 +29,15 @@ struct InitOptions {
 struct OpenOptions {
   FileSystem* files = nullptr;  // of the cache; required
   std::string cache_root;       // folder of all caches of this user; required
+  // Metadata of a far store that is kept on this machine.
+  uint64_t metadata_cache_bytes = kGiB;
+};
+
+// What an opener sees of a repository before it has a key.
+struct FoundRepository {
+  uint64_t config_number = 0;  // the newest
+  Bytes config;
+  std::vector<KeyId> keys;  // ascending
 };
 
 // Immutable but for its local cache; safe for concurrent use. Borrows the store.
@@ -37,9 +48,13 @@ class Repository {
   static Result<RepositoryId> Init(ObjectStore& store, ByteSpan password, const InitOptions& options,
                                    const Random& random, const Clock& clock);
 
-  // kNotFound: no repository there. kWrongKey: no key object opens with this password. kUnsupported: a newer version or
+  // Is there one at all? kNotFound where there is none: asked before anybody types a password for nothing.
+  static Result<FoundRepository> Find(ObjectStore& store);
+  // Find, then: kWrongKey: no key object opens with this password. kUnsupported: a newer version or
   // feature; nothing is touched. kForged: the config is not signed by the root that the key object names, or an older
   // one is shown than this machine remembers and `for_writing` asks (else a warning in the log).
+  static Result<std::unique_ptr<Repository>> Open(ObjectStore& store, const FoundRepository& found, ByteSpan password,
+                                                  const OpenOptions& options, const JobContext& context);
   static Result<std::unique_ptr<Repository>> Open(ObjectStore& store, ByteSpan password, const OpenOptions& options,
                                                   const JobContext& context);
 
@@ -49,6 +64,8 @@ class Repository {
   const BlobHasher& hasher() const { return hasher_; }
   SessionKeyCache& session_keys() const { return session_keys_; }
   LocalCache& cache() const { return *cache_; }
+  // nullptr where the store is near.
+  MetadataCache* metadata_cache() const { return metadata_cache_.get(); }
   const KeyId& opened_with() const { return opened_with_; }
   // An older config than this machine remembers was shown: reading goes on, writing is refused.
   bool stale_config() const { return stale_config_; }
@@ -82,6 +99,7 @@ class Repository {
   BlobHasher hasher_;
   mutable SessionKeyCache session_keys_;
   std::unique_ptr<LocalCache> cache_;
+  std::unique_ptr<MetadataCache> metadata_cache_;
   KeyId opened_with_;
   bool stale_config_ = false;
 };

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "engine/crypto/aead.h"
+#include "engine/repo/get_each.h"
 #include "repo-format/limits.h"
 
 namespace cairn {
@@ -112,17 +113,24 @@ class Loader {
   // What is listed and was not loaded yet.
   Result<void> LoadListed(Protocol& protocol) {
     ASSIGN_OR_RETURN(const auto listed, protocol.ListSnapshots());
+    std::vector<ListedSnapshot> fresh;
+    std::vector<ObjectName> names;
     for (const ListedSnapshot& one : listed) {
-      if (loaded_.insert(one.id).second) RETURN_IF_ERROR(LoadOne(one));
+      if (!loaded_.insert(one.id).second) continue;
+      fresh.push_back(one);
+      names.push_back(SnapshotName(one.id));
     }
-    return {};
+    return Get(names, [&](size_t number, Result<Bytes> object) { return LoadOne(fresh[number], std::move(object)); });
   }
 
-  Result<void> LoadOne(const ListedSnapshot& listed) {
+  Result<void> Get(const std::vector<ObjectName>& names,
+                   const std::function<Result<void>(size_t number, Result<Bytes> object)>& each) {
+    return GetEach(repository_.store(), names, limits::kSnapshotBytesMax, context_, each);
+  }
+
+  Result<void> LoadOne(const ListedSnapshot& listed, Result<Bytes> object) {
     const SnapshotId& id = listed.id;
     const std::string what = SnapshotName(id).text();
-    RETURN_IF_ERROR(CheckStop());
-    auto object = repository_.store().Get(SnapshotName(id), limits::kSnapshotBytesMax);
     if (!object && object.error().code() == ErrorCode::kNotFound) return {};  // forgotten since
     if (!object && object.error().code() != ErrorCode::kCorrupt) return std::move(object).error();
     auto loaded = object ? Open(id, *object) : Result<std::optional<LoadedSnapshot>>(object.error());
@@ -174,26 +182,27 @@ class Loader {
 
   Result<void> LoadNotes() {
     std::map<SnapshotId, std::vector<SignedNote>> notes;
-    std::vector<std::pair<ObjectName, ParsedName>> names;
-    RETURN_IF_ERROR(List(kNotePrefix, ParsedName::Kind::kNote, names));
-    for (const auto& [name, parsed] : names) {
-      auto object = repository_.store().Get(name, limits::kSnapshotBytesMax);
-      if (!object && object.error().code() == ErrorCode::kNotFound) continue;  // went with its snapshot
+    ASSIGN_OR_RETURN(const auto names, List(kNotePrefix, ParsedName::Kind::kNote));
+    RETURN_IF_ERROR(Get(names, [&](size_t number, Result<Bytes> object) -> Result<void> {
+      const std::string& name = names[number].text();
+      const ParsedName parsed = ParseObjectName(name);
+      if (!object && object.error().code() == ErrorCode::kNotFound) return {};  // went with its snapshot
       if (!object && object.error().code() != ErrorCode::kCorrupt) return std::move(object).error();
-      auto opened = object ? repository_.sealer().Open(*object, ObjectKind::kNote, ToRawId(parsed.id), name.text())
+      auto opened = object ? repository_.sealer().Open(*object, ObjectKind::kNote, ToRawId(parsed.id), name)
                            : Result<OpenedObject>(object.error());
       auto note = opened ? NoteRecord::Parse(opened->body) : Result<NoteRecord>(opened.error());
       if (note && note->snapshot != parsed.session) {
-        note = MakeError(ErrorCode::kForged, "{} was made for snapshot {}", name.text(), note->snapshot.ToHex());
+        note = MakeError(ErrorCode::kForged, "{} was made for snapshot {}", name, note->snapshot.ToHex());
       }
       if (note) {
         notes[parsed.session].push_back({*std::move(note), opened->slot, parsed.id});
       } else {
         // A protection that cannot be read might be one: whoever removes snapshots must not go on without it.
-        set_.unreadable.push_back({name, note.error().code()});
-        Tell(findings_, Severity::kDamage, note.error(), name.text());
+        set_.unreadable.push_back({names[number], note.error().code()});
+        Tell(findings_, Severity::kDamage, note.error(), name);
       }
-    }
+      return {};
+    }));
     for (LoadedSnapshot& snapshot : set_.snapshots) {
       if (const auto found = notes.find(snapshot.id); found != notes.end()) ApplyNotes(snapshot, found->second);
     }
@@ -202,26 +211,27 @@ class Loader {
 
   Result<void> LoadForgotten() {
     std::set<ForgottenSnapshot> all(set_.forgotten.begin(), set_.forgotten.end());
-    std::vector<std::pair<ObjectName, ParsedName>> names;
-    RETURN_IF_ERROR(List(kForgottenPrefix, ParsedName::Kind::kForgotten, names));
-    for (const auto& [name, parsed] : names) {
-      if (!records_.insert(name.text()).second) continue;
-      auto object = repository_.store().Get(name, limits::kSnapshotBytesMax);
+    ASSIGN_OR_RETURN(auto names, List(kForgottenPrefix, ParsedName::Kind::kForgotten));
+    std::erase_if(names, [&](const ObjectName& name) { return !records_.insert(name.text()).second; });
+    RETURN_IF_ERROR(Get(names, [&](size_t number, Result<Bytes> object) -> Result<void> {
+      const std::string& name = names[number].text();
       if (!object && object.error().code() != ErrorCode::kCorrupt && object.error().code() != ErrorCode::kNotFound) {
         return std::move(object).error();
       }
-      auto opened = object ? repository_.sealer().Open(*object, ObjectKind::kForgotten, ToRawId(parsed.id), name.text())
+      const RawId id = ToRawId(ParseObjectName(name).id);
+      auto opened = object ? repository_.sealer().Open(*object, ObjectKind::kForgotten, id, name)
                            : Result<OpenedObject>(object.error());
       auto record = opened ? ForgottenRecord::Parse(opened->body) : Result<ForgottenRecord>(opened.error());
       if (record) {
         all.insert(record->snapshots.begin(), record->snapshots.end());
-      } else {
-        if (record.error().code() != ErrorCode::kNotFound) {
-          set_.unreadable_records.push_back({name, record.error().code()});
-        }
-        Tell(findings_, Severity::kDamage, record.error(), name.text());  // its heads will be unexplained
+        return {};
       }
-    }
+      if (record.error().code() != ErrorCode::kNotFound) {
+        set_.unreadable_records.push_back({names[number], record.error().code()});
+      }
+      Tell(findings_, Severity::kDamage, record.error(), name);  // its heads will be unexplained
+      return {};
+    }));
     set_.forgotten.assign(all.begin(), all.end());
     return {};
   }
@@ -270,18 +280,13 @@ class Loader {
     IgnoreError(repository_.cache().Store(remembered), "advisory");
   }
 
-  Result<void> List(std::string_view prefix, ParsedName::Kind kind,
-                    std::vector<std::pair<ObjectName, ParsedName>>& names) {
-    return repository_.store().List(prefix, [&](const ObjectInfo& info) -> Result<void> {
-      const ParsedName parsed = ParseObjectName(info.name.text());
-      if (parsed.kind == kind) names.emplace_back(info.name, parsed);
+  Result<std::vector<ObjectName>> List(std::string_view prefix, ParsedName::Kind kind) {
+    std::vector<ObjectName> names;
+    RETURN_IF_ERROR(repository_.store().List(prefix, [&](const ObjectInfo& info) -> Result<void> {
+      if (ParseObjectName(info.name.text()).kind == kind) names.push_back(info.name);
       return {};
-    });
-  }
-
-  Result<void> CheckStop() const {
-    if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while reading snapshots");
-    return {};
+    }));
+    return names;
   }
 
   Repository& repository_;

@@ -219,6 +219,9 @@ Result<void> WriteSession::PackFinished(FinishedPack pack) {
 Result<void> WriteSession::PutOnePack(const FinishedPack& pack) {
   RETURN_IF_ERROR(FirstError());
   RETURN_IF_ERROR(protocol_.PutPack(pack.kind, pack.name, pack.object));
+  if (pack.kind == BlobKind::kMetadata && repository_.metadata_cache() != nullptr) {
+    repository_.metadata_cache()->Add(PackObjectName(pack.kind, pack.name), pack.object);
+  }
   ++totals_.packs;
   totals_.bytes_stored += pack.object.size();
   if (options_.purpose == SessionPurpose::kMaintenance) {
@@ -364,7 +367,7 @@ Result<SnapshotId> WriteSession::Commit(const SnapshotInner& snapshot, const std
 Result<void> WriteSession::EndQuietly() {
   life_.request_stop();
   if (life_.joinable()) life_.join();
-  RETURN_IF_ERROR(protocol_.EndSession(id_));
+  RETURN_IF_ERROR(signs_ == 0 ? protocol_.EndSessionWithoutSigns(id_) : protocol_.EndSession(id_));
   repository_.cache().ForgetDead(id_);
   lock_.reset();
   return {};

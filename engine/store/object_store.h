@@ -55,6 +55,9 @@ class ObjectStore {
   // somebody who is still at work. Best effort: what cannot be removed stays for the next time.
   virtual Result<void> CleanTemporary() { return {}; }
 
+  // Each call takes a round trip over a network: several at once are quicker, and what is kept here saves one.
+  virtual bool is_far() const { return false; }
+
   // How people name it: a path or URL, without secrets.
   virtual std::string description() const = 0;
 };

@@ -25,6 +25,7 @@ class ReadOnlyStore final : public ObjectStore {
   }
   Result<void> Remove(const ObjectName& name) override;
   Result<ObjectInfo> Stat(const ObjectName& name) override { return base_->Stat(name); }
+  bool is_far() const override { return base_->is_far(); }
   std::string description() const override { return base_->description(); }
 
  private:

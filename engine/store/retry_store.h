@@ -34,6 +34,7 @@ class RetryStore final : public ObjectStore {
   Result<void> Remove(const ObjectName& name) override;
   Result<ObjectInfo> Stat(const ObjectName& name) override;
   Result<void> CleanTemporary() override { return base_->CleanTemporary(); }
+  bool is_far() const override { return base_->is_far(); }
   std::string description() const override { return base_->description(); }
 
  private:

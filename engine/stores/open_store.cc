@@ -1,19 +1,31 @@
 #include "engine/stores/open_store.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <optional>
 
 #include "engine/env/version.h"
+#include "engine/store/azure/azure_store.h"
 #include "engine/store/local_store.h"
 #include "engine/store/retry_store.h"
 #include "engine/store/s3/credentials.h"
 #include "engine/store/s3/s3_store.h"
+#include "engine/store/sftp/sftp_store.h"
+#include "engine/store/webdav/webdav_store.h"
 
 namespace cairn {
 namespace {
 
 enum class Use : uint8_t { kOpen, kCreate };
+
+using Made = Result<std::unique_ptr<ObjectStore>>;
+
+template <class Store>
+Made AnyStore(Result<std::unique_ptr<Store>> made) {
+  RETURN_IF_ERROR(made);
+  return std::unique_ptr<ObjectStore>(*std::move(made));
+}
 
 // "s3" of "s3:https://host", nothing of a path: what is before the first colon has no "/".
 std::optional<std::string> KindOf(const std::string& address) {
@@ -25,6 +37,13 @@ std::optional<std::string> KindOf(const std::string& address) {
 std::string Get(const StoreSettings& settings, const std::string& name) {
   const auto found = settings.find(name);
   return found == settings.end() ? "" : found->second;
+}
+
+http::ClientSettings ClientSettingsOf(const StoreSettings& settings) {
+  http::ClientSettings client;
+  client.ca_file = Get(settings, "tls.ca-file");
+  client.user_agent = fmt::format("cairn/{}", kVersion);
+  return client;
 }
 
 Result<s3::Options> S3Options(const std::string& place, const StoreSettings& settings, const StoreWorld& world) {
@@ -46,8 +65,61 @@ Result<s3::Options> S3Options(const std::string& place, const StoreSettings& set
   options.storage_class = Get(settings, "s3.storage-class");
   options.encryption = Get(settings, "s3.encryption");
   options.kms_key = Get(settings, "s3.kms-key");
-  options.client.ca_file = Get(settings, "tls.ca-file");
-  options.client.user_agent = fmt::format("cairn/{}", kVersion);
+  options.client = ClientSettingsOf(settings);
+  return options;
+}
+
+Result<azure::Options> AzureOptions(const std::string& place, const StoreSettings& settings, const StoreWorld& world) {
+  azure::Options options;
+  ASSIGN_OR_RETURN(options.place,
+                   azure::Place::Parse(place, {.name = world.environment("AZURE_ACCOUNT_NAME"),
+                                               .endpoint_suffix = world.environment("AZURE_ENDPOINT_SUFFIX")}));
+  ASSIGN_OR_RETURN(options.credentials, azure::FindCredentials(world.environment));
+  options.access_tier = Get(settings, "azure.access-tier");
+  constexpr std::array kTiers = {"", "Hot", "Cool", "Cold"};
+  if (std::ranges::find(kTiers, options.access_tier) == kTiers.end()) {
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "azure.access-tier is \"{}\": it is Hot, Cool or Cold (what is archived cannot be read)",
+                     options.access_tier);
+  }
+  options.client = ClientSettingsOf(settings);
+  return options;
+}
+
+// The first line of a file, "" where none is named.
+Result<std::string> PasswordOf(const std::string& path, const StoreWorld& world) {
+  if (path.empty()) return world.environment("CAIRN_WEBDAV_PASSWORD");
+  ASSIGN_OR_RETURN(const Bytes bytes, world.files.ReadFile(path));
+  std::string line(AsText(bytes).substr(0, AsText(bytes).find('\n')));
+  if (line.ends_with('\r')) line.pop_back();
+  return line;
+}
+
+Result<webdav::Options> WebdavOptions(const std::string& place, const StoreSettings& settings,
+                                      const StoreWorld& world) {
+  webdav::Options options;
+  ASSIGN_OR_RETURN(options.place, webdav::Place::Parse(place));
+  options.user = world.environment("CAIRN_WEBDAV_USER");
+  ASSIGN_OR_RETURN(options.password, PasswordOf(Get(settings, "webdav.password-file"), world));
+  if (options.user.empty() && !options.password.empty()) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "there is a password for the WebDAV store and no user: set CAIRN_WEBDAV_USER");
+  }
+  if (options.user.find(':') != std::string::npos) {
+    return Error(ErrorCode::kInvalidArgument, "CAIRN_WEBDAV_USER has a colon, which WebDAV takes for its end");
+  }
+  const std::string plain = Get(settings, "webdav.plain-password");
+  if (!plain.empty() && plain != "yes" && plain != "no") {
+    return MakeError(ErrorCode::kInvalidArgument, "webdav.plain-password is \"{}\": it is yes or no", plain);
+  }
+  if (!options.user.empty() && options.place.origin.scheme == "http" && !options.place.is_loopback() &&
+      plain != "yes") {
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "{}: whoever is on the way could read the password: give an address with https, or "
+                     "-o webdav.plain-password=yes",
+                     options.place.text());
+  }
+  options.client = ClientSettingsOf(settings);
   return options;
 }
 
@@ -96,19 +168,56 @@ Result<std::unique_ptr<ObjectStore>> MakeLocal(const std::string& folder, const 
   return store;
 }
 
+// Creation is tried again as a whole: what it had made before is found then, and taken for what it is.
+template <class Create, class Open>
+Result<std::unique_ptr<ObjectStore>> MakeFar(std::shared_ptr<Retry> retry, Use use, const Create& create,
+                                             const Open& open) {
+  auto store = retry->Repeat([&]() -> Made { return use == Use::kCreate ? create() : open(); });
+  RETURN_IF_ERROR(store);
+  return std::make_unique<RetryStore>(*std::move(store), std::move(retry));
+}
+
+Result<std::shared_ptr<Retry>> MakeRetry(const StoreSettings& settings, const StoreWorld& world) {
+  ASSIGN_OR_RETURN(const RetryOptions options, RetryOptionsOf(settings, world));
+  return std::make_shared<Retry>(world.clock, world.random, world.stop, options);
+}
+
 Result<std::unique_ptr<ObjectStore>> MakeS3(const std::string& place, const StoreSettings& settings,
                                             const StoreWorld& world, Use use) {
   ASSIGN_OR_RETURN(s3::Options options, S3Options(place, settings, world));
-  ASSIGN_OR_RETURN(const RetryOptions retry_options, RetryOptionsOf(settings, world));
-  const auto retry = std::make_shared<Retry>(world.clock, world.random, world.stop, retry_options);
+  ASSIGN_OR_RETURN(const auto retry, MakeRetry(settings, world));
   options.hold_off = [retry](std::chrono::seconds span) { retry->HoldOff(span); };
-  std::unique_ptr<ObjectStore> store;
-  if (use == Use::kCreate) {
-    ASSIGN_OR_RETURN(store, retry->Repeat([&] { return s3::S3Store::Create(options, world.clock, world.random); }));
-  } else {
-    store = s3::S3Store::Open(std::move(options), world.clock);
-  }
-  return std::make_unique<RetryStore>(std::move(store), retry);
+  return MakeFar(
+      retry, use, [&] { return AnyStore(s3::S3Store::Create(options, world.clock, world.random)); },
+      [&]() -> Made { return s3::S3Store::Open(options, world.clock); });
+}
+
+Result<std::unique_ptr<ObjectStore>> MakeAzure(const std::string& place, const StoreSettings& settings,
+                                               const StoreWorld& world, Use use) {
+  ASSIGN_OR_RETURN(const azure::Options options, AzureOptions(place, settings, world));
+  ASSIGN_OR_RETURN(const auto retry, MakeRetry(settings, world));
+  return MakeFar(
+      retry, use, [&] { return AnyStore(azure::AzureStore::Create(options, world.clock, world.random)); },
+      [&]() -> Made { return azure::AzureStore::Open(options, world.clock); });
+}
+
+Result<std::unique_ptr<ObjectStore>> MakeWebdav(const std::string& place, const StoreSettings& settings,
+                                                const StoreWorld& world, Use use) {
+  ASSIGN_OR_RETURN(const webdav::Options options, WebdavOptions(place, settings, world));
+  ASSIGN_OR_RETURN(const auto retry, MakeRetry(settings, world));
+  return MakeFar(
+      retry, use, [&] { return AnyStore(webdav::WebdavStore::Create(options, world.random)); },
+      [&]() -> Made { return webdav::WebdavStore::Open(options, world.random); });
+}
+
+Result<std::unique_ptr<ObjectStore>> MakeSftp(const std::string& address, const StoreSettings& settings,
+                                              const StoreWorld& world, Use use) {
+  ASSIGN_OR_RETURN(const SftpPlace place, SftpPlace::Parse(address));
+  ASSIGN_OR_RETURN(const auto retry, MakeRetry(settings, world));
+  const SftpOptions options;
+  return MakeFar(
+      retry, use, [&] { return AnyStore(SftpStore::Create(place, options, world.random, world.clock, world.stop)); },
+      [&] { return AnyStore(SftpStore::Open(place, options, world.random, world.clock, world.stop)); });
 }
 
 Result<std::unique_ptr<ObjectStore>> Make(const std::string& address, const StoreSettings& settings,
@@ -117,16 +226,21 @@ Result<std::unique_ptr<ObjectStore>> Make(const std::string& address, const Stor
   const std::string kind = *KindOf(address);
   const std::string place = address.substr(kind.size() + 1);
   if (kind == "s3") return MakeS3(place, settings, world, use);
+  if (kind == "azure") return MakeAzure(place, settings, world, use);
+  if (kind == "webdav") return MakeWebdav(place, settings, world, use);
+  if (kind == "sftp") return MakeSftp(address, settings, world, use);
   return MakeError(ErrorCode::kInvalidArgument,
-                   "\"{}\": stores of kind \"{}\" are not known to this version of cairn; it knows a folder, and "
-                   "s3:https://host/bucket/prefix",
-                   address, kind);
+                   "stores of kind \"{}\" are not known to this version of cairn; it knows a folder, "
+                   "s3:https://host/bucket/prefix, azure:container:/prefix, webdav:https://host/folder, and "
+                   "sftp:user@host:/folder",
+                   kind);
 }
 
 }  // namespace
 
 const std::vector<StoreSettingHelp>& KnownStoreSettings() {
   static const std::vector<StoreSettingHelp> known = {
+      {"azure.access-tier", "of data packs: Hot, Cool or Cold"},
       {"retry.first", "the pause before what failed is tried again (500ms); it doubles each time, up to a minute"},
       {"retry.time", "how long it is tried again (15m)"},
       {"s3.addressing", "path (https://host/bucket) or host (https://bucket.host); by itself as the server wants it"},
@@ -136,6 +250,8 @@ const std::vector<StoreSettingHelp>& KnownStoreSettings() {
       {"s3.region", "where the bucket is; by itself what the server says"},
       {"s3.storage-class", "of data packs: STANDARD_IA, for example"},
       {"tls.ca-file", "certificates (PEM) to trust instead of the system's"},
+      {"webdav.password-file", "its first line is the password of CAIRN_WEBDAV_USER, instead of CAIRN_WEBDAV_PASSWORD"},
+      {"webdav.plain-password", "yes: it may be sent over http, where others can read it"},
   };
   return known;
 }
@@ -143,7 +259,7 @@ const std::vector<StoreSettingHelp>& KnownStoreSettings() {
 Result<void> AddStoreSetting(StoreSettings& settings, const std::string& text) {
   const size_t equal = text.find('=');
   if (equal == std::string::npos) {
-    return MakeError(ErrorCode::kInvalidArgument, "\"{}\": a setting of the store is NAME=VALUE", text);
+    return Error(ErrorCode::kInvalidArgument, "a setting of the store (-o) is NAME=VALUE: one has no =");
   }
   const std::string name = text.substr(0, equal);
   const auto& known = KnownStoreSettings();

@@ -240,23 +240,15 @@ PasswordSources Cli::MainPassword() const {
 
 Result<std::unique_ptr<Repository>> Cli::OpenAt(ObjectStore& store, const PasswordSources& sources,
                                                 const std::string& prompt, const std::function<void()>& meanwhile) {
-  // Is there one at all? Asked before the password, so that nobody types one for nothing.
-  bool there = false;
-  RETURN_IF_ERROR(store.List(kConfigPrefix, [&](const ObjectInfo&) -> Result<void> {
-    there = true;
-    return {};
-  }));
-  if (!there) {
-    repository_missing_ = true;
-    return MakeError(ErrorCode::kNotFound, "there is no repository at {}: it holds no config (cairn init makes one)",
-                     store.description());
-  }
+  const auto found = Repository::Find(store);
+  repository_missing_ = !found && found.error().code() == ErrorCode::kNotFound;
+  RETURN_IF_ERROR(found);
   ASSIGN_OR_RETURN(Bytes password, ReadPassword(sources, prompt, false, stop()));
   const WipeGuard wipe(password);
   password_hint_ = sources.Names();
   ASSIGN_OR_RETURN(const std::string cache, UsableCache());
   if (meanwhile) meanwhile();
-  return Repository::Open(store, password, {&PosixFileSystem(), cache}, *context_);
+  return Repository::Open(store, *found, password, {.files = &PosixFileSystem(), .cache_root = cache}, *context_);
 }
 
 Result<Repository*> Cli::Open(const std::function<void()>& meanwhile) {

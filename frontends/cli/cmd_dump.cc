@@ -5,9 +5,9 @@
 #include <map>
 
 #include "engine/jobs/file_restorer.h"
-#include "engine/tree/list_reader.h"
 #include "frontends/cli/exit_code.h"
 #include "frontends/cli/opened_snapshot.h"
+#include "frontends/export/content_stream.h"
 #include "frontends/export/tar_writer.h"
 
 namespace cairn {
@@ -77,13 +77,7 @@ struct DumpCommand {
   }
 
   static Result<void> WriteContent(Cli& cli, BlobReader& reader, const Node& node, exports::TarWriter& output) {
-    return ForEachEntry(reader, *node.content, 0, UINT64_MAX, [&](uint64_t, const ListEntry& entry) -> Result<void> {
-      if (cli.stop().stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted");
-      if (entry.type == ListEntry::Type::kHole) return output.Zeros(entry.length);
-      ASSIGN_OR_RETURN(const auto blob, reader.ReadBlob(BlobKind::kData, entry.id));
-      for (uint64_t i = 0; i < entry.count; ++i) RETURN_IF_ERROR(output.Data(*blob));
-      return {};
-    });
+    return exports::StreamContent(reader, node, cli.stop(), [&](ByteSpan bytes) { return output.Data(bytes); });
   }
 
   static Bytes ItemOf(const SnapshotPlace& folder, const TreePath& path) {

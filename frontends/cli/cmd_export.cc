@@ -49,7 +49,12 @@ std::string WithoutEnding(const std::string& name) {
   return name;
 }
 
+// With what is put behind it, and ".sha256", no longer than a name may be.
 std::string PlainName(std::string name) {
+  constexpr size_t kBytesMax = 200;
+  size_t size = std::min(name.size(), kBytesMax);
+  while (size < name.size() && size > 0 && (static_cast<unsigned char>(name[size]) & 0xc0) == 0x80) --size;
+  name.resize(size);
   for (char& c : name) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '/') c = '_';
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "engine/env/run_both.h"
 #include "engine/jobs/restore.h"
 #include "frontends/cli/command.h"
 #include "frontends/cli/exit_code.h"
@@ -114,13 +115,16 @@ struct RestoreCommand {
     base_length = wanted.path.size();
     ASSIGN_OR_RETURN(Repository * repository, cli.Open());
     RETURN_IF_ERROR(RefuseInsideRepository(cli, target));
-    ASSIGN_OR_RETURN(const SnapshotSet set, cli.Snapshots());
-    ASSIGN_OR_RETURN(const LoadedSnapshot* one, ResolveSnapshot(set, wanted.snapshot, filter.Filter()));
     const FindingSink findings = cli.Findings();
-    ASSIGN_OR_RETURN(const auto index,
-                     repository->LoadIndex(cli.context(), [&](const SegmentId& id, const Error& error) {
-                       findings({Finding::Severity::kDamage, error.code(), SegmentName(id).text(), error.message()});
-                     }));
+    const auto load_index = [&] {
+      return repository->LoadIndex(cli.context(), [&](const SegmentId& id, const Error& error) {
+        findings({Finding::Severity::kDamage, error.code(), SegmentName(id).text(), error.message()});
+      });
+    };
+    auto [of_index, of_set] = RunBoth(repository->store().is_far(), load_index, [&] { return cli.Snapshots(); });
+    ASSIGN_OR_RETURN(const SnapshotSet set, std::move(of_set));
+    ASSIGN_OR_RETURN(const LoadedSnapshot* one, ResolveSnapshot(set, wanted.snapshot, filter.Filter()));
+    ASSIGN_OR_RETURN(const auto index, std::move(of_index));
     FileSinkOptions where{.target = target, .read_only = dry_run, .numeric_ids = numeric_ids, .sparse = !no_sparse};
     ASSIGN_OR_RETURN(const auto sink, FileSink::Make(std::move(where)));
     options.left_out = LeftOutOf;

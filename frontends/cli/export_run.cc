@@ -30,19 +30,22 @@ constexpr std::string_view kSqlEnd = "-- PostgreSQL database dump complete";
 
 class FileOfFolder : public ByteSink {
  public:
-  FileOfFolder(std::unique_ptr<OutputFile> file, uint64_t& bytes) : file_(std::move(file)), bytes_(bytes) {}
+  using Made = std::vector<ExportTarget::FileMade>;
+  FileOfFolder(std::string name, std::unique_ptr<OutputFile> file, Made& made)
+      : name_(std::move(name)), file_(std::move(file)), made_(made) {}
   Result<void> Write(ByteSpan bytes) override { return file_->Write(bytes); }
   Result<void> Finish() override {
     RETURN_IF_ERROR(file_->Finish());
     RETURN_IF_ERROR(file_->Sync());
-    bytes_ += file_->bytes();
+    made_.push_back({name_, file_->bytes(), file_->Written()});
     file_->Keep();
     return {};
   }
 
  private:
+  const std::string name_;
   const std::unique_ptr<OutputFile> file_;
-  uint64_t& bytes_;
+  Made& made_;
 };
 
 // All files of a dump, for progress.
@@ -213,17 +216,17 @@ Result<void> ExportRun::PostgresDirectory() {
                    PgdumpPlan::Make(dump, opened_.snapshot->inner.start, opened_.snapshot->inner.offset_minutes));
   cli_.context().progress.bytes_total = BytesOf(dump, plan);
   cli_.context().progress.SetPhase("exporting");
-  std::vector<std::string> names;
+  FileOfFolder::Made made;
   const auto new_file = [&](const std::string& name) -> Result<std::unique_ptr<ByteSink>> {
-    names.push_back(name);
     ASSIGN_OR_RETURN(auto file, target_.NewFileOfFolder(name));
-    return std::make_unique<FileOfFolder>(std::move(file), report_.bytes);
+    return std::make_unique<FileOfFolder>(name, std::move(file), made);
   };
   ASSIGN_OR_RETURN(const PgdumpReport written,
                    PgdumpWriter(dump, plan, options_.level, cli_.context().progress).WriteDirectory(new_file));
   SayTables(written.tables, written.rows);
+  for (const auto& file : made) report_.bytes += file.bytes;
   if (options_.verifies) RETURN_IF_ERROR(ReadByPgRestore(plan.description, "directory", target_.folder()));
-  return target_.PlaceFolder(cli_, names);
+  return target_.PlaceFolder(cli_, std::move(made));
 }
 
 // pg_restore makes SQL of the custom form as that is written, so that nothing lies on a disk meanwhile.

@@ -33,10 +33,18 @@ std::string SumLine(const Digest& digest, const std::string& name) {
   return (shown == name ? "" : "\\") + ToHex(digest.bytes()) + "  " + shown + "\n";
 }
 
-// The files of pg_dump's directory form.
-bool IsPgdumpFile(const std::string& name) {
-  return name == "toc.dat" || name.ends_with(".dat") || name.ends_with(".dat.gz") || name.ends_with(".dat.lz4") ||
-         name.ends_with(".dat.zst") || (name.starts_with("blobs") && name.ends_with(".toc"));
+// A name of pg_dump's directory form: "toc.dat", "3041.dat.gz", "blob_16401.dat", "blobs.toc", "blobs_3042.toc".
+bool IsPgdumpName(std::string_view name) {
+  if (name == "toc.dat" || name == "blobs.toc") return true;
+  const auto take = [&](std::string_view begin, std::initializer_list<std::string_view> endings) {
+    if (!name.starts_with(begin)) return false;
+    const std::string_view rest = name.substr(begin.size());
+    const size_t digits = std::min(rest.find_first_not_of("0123456789"), rest.size());
+    return digits > 0 && std::ranges::find(endings, rest.substr(digits)) != endings.end();
+  };
+  const auto data = {std::string_view(".dat"), std::string_view(".dat.gz"), std::string_view(".dat.lz4"),
+                     std::string_view(".dat.zst")};
+  return take("", data) || take("blob_", data) || take("blobs_", {".toc"});
 }
 
 Result<void> SyncFolder(const std::string& path) {
@@ -56,6 +64,10 @@ Result<std::unique_ptr<ExportTarget>> ExportTarget::Make(Cli& cli, const std::st
   } else {
     path = output.empty() ? name : output;
     const bool is_dump = is_folder && ::access((output + "/toc.dat").c_str(), F_OK) == 0;
+    if (output.ends_with('/') && !is_folder && !IsFolder(output)) {
+      return MakeError(ErrorCode::kNotFound, "there is no folder {}: make it, or give the name of a file",
+                       PathForPeople(AsBytes(output)));
+    }
     if (!output.empty() && IsFolder(output) && !is_dump) path = output + (output.ends_with('/') ? "" : "/") + name;
     while (path.size() > 1 && path.ends_with('/')) path.pop_back();
     RETURN_IF_ERROR(RefuseInsideRepository(cli, path));
@@ -67,8 +79,29 @@ Result<std::unique_ptr<ExportTarget>> ExportTarget::Make(Cli& cli, const std::st
     RETURN_IF_ERROR(exports::RefuseTaken(path));
     RETURN_IF_ERROR(exports::RefuseTaken(target->SumPath()));
   }
-  if (!path.empty() && IsFolder(path)) RETURN_IF_ERROR(target->RefuseOtherFolder());
+  if (!path.empty()) RETURN_IF_ERROR(target->RefuseIrreplaceable(is_folder));
   return target;
+}
+
+// A link is not followed and not replaced either: what it stands for, its owner knows. Behind the name of a device are
+// no bytes to be had back.
+Result<void> ExportTarget::RefuseIrreplaceable(bool is_folder) const {
+  for (const std::string& path : {path_, SumPath()}) {
+    struct stat info{};
+    if (::lstat(path.c_str(), &info) != 0) {
+      if (errno == ENOENT) continue;
+      return ErrnoError(errno, "looking at " + PathForPeople(AsBytes(path)));
+    }
+    const bool takes_folder = is_folder && path == path_;
+    if (takes_folder && S_ISDIR(info.st_mode)) {
+      RETURN_IF_ERROR(RefuseOtherFolder());
+    } else if (takes_folder || !S_ISREG(info.st_mode)) {
+      return MakeError(ErrorCode::kAlreadyExists,
+                       "{} is there, and is no {} of an export: give another name by --output",
+                       PathForPeople(AsBytes(path)), takes_folder ? "folder" : "file");
+    }
+  }
+  return {};
 }
 
 Result<void> ExportTarget::MakeScratch() {
@@ -89,7 +122,9 @@ Result<void> ExportTarget::RefuseOtherFolder() const {
   std::error_code failed;
   bool is_dump = std::filesystem::is_regular_file(path_ + "/toc.dat", failed);
   for (std::filesystem::directory_iterator it(path_, failed), end; !failed && it != end; it.increment(failed)) {
-    if (!IsPgdumpFile(it->path().filename().string())) is_dump = false;
+    std::error_code unknown;
+    if (!std::filesystem::is_regular_file(it->symlink_status(unknown))) is_dump = false;
+    if (!IsPgdumpName(it->path().filename().string())) is_dump = false;
   }
   if (is_dump && !failed) return {};
   return MakeError(ErrorCode::kAlreadyExists,
@@ -143,19 +178,23 @@ Result<std::string> ExportTarget::PlaceFile(Cli& cli, OutputFile& file) {
   return ToHex(digest.bytes());
 }
 
-Result<void> ExportTarget::PlaceFolder(Cli& cli, const std::vector<std::string>& names) {
+Result<void> ExportTarget::PlaceFolder(Cli& cli, std::vector<FileMade> made) {
   cli.context().progress.SetPhase("reading it again");
   std::string lines;
-  std::vector<std::string> sorted = names;
-  std::ranges::sort(sorted);
-  for (const std::string& name : sorted) {
-    ASSIGN_OR_RETURN(const Digest digest, exports::HashFile(folder() + "/" + name, cli.stop()));
+  std::ranges::sort(made, {}, &FileMade::name);
+  for (const auto& [name, bytes, written] : made) {
+    ASSIGN_OR_RETURN(const Digest digest, exports::HashFile(folder() + "/" + name, written, cli.stop()));
     lines += SumLine(digest, NameIn(path_) + "/" + name);
   }
   ASSIGN_OR_RETURN(const auto sum, NewSum(lines));
   RETURN_IF_ERROR(SyncFolder(folder()));
   RETURN_IF_ERROR(SwapFolder());
-  return sum->Place(SumPath(), replaces_);
+  auto placed = sum->Place(SumPath(), replaces_);
+  // Back, to go with the scratch folder.
+  if (!placed && !replaces_) {
+    IgnoreError(exports::MoveInto(path_, folder(), false), "the first error is the one to tell");
+  }
+  return placed;
 }
 
 // A dump that was there changes places with this one, and goes with the scratch folder.
@@ -167,9 +206,20 @@ Result<void> ExportTarget::SwapFolder() {
       return SyncFolder(scratch_->path());
     }
     if (errno != EINVAL) return ErrnoError(errno, "putting the dump in the place of " + path_);
-    RETURN_IF_ERROR(exports::MoveInto(path_, scratch_->path() + "/before", false));
+    return SwapInSteps(made);
   }
   return exports::MoveInto(made, path_, false);
+}
+
+// Where two names cannot change places at once. What was there is beside until the new one has its name: in the scratch
+// folder it would go with that.
+Result<void> ExportTarget::SwapInSteps(const std::string& made) {
+  const std::string before = exports::TemporaryName(path_);
+  RETURN_IF_ERROR(exports::MoveInto(path_, before, false));
+  auto placed = exports::MoveInto(made, path_, false);
+  if (placed) return exports::MoveInto(before, scratch_->path() + "/before", false);
+  if (exports::MoveInto(before, path_, false)) return placed;
+  return std::move(placed).error().While("the dump that was there is now " + PathForPeople(AsBytes(before)));
 }
 
 }  // namespace cairn

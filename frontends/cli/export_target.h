@@ -16,8 +16,8 @@ class ExportTarget {
  public:
   // `output`: a name, a folder that is there (then `name` in it), or "-". `is_folder`: what is made is a folder; one
   // that is there and holds a dump is then the name, and not what it is put into.
-  // kAlreadyExists where the place, or that of its SHA-256, is taken and not to be replaced; kInvalidArgument inside
-  // the repository.
+  // kAlreadyExists where the place, or that of its SHA-256, is taken and not to be replaced, or taken by what never is:
+  // links, devices, other folders. kInvalidArgument inside the repository.
   static Result<std::unique_ptr<ExportTarget>> Make(Cli& cli, const std::string& output, const std::string& name,
                                                     bool is_folder, bool replaces);
   ~ExportTarget();
@@ -34,8 +34,13 @@ class ExportTarget {
 
   // Reads it again, syncs it, and gives it and its SHA-256 their names. The SHA-256, in hexadecimal.
   Result<std::string> PlaceFile(Cli& cli, exports::OutputFile& file);
-  // The same of a folder of files, which are all in `names`.
-  Result<void> PlaceFolder(Cli& cli, const std::vector<std::string>& names);
+  struct FileMade {
+    std::string name;  // in the folder
+    uint64_t bytes = 0;
+    Digest written;
+  };
+  // The same of a folder of files, which are all of `made`.
+  Result<void> PlaceFolder(Cli& cli, std::vector<FileMade> made);
   // That nothing of another database is beside the place of a SQLite database.
   Result<void> RefuseJournals() const;
 
@@ -45,8 +50,10 @@ class ExportTarget {
   Result<void> MakeScratch();
   std::string SumPath() const { return path_ + ".sha256"; }
   Result<std::unique_ptr<exports::OutputFile>> NewSum(const std::string& text);
+  Result<void> RefuseIrreplaceable(bool is_folder) const;
   Result<void> RefuseOtherFolder() const;
   Result<void> SwapFolder();
+  Result<void> SwapInSteps(const std::string& made);
 
   Cli& cli_;
   const std::string path_;  // empty: standard output

@@ -23,7 +23,9 @@ std::string StoreSettingsHelp() {
 }
 
 void AddGlobalOptions(CLI::App& app, cairn::GlobalOptions& global) {
-  app.add_option("-r,--repo", global.repository, "The repository: a folder, or s3:https://host/bucket/prefix")
+  app.add_option("-r,--repo", global.repository,
+                 "The repository: a folder, s3:https://host/bucket/prefix, azure:container:/prefix, "
+                 "webdav:https://host/folder or sftp:user@host:/folder")
       ->type_name("REPOSITORY");
   app.add_option("-o,--store-option", global.store_settings, StoreSettingsHelp())->type_name("NAME=VALUE");
   app.add_option("--password-file", global.password_file, "Read the password from the first line of a file")

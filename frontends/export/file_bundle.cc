@@ -136,6 +136,10 @@ class TarBundle : public FileBundle {
 
 class ZipBundle : public FileBundle {
  public:
+  // A length has two bytes, and an entry's name and what stands beside it are to be no longer together; libarchive
+  // writes beyond its buffers where they are.
+  static constexpr size_t kNameBytesMax = 65'000;
+
   explicit ZipBundle(ByteSink& sink) : output_(sink) {}
   Result<void> Open(int level) {
     archive* const writer = output_.get();
@@ -157,6 +161,7 @@ class ZipBundle : public FileBundle {
     if (node.type == NodeType::kFolder) type = AE_IFDIR;
     if (node.type == NodeType::kSymlink) type = AE_IFLNK;
     if (type == AE_IFREG && node.type != NodeType::kFile) return Taken::kCannot;
+    if (path.size() > kNameBytesMax) return Taken::kTooLong;
     const NameLocale names(HasName(path));
     const std::unique_ptr<archive_entry, void (*)(archive_entry*)> entry(::archive_entry_new(), ::archive_entry_free);
     if (entry == nullptr) return Error(ErrorCode::kIo, "libarchive has no memory");

@@ -18,9 +18,10 @@ class FileBundle {
  public:
   // What becomes of an entry.
   enum class Taken {
-    kWhole,   // nothing is to follow
-    kBytes,   // node.size bytes are to follow, by Data, and then EndFile
-    kCannot,  // this form has no such thing: it was left out
+    kWhole,    // nothing is to follow
+    kBytes,    // node.size bytes are to follow, by Data, and then EndFile
+    kCannot,   // this form has no such thing: it was left out
+    kTooLong,  // this form has no names so long: it was left out
   };
   virtual ~FileBundle() = default;
   // Whether the form has names like this one; others are written all the same, as they are.

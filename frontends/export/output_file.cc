@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <functional>
 
 #include "engine/env/random.h"
 #include "engine/env/sync_file.h"
@@ -25,11 +26,16 @@ std::string FolderOf(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-Result<void> SyncFolderOf(const std::string& path) {
+// A folder that may be written to and not listed cannot be opened: then all of its disk is synced, by way of `beside`,
+// a folder of ours on it.
+Result<void> SyncFolderOf(const std::string& path, const std::string& beside) {
   const std::string name = FolderOf(path);
   const stream::OwnedFd folder(::open(name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder.is_open()) return ErrnoError(errno, "opening the folder " + name);
-  return SyncFile(folder.get(), name);
+  if (folder.is_open()) return SyncFile(folder.get(), name);
+  if (errno != EACCES) return ErrnoError(errno, "opening the folder " + name);
+  const stream::OwnedFd other(::open(beside.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!other.is_open()) return ErrnoError(errno, "opening the folder " + beside);
+  return SyncDiskOf(other.get(), name);
 }
 
 Result<void> WriteAt(int fd, uint64_t offset, ByteSpan bytes, const std::string& path) {
@@ -43,18 +49,23 @@ Result<void> WriteAt(int fd, uint64_t offset, ByteSpan bytes, const std::string&
   return {};
 }
 
-Result<Digest> HashOf(int fd, const std::string& path, const std::stop_token& stop, uint64_t& size) {
-  Sha256Stream hash;
+// The bytes may be changed where they are given.
+using EachPart = std::function<void(uint64_t offset, MutableByteSpan bytes)>;
+Result<uint64_t> ReadAll(int fd, const std::string& path, const std::stop_token& stop, const EachPart& each) {
   Bytes buffer(kMiB);
-  for (;;) {
+  for (uint64_t size = 0;;) {
     if (stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted");
     const ssize_t got = ::pread(fd, buffer.data(), buffer.size(), static_cast<off_t>(size));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return ErrnoError(errno, "reading again " + path);
-    if (got == 0) return hash.Finish();
-    hash.Update(ByteSpan(buffer).first(static_cast<size_t>(got)));
+    if (got == 0) return size;
+    each(size, MutableByteSpan(buffer).first(static_cast<size_t>(got)));
     size += static_cast<uint64_t>(got);
   }
+}
+
+Error Differs(const std::string& path) {
+  return MakeError(ErrorCode::kIo, "{}: what it gives is not what was written to it: is the disk failing?", path);
 }
 
 }  // namespace
@@ -86,7 +97,10 @@ Result<void> MoveInto(const std::string& from, const std::string& to, bool repla
   }
   if (moved != 0 && errno == EEXIST) return RefuseTaken(to);
   if (moved != 0) return ErrnoError(errno, fmt::format("renaming {} to {}", from, to));
-  return SyncFolderOf(to);
+  auto synced = SyncFolderOf(to, FolderOf(from));
+  // A name that may be gone after a power cut is none yet.
+  if (!synced && !replaces) static_cast<void>(::rename(to.c_str(), from.c_str()));
+  return synced;
 }
 
 Result<std::unique_ptr<OutputFile>> OutputFile::Make(const std::string& name, const std::string& shown) {
@@ -126,7 +140,11 @@ Result<void> OutputFile::Finish() { return Flush(); }
 Result<void> OutputFile::Patch(uint64_t offset, ByteSpan bytes) {
   RETURN_IF_ERROR(Flush());
   CHECK(offset + bytes.size() <= offset_);
-  is_patched_ = true;
+  ASSIGN_OR_RETURN(Bytes before, Read(offset, bytes.size()));
+  if (before.size() != bytes.size()) return MakeError(ErrorCode::kIo, "{} was cut short by others", shown_);
+  const auto patch = patches_.try_emplace(offset, Patched{std::move(before), {}}).first;
+  patch->second.now = ToBytes(bytes);
+  if (patch->second.now == patch->second.before) patches_.erase(patch);
   return WriteAt(file_.get(), offset, bytes, shown_);
 }
 
@@ -138,15 +156,37 @@ Result<Bytes> OutputFile::Read(uint64_t offset, size_t size) const {
   return bytes;
 }
 
+// False: something else stands where a patch was.
+bool OutputFile::TakePatchesBack(uint64_t offset, MutableByteSpan bytes) const {
+  auto patch = patches_.upper_bound(offset);
+  if (patch != patches_.begin()) --patch;  // which may reach into these bytes
+  for (; patch != patches_.end() && patch->first < offset + bytes.size(); ++patch) {
+    const auto& [before, now] = patch->second;
+    for (size_t i = 0; i < now.size(); ++i) {
+      const uint64_t at = patch->first + i;
+      if (at < offset || at >= offset + bytes.size()) continue;
+      uint8_t& byte = bytes[at - offset];
+      if (byte != now[i]) return false;
+      byte = before[i];
+    }
+  }
+  return true;
+}
+
 Result<Digest> OutputFile::ReadAgain(const std::stop_token& stop) {
-  uint64_t size = 0;
-  ASSIGN_OR_RETURN(const Digest digest, HashOf(file_.get(), shown_, stop, size));
+  Sha256Stream hash, unpatched;
+  bool is_right = true;
+  ASSIGN_OR_RETURN(const uint64_t size, ReadAll(file_.get(), shown_, stop, [&](uint64_t offset, MutableByteSpan bytes) {
+                     hash.Update(bytes);
+                     if (patches_.empty()) return;
+                     is_right = TakePatchesBack(offset, bytes) && is_right;
+                     unpatched.Update(bytes);
+                   }));
   if (size != offset_) {
     return MakeError(ErrorCode::kIo, "{}: {} bytes were written, and {} are there", shown_, offset_, size);
   }
-  if (!is_patched_ && written_.Finish() != digest) {
-    return MakeError(ErrorCode::kIo, "{}: what it gives is not what was written to it: is the disk failing?", shown_);
-  }
+  const Digest digest = hash.Finish();
+  if (!is_right || Written() != (patches_.empty() ? digest : unpatched.Finish())) return Differs(shown_);
   return digest;
 }
 
@@ -159,11 +199,14 @@ Result<void> OutputFile::Place(const std::string& path, bool replaces) {
   return {};
 }
 
-Result<Digest> HashFile(const std::string& path, const std::stop_token& stop) {
+Result<Digest> HashFile(const std::string& path, const Digest& written, const std::stop_token& stop) {
   const stream::OwnedFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!file.is_open()) return ErrnoError(errno, "reading again " + path);
-  uint64_t size = 0;
-  return HashOf(file.get(), path, stop, size);
+  Sha256Stream hash;
+  RETURN_IF_ERROR(ReadAll(file.get(), path, stop, [&](uint64_t, MutableByteSpan bytes) { hash.Update(bytes); }));
+  const Digest digest = hash.Finish();
+  if (digest != written) return Differs(path);
+  return digest;
 }
 
 Result<void> DescriptorSink::Write(ByteSpan bytes) {

@@ -17,6 +17,7 @@ constexpr int kDefaultLevel = -1;
 constexpr uint8_t kOffsetUnknown = 1, kOffsetKnown = 2, kOffsetNone = 3;
 constexpr uint64_t kTextBytesMax = 256ULL << 20U;
 constexpr uint64_t kEntriesMax = 50'000'000;
+constexpr int kNumberMax = 1 << 30;      // of an entry: what is added gets higher ones
 constexpr uint64_t kEntryBytesMin = 60;  // eleven texts and more, of five bytes at least
 
 // Fields of pg_dump, which count on nothing but each other.
@@ -69,8 +70,9 @@ class TocReader {
 
   PgdumpEntry ReadEntry(uint8_t minor) {
     PgdumpEntry entry;
-    entry.id = static_cast<int>(Int());
-    if (entry.id <= 0) reader_.Fail("an entry's number is not positive");
+    const int64_t id = Int();
+    if (id <= 0 || id > kNumberMax) reader_.Fail("an entry's number is not positive, or too high");
+    entry.id = static_cast<int>(id);
     if (Int() != 0) reader_.Fail("an entry of the definitions has data");
     entry.catalog = Text().value_or("0");
     entry.oid = Text().value_or("0");
@@ -87,7 +89,8 @@ class TocReader {
     for (PgText text = Text(); text && !reader_.failed(); text = Text()) {
       int number = 0;
       const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
-      if (error != std::errc() || end != text->data() + text->size()) reader_.Fail("a dependency is no number");
+      const bool is_number = error == std::errc() && end == text->data() + text->size();
+      if (!is_number || number > kNumberMax) reader_.Fail("a dependency is no number of an entry");
       entry.dependencies.push_back(number);
     }
     reader_.U8();  // the offset, of nothing

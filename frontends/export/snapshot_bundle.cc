@@ -196,10 +196,12 @@ Result<void> SnapshotBundle::WriteNode(FileBundle& bundle, const TreePath& path,
                "its name is no UTF-8: other programs may show another"});
   }
   ASSIGN_OR_RETURN(const FileBundle::Taken taken, bundle.Begin(path, node, attributes, link_to));
-  if (taken == FileBundle::Taken::kCannot) {
+  if (taken == FileBundle::Taken::kCannot || taken == FileBundle::Taken::kTooLong) {
     ++report_.left_out;
+    const std::string why = taken == FileBundle::Taken::kTooLong ? fmt::format("a path of {} bytes", path.size())
+                                                                 : fmt::format("a {}", Name(node.type));
     findings_({Finding::Severity::kWarning, ErrorCode::kUnsupported, shown,
-               fmt::format("a {} cannot be in a zip: left out; tar.zst takes it", Name(node.type))});
+               why + " cannot be in a zip: left out; tar.zst takes it"});
     return {};
   }
   ++report_.files;

@@ -17,6 +17,21 @@ std::string PaxRecord(const std::string& key, const std::string& value) {
   return fmt::format("{} {}={}\n", length, key, value);
 }
 
+// An extended attribute's name as GNU tar writes it, and reads it: a record's key ends where the first "=" is.
+std::string AttributeKey(const Bytes& name) {
+  std::string key = "SCHILY.xattr.";
+  for (const uint8_t byte : name) {
+    if (byte == '=') {
+      key += "%3D";
+    } else if (byte == '%') {
+      key += "%25";
+    } else {
+      key += static_cast<char>(byte);
+    }
+  }
+  return key;
+}
+
 void PutText(std::array<char, kBlockSize>& block, size_t offset, size_t size, const std::string& text) {
   std::memcpy(block.data() + offset, text.data(), std::min(size, text.size()));
 }
@@ -92,7 +107,7 @@ Result<void> TarWriter::Header(const TreePath& path, const Node& node,
   if (node.gid > 07777777) pax += PaxRecord("gid", fmt::format("{}", node.gid));
   if (node.user.size() > 31) pax += PaxRecord("uname", ToString(node.user));
   if (node.group.size() > 31) pax += PaxRecord("gname", ToString(node.group));
-  for (const auto& [key, value] : attributes) pax += PaxRecord("SCHILY.xattr." + ToString(key), ToString(value));
+  for (const auto& [key, value] : attributes) pax += PaxRecord(AttributeKey(key), ToString(value));
   RETURN_IF_ERROR(Block("./PaxHeaders/" + name.substr(0, 80), 'x', pax.size(), nullptr, ""));
   in_file_ = 0;
   RETURN_IF_ERROR(Data(AsBytes(pax)));

@@ -22,6 +22,7 @@ from sqlite_testing import content
 
 TIME = "2026-11-22T03:11:00Z"
 TIME_IN_NAME = "2026-11-22T03-11-00Z"
+RECIPIENT = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"  # of age's own README
 
 
 def read(path):
@@ -301,6 +302,82 @@ class Shop(Postgres, ExportTest):
         self.assertIn("not replaced", self.refuse("latest", "--format", "directory", "--output", self.out, "--force", left=made))
         self.assertEqual(read(os.path.join(self.out, made[0], "letter.txt")), b"precious")
 
+    def test_of_folders_only_dumps_are_replaced(self):
+        self.make("shop")
+        self.backup_of("shop")
+        path, _ = self.export("latest", "directory", "x")
+        files = [name for name in os.listdir(path) if name != "toc.dat"]
+        for odd in ("notes.dat", "blobs_of_mine.toc", "12.dat/letter", "13.dat.zst/letter"):
+            with self.subTest(odd=odd):
+                os.makedirs(os.path.dirname(os.path.join(path, odd)), exist_ok=True)
+                with open(os.path.join(path, odd), "wb") as file:
+                    file.write(b"precious")
+                message = self.refuse("latest", "--format", "directory", "--output", path, "--force", left=["x", "x.sha256"])
+                self.assertIn("not replaced", message)
+                self.assertEqual(read(os.path.join(path, odd)), b"precious")
+                os.unlink(os.path.join(path, odd))
+                if "/" in odd:
+                    os.rmdir(os.path.dirname(os.path.join(path, odd)))
+        self.export("latest", "directory", "x", "--force")
+        self.assertEqual(sorted(name for name in os.listdir(path) if name != "toc.dat"), sorted(files))
+        # Nor is a file by a dump.
+        with open(os.path.join(self.out, "y"), "wb") as file:
+            file.write(b"precious")
+        message = self.refuse("latest", "--format", "directory", "--output", os.path.join(self.out, "y"), "--force",
+                              left=["x", "x.sha256", "y"])
+        self.assertIn("no folder of an export", message)
+        self.assertEqual(read(os.path.join(self.out, "y")), b"precious")
+
+    def test_a_dump_that_cannot_be_replaced_stays(self):
+        if shutil.which("strace") is None:
+            self.skipTest("there is no strace here")
+        self.make("shop")
+        self.backup_of("shop")
+        path, _ = self.export("latest", "directory", "x")
+
+        def replace(*faults):
+            # As on a file system where two names cannot change places.
+            words = ["strace", "-f", "-o", self.path("trace"), "-e", "trace=rename,renameat2", "-e", "inject=renameat2:error=EINVAL"]
+            command = [BIN, "export", "latest", "--format", "directory", "--output", path, "--force"]
+            return subprocess.run([*words, *faults, *command], env=self.env(ASAN_OPTIONS="detect_leaks=0"), capture_output=True,
+                                  timeout=120)
+
+        self.assertEqual(replace().returncode, 0)
+        self.check_sum(path)
+        there = os.stat(path).st_ino
+        renames = [line for line in read(self.path("trace")).decode().splitlines() if " rename(" in line]
+        last_step = [number for number, line in enumerate(renames, 1) if f'/dump", "{path}")' in line][0]
+        done = replace("-e", f"inject=rename:error=EIO:when={last_step}")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("Input/output error", done.stderr.decode())
+        self.assertEqual(sorted(os.listdir(self.out)), ["x", "x.sha256"])
+        self.assertEqual(os.stat(path).st_ino, there)
+        self.check_sum(path)
+
+    def test_what_others_change_meanwhile_is_told(self):
+        self.make("shop")
+        self.backup_of("shop")
+        os.mkdir(self.path("bin"))
+        with open(self.path("bin", "pg_restore"), "w", encoding="ascii") as file:
+            # It says that all is well, and has changed a row.
+            file.write(f"""#!{sys.executable}
+import glob, os, sys
+if sys.argv[1] == "--version":
+    sys.exit(print("pg_restore (PostgreSQL) 18.1"))
+for path in glob.glob(sys.argv[-1] + "/[0-9]*.dat") or [sys.argv[-1]]:
+    with open(path, "r+b") as file:
+        data = file.read()
+        if b"1000\\t100\\n" in data:
+            file.seek(data.index(b"1000\\t100\\n"))
+            file.write(b"1000\\t999\\n")
+""")
+        os.chmod(self.path("bin", "pg_restore"), 0o755)
+        for form in ("custom", "directory"):
+            with self.subTest(form=form):
+                message = self.refuse("latest", "--format", form, "--compress", "0", "--output", os.path.join(self.out, "x"),
+                                      CAIRN_PG_BIN=self.path("bin"))
+                self.assertIn("is not what was written to it", message)
+
     def test_without_pg_restore_a_note_says_so(self):
         self.make("shop")
         self.backup_of("shop")
@@ -482,6 +559,122 @@ class Files(ExportTest):
             self.assertIsNone(archive.testzip())
             self.assertIn(b"odd", [archive.read(name) for name in archive.namelist()])
 
+    def test_names_of_attributes_that_a_record_cannot_have(self):
+        path = self.write("a", b"hello")
+        names = {"user.a=b": b"v1", "user.p%3Dq": b"v2", "user.=": b"=", "user.plain": b"bin\0\n="}
+        try:
+            for name, value in names.items():
+                os.setxattr(path, name, value)
+        except OSError as error:
+            self.skipTest(f"no attributes here: {error}")
+        self.backup()
+        path, _ = self.export("latest", "tar.zst", "x.tar.zst")
+        os.mkdir(self.path("there"))
+        subprocess.run(["tar", "--zstd", "--xattrs", "-xf", path, "-C", self.path("there")], check=True, capture_output=True)
+        there = self.path("there") + os.path.abspath(self.source) + "/a"
+        self.assertEqual({name: os.getxattr(there, name) for name in os.listxattr(there)}, names)
+
+    def test_paths_too_long_for_a_zip_are_left_out(self):
+        self.write("a", b"hello")
+        before, name = os.getcwd(), "d" * 250
+        try:
+            os.chdir(self.source)
+            for _ in range(270):
+                os.mkdir(name)
+                os.chdir(name)
+            with open("leaf", "wb") as file:
+                file.write(b"leaf")
+        finally:
+            os.chdir(before)
+        self.backup()
+        path, report = self.export("latest", "zip", "x.zip", code=3)
+        self.assertGreater(report["left_out"], 5)
+        with zipfile.ZipFile(path) as archive:
+            self.assertIsNone(archive.testzip())
+            self.assertIn("files" + os.path.abspath(self.source) + "/a", archive.namelist())
+            self.assertGreater(max(map(len, archive.namelist())), 64_000)
+        self.export("latest", "tar.zst", "x.tar.zst")
+
+    def test_an_interruption_in_a_hole_leaves_nothing(self):
+        os.makedirs(self.source)
+        with open(os.path.join(self.source, "large"), "wb") as file:
+            file.truncate(1 << 43)
+        self.backup()
+        place = os.path.join(self.out, "x")
+        for command in (["export", "latest", "--format", "zip", "--output", place],
+                        ["export", "latest", "--format", "tar.zst", "--output", place], ["dump", "latest"]):
+            with self.subTest(command=command[:4]):
+                child = subprocess.Popen([BIN, *command], env=self.env(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                time.sleep(3)
+                self.assertIsNone(child.poll())
+                child.send_signal(signal.SIGINT)
+                try:
+                    self.assertEqual(child.wait(timeout=20), 130)
+                finally:
+                    child.kill()
+                    child.wait()
+                self.assertEqual(os.listdir(self.out), [])
+
+    def test_a_name_as_long_as_names_are(self):
+        for name in ("n" * 251 + ".txt", "ü" * 127):
+            with self.subTest(name=name[0]):
+                self.write(name, b"hello")
+                made = self.backup("--time", TIME)["id"]
+                self.run_cairn("export", f"{made}:{self.source}/{name}", "--format", "tar.zst", "--output", self.out, "--encrypt",
+                               RECIPIENT)
+                made = name.encode()[:200].decode() + f"_tar_{TIME_IN_NAME}.tar.zst.age"
+                self.assertIn(made, os.listdir(self.out))
+                self.check_sum(os.path.join(self.out, made))
+
+    def test_what_is_no_file_is_not_replaced(self):
+        self.write("a", b"hello")
+        self.backup()
+        with open(self.path("precious"), "wb") as file:
+            file.write(b"precious")
+        os.symlink(self.path("precious"), os.path.join(self.out, "link"))
+        os.symlink("nowhere", os.path.join(self.out, "dangling"))
+        os.mkfifo(os.path.join(self.out, "pipe"))
+        with open(os.path.join(self.out, "x"), "wb") as file:
+            file.write(b"precious")
+        os.mkdir(os.path.join(self.out, "x.sha256"))
+        there = sorted(os.listdir(self.out))
+        for name in ("link", "dangling", "pipe", "x"):
+            with self.subTest(name=name):
+                message = self.refuse("latest", "--format", "zip", "--output", os.path.join(self.out, name), "--force", left=there)
+                self.assertIn("no file of an export", message)
+        self.assertEqual(read(os.path.join(self.out, "x")), b"precious")
+        self.assertEqual(os.readlink(os.path.join(self.out, "link")), self.path("precious"))
+        # Nothing is made of a name that says it is a folder's.
+        message = self.refuse("latest", "--format", "zip", "--output", os.path.join(self.out, "folder/"), left=there)
+        self.assertIn("there is no folder", message)
+
+    def test_a_folder_that_may_be_written_to_and_not_listed(self):
+        if os.geteuid() != 0 or subprocess.run([BIN, "version"], user=65534, capture_output=True).returncode != 0:
+            self.skipTest("nobody cannot be asked here")
+        self.write("a", b"hello")
+        self.backup()
+        subprocess.run(["chmod", "-R", "a+rX", self.dir], check=True)
+        os.chmod(self.out, 0o333)
+        done = subprocess.run([BIN, "export", "latest", "--format", "zip", "--output", os.path.join(self.out, "x.zip"), "--no-cache"],
+                              env=self.env(), user=65534, group=65534, extra_groups=[], capture_output=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(sorted(os.listdir(self.out)), ["x.zip", "x.zip.sha256"])
+        self.check_sum(os.path.join(self.out, "x.zip"))
+
+    def test_a_name_that_is_not_durable_is_not_given(self):
+        if shutil.which("strace") is None:
+            self.skipTest("there is no strace here")
+        self.write("a", b"hello")
+        self.backup()
+        for count in (1, 2):  # of the file, of its SHA-256
+            with self.subTest(count=count):
+                done = subprocess.run(["strace", "-f", "-o", "/dev/null", "-P", self.out, "-e",
+                                       f"inject=fsync:error=EIO:when={count}", BIN, "export", "latest", "--format", "zip", "--output",
+                                       os.path.join(self.out, "x")], env=self.env(ASAN_OPTIONS="detect_leaks=0"), capture_output=True,
+                                      timeout=120)
+                self.assertEqual(done.returncode, 1, done.stderr)
+                self.assertEqual(os.listdir(self.out), [])
+
     def test_a_folder_and_a_file_of_it(self):
         self.make_odd_files()
         path, _ = self.export("latest:" + self.source + "/a", "zip", "a.zip")
@@ -593,6 +786,25 @@ class Sqlite(ExportTest):
                 self.assertEqual((done.returncode, done.stderr), (0, b""))
                 self.assertEqual(self.rows(again), self.rows(self.file))
         self.assertEqual((self.json("import", path)["imported"]), 1)
+
+    def test_orders_that_only_the_application_knows(self):
+        def opened(path):
+            database = sqlite3.connect(path, isolation_level=None)
+            database.create_collation("BACKWARDS", lambda a, b: (a < b) - (a > b))
+            return contextlib.closing(database)
+
+        rows = [("c", 1), ("b", 2), ("a", 3)]
+        with opened(self.path("app.db")) as database:
+            for name, more in (("plain", ""), ("keyed", " WITHOUT ROWID")):
+                database.execute(f"CREATE TABLE {name} (a TEXT COLLATE BACKWARDS PRIMARY KEY, b){more}")
+                database.executemany(f"INSERT INTO {name} VALUES (?, ?)", sorted(rows))
+        self.json("backup", "--sqlite", self.path("app.db"))
+        path, report = self.export("latest", "sql", "x.sql")
+        self.assertEqual(report["rows"], 6)
+        with opened(self.path("again.db")) as database:
+            database.executescript(read(path).decode())
+            for name in ("plain", "keyed"):
+                self.assertEqual(database.execute(f"SELECT * FROM {name} ORDER BY a").fetchall(), rows)
 
     def test_the_natural_form_and_name(self):
         self.make()

@@ -9,7 +9,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from cairn_testing import BIN, can_mount
+from cairn_testing import BIN, can_mount, is_sanitized
 from sqlite_testing import SqliteTest, content
 
 # A row of another table now and then, until it is killed; says each that is committed.
@@ -559,12 +559,13 @@ class WhileOthersUseIt(TablesTest):
         database.close()
 
     def test_what_others_write_to_other_tables_stays(self):
+        pause = "2" if is_sanitized() else "0.2"  # in which a safety snapshot is made
         for mode in ("wal", "delete"):
             self.file = self.path(f"{mode}.db")
             self.fill(mode)
             self.backup()
             rows = self.sql("SELECT * FROM t")
-            writer = subprocess.Popen([sys.executable, "-c", OTHER_WRITER, self.file, "0.2"], stdout=subprocess.PIPE)
+            writer = subprocess.Popen([sys.executable, "-c", OTHER_WRITER, self.file, pause], stdout=subprocess.PIPE)
             writer.stdout.readline()
             for _ in range(3):
                 self.sql("DELETE FROM t WHERE id % 2")

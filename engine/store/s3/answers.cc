@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
+#include "engine/http/answer.h"
 #include "engine/http/date.h"
 #include "engine/http/percent.h"
 #include "engine/http/xml_events.h"
@@ -11,16 +11,7 @@
 namespace cairn::s3 {
 namespace {
 
-constexpr size_t kMessageBytesMax = 300;
-
-// For people: one line, of what a terminal may show.
-std::string OneLine(std::string_view text) {
-  std::string line(text.substr(0, kMessageBytesMax));
-  for (char& c : line) {
-    if (static_cast<uint8_t>(c) < 0x20 || c == 0x7f) c = ' ';
-  }
-  return line;
-}
+using http::OneLine;
 
 bool IsOneOf(std::string_view text, std::initializer_list<std::string_view> all) {
   return std::ranges::find(all, text) != all.end();
@@ -110,8 +101,9 @@ class PageReader {
       const auto when = http::ParseDate(text);
       object_.modified = when ? *when : 0;
     } else if (name == "/Contents/Size") {
-      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), object_.size);
-      if (error != std::errc() || end != text.data() + text.size()) return Corrupt("\"{}\" is no size", OneLine(text));
+      const auto size = http::ParseNumber(text);
+      if (!size) return Corrupt("\"{}\" is no size", OneLine(text));
+      object_.size = *size;
     } else if (name == "/Contents") {
       page_.objects.push_back(std::move(object_));
       object_ = {};

@@ -1,10 +1,11 @@
 #include "engine/store/s3/s3_store.h"
 
-#include <charconv>
 #include <limits>
 
+#include "engine/http/answer.h"
 #include "engine/http/date.h"
 #include "engine/http/percent.h"
+#include "engine/store/own_or_empty.h"
 #include "repo-format/base/units.h"
 
 namespace cairn::s3 {
@@ -211,15 +212,8 @@ Result<void> S3Store::Remove(const ObjectName& name) {
 
 Result<ObjectInfo> S3Store::Stat(const ObjectName& name) {
   ASSIGN_OR_RETURN(const http::Response response, Succeed({.method = "HEAD", .key = KeyOf(name)}));
-  ObjectInfo info{.name = name};
-  const std::string_view length = response.header("content-length");
-  const auto [end, error] = std::from_chars(length.data(), length.data() + length.size(), info.size);
-  if (error != std::errc() || end != length.data() + length.size() || length.empty()) {
-    return MakeError(ErrorCode::kIo, "{}: the server does not say how long it is", UrlOf(KeyOf(name)));
-  }
-  const auto modified = http::ParseDate(response.header("last-modified"));
-  info.modified = modified ? *modified : 0;
-  return info;
+  ASSIGN_OR_RETURN(const http::Extent extent, http::ExtentOf(response, UrlOf(KeyOf(name))));
+  return ObjectInfo{.name = name, .size = extent.size, .modified = extent.modified};
 }
 
 // Creation.
@@ -227,7 +221,7 @@ Result<ObjectInfo> S3Store::Stat(const ObjectName& name) {
 Result<std::unique_ptr<S3Store>> S3Store::Create(Options options, const Clock& clock, const Random& random) {
   auto store = Open(std::move(options), clock);
   RETURN_IF_ERROR(store->MakeBucket());
-  RETURN_IF_ERROR(store->NeedOwnOrEmpty());
+  RETURN_IF_ERROR(NeedOwnOrEmpty(*store, "another prefix or bucket"));
   RETURN_IF_ERROR(store->ProbePutIfAbsent(random));
   return store;
 }
@@ -250,24 +244,6 @@ Result<void> S3Store::MakeBucket() {
                    Send({.method = "PUT", .body = AsBytes(constraint), .answer_bytes_max = kMiB}));
   if (made.succeeded()) return {};
   return ErrorOf(FailureOf(made), "making the bucket of " + description());
-}
-
-Result<void> S3Store::NeedOwnOrEmpty() {
-  const auto config = Stat(ConfigName(1));
-  if (config) return {};  // a repository: what it holds is its own business
-  if (config.error().code() != ErrorCode::kNotFound) return config.error();
-  std::string foreign;
-  RETURN_IF_ERROR(List(
-      "",
-      [&](const ObjectInfo& info) -> Result<void> {
-        // What an interrupted creation leaves.
-        if (!info.name.text().starts_with(kKeyPrefix)) foreign = info.name.text();
-        return {};
-      },
-      [&](const std::string& name) { foreign = name; }));
-  if (foreign.empty()) return {};
-  return MakeError(ErrorCode::kAlreadyExists, "{} holds {} and is no repository: give another prefix or bucket",
-                   description(), foreign);
 }
 
 Result<void> S3Store::ProbePutIfAbsent(const Random& random) {

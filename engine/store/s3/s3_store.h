@@ -52,6 +52,7 @@ class S3Store final : public ObjectStore {
   Result<void> List(std::string_view prefix, const Each& each, const Stranger& stranger = {}) override;
   Result<void> Remove(const ObjectName& name) override;
   Result<ObjectInfo> Stat(const ObjectName& name) override;
+  bool is_far() const override { return true; }
   std::string description() const override { return options_.place.text(); }
 
  private:
@@ -86,7 +87,6 @@ class S3Store final : public ObjectStore {
   Result<bool> PutWhereAbsent(const std::string& key, std::string_view name, ByteSpan bytes);
   Result<ListedPage> Page(std::string_view prefix, const std::string& token);
   Result<void> MakeBucket();
-  Result<void> NeedOwnOrEmpty();
   Result<void> ProbePutIfAbsent(const Random& random);
 
   const Options options_;

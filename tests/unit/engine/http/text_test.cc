@@ -42,6 +42,13 @@ TEST(Date, BothForms) {
   }
 }
 
+TEST(Date, WrittenAsRead) {
+  EXPECT_EQ(FormatDate(1'255'369'830'999'999'999), "Mon, 12 Oct 2009 17:50:30 GMT");
+  for (const UnixNs when : {UnixNs{0}, UnixNs{951'782'399'000'000'000}, UnixNs{1'795'331'053'000'000'000}}) {
+    EXPECT_EQ(ParseDate(FormatDate(when)).value(), when);
+  }
+}
+
 std::string Told(std::string_view document) {
   std::string told;
   const auto read =

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 namespace cairn::exports {
 namespace {
 
@@ -46,6 +48,17 @@ TEST(PgdumpToc, ParseIsTheInverseOfEncode) {
     EXPECT_EQ(entry.dependencies, (std::vector<int>{3, 900}));
     EXPECT_EQ(toc->HighestId(), 900);
     EXPECT_EQ(toc->dump_version, std::nullopt);
+  }
+}
+
+TEST(PgdumpToc, RejectsNumbersThatLeaveNoneAbove) {
+  for (const int number : {std::numeric_limits<int>::max(), (1 << 30) + 1}) {
+    PgdumpToc toc = Example(16);
+    toc.entries[0].id = number;
+    EXPECT_EQ(ErrorOf(toc.EncodeCustom(false, nullptr)), ErrorCode::kCorrupt);
+    toc = Example(16);
+    toc.entries[0].dependencies = {number};
+    EXPECT_EQ(ErrorOf(toc.EncodeCustom(false, nullptr)), ErrorCode::kCorrupt);
   }
 }
 

@@ -1,0 +1,245 @@
+#include "engine/store/azure/azure_store.h"
+
+#include <limits>
+
+#include "engine/crypto/md5.h"
+#include "engine/http/answer.h"
+#include "engine/http/base64.h"
+#include "engine/http/date.h"
+#include "engine/http/percent.h"
+#include "engine/store/azure/shared_key.h"
+#include "engine/store/own_or_empty.h"
+#include "repo-format/base/units.h"
+
+namespace cairn::azure {
+namespace {
+
+constexpr std::string_view kVersion = "2021-12-02";  // of the protocol: the first with the tier Cold
+constexpr uint64_t kPageBytesMax = 32 * kMiB;        // 5,000 blobs with names of 1,024 bytes and all their properties
+constexpr std::string_view kOutside = "tmp/";
+
+bool IsGone(const Failure& failure) { return failure.status == 404 && failure.code != "ContainerNotFound"; }
+
+}  // namespace
+
+AzureStore::AzureStore(Options options, const Clock& clock)
+    : options_(std::move(options)), clock_(clock), client_(options_.client) {}
+
+std::unique_ptr<AzureStore> AzureStore::Open(Options options, const Clock& clock) {
+  return std::unique_ptr<AzureStore>(new AzureStore(std::move(options), clock));
+}
+
+// For people too: without a query.
+std::string AzureStore::UrlOf(const std::string& blob) const {
+  return options_.place.origin.text() + http::PercentEncode(options_.place.PathOf(blob), http::Slash::kKept);
+}
+
+Result<http::Response> AzureStore::SendOnce(const Call& call) {
+  http::Headers headers = call.headers;
+  headers.emplace_back("x-ms-version", kVersion);
+  std::string query;
+  for (const auto& [name, value] : call.query) {
+    query += (query.empty() ? "?" : "&") + http::PercentEncode(name) + "=" + http::PercentEncode(value);
+  }
+  if (options_.credentials.key.empty()) {
+    query += (query.empty() ? "?" : "&") + options_.credentials.sas;
+  } else {
+    headers.emplace_back("x-ms-date", http::FormatDate(clock_.Now() + clock_error_.load()));
+    const Unsigned request{.method = call.method,
+                           .path = http::PercentEncode(options_.place.PathOf(call.blob), http::Slash::kKept),
+                           .query = call.query,
+                           .headers = headers,
+                           .body_bytes = call.body.size()};
+    headers.emplace_back("Authorization", Authorization(options_.place.account, options_.credentials.key, request));
+  }
+  return client_.Send({.method = call.method,
+                       .url = UrlOf(call.blob) + query,
+                       .headers = std::move(headers),
+                       .body = call.body,
+                       .answer_bytes_max = call.answer_bytes_max,
+                       .sink = {}});
+}
+
+bool AzureStore::CorrectClock(const http::Response& response) {
+  if (response.status != 403 || options_.credentials.key.empty()) return false;
+  const auto server = http::ParseDate(response.header("date"));
+  if (!server) return false;
+  constexpr int64_t kMinute = 60'000'000'000;
+  const int64_t ahead = *server - clock_.Now();
+  const int64_t change = ahead - clock_error_.exchange(ahead);
+  return change > kMinute || change < -kMinute;
+}
+
+Result<http::Response> AzureStore::Send(const Call& call) {
+  ASSIGN_OR_RETURN(http::Response response, SendOnce(call));
+  return CorrectClock(response) ? SendOnce(call) : std::move(response);
+}
+
+Result<http::Response> AzureStore::SuccessOf(const Call& call, http::Response response) const {
+  if (response.succeeded()) return response;
+  const Failure failure = FailureOf(response);
+  if (IsGone(failure)) return MakeError(ErrorCode::kNotFound, "{} is not there", UrlOf(call.blob));
+  return ErrorOf(failure, call.method + " " + UrlOf(call.blob));
+}
+
+Result<http::Response> AzureStore::Succeed(const Call& call) {
+  ASSIGN_OR_RETURN(http::Response response, Send(call));
+  return SuccessOf(call, std::move(response));
+}
+
+AzureStore::Call AzureStore::CallOfPut(const std::string& blob, std::string_view name, ByteSpan bytes) const {
+  Call call{.method = "PUT",
+            .blob = blob,
+            .headers = {{"x-ms-blob-type", "BlockBlob"}, {"Content-MD5", http::Base64Encode(Md5(bytes))}},
+            .body = bytes,
+            .answer_bytes_max = kMiB};
+  if (!options_.access_tier.empty() && name.starts_with(kDataPrefix)) {
+    call.headers.emplace_back("x-ms-access-tier", options_.access_tier);
+  }
+  return call;
+}
+
+Result<void> AzureStore::Put(const ObjectName& name, ByteSpan bytes) {
+  RETURN_IF_ERROR(Succeed(CallOfPut(BlobOf(name), name.text(), bytes)));
+  return {};
+}
+
+Result<bool> AzureStore::PutWhereAbsent(const std::string& blob, std::string_view name, ByteSpan bytes) {
+  Call call = CallOfPut(blob, name, bytes);
+  call.headers.emplace_back("If-None-Match", "*");
+  auto put = Succeed(call);
+  if (put) return true;
+  if (put.error().code() != ErrorCode::kAlreadyExists) return std::move(put).error();
+  // A request over a connection that broke is sent again: the name may hold what the first of the two has put.
+  ASSIGN_OR_RETURN(const http::Response there,
+                   Send({.method = "GET", .blob = blob, .answer_bytes_max = std::numeric_limits<uint32_t>::max()}));
+  return there.succeeded() && Equal(there.body, bytes);
+}
+
+Result<bool> AzureStore::PutIfAbsent(const ObjectName& name, ByteSpan bytes) {
+  return PutWhereAbsent(BlobOf(name), name.text(), bytes);
+}
+
+Result<Bytes> AzureStore::Get(const ObjectName& name, uint64_t size_max) {
+  ASSIGN_OR_RETURN(http::Response response,
+                   Succeed({.method = "GET", .blob = BlobOf(name), .answer_bytes_max = size_max}));
+  return std::move(response.body);
+}
+
+Result<Bytes> AzureStore::GetRange(const ObjectName& name, uint64_t offset, uint64_t size) {
+  const auto too_short = [&](uint64_t there) {
+    return Corrupt("{} has {} bytes, {} from {} were asked for", UrlOf(BlobOf(name)), there, size, offset);
+  };
+  constexpr uint64_t kEndMax = std::numeric_limits<int64_t>::max();
+  if (size == 0 || offset > kEndMax || size > kEndMax - offset) {  // no range that could be asked for
+    ASSIGN_OR_RETURN(const ObjectInfo info, Stat(name));
+    if (size > 0 || offset > info.size) return too_short(info.size);
+    return Bytes();
+  }
+  const Call call{.method = "GET",
+                  .blob = BlobOf(name),
+                  .headers = {{"Range", fmt::format("bytes={}-{}", offset, offset + size - 1)}},
+                  .answer_bytes_max = size};
+  ASSIGN_OR_RETURN(http::Response response, Send(call));
+  if (response.status == 416) {
+    ASSIGN_OR_RETURN(const ObjectInfo info, Stat(name));
+    return too_short(info.size);
+  }
+  ASSIGN_OR_RETURN(response, SuccessOf(call, std::move(response)));
+  if (response.body.size() != size) return too_short(offset + response.body.size());
+  return std::move(response.body);
+}
+
+Result<ListedPage> AzureStore::Page(std::string_view prefix, const std::string& marker) {
+  Call call{
+      .method = "GET",
+      .query = {{"restype", "container"}, {"comp", "list"}, {"prefix", options_.place.prefix + std::string(prefix)}},
+      .answer_bytes_max = kPageBytesMax};
+  if (!marker.empty()) call.query.emplace_back("marker", marker);
+  ASSIGN_OR_RETURN(const http::Response response, Send(call));
+  if (!response.succeeded()) return ErrorOf(FailureOf(response), "listing " + description());
+  auto page = ParseListedPage(response.body);
+  if (page && (page->next.empty() || page->next != marker)) return page;
+  // Not the repository's bytes: a proxy's, or cut off.
+  const std::string why = page ? "the next page is the same" : page.error().message();
+  return MakeError(ErrorCode::kIo, "listing {}: {}", description(), why).Transient();
+}
+
+Result<void> AzureStore::List(std::string_view prefix, const Each& each, const Stranger& stranger) {
+  std::string marker;
+  do {
+    ASSIGN_OR_RETURN(ListedPage page, Page(prefix, marker));
+    for (const ListedBlob& blob : page.blobs) {
+      if (!blob.name.starts_with(options_.place.prefix)) continue;
+      const std::string name = blob.name.substr(options_.place.prefix.size());
+      if (name.empty() || name.starts_with(kOutside)) continue;
+      auto parsed = ObjectName::Parse(name);
+      if (parsed) {
+        RETURN_IF_ERROR(each({.name = *std::move(parsed), .size = blob.size, .modified = blob.modified}));
+      } else if (stranger) {
+        stranger(name);
+      }
+    }
+    marker = std::move(page.next);
+  } while (!marker.empty());
+  return {};
+}
+
+Result<void> AzureStore::RemoveBlob(const std::string& blob) {
+  // With what somebody else's tool may have kept of it, which would keep it from being removed.
+  auto removed = Succeed(
+      {.method = "DELETE", .blob = blob, .headers = {{"x-ms-delete-snapshots", "include"}}, .answer_bytes_max = kMiB});
+  if (removed || removed.error().code() == ErrorCode::kNotFound) return {};
+  return std::move(removed).error();
+}
+
+Result<void> AzureStore::Remove(const ObjectName& name) { return RemoveBlob(BlobOf(name)); }
+
+Result<ObjectInfo> AzureStore::Stat(const ObjectName& name) {
+  ASSIGN_OR_RETURN(const http::Response response, Succeed({.method = "HEAD", .blob = BlobOf(name)}));
+  ASSIGN_OR_RETURN(const http::Extent extent, http::ExtentOf(response, UrlOf(BlobOf(name))));
+  return ObjectInfo{.name = name, .size = extent.size, .modified = extent.modified};
+}
+
+// Creation.
+
+Result<std::unique_ptr<AzureStore>> AzureStore::Create(Options options, const Clock& clock, const Random& random) {
+  auto store = Open(std::move(options), clock);
+  RETURN_IF_ERROR(store->MakeContainer());
+  RETURN_IF_ERROR(NeedOwnOrEmpty(*store, "another prefix or container"));
+  RETURN_IF_ERROR(store->ProbePutIfAbsent(random));
+  return store;
+}
+
+Result<void> AzureStore::MakeContainer() {
+  ASSIGN_OR_RETURN(const http::Response there,
+                   Send({.method = "GET",
+                         .query = {{"restype", "container"}, {"comp", "list"}, {"maxresults", "1"}},
+                         .answer_bytes_max = kPageBytesMax}));
+  if (there.succeeded()) return {};
+  const Failure failure = FailureOf(there);
+  if (failure.code != "ContainerNotFound") return ErrorOf(failure, "looking for the container of " + description());
+  ASSIGN_OR_RETURN(const http::Response made,
+                   Send({.method = "PUT", .query = {{"restype", "container"}}, .answer_bytes_max = kMiB}));
+  if (made.succeeded()) return {};
+  const Failure refused = FailureOf(made);
+  if (refused.code == "ContainerAlreadyExists") return {};  // another's, just now
+  return ErrorOf(refused, "making the container of " + description());
+}
+
+Result<void> AzureStore::ProbePutIfAbsent(const Random& random) {
+  const std::string name = std::string(kOutside) + random.NewId<ObjectId>().ToHex();
+  const std::string blob = options_.place.prefix + name;
+  ASSIGN_OR_RETURN(const bool first, PutWhereAbsent(blob, name, AsBytes("first")));
+  ASSIGN_OR_RETURN(const bool second, PutWhereAbsent(blob, name, AsBytes("second")));
+  // Who may not remove leaves a few bytes, outside the repository.
+  auto removed = RemoveBlob(blob);
+  if (!removed && removed.error().code() != ErrorCode::kPermission) return removed;
+  if (first && !second) return {};
+  return MakeError(ErrorCode::kUnsupported,
+                   "{}: this server overwrites a blob though it is told not to (If-None-Match): two backups at once "
+                   "could take each other's place, and cairn does not use it",
+                   description());
+}
+
+}  // namespace cairn::azure
