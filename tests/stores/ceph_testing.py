@@ -152,6 +152,7 @@ class CephServer:
             "run dir": self.path(), "admin socket": "", "log file": self.path("$name.log"),
             "mon data": self.path("mon"), "osd data": self.path("osd"), "rgw data": self.path("rgw"),
             "rgw frontends": frontends, "rgw thread pool size": 32,
+            "osd client watch timeout": 2,  # who changes a bucket waits so long, 30 s by default, for a gateway that was killed
             "rgw enable usage log": "false",
             "rgw bucket quota ttl": 0,  # a bucket that has become full is full at once, not in ten minutes
             "rgw s3 auth use sts": "true", "rgw sts key": "sixteen letters!",
@@ -275,9 +276,11 @@ class CephServer:
         return Credentials(found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"])
 
     def allow(self, owner, bucket, name, *actions):
-        """Lets another user do some things in a bucket, and nothing else; in place of what was allowed before."""
-        self.client(owner).request("PUT", bucket, {"policy": ""}, json.dumps({
+        """Lets another user do some things in a bucket, and nothing else; in place of what was allowed before. `owner` is the
+        owner's name and credentials, who may do all, also with objects that the other has put."""
+        allowed = {owner[0]: ["*"], name: actions}
+        self.client(owner[1]).request("PUT", bucket, {"policy": ""}, json.dumps({
             "Version": "2012-10-17", "Statement": [{
-                "Effect": "Allow", "Principal": {"AWS": [f"arn:aws:iam:::user/{name}"]},
-                "Action": [f"s3:{action}" for action in actions],
-                "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]}]}).encode())
+                "Effect": "Allow", "Principal": {"AWS": [f"arn:aws:iam:::user/{user}"]},
+                "Action": [f"s3:{action}" for action in these],
+                "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]} for user, these in allowed.items()]}).encode())

@@ -166,9 +166,9 @@ class FaultyProxy:
             self._hooks = [hook for hook in self._hooks if hook not in due]
             fault, rest = None, self._dice.random()
             for name, share in self.shares.items():
-                fits = {"torn-listing": kind == "LIST", "cut-request": kind == "PUT",
-                        "cut-answer": kind in ("GET", "LIST")}.get(name, True)
-                if fault is None and fits and rest < share:
+                fits = {"torn-listing": kind == "LIST", "cut-request": kind == "PUT", "cut-answer": kind in ("GET", "LIST"),
+                        "skewed": kind != "HEAD"}.get(name, True)  # an answer to HEAD has no body: it would say no more than 403
+                if fits and 0 <= rest < share:
                     fault = name
                 rest -= share
             if fault:
