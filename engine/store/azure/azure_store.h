@@ -44,6 +44,7 @@ class AzureStore final : public ObjectStore {
   Result<void> List(std::string_view prefix, const Each& each, const Stranger& stranger = {}) override;
   Result<void> Remove(const ObjectName& name) override;
   Result<ObjectInfo> Stat(const ObjectName& name) override;
+  bool is_far() const override { return true; }
   std::string description() const override { return options_.place.text(); }
 
  private:
