@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <optional>
+#include <type_traits>
 
 #include "engine/env/version.h"
 #include "engine/store/azure/azure_store.h"
@@ -182,11 +183,18 @@ Result<std::unique_ptr<ObjectStore>> MakeLocal(const std::string& folder, const 
   return store;
 }
 
-// Creation is tried again as a whole: what it had made before is found then, and taken for what it is.
+// Creation is tried again as a whole: what it had made before is found then, and taken for what it is. An `open` that
+// returns no Result has asked for nothing, so that its success is no answer of the server.
 template <class Create, class Open>
 Result<std::unique_ptr<ObjectStore>> MakeFar(std::shared_ptr<Retry> retry, Use use, const Create& create,
                                              const Open& open) {
-  auto store = retry->Repeat([&]() -> Made { return use == Use::kCreate ? create() : open(); });
+  if constexpr (std::is_convertible_v<decltype(open()), std::unique_ptr<ObjectStore>>) {
+    if (use == Use::kOpen) return std::make_unique<RetryStore>(open(), std::move(retry));
+  }
+  auto store = retry->Repeat([&]() -> Made {
+    if (use == Use::kCreate) return create();
+    return open();
+  });
   RETURN_IF_ERROR(store);
   return std::make_unique<RetryStore>(*std::move(store), std::move(retry));
 }
@@ -203,7 +211,7 @@ Result<std::unique_ptr<ObjectStore>> MakeS3(const std::string& place, const Stor
   options.hold_off = [retry](std::chrono::seconds span) { retry->HoldOff(span); };
   return MakeFar(
       retry, use, [&] { return AnyStore(s3::S3Store::Create(options, world.clock, world.random)); },
-      [&]() -> Made { return s3::S3Store::Open(options, world.clock); });
+      [&] { return s3::S3Store::Open(options, world.clock); });
 }
 
 Result<std::unique_ptr<ObjectStore>> MakeAzure(const std::string& place, const StoreSettings& settings,
@@ -212,7 +220,7 @@ Result<std::unique_ptr<ObjectStore>> MakeAzure(const std::string& place, const S
   ASSIGN_OR_RETURN(const auto retry, MakeRetry(settings, world));
   return MakeFar(
       retry, use, [&] { return AnyStore(azure::AzureStore::Create(options, world.clock, world.random)); },
-      [&]() -> Made { return azure::AzureStore::Open(options, world.clock); });
+      [&] { return azure::AzureStore::Open(options, world.clock); });
 }
 
 Result<std::unique_ptr<ObjectStore>> MakeWebdav(const std::string& place, const StoreSettings& settings,
@@ -221,7 +229,7 @@ Result<std::unique_ptr<ObjectStore>> MakeWebdav(const std::string& place, const 
   ASSIGN_OR_RETURN(const auto retry, MakeRetry(settings, world));
   return MakeFar(
       retry, use, [&] { return AnyStore(webdav::WebdavStore::Create(options, world.random)); },
-      [&]() -> Made { return webdav::WebdavStore::Open(options, world.random); });
+      [&] { return webdav::WebdavStore::Open(options, world.random); });
 }
 
 Result<std::unique_ptr<ObjectStore>> MakeSftp(const std::string& address, const StoreSettings& settings,

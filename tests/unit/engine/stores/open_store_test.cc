@@ -33,6 +33,13 @@ TEST_F(OpenStoreTest, CreationIsTriedAgain) {
   EXPECT_EQ(pauses_.size(), 7U);
 }
 
+TEST_F(OpenStoreTest, ToHaveAskedForNothingIsNoAnswer) {
+  const auto store = OpenStore(kNobody, {}, world_);
+  ASSERT_OK(store);
+  EXPECT_THAT((*store)->Stat(ObjectName::Parse("config/1").value()),
+              ErrorIs(ErrorCode::kIo, HasSubstr("given up after 8 tries")));
+}
+
 TEST_F(OpenStoreTest, SettingsSayHowLongItIsTriedAgain) {
   EXPECT_FALSE(CreateStore(kNobody, {{"retry.first", "1m"}, {"retry.time", "10s"}}, world_));
   EXPECT_EQ(pauses_.size(), 0U);
