@@ -9,6 +9,8 @@
 #include "engine/env/version.h"
 #include "engine/store/azure/azure_store.h"
 #include "engine/store/local_store.h"
+#include "engine/store/own_or_empty.h"
+#include "engine/store/put_if_absent_probe.h"
 #include "engine/store/retry_store.h"
 #include "engine/store/s3/credentials.h"
 #include "engine/store/s3/s3_store.h"
@@ -204,23 +206,34 @@ Result<std::shared_ptr<Retry>> MakeRetry(const StoreSettings& settings, const St
   return std::make_shared<Retry>(world.clock, world.random, world.stop, options);
 }
 
+// What stores of objects without folders have in common: `make_home` makes the bucket where it is missing. Each step of
+// a creation is tried again by itself.
+template <class Store>
+Made MakeFlat(std::unique_ptr<Store> flat, std::shared_ptr<Retry> retry, Use use, Result<void> (Store::*make_home)(),
+              const StoreWorld& world) {
+  if (use == Use::kCreate) RETURN_IF_ERROR(retry->Repeat([&] { return (*flat.*make_home)(); }));
+  auto store = std::make_unique<RetryStore>(std::move(flat), std::move(retry));
+  if (use == Use::kCreate) {
+    RETURN_IF_ERROR(NeedOwnOrEmpty(*store, "another prefix, bucket or container"));
+    RETURN_IF_ERROR(ProbePutIfAbsent(*store, world.random));
+  }
+  return store;
+}
+
 Result<std::unique_ptr<ObjectStore>> MakeS3(const std::string& place, const StoreSettings& settings,
                                             const StoreWorld& world, Use use) {
   ASSIGN_OR_RETURN(s3::Options options, S3Options(place, settings, world));
   ASSIGN_OR_RETURN(const auto retry, MakeRetry(settings, world));
   options.hold_off = [retry](std::chrono::seconds span) { retry->HoldOff(span); };
-  return MakeFar(
-      retry, use, [&] { return AnyStore(s3::S3Store::Create(options, world.clock, world.random)); },
-      [&] { return s3::S3Store::Open(options, world.clock); });
+  return MakeFlat(s3::S3Store::Open(std::move(options), world.clock), retry, use, &s3::S3Store::MakeBucket, world);
 }
 
 Result<std::unique_ptr<ObjectStore>> MakeAzure(const std::string& place, const StoreSettings& settings,
                                                const StoreWorld& world, Use use) {
-  ASSIGN_OR_RETURN(const azure::Options options, AzureOptions(place, settings, world));
+  ASSIGN_OR_RETURN(azure::Options options, AzureOptions(place, settings, world));
   ASSIGN_OR_RETURN(const auto retry, MakeRetry(settings, world));
-  return MakeFar(
-      retry, use, [&] { return AnyStore(azure::AzureStore::Create(options, world.clock, world.random)); },
-      [&] { return azure::AzureStore::Open(options, world.clock); });
+  return MakeFlat(azure::AzureStore::Open(std::move(options), world.clock), retry, use,
+                  &azure::AzureStore::MakeContainer, world);
 }
 
 Result<std::unique_ptr<ObjectStore>> MakeWebdav(const std::string& place, const StoreSettings& settings,

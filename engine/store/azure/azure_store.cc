@@ -8,7 +8,6 @@
 #include "engine/http/date.h"
 #include "engine/http/percent.h"
 #include "engine/store/azure/shared_key.h"
-#include "engine/store/own_or_empty.h"
 #include "repo-format/base/units.h"
 
 namespace cairn::azure {
@@ -109,8 +108,9 @@ Result<void> AzureStore::Put(const ObjectName& name, ByteSpan bytes) {
   return {};
 }
 
-Result<bool> AzureStore::PutWhereAbsent(const std::string& blob, std::string_view name, ByteSpan bytes) {
-  Call call = CallOfPut(blob, name, bytes);
+Result<bool> AzureStore::PutIfAbsent(const ObjectName& name, ByteSpan bytes) {
+  const std::string blob = BlobOf(name);
+  Call call = CallOfPut(blob, name.text(), bytes);
   call.headers.emplace_back("If-None-Match", "*");
   auto put = Succeed(call);
   if (put) return true;
@@ -122,10 +122,6 @@ Result<bool> AzureStore::PutWhereAbsent(const std::string& blob, std::string_vie
   if (code == ErrorCode::kCorrupt) return false;  // larger, and so another's
   if (code != ErrorCode::kNotFound) return std::move(there).error();
   return MakeError(ErrorCode::kIo, "PUT {}: it was there, and is not any more", UrlOf(blob)).Transient();
-}
-
-Result<bool> AzureStore::PutIfAbsent(const ObjectName& name, ByteSpan bytes) {
-  return PutWhereAbsent(BlobOf(name), name.text(), bytes);
 }
 
 Result<Bytes> AzureStore::Get(const ObjectName& name, uint64_t size_max) {
@@ -150,7 +146,8 @@ Result<Bytes> AzureStore::GetRange(const ObjectName& name, uint64_t offset, uint
                   .answer_bytes_max = size,
                   .is_range = true};
   ASSIGN_OR_RETURN(http::Response response, Send(call));
-  if (response.status == 416) {
+  const bool is_nothing = response.succeeded() && response.body.empty();  // of an empty one some do not say 416
+  if (response.status == 416 || is_nothing) {
     ASSIGN_OR_RETURN(const ObjectInfo info, Stat(name));
     if (info.size < offset || size > info.size - offset) return too_short(info.size);
   }
@@ -197,30 +194,32 @@ Result<void> AzureStore::List(std::string_view prefix, const Each& each, const S
   return {};
 }
 
-Result<void> AzureStore::RemoveBlob(const std::string& blob) {
+Result<void> AzureStore::Remove(const ObjectName& name) {
   // With what somebody else's tool may have kept of it, which would keep it from being removed.
-  auto removed = Succeed(
-      {.method = "DELETE", .blob = blob, .headers = {{"x-ms-delete-snapshots", "include"}}, .answer_bytes_max = kMiB});
+  auto removed = Succeed({.method = "DELETE",
+                          .blob = BlobOf(name),
+                          .headers = {{"x-ms-delete-snapshots", "include"}},
+                          .answer_bytes_max = kMiB});
   if (removed || removed.error().code() == ErrorCode::kNotFound) return {};
   return std::move(removed).error();
 }
 
-Result<void> AzureStore::Remove(const ObjectName& name) { return RemoveBlob(BlobOf(name)); }
-
 Result<ObjectInfo> AzureStore::Stat(const ObjectName& name) {
-  ASSIGN_OR_RETURN(const http::Response response, Succeed({.method = "HEAD", .blob = BlobOf(name)}));
+  const Call call{.method = "HEAD", .blob = BlobOf(name)};
+  ASSIGN_OR_RETURN(http::Response response, Send(call));
+  if (response.status == 404) return MissingBy(call.blob);
+  ASSIGN_OR_RETURN(response, SuccessOf(call, std::move(response)));
   ASSIGN_OR_RETURN(const http::Extent extent, http::ExtentOf(response, UrlOf(BlobOf(name))));
   return ObjectInfo{.name = name, .size = extent.size, .modified = extent.modified};
 }
 
-// Creation.
-
-Result<std::unique_ptr<AzureStore>> AzureStore::Create(Options options, const Clock& clock, const Random& random) {
-  auto store = Open(std::move(options), clock);
-  RETURN_IF_ERROR(store->MakeContainer());
-  RETURN_IF_ERROR(NeedOwnOrEmpty(*store, "another prefix or container"));
-  RETURN_IF_ERROR(store->ProbePutIfAbsent(random));
-  return store;
+// An answer to HEAD may have no words: asked again for a byte, the server says what is missing.
+Error AzureStore::MissingBy(const std::string& blob) {
+  auto asked = Succeed(
+      {.method = "GET", .blob = blob, .headers = {{"Range", "bytes=0-0"}}, .answer_bytes_max = 1, .is_range = true});
+  if (!asked) return std::move(asked).error();
+  return MakeError(ErrorCode::kIo, "HEAD {}: the server said that it is not there, and then that it is", UrlOf(blob))
+      .Transient();
 }
 
 Result<void> AzureStore::MakeContainer() {
@@ -237,21 +236,6 @@ Result<void> AzureStore::MakeContainer() {
   const Failure refused = FailureOf(made);
   if (refused.code == "ContainerAlreadyExists") return {};  // another's, just now
   return ErrorOf(refused, "making the container of " + description());
-}
-
-Result<void> AzureStore::ProbePutIfAbsent(const Random& random) {
-  const std::string name = std::string(kOutside) + random.NewId<ObjectId>().ToHex();
-  const std::string blob = options_.place.prefix + name;
-  ASSIGN_OR_RETURN(const bool first, PutWhereAbsent(blob, name, AsBytes("first")));
-  ASSIGN_OR_RETURN(const bool second, PutWhereAbsent(blob, name, AsBytes("second")));
-  // Who may not remove leaves a few bytes, outside the repository.
-  auto removed = RemoveBlob(blob);
-  if (!removed && removed.error().code() != ErrorCode::kPermission) return removed;
-  if (first && !second) return {};
-  return MakeError(ErrorCode::kUnsupported,
-                   "{}: this server overwrites a blob though it is told not to (If-None-Match): two backups at once "
-                   "could take each other's place, and cairn does not use it",
-                   description());
 }
 
 }  // namespace cairn::azure

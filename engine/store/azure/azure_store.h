@@ -32,10 +32,8 @@ class AzureStore final : public ObjectStore {
  public:
   // Asks for nothing yet: what is wrong shows at the first call.
   static std::unique_ptr<AzureStore> Open(Options options, const Clock& clock);
-  // Makes the container where it is missing. kAlreadyExists where there is below the prefix what is not cairn's;
-  // success where it is a repository already. kUnsupported where the server does not keep its hands off a filled name:
-  // found by doing it, below "tmp/".
-  static Result<std::unique_ptr<AzureStore>> Create(Options options, const Clock& clock, const Random& random);
+  // Makes the container where it is missing. Whether it does for a repository NeedOwnOrEmpty and ProbePutIfAbsent say.
+  Result<void> MakeContainer();
 
   Result<void> Put(const ObjectName& name, ByteSpan bytes) override;
   Result<bool> PutIfAbsent(const ObjectName& name, ByteSpan bytes) override;
@@ -67,13 +65,10 @@ class AzureStore final : public ObjectStore {
   bool CorrectClock(const http::Response& response);
   // The answer where it is a success, else what it means.
   Result<http::Response> Succeed(const Call& call);
+  Error MissingBy(const std::string& blob);
   Result<http::Response> SuccessOf(const Call& call, http::Response response) const;
   Call CallOfPut(const std::string& blob, std::string_view name, ByteSpan bytes) const;
-  Result<bool> PutWhereAbsent(const std::string& blob, std::string_view name, ByteSpan bytes);
-  Result<void> RemoveBlob(const std::string& blob);
   Result<ListedPage> Page(std::string_view prefix, const std::string& marker);
-  Result<void> MakeContainer();
-  Result<void> ProbePutIfAbsent(const Random& random);
 
   const Options options_;
   const Clock& clock_;

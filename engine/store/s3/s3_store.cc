@@ -1,6 +1,5 @@
 #include "engine/store/s3/s3_store.h"
 
-#include <future>
 #include <limits>
 #include <optional>
 #include <vector>
@@ -8,7 +7,6 @@
 #include "engine/http/answer.h"
 #include "engine/http/date.h"
 #include "engine/http/percent.h"
-#include "engine/store/own_or_empty.h"
 #include "repo-format/base/units.h"
 
 namespace cairn::s3 {
@@ -150,8 +148,9 @@ Result<void> S3Store::NeedTag(const Call& call, const http::Response& put) const
       .Transient();
 }
 
-Result<bool> S3Store::PutWhereAbsent(const std::string& key, std::string_view name, ByteSpan bytes) {
-  Call call{.method = "PUT", .key = key, .headers = HeadersOfPut(name), .body = bytes, .answer_bytes_max = kMiB};
+Result<bool> S3Store::PutIfAbsent(const ObjectName& name, ByteSpan bytes) {
+  const std::string key = KeyOf(name);
+  Call call{.method = "PUT", .key = key, .headers = HeadersOfPut(name.text()), .body = bytes, .answer_bytes_max = kMiB};
   call.headers.emplace_back("If-None-Match", "*");
   auto put = Succeed(call);
   if (put) {
@@ -166,10 +165,6 @@ Result<bool> S3Store::PutWhereAbsent(const std::string& key, std::string_view na
   if (code == ErrorCode::kCorrupt) return false;  // larger, and so another's
   if (code != ErrorCode::kNotFound) return std::move(there).error();
   return MakeError(ErrorCode::kIo, "PUT {}: it was there, and is not any more", UrlOf(key)).Transient();
-}
-
-Result<bool> S3Store::PutIfAbsent(const ObjectName& name, ByteSpan bytes) {
-  return PutWhereAbsent(KeyOf(name), name.text(), bytes);
 }
 
 Result<Bytes> S3Store::Get(const ObjectName& name, uint64_t size_max) {
@@ -194,7 +189,8 @@ Result<Bytes> S3Store::GetRange(const ObjectName& name, uint64_t offset, uint64_
                   .answer_bytes_max = size,
                   .is_range = true};
   ASSIGN_OR_RETURN(http::Response response, Send(call));
-  if (response.status == 416) {
+  const bool is_nothing = response.succeeded() && response.body.empty();  // of an empty one some do not say 416
+  if (response.status == 416 || is_nothing) {
     ASSIGN_OR_RETURN(const ObjectInfo info, Stat(name));
     if (info.size < offset || size > info.size - offset) return too_short(info.size);
   }
@@ -266,16 +262,6 @@ Error S3Store::MissingBy(const std::string& key) {
       .Transient();
 }
 
-// Creation.
-
-Result<std::unique_ptr<S3Store>> S3Store::Create(Options options, const Clock& clock, const Random& random) {
-  auto store = Open(std::move(options), clock);
-  RETURN_IF_ERROR(store->MakeBucket());
-  RETURN_IF_ERROR(NeedOwnOrEmpty(*store, "another prefix or bucket"));
-  RETURN_IF_ERROR(store->ProbePutIfAbsent(random));
-  return store;
-}
-
 Result<void> S3Store::MakeBucket() {
   ASSIGN_OR_RETURN(
       const http::Response there,
@@ -296,46 +282,6 @@ Result<void> S3Store::MakeBucket() {
   const Failure refused = FailureOf(made);
   if (refused.code == "BucketAlreadyOwnedByYou") return {};
   return ErrorOf(refused, "making the bucket of " + description());
-}
-
-Result<void> S3Store::ProbePutIfAbsent(const Random& random) {
-  constexpr int kRounds = 3;
-  bool keeps_hands_off = true;
-  for (int round = 0; round < kRounds && keeps_hands_off; ++round) {
-    const std::string name = std::string(kOutside) + random.NewId<ObjectId>().ToHex();
-    ASSIGN_OR_RETURN(const int winners, RaceFor(name));
-    ASSIGN_OR_RETURN(const bool late, PutWhereAbsent(options_.place.prefix + name, name, AsBytes("late")));
-    keeps_hands_off = winners == 1 && !late;
-    // Who may not remove leaves a few bytes, outside the repository.
-    auto removed = Succeed({.method = "DELETE", .key = options_.place.prefix + name, .answer_bytes_max = kMiB});
-    if (!removed && removed.error().code() != ErrorCode::kPermission) return std::move(removed).error();
-  }
-  if (keeps_hands_off) return {};
-  return MakeError(ErrorCode::kUnsupported,
-                   "{}: this server overwrites an object though it is told not to (If-None-Match): two backups at once "
-                   "could take each other's place, and cairn does not use it",
-                   description());
-}
-
-// How many of those who fill a name at the same time are told that they did.
-Result<int> S3Store::RaceFor(const std::string& name) {
-  constexpr size_t kRacers = 6;
-  std::vector<std::future<Result<bool>>> racers;
-  for (size_t i = 0; i < kRacers; ++i) {
-    racers.push_back(std::async(std::launch::async, [this, &name, i] {
-      const std::string text = fmt::format("racer {}", i);
-      return PutWhereAbsent(options_.place.prefix + name, name, AsBytes(text));
-    }));
-  }
-  int winners = 0;
-  std::optional<Error> failed;
-  for (auto& racer : racers) {
-    const auto won = racer.get();
-    if (!won) failed = won.error();
-    if (won && *won) ++winners;
-  }
-  if (failed) return *std::move(failed);
-  return winners;
 }
 
 }  // namespace cairn::s3

@@ -8,7 +8,6 @@
 #include <string>
 
 #include "engine/env/clock.h"
-#include "engine/env/random.h"
 #include "engine/http/client.h"
 #include "engine/store/object_store.h"
 #include "engine/store/s3/answers.h"
@@ -40,10 +39,8 @@ class S3Store final : public ObjectStore {
  public:
   // Asks for nothing yet: what is wrong shows at the first call.
   static std::unique_ptr<S3Store> Open(Options options, const Clock& clock);
-  // Makes the bucket where it is missing. kAlreadyExists where there is below the prefix what is not cairn's; success
-  // where it is a repository already. kUnsupported where the server does not keep its hands off a filled name: found by
-  // doing it, several at once, below "tmp/".
-  static Result<std::unique_ptr<S3Store>> Create(Options options, const Clock& clock, const Random& random);
+  // Makes the bucket where it is missing. Whether it does for a repository NeedOwnOrEmpty and ProbePutIfAbsent say.
+  Result<void> MakeBucket();
 
   Result<void> Put(const ObjectName& name, ByteSpan bytes) override;
   Result<bool> PutIfAbsent(const ObjectName& name, ByteSpan bytes) override;
@@ -89,11 +86,7 @@ class S3Store final : public ObjectStore {
   Error MissingBy(const std::string& key);
   Result<void> NeedTag(const Call& call, const http::Response& put) const;
   http::Headers HeadersOfPut(std::string_view name) const;
-  Result<bool> PutWhereAbsent(const std::string& key, std::string_view name, ByteSpan bytes);
   Result<ListedPage> Page(std::string_view prefix, const std::string& token);
-  Result<void> MakeBucket();
-  Result<void> ProbePutIfAbsent(const Random& random);
-  Result<int> RaceFor(const std::string& name);
 
   const Options options_;
   const Clock& clock_;
