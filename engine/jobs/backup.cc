@@ -1,6 +1,8 @@
 #include "engine/jobs/backup.h"
 
 #include <algorithm>
+#include <memory>
+#include <mutex>
 #include <set>
 
 #include "engine/env/run_both.h"
@@ -100,24 +102,9 @@ class BackupRun {
     const WireTime start = options_.begun.value_or(ToWireTime(context_.clock.Now()));
     RETURN_IF_ERROR(repository_.NeedHost(options_.host));  // before anything is read
     context_.progress.SetPhase("loading the index");
-    auto [index, set] = RunBoth(
-        repository_.store().is_far(), [&] { return repository_.LoadIndex(context_); },
-        [&] { return LoadSnapshots(repository_, context_, findings_); });
-    ASSIGN_OR_RETURN(index_, std::move(index));
-    ASSIGN_OR_RETURN(set_, std::move(set));
-    parent_ = FindParent(set_, options_, sources_);
-    if (parent_ != nullptr && context_.progress.bytes_total == 0) {
-      context_.progress.bytes_total = parent_->inner.totals.bytes;  // about
-    }
-    if (options_.parent && parent_ == nullptr) {
-      return MakeError(ErrorCode::kNotFound, "there is no parent snapshot {}", options_.parent->ToHex());
-    }
+    RETURN_IF_ERROR(BeginAndLoad());
     if (parent_ != nullptr) report_.parent = parent_->id;
-    if (!options_.dry_run) {
-      ASSIGN_OR_RETURN(
-          session_,
-          WriteSession::Begin(repository_, *index_, context_,
-                              {.purpose = SessionPurpose::kBackup, .compression = options_.compression}, findings_));
+    if (session_ != nullptr) {
       target_ = MakeSessionTarget(*session_);
     } else {
       target_ = MakeDryRunTarget(repository_, *index_, dry_totals_);
@@ -126,14 +113,46 @@ class BackupRun {
     context_.progress.SetPhase("backing up");
     auto committed = RunItems(start);
     if (committed) return std::move(report_);
-    if (session_ != nullptr && committed.error().code() != ErrorCode::kFenced) {
-      // What was put stays, and the next run finds it.
-      IgnoreError(session_->Abandon(), "the first error is the one to tell");
-    }
+    if (committed.error().code() != ErrorCode::kFenced) Abandon();
     return std::move(committed).error();
   }
 
  private:
+  // The session begins while snapshots are loaded: neither needs the other.
+  Result<void> BeginAndLoad() {
+    const auto begin = [&]() -> Result<void> {
+      if (options_.dry_run) {
+        ASSIGN_OR_RETURN(index_, repository_.LoadIndex(context_));
+        return {};
+      }
+      ASSIGN_OR_RETURN(index_, repository_.OpenIndex(context_));
+      ASSIGN_OR_RETURN(
+          session_,
+          WriteSession::Begin(repository_, *index_, context_,
+                              {.purpose = SessionPurpose::kBackup, .compression = options_.compression}, findings_));
+      return {};
+    };
+    auto [begun, set] =
+        RunBoth(repository_.store().is_far(), begin, [&] { return LoadSnapshots(repository_, context_, findings_); });
+    if (!begun) return std::move(begun).error();
+    auto found = [&]() -> Result<void> {
+      ASSIGN_OR_RETURN(set_, std::move(set));
+      parent_ = FindParent(set_, options_, sources_);
+      if (parent_ != nullptr && context_.progress.bytes_total == 0) {
+        context_.progress.bytes_total = parent_->inner.totals.bytes;  // about
+      }
+      if (!options_.parent || parent_ != nullptr) return {};
+      return MakeError(ErrorCode::kNotFound, "there is no parent snapshot {}", options_.parent->ToHex());
+    }();
+    if (!found) Abandon();
+    return found;
+  }
+
+  // What was put stays, and the next run finds it.
+  void Abandon() {
+    if (session_ != nullptr) IgnoreError(session_->Abandon(), "the first error is the one to tell");
+  }
+
   Result<void> RunItems(const WireTime& start) {
     SnapshotInner snapshot;
     for (auto& source : sources_) {
@@ -296,10 +315,16 @@ Result<BackupReport> RunBackup(const JobContext& context, Repository& repository
                                std::vector<std::unique_ptr<Source>> sources, BackupOptions options,
                                FindingSink findings) {
   RETURN_IF_ERROR(CheckNames(sources));
+  // Snapshots are loaded beside the session's beginning: findings come from both, one at a time.
+  auto mutex = std::make_shared<std::mutex>();
+  const FindingSink one_at_a_time = [mutex, findings = std::move(findings)](const Finding& finding) {
+    const std::lock_guard lock(*mutex);
+    if (findings) findings(finding);
+  };
   const bool can_read_again =
       std::ranges::all_of(sources, [](const auto& source) { return source->kind() != ItemKind::kStream; });
   for (unsigned fenced = 0;; ++fenced) {
-    auto report = BackupRun(context, repository, sources, options, findings, repository.cache().files()).Run();
+    auto report = BackupRun(context, repository, sources, options, one_at_a_time, repository.cache().files()).Run();
     if (report) {
       report->fenced_times = fenced;
       return report;

@@ -30,7 +30,7 @@ class CheckRun {
     report_.keys_opened = counts.keys_opened;
     report_.segments = counts.segments;
     // Snapshots before the index: what a snapshot needs was indexed before it was committed.
-    ASSIGN_OR_RETURN(set_, LoadSnapshots(repository_, context_, tell));
+    ASSIGN_OR_RETURN(set_, LoadSnapshots(repository_, context_, tell, SnapshotsFrom::kTheStore));
     for (const std::string& text : set_.unexplained) {
       Tell({Finding::Severity::kDamage, ErrorCode::kNotFound, "snapshots/", text});
     }

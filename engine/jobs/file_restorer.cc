@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <condition_variable>
-#include <map>
 
 #include "engine/repo/time_text.h"
 #include "engine/tree/list_reader.h"
@@ -59,6 +57,16 @@ struct FileRestorer::Range {
   std::vector<Fetch> fetches;
 };
 
+struct FileRestorer::Window {
+  std::vector<std::unique_ptr<OpenFile>> files;
+  std::vector<Want> wants;    // until it is planned
+  std::vector<Range> ranges;  // then; what the tasks work on
+  size_t begun = 0;           // ranges; of the feeder alone
+  size_t running = 0;         // tasks; guarded by mutex_, as the rest
+  bool is_fed = false;        // no range of it is handed out any more
+  Result<void> stopped;       // what kept ranges back
+};
+
 FileRestorer::FileRestorer(const JobContext& context, Repository& repository, Index& index, BlobReader& blobs,
                            Sink& sink, const RestoreOptions& options, RestoreReport& report, FindingSink findings)
     : context_(context),
@@ -73,17 +81,45 @@ FileRestorer::FileRestorer(const JobContext& context, Repository& repository, In
       // A core is not busy while it waits for a far store.
       far_executor_(repository.store().is_far() && context.limits.gets > context.executor.workers()
                         ? MakeThreadPool(context.limits.gets)
-                        : nullptr) {}
+                        : nullptr),
+      open_(std::make_unique<Window>()) {
+  feeder_ = std::jthread([this] { Feed(); });
+}
 
-FileRestorer::~FileRestorer() = default;
+FileRestorer::~FileRestorer() {
+  {
+    const std::lock_guard lock(mutex_);
+    is_closing_ = true;
+  }
+  while (!running_.empty()) IgnoreError(Finish(), "the restore has ended with another error");
+  changed_.notify_all();
+}
 
 Result<void> FileRestorer::Add(FilePlan plan) { return PlanFile(std::move(plan)); }
 
-bool FileRestorer::is_full() const { return files_.size() >= kWindowFiles || wants_.size() >= kWindowWants; }
+bool FileRestorer::is_full() const {
+  return open_->files.size() >= kWindowFiles || open_->wants.size() >= kWindowWants;
+}
 
-FileRestorer::Outcome FileRestorer::OutcomeOf(const LinkGroup& group) const {
+FileRestorer::Outcome FileRestorer::OutcomeOf(const LinkGroup& group) {
+  const std::lock_guard lock(report_mutex_);
   const auto found = outcomes_.find(group);
   return found == outcomes_.end() ? Outcome::kWhole : found->second;
+}
+
+void FileRestorer::ForgetOutcome(const LinkGroup& group) {
+  const std::lock_guard lock(report_mutex_);
+  outcomes_.erase(group);
+}
+
+void FileRestorer::ForgetOutcomes() {
+  const std::lock_guard lock(report_mutex_);
+  outcomes_.clear();
+}
+
+Result<void> FileRestorer::TargetEnd() {
+  const std::lock_guard lock(report_mutex_);
+  return target_end_;
 }
 
 bool FileRestorer::Ends(const Error& error, const TreePath& path) const {
@@ -97,16 +133,13 @@ bool FileRestorer::Ends(const Error& error, const TreePath& path) const {
 
 // Notes which blobs the file needs. It is opened here only where that says which, or where it has holes.
 Result<void> FileRestorer::PlanFile(FilePlan plan) {
-  const size_t number = files_.size();
-  auto open = std::make_unique<OpenFile>();
-  open->plan = std::move(plan);
-  const Node& node = open->plan.node;
-  OpenFile& file = *open;
-  files_.push_back(std::move(open));
+  OpenFile& file = *open_->files.emplace_back(std::make_unique<OpenFile>());
+  file.plan = std::move(plan);
+  const Node& node = file.plan.node;
   if (file.plan.in_place) {
     if (auto opened = OpenTarget(file); !opened) {
       FailTarget(file, 0, node.size, opened.error());
-      return target_end_;
+      return TargetEnd();
     }
   }
   Result<void> hole;
@@ -122,13 +155,13 @@ Result<void> FileRestorer::PlanFile(FilePlan plan) {
           if (there) return {};
         }
         file.wanted += entry.TotalBytes();
-        wants_.push_back({number, offset, entry.count, entry.id, static_cast<uint32_t>(entry.length)});
+        open_->wants.push_back({&file, offset, entry.count, entry.id, static_cast<uint32_t>(entry.length)});
         return {};
       });
   if (walked || walked.error().code() == ErrorCode::kInterrupted) return walked;
   hole ? FailFile(file, 0, node.size, walked.error()) : FailTarget(file, 0, node.size, walked.error());
-  std::erase_if(wants_, [&](const Want& want) { return want.file == number; });
-  return target_end_;
+  std::erase_if(open_->wants, [&](const Want& want) { return want.file == &file; });
+  return TargetEnd();
 }
 
 // Where it is not yet.
@@ -150,59 +183,124 @@ Result<bool> FileRestorer::IsThereAlready(OpenFile& file, uint64_t offset, const
   return true;
 }
 
-Result<void> FileRestorer::RunWindow() {
-  ASSIGN_OR_RETURN(const std::vector<Range> ranges, PlanFetches());
-  std::mutex mutex;
-  std::condition_variable done;
-  size_t running = 0;
-  Result<void> stopped;
-  const auto submit = [&](std::function<void()> task) {
-    {
-      const std::lock_guard lock(mutex);
-      ++running;
-    }
-    executor().Submit([&, task = std::move(task)] {
-      task();
-      const std::lock_guard lock(mutex);
-      --running;
-      done.notify_all();
-    });
-  };
-  const auto wait = [&] {
-    std::unique_lock lock(mutex);
-    done.wait(lock, [&] { return running == 0; });
-  };
-  for (const Range& range : ranges) {
-    stopped = fetch_budget_.Acquire(range.size, context_.stop);
-    if (!stopped || is_ended_) break;
-    submit([this, &range] {
-      RunRange(range);
-      fetch_budget_.Release(range.size);
-    });
+// Where nothing is to run beside the caller, what happens, happens in one order: for tests.
+Result<void> FileRestorer::Begin() {
+  if (open_->files.empty()) return TargetEnd();
+  open_->ranges = PlanFetches(open_->wants);
+  open_->wants = {};
+  Window* window = open_.get();
+  {
+    const std::lock_guard lock(mutex_);
+    running_.push_back(std::exchange(open_, std::make_unique<Window>()));
   }
-  wait();
-  if (stopped) stopped = target_end_;
+  changed_.notify_all();
+  if (context_.limits.gets <= 1) WaitUntilDone(*window);
+  return TargetEnd();
+}
+
+void FileRestorer::Submit(Executor& executor, Window& window, std::function<void()> task) {
+  {
+    const std::lock_guard lock(mutex_);
+    ++window.running;
+  }
+  executor.Submit([this, &window, task = std::move(task)] {
+    task();
+    const std::lock_guard lock(mutex_);
+    --window.running;
+    changed_.notify_all();
+  });
+}
+
+// Window by window, for a range may have to wait until others have given back their share of memory.
+void FileRestorer::Feed() {
+  for (;;) {
+    Window* window = nullptr;
+    {
+      std::unique_lock lock(mutex_);
+      const auto next = [&] {
+        const auto found = std::ranges::find(running_, false, [](const auto& one) { return one->is_fed; });
+        window = found == running_.end() ? nullptr : found->get();
+        return window != nullptr || is_closing_;
+      };
+      changed_.wait(lock, next);
+      if (window == nullptr) return;
+    }
+    Result<void> stopped;
+    for (const Range& range : window->ranges) {
+      stopped = fetch_budget_.Acquire(range.size, context_.stop);
+      if (!stopped) break;
+      if (is_ended_) {
+        fetch_budget_.Release(range.size);
+        break;
+      }
+      Submit(far_executor_ != nullptr ? *far_executor_ : context_.executor, *window,
+             [this, window, &range] { FetchRange(*window, range); });
+    }
+    const std::lock_guard lock(mutex_);
+    window->stopped = std::move(stopped);
+    window->is_fed = true;
+    changed_.notify_all();
+  }
+}
+
+void FileRestorer::WaitUntilDone(Window& window) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return window.is_fed && window.running == 0; });
+}
+
+Result<void> FileRestorer::Finish() {
+  Window* window = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    if (running_.empty()) return TargetEnd();
+    window = running_.front().get();
+  }
+  WaitUntilDone(*window);
+  Result<void> stopped = std::move(window->stopped);
+  if (stopped) stopped = TargetEnd();
   // Ranges that were not begun left their files as they are: nothing may be said of those.
   if (context_.stop.stop_requested()) stopped = Error(ErrorCode::kInterrupted, "interrupted while restoring");
   if (stopped || is_ended_) {  // what is whole gets its place also where the target takes nothing more
-    for (size_t first = 0; first < files_.size(); first += kFinishedAtOnce) {
-      submit([this, first] {
-        for (size_t i = first; i < std::min(first + kFinishedAtOnce, files_.size()); ++i) {
-          if (!files_[i]->is_finished) FinishFile(*files_[i]);
+    const auto& files = window->files;
+    for (size_t first = 0; first < files.size(); first += kFinishedAtOnce) {
+      Submit(context_.executor, *window, [this, &files, first] {
+        for (size_t i = first; i < std::min(first + kFinishedAtOnce, files.size()); ++i) {
+          if (!files[i]->is_finished) FinishFile(*files[i]);
         }
       });
     }
-    wait();
-    stopped = target_end_;
+    WaitUntilDone(*window);
+    stopped = TargetEnd();
     if (stopped && is_cut_off_) stopped = Error(ErrorCode::kInterrupted, "interrupted while restoring");
   }
-  files_.clear();
-  wants_.clear();
+  {
+    const std::lock_guard lock(mutex_);
+    running_.pop_front();
+  }
+  const std::lock_guard lock(report_mutex_);
+  report_.files += counts_.files;
+  report_.failed += counts_.failed;
+  report_.verified += counts_.verified;
+  report_.bytes += counts_.bytes;
+  report_.bytes_written += counts_.bytes_written;
+  report_.bytes_fetched += counts_.bytes_fetched;
+  counts_ = {};
   return stopped;
 }
 
+Result<void> FileRestorer::BeginAndFinishAll() {
+  RETURN_IF_ERROR(Begin());
+  for (;;) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (running_.empty()) return {};
+    }
+    RETURN_IF_ERROR(Finish());
+  }
+}
+
 // Wants by pack and frame, neighbouring frames joined into ranges.
-Result<std::vector<FileRestorer::Range>> FileRestorer::PlanFetches() {
+std::vector<FileRestorer::Range> FileRestorer::PlanFetches(const std::vector<Want>& wants) {
   // By name, number and frame: under another number the same pack may be told of otherwise, should the index learn of
   // that while blobs are looked up.
   std::map<std::tuple<PackName, uint32_t, uint32_t>, Fetch> by_frame;
@@ -217,7 +315,7 @@ Result<std::vector<FileRestorer::Range>> FileRestorer::PlanFetches() {
     }
     return std::nullopt;
   };
-  for (const Want& want : wants_) {
+  for (const Want& want : wants) {
     std::optional<uint32_t> near;
     auto known = recent.begin();
     while (known != recent.end() && !(near = find_near(*known, want.id))) ++known;
@@ -266,15 +364,20 @@ Result<std::vector<FileRestorer::Range>> FileRestorer::PlanFetches() {
   return ranges;
 }
 
-void FileRestorer::RunRange(const Range& range) {
-  if (context_.stop.stop_requested() || is_ended_) return;
+// A far store is waited for by threads of its own, and the cores have what has come.
+void FileRestorer::FetchRange(Window& window, const Range& range) {
+  if (context_.stop.stop_requested() || is_ended_) return fetch_budget_.Release(range.size);
   const IndexedPack& pack = range.fetches.front().location.pack;
   auto bytes = repository_.store().GetRange(PackObjectName(pack.kind, pack.name), range.offset, range.size);
-  if (bytes) {
-    const std::lock_guard lock(report_mutex_);
-    report_.bytes_fetched += range.size;
-  }
+  if (far_executor_ == nullptr) return OpenRange(range, bytes);
+  Submit(context_.executor, window, [this, &range, shared = std::make_shared<const Result<Bytes>>(std::move(bytes))] {
+    OpenRange(range, *shared);
+  });
+}
+
+void FileRestorer::OpenRange(const Range& range, const Result<Bytes>& bytes) {
   for (const Fetch& fetch : range.fetches) {
+    if (context_.stop.stop_requested() || is_ended_) break;
     if (!bytes) {
       FallBack(fetch, bytes.error());
       continue;
@@ -288,6 +391,10 @@ void FileRestorer::RunRange(const Range& range) {
       FallBack(fetch, plain.error());
     }
   }
+  fetch_budget_.Release(range.size);
+  if (!bytes) return;
+  const std::lock_guard lock(report_mutex_);
+  counts_.bytes_fetched += range.size;
 }
 
 // What follows itself in the frame and in the file is written at once, and fails at once.
@@ -309,7 +416,7 @@ void FileRestorer::WriteWants(const Fetch& fetch, ByteSpan plain) {
       end += next.length;
     }
     const ByteSpan bytes = plain.subspan(begins[first.blob], begins[first.blob + blobs] - begins[first.blob]);
-    blobs > 1 ? Write(*files_[first.file], first.offset, 1, bytes) : WriteBlob(first, bytes);
+    blobs > 1 ? Write(*first.file, first.offset, 1, bytes) : WriteBlob(first, bytes);
   }
 }
 
@@ -329,12 +436,12 @@ void FileRestorer::ReadOne(const Want& want) {
   if (blob) {
     WriteBlob(want, **blob);
   } else {
-    FailFile(*files_[want.file], want.offset, want.length * want.count, blob.error());
+    FailFile(*want.file, want.offset, want.length * want.count, blob.error());
   }
 }
 
 void FileRestorer::WriteBlob(const Want& want, ByteSpan blob) {
-  OpenFile& file = *files_[want.file];
+  OpenFile& file = *want.file;
   if (blob.size() != want.length) {
     FailFile(file, want.offset, want.length,
              Corrupt("data blob {} has {} bytes, the file's list says {}", want.id.ToHex(), blob.size(), want.length));
@@ -421,15 +528,15 @@ void FileRestorer::FinishFile(OpenFile& file) {
     context_.progress.on_item("restored", PathForPeople(file.plan.path));
   }
   const std::lock_guard lock(report_mutex_);
-  if (file.failed) ++report_.failed;
+  if (file.failed) ++counts_.failed;
   if (file.failed && node.link_group) {
     outcomes_[*node.link_group] = is_placed ? Outcome::kIncomplete : Outcome::kNotPlaced;
   }
   if (!is_placed) return;
-  ++report_.files;
-  report_.bytes += node.size;
-  report_.bytes_written += file.written;
-  if (options_.verify && !file.failed) ++report_.verified;
+  ++counts_.files;
+  counts_.bytes += node.size;
+  counts_.bytes_written += file.written;
+  if (options_.verify && !file.failed) ++counts_.verified;
 }
 
 // A file with a hole where bytes were lost is still better than none, though not than another: it was named.

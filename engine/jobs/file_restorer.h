@@ -3,9 +3,13 @@
 
 #include <array>
 #include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <thread>
 #include <vector>
 
 #include "engine/env/byte_budget.h"
@@ -15,7 +19,7 @@ namespace cairn {
 
 using LinkGroup = std::array<uint8_t, 8>;
 
-// A file of a window: added in order of the tree, done when Run returns.
+// A file of a window: added in order of the tree, done when the window is.
 struct FilePlan {
   TreePath path;    // in the target
   TreePath source;  // in the snapshot
@@ -25,31 +29,37 @@ struct FilePlan {
   bool whole_or_nothing = false;  // a part of it is no use, and harm: a database
 };
 
-// One window after another. Threads: the caller's plans, context.executor's fetch, open and write. Memory: about 100
-// bytes for each blob of a window, and a byte budget for what is fetched.
+// One window after another: while one is fetched, opened and written by context.executor's threads, the caller adds and
+// plans the next. With limits.gets of one each window is done when Begin returns. Memory: about 100 bytes for each blob
+// of the windows that run, and a byte budget for what is fetched.
 class FileRestorer {
  public:
   FileRestorer(const JobContext& context, Repository& repository, Index& index, BlobReader& blobs, Sink& sink,
                const RestoreOptions& options, RestoreReport& report, FindingSink findings);
+  // Ends what is under way, as Finish does.
   ~FileRestorer();
 
-  // Adds a file; `is_full` says that the window should be run.
+  // Adds a file; `is_full` says that the window should begin.
   Result<void> Add(FilePlan plan);
   bool is_full() const;
-  // Runs what is open: every added file is then written, with its metadata, or told as failed.
-  Result<void> RunWindow();
+  // Plans the window that is open, and begins it behind those that run.
+  Result<void> Begin();
+  // Waits for the first of those that run: each of its files is then written, with its metadata, or told as failed, and
+  // counted in the report. Success where none runs.
+  Result<void> Finish();
+  Result<void> BeginAndFinishAll();
   // Whether the target took its last: it is full, or for reading only, and not just what is mounted at the path.
   bool Ends(const Error& error, const TreePath& path) const;
   // What became of a file that has other names, where it is not whole at its place.
   enum class Outcome { kWhole, kIncomplete, kNotPlaced };
-  Outcome OutcomeOf(const LinkGroup& group) const;
-  void ForgetOutcome(const LinkGroup& group) { outcomes_.erase(group); }
-  void ForgetOutcomes() { outcomes_.clear(); }
+  Outcome OutcomeOf(const LinkGroup& group);
+  void ForgetOutcome(const LinkGroup& group);
+  void ForgetOutcomes();
 
  private:
   struct OpenFile;
   struct Want {  // a place of a file that needs a blob
-    size_t file = 0;
+    OpenFile* file = nullptr;
     uint64_t offset = 0;  // in the file
     uint64_t count = 1;   // how often it follows itself
     BlobId id;
@@ -58,12 +68,18 @@ class FileRestorer {
   };
   struct Fetch;  // wants of one frame
   struct Range;  // neighbouring frames of one pack, one request
+  struct Window;
 
+  Result<void> TargetEnd();
+  void Feed();
+  void Submit(Executor& executor, Window& window, std::function<void()> task);
+  void WaitUntilDone(Window& window);
   Result<void> PlanFile(FilePlan plan);
   Result<void> OpenTarget(OpenFile& file);
   Result<bool> IsThereAlready(OpenFile& file, uint64_t offset, const ListEntry& entry);
-  Result<std::vector<Range>> PlanFetches();
-  void RunRange(const Range& range);
+  std::vector<Range> PlanFetches(const std::vector<Want>& wants);
+  void FetchRange(Window& window, const Range& range);
+  void OpenRange(const Range& range, const Result<Bytes>& bytes);
   void WriteWants(const Fetch& fetch, ByteSpan plain);
   void FallBack(const Fetch& fetch, const Error& why);
   void ReadOne(const Want& want);
@@ -78,27 +94,29 @@ class FileRestorer {
   Result<void> PlaceFile(OpenFile& file);
   Result<void> VerifyFile(OpenFile& file);
 
-  Executor& executor() const { return far_executor_ != nullptr ? *far_executor_ : context_.executor; }
-
   const JobContext& context_;
   Repository& repository_;
   Index& index_;
   BlobReader& blobs_;
   Sink& sink_;
   const RestoreOptions& options_;
-  RestoreReport& report_;
+  RestoreReport& report_;  // of the caller's thread
   const FindingSink findings_;
-  std::mutex report_mutex_;  // guards report_, findings_ and target_end_ while a window runs
-  Result<void> target_end_;  // what ended the restore
+  std::mutex report_mutex_;                // findings_ are told one at a time
+  RestoreReport counts_;                   // guarded by report_mutex_: of files, not yet in report_
+  Result<void> target_end_;                // guarded by report_mutex_: what ended the restore
+  std::map<LinkGroup, Outcome> outcomes_;  // guarded by report_mutex_
   std::atomic<bool> is_ended_ = false;
   std::atomic<bool> is_cut_off_ = false;  // a stop left a file unfinished
   ByteBudget fetch_budget_;
-  const std::unique_ptr<Executor> far_executor_;  // nullptr: the context's is used
+  const std::unique_ptr<Executor> far_executor_;  // waits for a far store; nullptr: the context's does
 
-  std::map<LinkGroup, Outcome> outcomes_;  // guarded by report_mutex_ while a window runs
-
-  std::vector<std::unique_ptr<OpenFile>> files_;
-  std::vector<Want> wants_;
+  std::unique_ptr<Window> open_;  // of the caller's thread
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::unique_ptr<Window>> running_;  // guarded by mutex_, as the counts of each window
+  bool is_closing_ = false;                      // guarded by mutex_
+  std::jthread feeder_;  // hands ranges to the executor, as the budget allows; last: it uses all
 };
 
 // Whether a target that said so will take nothing more: it is full, or mounted for reading only.

@@ -60,11 +60,11 @@ class SnapshotRepair {
   Result<RepairReport> Run() {
     RETURN_IF_ERROR(repository_.NeedWrite(Rights::kWrite | Rights::kMaintain, "repairing snapshots"));
     RETURN_IF_ERROR(repository_.keyring().Need(Rights::kMetadataKey, "reading trees"));
-    ASSIGN_OR_RETURN(SnapshotSet set, LoadSnapshots(repository_, context_, findings_));
+    ASSIGN_OR_RETURN(SnapshotSet set, LoadSnapshots(repository_, context_, findings_, SnapshotsFrom::kTheStore));
     if (options_.forget_broken) {
       RETURN_IF_ERROR(SetAsideBroken(set));
       if (!options_.dry_run && !report_.set_aside.empty()) {
-        ASSIGN_OR_RETURN(set, LoadSnapshots(repository_, context_, findings_));
+        ASSIGN_OR_RETURN(set, LoadSnapshots(repository_, context_, findings_, SnapshotsFrom::kTheStore));
       }
     }
     RETURN_IF_ERROR(RecordLosses(set));
@@ -222,7 +222,7 @@ class SnapshotRepair {
                                         "index takes them in)",
                                         unindexed));
     }
-    ASSIGN_OR_RETURN(const SnapshotSet now, LoadSnapshots(repository_, context_, {}));
+    ASSIGN_OR_RETURN(const SnapshotSet now, LoadSnapshots(repository_, context_, {}, SnapshotsFrom::kTheStore));
     if (!now.unreadable.empty()) {
       return Hold(snapshot, now.unreadable.front().name.text() +
                                 " cannot be read, so nobody knows what it protects or needs (cairn repair snapshots "
@@ -270,7 +270,7 @@ class SnapshotRepair {
     auto rewritten = RewriteItems(*writer, snapshot, inner, &kept);
     RETURN_IF_ERROR(writer->Finish());
     RETURN_IF_ERROR(rewritten);
-    ASSIGN_OR_RETURN(const SnapshotSet now, LoadSnapshots(repository_, context_, {}));
+    ASSIGN_OR_RETURN(const SnapshotSet now, LoadSnapshots(repository_, context_, {}, SnapshotsFrom::kTheStore));
     const SlotHeads heads = HeadsOfSlot(now, repository_.keyring().slot());
     return session.Commit(inner, heads.heads, heads.counter_next);
   }

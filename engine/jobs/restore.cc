@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <deque>
 #include <map>
 #include <set>
 
@@ -23,7 +24,8 @@ class RestoreRun {
         options_(options),
         findings_(std::move(findings)),
         blobs_(repository, index, context, context.limits.memory_bytes / 8, findings_),
-        files_(context, repository, index, blobs_, sink, options, report_, findings_) {}
+        files_(context, repository, index, blobs_, sink, options, report_, findings_),
+        windows_max_(repository.store().is_far() ? kWindowsFar : 1) {}
 
   Result<RestoreReport> Run() {
     sink_.SetFindingSink(findings_);
@@ -33,7 +35,7 @@ class RestoreRun {
     } else {
       RETURN_IF_ERROR(RestoreItems());
     }
-    RETURN_IF_ERROR(CloseWindow());
+    RETURN_IF_ERROR(CloseAll());
     if (options_.take && !any_taken_) {
       return MakeError(ErrorCode::kNotFound, "nothing in snapshot {} is what was asked for", snapshot_.id.Short());
     }
@@ -62,6 +64,12 @@ class RestoreRun {
   struct Link {  // another name of a file
     TreePath target, source;
     Node node;
+  };
+  struct WindowEnd {  // what waits for a window of files
+    std::vector<Link> links;
+    std::vector<Removal> removals;                   // of folders that were left
+    std::vector<std::pair<TreePath, Node>> folders;  // that were left, for their metadata
+    uint64_t held = 0;                               // bytes, about
   };
 
   // Each into a folder of its name. Where an Error ends that, what is left is named too.
@@ -117,7 +125,7 @@ class RestoreRun {
     }
     RETURN_IF_ERROR(WalkFolder(place.node.subtree->root, {}));
     RETURN_IF_ERROR(LeaveFolder(target, place.path, nullptr));
-    return CloseWindow();  // what comes next has other rules of what is deleted
+    return CloseAll();  // what comes next has other rules of what is deleted
   }
 
   // Nothing is deleted where the snapshot may lack what was there.
@@ -253,16 +261,16 @@ class RestoreRun {
     open_.pop_back();
     const bool is_known = IsWhole(source) && !folder.names.contains(Bytes());
     if (remover_ != nullptr && is_known && !folder.is_protected) {
-      held_ += target.size() + source.size() + kHeldCost;
-      for (const Bytes& name : folder.names) held_ += name.size() + kHeldCost / 4;
-      removals_.push_back({target, source, std::move(folder.names)});
+      waiting_.held += target.size() + source.size() + kHeldCost;
+      for (const Bytes& name : folder.names) waiting_.held += name.size() + kHeldCost / 4;
+      waiting_.removals.push_back({target, source, std::move(folder.names)});
     }
     // One that is only on the way, and was there, keeps what it has.
     if (node == nullptr || !folder.made || (!folder.taken && folder.was_there)) return {};
     ++report_.folders;
-    held_ += target.size() + kHeldCost;
-    if (!options_.dry_run) folders_.emplace_back(target, *node);
-    return held_ >= kHeldMax ? CloseWindow() : Result<void>();
+    waiting_.held += target.size() + kHeldCost;
+    if (!options_.dry_run) waiting_.folders.emplace_back(target, *node);
+    return waiting_.held >= kHeldMax ? CloseWindow() : Result<void>();
   }
 
   // Folders above the paths that were backed up hold a part only: nothing in them is anybody's to remove.
@@ -362,9 +370,9 @@ class RestoreRun {
   }
 
   Result<void> AddLink(const TreePath& target, const TreePath& source, const Node& node) {
-    links_.push_back({target, source, node});
-    held_ += target.size() + source.size() + kHeldCost;
-    return held_ >= kHeldMax ? CloseWindow() : Result<void>();
+    waiting_.links.push_back({target, source, node});
+    waiting_.held += target.size() + source.size() + kHeldCost;
+    return waiting_.held >= kHeldMax ? CloseWindow() : Result<void>();
   }
 
   Result<void> Write(const TreePath& target, const TreePath& source, const Node& node, NodeType existing,
@@ -422,16 +430,32 @@ class RestoreRun {
     return sink_.SetMetadata(target, node, attributes);
   }
 
-  // Files first, then the other names of files, then folders, those inside before those around them.
+  // The window that is open begins, and what ran meanwhile ends. Where something may be deleted nothing runs meanwhile:
+  // what is removed makes room for what comes next.
   Result<void> CloseWindow() {
-    RETURN_IF_ERROR(files_.RunWindow());
-    RETURN_IF_ERROR(MakeLinks());
-    for (const Removal& removal : removals_) {
+    RETURN_IF_ERROR(files_.Begin());
+    running_.push_back(std::exchange(waiting_, {}));
+    const size_t running_max = remover_ != nullptr ? 0 : windows_max_;
+    while (running_.size() > running_max) RETURN_IF_ERROR(EndWindow());
+    return {};
+  }
+
+  Result<void> CloseAll() {
+    RETURN_IF_ERROR(CloseWindow());
+    while (!running_.empty()) RETURN_IF_ERROR(EndWindow());
+    return {};
+  }
+
+  // Files first, then the other names of files, then folders, those inside before those around them.
+  Result<void> EndWindow() {
+    RETURN_IF_ERROR(files_.Finish());
+    WindowEnd end = std::move(running_.front());
+    running_.pop_front();
+    RETURN_IF_ERROR(MakeLinks(std::move(end.links)));
+    for (const Removal& removal : end.removals) {
       RETURN_IF_ERROR(remover_->RemoveOthers(removal.target, removal.source, removal.names));
     }
-    removals_.clear();
-    held_ = 0;
-    for (const auto& [path, node] : folders_) {
+    for (const auto& [path, node] : end.folders) {
       auto attributes = ReadAttributes(blobs_, node);
       if (!attributes && attributes.error().code() == ErrorCode::kInterrupted) return std::move(attributes).error();
       if (!attributes) TellDamage(attributes.error(), path);
@@ -439,26 +463,25 @@ class RestoreRun {
       if (!set || !attributes) ++report_.failed;
       if (!set) Tell(Finding::Severity::kWarning, set.error(), path);
     }
-    folders_.clear();
     return {};
   }
 
   // Where the first name of a file could not be placed, the next one takes its part.
-  Result<void> MakeLinks() {
-    while (!links_.empty()) {
-      std::vector<Link> links;
-      std::swap(links, links_);
+  Result<void> MakeLinks(std::vector<Link> links) {
+    while (!links.empty()) {
+      std::vector<Link> later;
       std::set<LinkGroup> again;  // of which another name is written in this round
-      for (const Link& link : links) RETURN_IF_ERROR(MakeOneLink(link, again));
-      RETURN_IF_ERROR(files_.RunWindow());
+      for (const Link& link : links) RETURN_IF_ERROR(MakeOneLink(link, again, later));
+      if (!again.empty()) RETURN_IF_ERROR(files_.BeginAndFinishAll());
+      links = std::move(later);
     }
     return {};
   }
 
-  Result<void> MakeOneLink(const Link& link, std::set<LinkGroup>& again) {
+  Result<void> MakeOneLink(const Link& link, std::set<LinkGroup>& again, std::vector<Link>& later) {
     const LinkGroup& group = *link.node.link_group;
     if (again.contains(group)) {
-      links_.push_back(link);
+      later.push_back(link);
       return {};
     }
     FirstName& first = first_of_group_.at(group);
@@ -509,6 +532,7 @@ class RestoreRun {
   const LoadedSnapshot& snapshot_;
   Sink& sink_;
   const RestoreOptions& options_;
+  static constexpr size_t kWindowsFar = 4;         // that run at once: one alone may be a few round trips
   static constexpr uint64_t kHeldMax = 16 * kMiB;  // bytes of names that wait for the window's end, about
   static constexpr uint64_t kHeldCost = 256;       // of each, beside its name
 
@@ -516,18 +540,17 @@ class RestoreRun {
   RestoreReport report_;
   BlobReader blobs_;
   FileRestorer files_;
+  const size_t windows_max_;
   const SnapshotItem* item_ = nullptr;
   TreePath item_place_;  // in the snapshot: where several are, all paths of sources begin with it
   TreePath source_prefix_, target_prefix_;
-  std::vector<OpenFolder> open_;   // from the target's top down to where the walk is
-  std::vector<Removal> removals_;  // of folders that were left, waiting for the window's end
+  std::vector<OpenFolder> open_;  // from the target's top down to where the walk is
   bool any_taken_ = false;
   std::map<LinkGroup, FirstName> first_of_group_;
-  std::vector<Link> links_;
-  std::set<LinkGroup> not_made_;  // of what is no file
-  uint64_t held_ = 0;
-  std::unique_ptr<TargetRemover> remover_;          // nothing: nothing of this item's target is deleted
-  std::vector<std::pair<TreePath, Node>> folders_;  // left, and waiting for the window's end
+  std::set<LinkGroup> not_made_;            // of what is no file
+  WindowEnd waiting_;                       // of the window that is open
+  std::deque<WindowEnd> running_;           // of those that run
+  std::unique_ptr<TargetRemover> remover_;  // nothing: nothing of this item's target is deleted
 };
 
 }  // namespace

@@ -23,7 +23,12 @@ BlobReader::BlobReader(const Repository& repository, Index& index, const JobCont
       context_(context),
       cache_bytes_max_(cache_bytes),
       findings_(std::move(findings)),
-      metadata_cache_(metadata == Metadata::kMayBeCached ? repository.metadata_cache() : nullptr) {}
+      run_metadata_(metadata == Metadata::kOfTheStore && repository.store().is_far()
+                        ? RunMetadata::Begin(repository.cache(), context.random)
+                        : nullptr),
+      metadata_cache_(metadata == Metadata::kMayBeCached ? repository.metadata_cache()
+                      : run_metadata_ != nullptr         ? &run_metadata_->cache()
+                                                         : nullptr) {}
 
 Digest BlobReader::MetadataHash(std::string_view label, std::initializer_list<ByteSpan> parts) const {
   return repository_.hasher().MetadataHash(label, parts);

@@ -12,6 +12,7 @@
 #include "engine/env/finding.h"
 #include "engine/repo/blob_ends.h"
 #include "engine/repo/repository.h"
+#include "engine/repo/run_metadata.h"
 
 namespace cairn {
 
@@ -20,7 +21,8 @@ namespace cairn {
 // again.
 class BlobReader : public BlobSource {
  public:
-  // Metadata may come out of this machine's cache of a far store, unless it is the store that is asked about.
+  // Metadata may come out of this machine's cache of a far store, unless it is the store that is asked about: then
+  // packs are fetched for this reader alone.
   enum class Metadata : uint8_t { kMayBeCached, kOfTheStore };
   BlobReader(const Repository& repository, Index& index, const JobContext& context, uint64_t cache_bytes,
              FindingSink findings = {}, Metadata metadata = Metadata::kMayBeCached);
@@ -77,7 +79,8 @@ class BlobReader : public BlobSource {
   const JobContext& context_;
   const uint64_t cache_bytes_max_;
   const FindingSink findings_;
-  MetadataCache* const metadata_cache_;  // nullptr: not asked
+  const std::unique_ptr<RunMetadata> run_metadata_;  // may be nullptr
+  MetadataCache* const metadata_cache_;              // nullptr: not asked
   std::mutex mutex_;
   std::list<Cached> recent_;                                              // guarded by mutex_; newest first
   std::unordered_map<Key, std::list<Cached>::iterator, KeyHash> by_key_;  // guarded by mutex_

@@ -17,6 +17,8 @@ namespace cairn {
 //   <repository id>/CACHEDIR.TAG  so that backups leave it out
 //   <repository id>/index      the derived index
 //   <repository id>/metadata   packs of a far store (MetadataCache)
+//   <repository id>/objects    small objects of a far store (ObjectCache)
+//   <repository id>/checked    packs of a far store, for one run (RunMetadata)
 //   <repository id>/remembered newest config, key that opened last, snapshots that were there
 //   <repository id>/files-*    file caches of backups
 //   <repository id>/running/<sid>  locked by the process that runs this session: proof of life and death
@@ -31,6 +33,8 @@ class LocalCache {
   FileSystem& files() const { return files_; }
   std::string IndexFolder() const { return folder_ + "/index"; }
   std::string MetadataFolder() const { return folder_ + "/metadata"; }
+  std::string ObjectFolder() const { return folder_ + "/objects"; }
+  std::string CheckedFolder() const { return folder_ + "/checked"; }
   const ObjectId& machine() const { return machine_; }
 
   struct Remembered {

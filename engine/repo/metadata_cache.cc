@@ -50,7 +50,8 @@ bool MetadataCache::TakesOver(const PackName& pack, uint64_t pack_bytes) {
   if (pack_bytes > bytes_max_ / 4) return false;
   const std::lock_guard lock(mutex_);
   const auto [place, is_first] = states_.emplace(pack, State::kMissedOnce);
-  if (is_first || place->second != State::kMissedOnce) return false;
+  if (is_first && fetches_ == Fetches::kWholeWhenAskedAgain) return false;
+  if (place->second != State::kMissedOnce) return false;
   place->second = State::kNotHere;  // until it is
   return true;
 }

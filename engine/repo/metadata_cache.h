@@ -17,15 +17,18 @@ namespace cairn {
 // counts, and is fetched anew where it differs. What is kept is sealed, as it lies on the store. The oldest go where
 // all are more than `bytes_max`.
 //
-// It answers for the store: who asks whether the store is whole (check, prune, repair) must not use it. Safe for
+// It answers for the store: who asks whether the store is whole (check, prune, repair) uses one of his own run
+// (RunMetadata), or none. Safe for
 // concurrent use by threads and processes. Borrows files and randomness. A folder that fails costs speed, no more.
 class MetadataCache {
  public:
-  MetadataCache(FileSystem& files, const Random& random, std::string folder, uint64_t bytes_max)
-      : files_(files), random_(random), folder_(std::move(folder)), bytes_max_(bytes_max) {}
+  // A pack is fetched whole, once in a process, when it is asked for a second time, or the first.
+  enum class Fetches : uint8_t { kWholeWhenAskedAgain, kWholeAtOnce };
+  MetadataCache(FileSystem& files, const Random& random, std::string folder, uint64_t bytes_max,
+                Fetches fetches = Fetches::kWholeWhenAskedAgain)
+      : files_(files), random_(random), folder_(std::move(folder)), bytes_max_(bytes_max), fetches_(fetches) {}
 
-  // As ObjectStore::GetRange of a pack of `pack_bytes`. What is asked for a second time is fetched whole, once in a
-  // process, and kept.
+  // As ObjectStore::GetRange of a pack of `pack_bytes`.
   Result<Bytes> GetRange(ObjectStore& store, const PackName& pack, uint64_t pack_bytes, uint64_t offset, uint64_t size);
   // A pack that was just put.
   void Add(const PackName& pack, ByteSpan object);
@@ -46,6 +49,7 @@ class MetadataCache {
   const Random& random_;
   const std::string folder_;
   const uint64_t bytes_max_;
+  const Fetches fetches_;
   std::mutex mutex_;
   std::map<PackName, State> states_;  // guarded by mutex_; those that this process asked for
 };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "engine/repo/get_each.h"
 #include "engine/repo/time_text.h"
 #include "repo-format/limits.h"
 
@@ -14,6 +15,14 @@ constexpr int kListTriesMax = 10;
 
 bool SameNames(const std::vector<ObjectInfo>& a, const std::vector<ObjectInfo>& b) {
   return std::ranges::equal(a, b, [](const ObjectInfo& x, const ObjectInfo& y) { return x.name == y.name; });
+}
+
+std::vector<ObjectName> NamesOf(const std::vector<ObjectInfo>& listed, ParsedName::Kind kind) {
+  std::vector<ObjectName> names;
+  for (const ObjectInfo& info : listed) {
+    if (ParseObjectName(info.name.text()).kind == kind) names.push_back(info.name);
+  }
+  return names;
 }
 
 WireTime Now(const JobContext& context) { return ToWireTime(context.clock.Now()); }
@@ -110,13 +119,12 @@ Result<void> Protocol::RemoveOfSession(const SessionId& session, const std::vect
 Result<std::vector<TombstoneSeen>> Protocol::ListTombstones() {
   ASSIGN_OR_RETURN(const auto listed, ListUntilStable(kTombstonePrefix));
   std::vector<TombstoneSeen> tombstones;
-  for (const ObjectInfo& info : listed) {
-    const ParsedName parsed = ParseObjectName(info.name.text());
-    if (parsed.kind != ParsedName::Kind::kTombstone) continue;
-    const std::string& what = info.name.text();
-    auto object = repository_.store().Get(info.name, limits::kSmallObjectBytesMax);
+  const auto names = NamesOf(listed, ParsedName::Kind::kTombstone);
+  const auto each = [&](size_t number, Result<Bytes> object) -> Result<void> {
+    const std::string& what = names[number].text();
+    const ParsedName parsed = ParseObjectName(what);
     if (!object) {
-      if (object.error().code() == ErrorCode::kNotFound) continue;  // its pack is gone; the index knows
+      if (object.error().code() == ErrorCode::kNotFound) return {};  // its pack is gone; the index knows
       return std::move(object).error();
     }
     bool unknown_slot = false;
@@ -127,15 +135,17 @@ Result<std::vector<TombstoneSeen>> Protocol::ListTombstones() {
     }
     if (record) {
       tombstones.push_back({record->pack, record->run, record->kind, false});
-      continue;
+      return {};
     }
     // A damaged or newer one may be real: its pack may go. So may that of a slot that came with a later config than the
     // one that this run has opened. A forged one is nobody's decision.
     Tell(Finding::Severity::kDamage, record.error(), what);
-    if (record.error().code() == ErrorCode::kForged && !unknown_slot) continue;
+    if (record.error().code() == ErrorCode::kForged && !unknown_slot) return {};
     const bool is_damaged = record.error().code() == ErrorCode::kCorrupt && !unknown_slot;
     tombstones.push_back({parsed.pack, SessionId(), BlobKind::kData, is_damaged});
-  }
+    return {};
+  };
+  RETURN_IF_ERROR(GetEach(repository_.store(), names, limits::kSmallObjectBytesMax, context_, each));
   return tombstones;
 }
 
@@ -204,25 +214,27 @@ Result<MomentRecord> Protocol::OpenMoment(const ObjectInfo& info, const ParsedNa
 Result<std::vector<SessionSeen>> Protocol::ListSessions() {
   ASSIGN_OR_RETURN(const auto listed, ListUntilStable(kSessionPrefix));
   std::map<SessionId, SessionSeen> sessions;
-  for (const ObjectInfo& info : listed) {
-    const ParsedName parsed = ParseObjectName(info.name.text());
-    if (parsed.kind != ParsedName::Kind::kSession) continue;
+  const auto names = NamesOf(listed, ParsedName::Kind::kSession);
+  const auto each = [&](size_t number, Result<Bytes> object) -> Result<void> {
+    const std::string& what = names[number].text();
+    const ParsedName parsed = ParseObjectName(what);
     SessionSeen seen{.id = parsed.session, .record = {}, .slot = {}, .ended = false, .signs_of_life = 0};
-    auto object = repository_.store().Get(info.name, limits::kSmallObjectBytesMax);
     if (!object) {
-      if (object.error().code() == ErrorCode::kNotFound) continue;  // it has ended since
+      if (object.error().code() == ErrorCode::kNotFound) return {};  // it has ended since
       return std::move(object).error();
     }
-    auto opened = repository_.sealer().Open(*object, ObjectKind::kSession, ToRawId(parsed.session), info.name.text());
+    auto opened = repository_.sealer().Open(*object, ObjectKind::kSession, ToRawId(parsed.session), what);
     auto record = opened ? SessionRecord::Parse(opened->body) : Result<SessionRecord>(opened.error());
     if (record) {
       seen.record = *std::move(record);
       seen.slot = opened->slot;
     } else {
-      Tell(Finding::Severity::kDamage, record.error(), info.name.text());
+      Tell(Finding::Severity::kDamage, record.error(), what);
     }
     sessions.emplace(parsed.session, std::move(seen));
-  }
+    return {};
+  };
+  RETURN_IF_ERROR(GetEach(repository_.store(), names, limits::kSmallObjectBytesMax, context_, each));
   for (const ObjectInfo& info : listed) {
     const ParsedName parsed = ParseObjectName(info.name.text());
     const bool is_end = parsed.kind == ParsedName::Kind::kSessionEnd;

@@ -6,21 +6,27 @@
 #include <optional>
 #include <set>
 
+#include "engine/crypto/hash.h"
 #include "engine/env/run_both.h"
 #include "engine/repo/protocol.h"
 #include "repo-format/limits.h"
+#include "repo-format/wire_reader.h"
+#include "repo-format/wire_writer.h"
 
 namespace cairn {
 namespace {
 
-Result<uint64_t> NewestConfig(ObjectStore& store) {
-  uint64_t newest = 0;
+struct ConfigListed {
+  uint64_t number = 0, size = 0;
+};
+Result<ConfigListed> NewestConfig(ObjectStore& store) {
+  ConfigListed newest;
   RETURN_IF_ERROR(store.List(kConfigPrefix, [&](const ObjectInfo& info) -> Result<void> {
     const ParsedName parsed = ParseObjectName(info.name.text());
-    if (parsed.kind == ParsedName::Kind::kConfig) newest = std::max(newest, parsed.number);
+    if (parsed.kind == ParsedName::Kind::kConfig && parsed.number > newest.number) newest = {parsed.number, info.size};
     return {};
   }));
-  if (newest == 0) {
+  if (newest.number == 0) {
     return MakeError(ErrorCode::kNotFound, "there is no repository at {}: it holds no config (cairn init makes one)",
                      store.description());
   }
@@ -38,10 +44,50 @@ Result<std::vector<KeyId>> ListKeyObjects(ObjectStore& store) {
   return keys;
 }
 
-Result<SlotKeys> OpenKey(ObjectStore& store, const KeyId& id, ByteSpan password) {
-  ASSIGN_OR_RETURN(const Bytes object, store.Get(KeyName(id), limits::kKeyObjectBytesMax));
+Result<SlotKeys> OpenKey(const Bytes& object, const KeyId& id, ByteSpan password) {
   ASSIGN_OR_RETURN(KeyObjectSecrets secrets, OpenKeyObject(object, id, password));
   return SlotKeys::From(std::move(secrets));
+}
+
+Result<SlotKeys> OpenKey(ObjectStore& store, const KeyId& id, ByteSpan password) {
+  ASSIGN_OR_RETURN(const Bytes object, store.Get(KeyName(id), limits::kKeyObjectBytesMax));
+  return OpenKey(object, id, password);
+}
+
+// What opened the repository of an address last time: its key object's name, and the config, which never changes
+// under its number. Advisory, and verified as what comes from the store is.
+struct LastOpened {
+  KeyId key;
+  uint64_t config_number = 0;
+  Bytes config;
+};
+
+std::string LastOpenedPath(const ObjectStore& store, const std::string& cache_root) {
+  return cache_root + "/opened-" + Sha256(AsBytes(store.description())).ToHex().substr(0, 32);
+}
+
+std::optional<LastOpened> LoadLastOpened(const ObjectStore& store, const OpenOptions& options) {
+  const auto bytes = options.files->ReadFile(LastOpenedPath(store, options.cache_root));
+  if (!bytes) return std::nullopt;
+  WireReader reader(*bytes, "what opened last");
+  LastOpened last;
+  last.key = reader.Get<KeyId>();
+  last.config_number = reader.U64();
+  last.config = ToBytes(reader.String(limits::kConfigBytesMax));
+  if (!reader.Finish()) return std::nullopt;
+  return last;
+}
+
+void StoreLastOpened(const ObjectStore& store, const OpenOptions& options, const LastOpened& last,
+                     const Random& random) {
+  WireWriter writer;
+  writer.Put(last.key);
+  writer.U64(last.config_number);
+  writer.String(last.config);
+  const std::string temporary = options.cache_root + "/tmp-" + random.NewId<ObjectId>().ToHex();
+  auto written = options.files->WriteNewFile(temporary, std::move(writer).Take());
+  if (written) written = options.files->Rename(temporary, LastOpenedPath(store, options.cache_root));
+  if (!written) IgnoreError(options.files->Remove(temporary), "advisory");
 }
 
 struct OpenedKey {
@@ -60,10 +106,21 @@ Error NoKeyOpens(const ObjectStore& store, size_t keys, bool broken) {
 
 // Tries the key object that opened last time first: each try costs an Argon2id. The key objects of a slot that was
 // removed stay behind, and a later slot may have the same password: so a removed one is passed over.
-Result<OpenedKey> TryKeys(ObjectStore& store, ByteSpan password, const std::optional<KeyId>& hint,
-                          const FoundRepository& found, Log& log) {
+Result<OpenedKey> TryKeys(ObjectStore& store, ByteSpan password, const FoundRepository& found, Log& log) {
   std::vector<KeyId> keys = found.keys;
-  if (hint) std::ranges::sort(keys, {}, [&](const KeyId& id) { return std::pair(id != *hint, id); });
+  std::optional<KeyId> tried;
+  if (found.last_key) {
+    const auto& [id, object] = *found.last_key;
+    auto slot = OpenKey(object, id, password);
+    if (!slot && slot.error().code() == ErrorCode::kWrongKey) tried = id;
+    if (slot) {
+      const uint64_t config_min = slot->config_min;
+      auto keyring = Keyring::Open(*std::move(slot), found.config_number, found.config);
+      if (keyring) return OpenedKey{id, config_min, *std::move(keyring)};
+      if (keyring.error().code() != ErrorCode::kNoRight) return std::move(keyring).error();
+    }
+    ASSIGN_OR_RETURN(keys, ListKeyObjects(store));
+  }
   if (keys.size() > limits::kKeyObjectsTried) {
     log.Warning("{} holds {} key objects: {} of them are tried", store.description(), keys.size(),
                 limits::kKeyObjectsTried);
@@ -71,6 +128,7 @@ Result<OpenedKey> TryKeys(ObjectStore& store, ByteSpan password, const std::opti
   }
   std::optional<Error> broken, untried, no_right;
   for (const KeyId& id : keys) {
+    if (id == tried) continue;
     auto slot = OpenKey(store, id, password);
     if (!slot) {
       const ErrorCode code = slot.error().code();
@@ -135,22 +193,38 @@ Result<RepositoryId> Repository::Init(ObjectStore& store, ByteSpan password, con
   return keyring.repository();
 }
 
-Result<FoundRepository> Repository::Find(ObjectStore& store) {
+Result<FoundRepository> Repository::Find(ObjectStore& store, const OpenOptions& options) {
   FoundRepository found;
-  const auto config = [&]() -> Result<void> {
-    ASSIGN_OR_RETURN(found.config_number, NewestConfig(store));
-    ASSIGN_OR_RETURN(found.config, store.Get(ConfigName(found.config_number), limits::kConfigBytesMax));
+  const std::optional<LastOpened> last = LoadLastOpened(store, options);
+  const auto keys = [&]() -> Result<void> {
+    if (last) {
+      auto object = store.Get(KeyName(last->key), limits::kKeyObjectBytesMax);
+      if (object) found.last_key.emplace(last->key, *std::move(object));
+      if (object) return {};
+      // Which it is, is told where all are tried.
+      if (!IsLoss(object.error().code())) return std::move(object).error();
+    }
+    ASSIGN_OR_RETURN(found.keys, ListKeyObjects(store));
     return {};
   };
-  auto [of_config, keys] = RunBoth(store.is_far(), config, [&] { return ListKeyObjects(store); });
-  RETURN_IF_ERROR(of_config);
-  ASSIGN_OR_RETURN(found.keys, std::move(keys));
+  auto [newest, of_keys] = RunBoth(store.is_far(), [&] { return NewestConfig(store); }, keys);
+  RETURN_IF_ERROR(newest);
+  RETURN_IF_ERROR(of_keys);
+  found.config_number = newest->number;
+  // Where its key object is gone, what stands at the address may be another repository.
+  const bool is_known = last && found.last_key && last->config_number == newest->number &&
+                        last->config.size() == newest->size && store.is_far();
+  if (is_known) {
+    found.config = last->config;
+  } else {
+    ASSIGN_OR_RETURN(found.config, store.Get(ConfigName(newest->number), limits::kConfigBytesMax));
+  }
   return found;
 }
 
 Result<std::unique_ptr<Repository>> Repository::Open(ObjectStore& store, ByteSpan password, const OpenOptions& options,
                                                      const JobContext& context) {
-  ASSIGN_OR_RETURN(const FoundRepository found, Find(store));
+  ASSIGN_OR_RETURN(const FoundRepository found, Find(store, options));
   return Open(store, found, password, options, context);
 }
 
@@ -158,16 +232,9 @@ Result<std::unique_ptr<Repository>> Repository::Open(ObjectStore& store, const F
                                                      ByteSpan password, const OpenOptions& options,
                                                      const JobContext& context) {
   const uint64_t number = found.config_number;
-  ASSIGN_OR_RETURN(const ObjectHeader header, ObjectHeader::Parse(found.config).While(ConfigName(number).text()));
   RETURN_IF_ERROR(MakeFolders(*options.files, options.cache_root).While("making the cache folder"));
 
-  // Which key opened last is remembered by family, for the repository's id is known only after opening.
-  const std::string hint_path = options.cache_root + "/key-of-" + header.family.ToHex();
-  std::optional<KeyId> hint;
-  if (auto bytes = options.files->ReadFile(hint_path); bytes && bytes->size() == KeyId::kSize) {
-    hint = KeyId::FromBytes(*bytes);
-  }
-  ASSIGN_OR_RETURN(OpenedKey opened, TryKeys(store, password, hint, found, context.log));
+  ASSIGN_OR_RETURN(OpenedKey opened, TryKeys(store, password, found, context.log));
   if (number < opened.config_min) {
     return MakeError(ErrorCode::kForged, "{} shows config {} as its newest, but this key was made under config {}",
                      store.description(), number, opened.config_min);
@@ -196,9 +263,9 @@ Result<std::unique_ptr<Repository>> Repository::Open(ObjectStore& store, const F
     remembered.key = opened.id;
     IgnoreError(repository->cache().Store(remembered), "advisory");
   }
-  if (hint != opened.id) {
-    IgnoreError(options.files->Remove(hint_path), "advisory");
-    IgnoreError(options.files->WriteNewFile(hint_path, opened.id.bytes()), "advisory");
+  const auto last = LoadLastOpened(store, options);
+  if (!last || last->key != opened.id || last->config_number != number || last->config != found.config) {
+    StoreLastOpened(store, options, {opened.id, number, found.config}, context.random);
   }
   return repository;
 }
@@ -244,11 +311,15 @@ Result<void> Repository::NeedHost(ByteSpan host) const {
                    own->host_pattern, ToString(host));
 }
 
+Result<std::unique_ptr<Index>> Repository::OpenIndex(const JobContext& context, bool goes_on) const {
+  return Index::Open({.folder = cache_->IndexFolder(),
+                      .repository = keyring_.repository(),
+                      .memory_bytes = context.limits.memory_bytes / 8,
+                      .goes_on = goes_on});
+}
+
 Result<std::unique_ptr<Index>> Repository::LoadIndex(const JobContext& context, const BadSegment& bad_segment) const {
-  ASSIGN_OR_RETURN(auto index, Index::Open({.folder = cache_->IndexFolder(),
-                                            .repository = keyring_.repository(),
-                                            .memory_bytes = context.limits.memory_bytes / 8,
-                                            .goes_on = bad_segment != nullptr}));
+  ASSIGN_OR_RETURN(auto index, OpenIndex(context, bad_segment != nullptr));
   RETURN_IF_ERROR(SyncIndex(*index, context, bad_segment));
   return index;
 }

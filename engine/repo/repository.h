@@ -37,7 +37,8 @@ struct OpenOptions {
 struct FoundRepository {
   uint64_t config_number = 0;  // the newest
   Bytes config;
-  std::vector<KeyId> keys;  // ascending
+  std::optional<std::pair<KeyId, Bytes>> last_key;  // the key object that opened it last time, where it is there
+  std::vector<KeyId> keys;                          // ascending; without `last_key` only
 };
 
 // Immutable but for its local cache; safe for concurrent use. Borrows the store.
@@ -48,8 +49,9 @@ class Repository {
   static Result<RepositoryId> Init(ObjectStore& store, ByteSpan password, const InitOptions& options,
                                    const Random& random, const Clock& clock);
 
-  // Is there one at all? kNotFound where there is none: asked before anybody types a password for nothing.
-  static Result<FoundRepository> Find(ObjectStore& store);
+  // Is there one at all? kNotFound where there is none: asked before anybody types a password for nothing. What opened
+  // it last time is remembered in `options.cache_root`, by the store's description, and saves requests.
+  static Result<FoundRepository> Find(ObjectStore& store, const OpenOptions& options);
   // Find, then: kWrongKey: no key object opens with this password. kUnsupported: a newer version or
   // feature; nothing is touched. kForged: the config is not signed by the root that the key object names, or an older
   // one is shown than this machine remembers and `for_writing` asks (else a warning in the log).
@@ -66,6 +68,8 @@ class Repository {
   LocalCache& cache() const { return *cache_; }
   // nullptr where the store is near.
   MetadataCache* metadata_cache() const { return metadata_cache_.get(); }
+  // Whether small objects of the store are kept on this machine (ObjectCache).
+  bool keeps_objects() const { return metadata_cache_ != nullptr; }
   const KeyId& opened_with() const { return opened_with_; }
   // An older config than this machine remembers was shown: reading goes on, writing is refused.
   bool stale_config() const { return stale_config_; }
@@ -86,6 +90,8 @@ class Repository {
   // The derived index, in step with the store now. Every job that looks blobs up asks for it once. Without
   // `bad_segment` the first segment that cannot be used is the error.
   Result<std::unique_ptr<Index>> LoadIndex(const JobContext& context, const BadSegment& bad_segment = {}) const;
+  // The same, as this machine has it: for who brings it into step with the store before he looks anything up.
+  Result<std::unique_ptr<Index>> OpenIndex(const JobContext& context, bool goes_on = false) const;
   // Brings it into step with the store again.
   Result<void> SyncIndex(Index& index, const JobContext& context, const BadSegment& bad_segment = {}) const;
   // One segment, verified: kNotFound, kCorrupt, kForged, kUnsupported name it.

@@ -7,7 +7,9 @@
 #include <set>
 
 #include "engine/crypto/aead.h"
+#include "engine/env/run_both.h"
 #include "engine/repo/get_each.h"
+#include "engine/repo/object_cache.h"
 #include "repo-format/limits.h"
 
 namespace cairn {
@@ -84,25 +86,28 @@ void ApplyNotes(LoadedSnapshot& snapshot, std::vector<SignedNote>& notes) {
   snapshot.tags.assign(tags.begin(), tags.end());
 }
 
+// What stands under one prefix.
+struct Fetched {
+  std::vector<ObjectInfo> listed;
+  std::vector<Result<Bytes>> objects;  // in the same order
+};
+
 class Loader {
  public:
-  Loader(Repository& repository, const JobContext& context, FindingSink findings)
-      : repository_(repository), context_(context), findings_(std::move(findings)) {}
+  Loader(Repository& repository, const JobContext& context, FindingSink findings, SnapshotsFrom from)
+      : repository_(repository),
+        context_(context),
+        findings_(std::move(findings)),
+        may_be_cached_(from == SnapshotsFrom::kMayBeCached && repository.keeps_objects()) {}
 
   Result<SnapshotSet> Run() {
     // Before the listing: what another process on this machine remembers meanwhile need not be in ours.
     remembered_ = repository_.cache().Load().snapshots;
     Protocol protocol(repository_, context_, findings_);
-    RETURN_IF_ERROR(LoadListed(protocol));
-    RETURN_IF_ERROR(LoadForgotten());
-    Explain();
+    RETURN_IF_ERROR(Look(protocol));
     // A listing is no picture of one moment: what came or went while it was made may be what explains the rest.
     constexpr int kLooksMax = 3;
-    for (int looks = 1; looks < kLooksMax && !set_.unexplained.empty(); ++looks) {
-      RETURN_IF_ERROR(LoadListed(protocol));
-      RETURN_IF_ERROR(LoadForgotten());
-      Explain();
-    }
+    for (int looks = 1; looks < kLooksMax && !set_.unexplained.empty(); ++looks) RETURN_IF_ERROR(Look(protocol));
     RETURN_IF_ERROR(LoadNotes());
     std::ranges::sort(set_.snapshots, {}, [](const LoadedSnapshot& s) { return std::pair(s.inner.start, s.id); });
     Remember();
@@ -110,22 +115,79 @@ class Loader {
   }
 
  private:
-  // What is listed and was not loaded yet.
-  Result<void> LoadListed(Protocol& protocol) {
+  // Snapshots are listed before the records of those that went, for a record is put before its snapshot goes; and
+  // before notes, so that none is without those that it had.
+  Result<void> Look(Protocol& protocol) {
     ASSIGN_OR_RETURN(const auto listed, protocol.ListSnapshots());
-    std::vector<ListedSnapshot> fresh;
-    std::vector<ObjectName> names;
-    for (const ListedSnapshot& one : listed) {
-      if (!loaded_.insert(one.id).second) continue;
-      fresh.push_back(one);
-      names.push_back(SnapshotName(one.id));
-    }
-    return Get(names, [&](size_t number, Result<Bytes> object) { return LoadOne(fresh[number], std::move(object)); });
+    const bool is_far = repository_.store().is_far();
+    const auto records = [&] {
+      return RunBoth(
+          is_far, [&] { return FetchAll(kForgottenPrefix, ParsedName::Kind::kForgotten); },
+          [&] { return FetchAll(kNotePrefix, ParsedName::Kind::kNote); });
+    };
+    auto [loaded, fetched] = RunBoth(is_far, [&] { return LoadListed(listed); }, records);
+    RETURN_IF_ERROR(loaded);
+    ASSIGN_OR_RETURN(const Fetched forgotten, std::move(fetched.first));
+    ASSIGN_OR_RETURN(notes_, std::move(fetched.second));
+    RETURN_IF_ERROR(LoadForgotten(forgotten));
+    Explain();
+    return {};
   }
 
-  Result<void> Get(const std::vector<ObjectName>& names,
+  // What is listed and was not loaded yet.
+  Result<void> LoadListed(const std::vector<ListedSnapshot>& listed) {
+    std::vector<ListedSnapshot> fresh;
+    std::vector<ObjectInfo> infos, all;
+    for (const ListedSnapshot& one : listed) {
+      const ObjectInfo info{SnapshotName(one.id), one.size, one.modified};
+      all.push_back(info);
+      if (!loaded_.insert(one.id).second) continue;
+      fresh.push_back(one);
+      infos.push_back(info);
+    }
+    return Get("snapshots", infos, all,
+               [&](size_t number, Result<Bytes> object) { return LoadOne(fresh[number], std::move(object)); });
+  }
+
+  // What this machine keeps of it, and the rest from the store. `all`: what is there, for what is kept.
+  Result<void> Get(const std::string& kind, const std::vector<ObjectInfo>& infos, const std::vector<ObjectInfo>& all,
                    const std::function<Result<void>(size_t number, Result<Bytes> object)>& each) {
-    return GetEach(repository_.store(), names, limits::kSnapshotBytesMax, context_, each);
+    std::optional<ObjectCache> kept;
+    if (may_be_cached_) {
+      kept.emplace(repository_.cache().files(), context_.random, repository_.cache().ObjectFolder(), kind);
+    }
+    std::vector<size_t> missing;
+    std::vector<ObjectName> names;
+    for (size_t i = 0; i < infos.size(); ++i) {
+      if (const Bytes* object = kept ? kept->Find(infos[i]) : nullptr) {
+        RETURN_IF_ERROR(each(i, *object));
+        continue;
+      }
+      missing.push_back(i);
+      names.push_back(infos[i].name);
+    }
+    const auto each_missing = [&](size_t number, Result<Bytes> object) {
+      if (kept && object) kept->Add(infos[missing[number]], *object);
+      return each(missing[number], std::move(object));
+    };
+    RETURN_IF_ERROR(GetEach(repository_.store(), names, limits::kSnapshotBytesMax, context_, each_missing));
+    if (kept) kept->Save(all);
+    return {};
+  }
+
+  Result<Fetched> FetchAll(std::string_view prefix, ParsedName::Kind kind) {
+    Fetched fetched;
+    RETURN_IF_ERROR(repository_.store().List(prefix, [&](const ObjectInfo& info) -> Result<void> {
+      if (ParseObjectName(info.name.text()).kind == kind) fetched.listed.push_back(info);
+      return {};
+    }));
+    fetched.objects.assign(fetched.listed.size(), Result<Bytes>(Bytes()));
+    RETURN_IF_ERROR(Get(std::string(prefix.substr(0, prefix.size() - 1)), fetched.listed, fetched.listed,
+                        [&](size_t number, Result<Bytes> object) -> Result<void> {
+                          fetched.objects[number] = std::move(object);
+                          return {};
+                        }));
+    return fetched;
   }
 
   Result<void> LoadOne(const ListedSnapshot& listed, Result<Bytes> object) {
@@ -182,11 +244,11 @@ class Loader {
 
   Result<void> LoadNotes() {
     std::map<SnapshotId, std::vector<SignedNote>> notes;
-    ASSIGN_OR_RETURN(const auto names, List(kNotePrefix, ParsedName::Kind::kNote));
-    RETURN_IF_ERROR(Get(names, [&](size_t number, Result<Bytes> object) -> Result<void> {
-      const std::string& name = names[number].text();
+    for (size_t i = 0; i < notes_.listed.size(); ++i) {
+      const std::string& name = notes_.listed[i].name.text();
+      Result<Bytes>& object = notes_.objects[i];
       const ParsedName parsed = ParseObjectName(name);
-      if (!object && object.error().code() == ErrorCode::kNotFound) return {};  // went with its snapshot
+      if (!object && object.error().code() == ErrorCode::kNotFound) continue;  // went with its snapshot
       if (!object && object.error().code() != ErrorCode::kCorrupt) return std::move(object).error();
       auto opened = object ? repository_.sealer().Open(*object, ObjectKind::kNote, ToRawId(parsed.id), name)
                            : Result<OpenedObject>(object.error());
@@ -198,40 +260,38 @@ class Loader {
         notes[parsed.session].push_back({*std::move(note), opened->slot, parsed.id});
       } else {
         // A protection that cannot be read might be one: whoever removes snapshots must not go on without it.
-        set_.unreadable.push_back({names[number], note.error().code()});
+        set_.unreadable.push_back({notes_.listed[i].name, note.error().code()});
         Tell(findings_, Severity::kDamage, note.error(), name);
       }
-      return {};
-    }));
+    }
     for (LoadedSnapshot& snapshot : set_.snapshots) {
       if (const auto found = notes.find(snapshot.id); found != notes.end()) ApplyNotes(snapshot, found->second);
     }
     return {};
   }
 
-  Result<void> LoadForgotten() {
+  Result<void> LoadForgotten(const Fetched& fetched) {
     std::set<ForgottenSnapshot> all(set_.forgotten.begin(), set_.forgotten.end());
-    ASSIGN_OR_RETURN(auto names, List(kForgottenPrefix, ParsedName::Kind::kForgotten));
-    std::erase_if(names, [&](const ObjectName& name) { return !records_.insert(name.text()).second; });
-    RETURN_IF_ERROR(Get(names, [&](size_t number, Result<Bytes> object) -> Result<void> {
-      const std::string& name = names[number].text();
+    for (size_t i = 0; i < fetched.listed.size(); ++i) {
+      const ObjectName& name = fetched.listed[i].name;
+      const Result<Bytes>& object = fetched.objects[i];
+      if (!records_.insert(name.text()).second) continue;
       if (!object && object.error().code() != ErrorCode::kCorrupt && object.error().code() != ErrorCode::kNotFound) {
-        return std::move(object).error();
+        return object.error();
       }
-      const RawId id = ToRawId(ParseObjectName(name).id);
-      auto opened = object ? repository_.sealer().Open(*object, ObjectKind::kForgotten, id, name)
+      const RawId id = ToRawId(ParseObjectName(name.text()).id);
+      auto opened = object ? repository_.sealer().Open(*object, ObjectKind::kForgotten, id, name.text())
                            : Result<OpenedObject>(object.error());
       auto record = opened ? ForgottenRecord::Parse(opened->body) : Result<ForgottenRecord>(opened.error());
       if (record) {
         all.insert(record->snapshots.begin(), record->snapshots.end());
-        return {};
+        continue;
       }
       if (record.error().code() != ErrorCode::kNotFound) {
-        set_.unreadable_records.push_back({names[number], record.error().code()});
+        set_.unreadable_records.push_back({name, record.error().code()});
       }
-      Tell(findings_, Severity::kDamage, record.error(), name);  // its heads will be unexplained
-      return {};
-    }));
+      Tell(findings_, Severity::kDamage, record.error(), name.text());  // its heads will be unexplained
+    }
     set_.forgotten.assign(all.begin(), all.end());
     return {};
   }
@@ -280,19 +340,12 @@ class Loader {
     IgnoreError(repository_.cache().Store(remembered), "advisory");
   }
 
-  Result<std::vector<ObjectName>> List(std::string_view prefix, ParsedName::Kind kind) {
-    std::vector<ObjectName> names;
-    RETURN_IF_ERROR(repository_.store().List(prefix, [&](const ObjectInfo& info) -> Result<void> {
-      if (ParseObjectName(info.name.text()).kind == kind) names.push_back(info.name);
-      return {};
-    }));
-    return names;
-  }
-
   Repository& repository_;
   const JobContext& context_;
   const FindingSink findings_;
+  const bool may_be_cached_;
   SnapshotSet set_;
+  Fetched notes_;
   std::vector<std::pair<SnapshotId, Digest>> remembered_;  // of this machine, as it was at the beginning
   std::set<SnapshotId> loaded_, broken_;
   std::set<std::string> records_;  // of forgotten snapshots, that were read
@@ -300,8 +353,9 @@ class Loader {
 
 }  // namespace
 
-Result<SnapshotSet> LoadSnapshots(Repository& repository, const JobContext& context, FindingSink findings) {
-  return Loader(repository, context, std::move(findings)).Run();
+Result<SnapshotSet> LoadSnapshots(Repository& repository, const JobContext& context, FindingSink findings,
+                                  SnapshotsFrom from) {
+  return Loader(repository, context, std::move(findings), from).Run();
 }
 
 Result<const LoadedSnapshot*> ResolveSnapshot(const SnapshotSet& set, std::string_view name,

@@ -54,8 +54,11 @@ struct SnapshotSet {
 };
 
 // Everything under snapshots/, notes/ and forgotten/, each object verified. What is broken, forged or unsupported is a
-// finding that names it. Remembers in the local cache what it saw.
-Result<SnapshotSet> LoadSnapshots(Repository& repository, const JobContext& context, FindingSink findings);
+// finding that names it. Remembers in the local cache what it saw. Objects of a far store may come out of this
+// machine's cache, unless it is the store that is asked about.
+enum class SnapshotsFrom : uint8_t { kMayBeCached, kTheStore };
+Result<SnapshotSet> LoadSnapshots(Repository& repository, const JobContext& context, FindingSink findings,
+                                  SnapshotsFrom from = SnapshotsFrom::kMayBeCached);
 
 // One of them, by what a person types: "latest", "latest@TIME" (the newest not after it), an id or a unique prefix of
 // at least 4 digits. A safety snapshot is never the latest. `filter` (may be empty) narrows "latest" (host, tags,

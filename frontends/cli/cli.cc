@@ -240,22 +240,21 @@ PasswordSources Cli::MainPassword() const {
 
 Result<std::unique_ptr<Repository>> Cli::OpenAt(ObjectStore& store, const PasswordSources& sources,
                                                 const std::string& prompt, const std::function<void()>& meanwhile) {
-  auto found = Repository::Find(store);
+  ASSIGN_OR_RETURN(const std::string cache, UsableCache());
+  const OpenOptions options{
+      .files = &PosixFileSystem(), .cache_root = cache, .metadata_cache_bytes = temporary_cache_.empty() ? kGiB : 0};
+  auto found = Repository::Find(store, options);
   repository_missing_ = !found && found.error().code() == ErrorCode::kNotFound;
   RETURN_IF_ERROR(found);
   const auto begin = SystemClock().Steady();
   ASSIGN_OR_RETURN(Bytes password, ReadPassword(sources, prompt, false, stop()));
   const WipeGuard wipe(password);
   password_hint_ = sources.Names();
-  ASSIGN_OR_RETURN(const std::string cache, UsableCache());
   if (meanwhile) meanwhile();
   // While somebody typed, keys may have been added or changed.
-  if (SystemClock().Steady() - begin > std::chrono::seconds(1)) found = Repository::Find(store);
+  if (SystemClock().Steady() - begin > std::chrono::seconds(1)) found = Repository::Find(store, options);
   RETURN_IF_ERROR(found);
-  return Repository::Open(
-      store, *found, password,
-      {.files = &PosixFileSystem(), .cache_root = cache, .metadata_cache_bytes = temporary_cache_.empty() ? kGiB : 0},
-      *context_);
+  return Repository::Open(store, *found, password, options, *context_);
 }
 
 Result<Repository*> Cli::Open(const std::function<void()>& meanwhile) {
