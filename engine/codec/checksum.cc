@@ -3,15 +3,32 @@
 #include <xxhash.h>
 
 #include "repo-format/base/check.h"
+#include "repo-format/wire_writer.h"
 
 namespace cairn {
 namespace {
 
 Checksum FromHash(const XXH128_hash_t& hash) { return {hash.low64, hash.high64}; }
 
+Bytes ToBytes(const Checksum& checksum) {
+  WireWriter writer;
+  writer.U64(checksum.low);
+  writer.U64(checksum.high);
+  return std::move(writer).Take();
+}
+
 }  // namespace
 
 Checksum ChecksumOf(ByteSpan bytes) { return FromHash(XXH3_128bits(bytes.data(), bytes.size())); }
+
+void AppendChecksum(Bytes& file) { Append(file, ToBytes(ChecksumOf(file))); }
+
+std::optional<ByteSpan> TakeOffChecksum(ByteSpan file) {
+  if (file.size() < kChecksumBytes) return std::nullopt;
+  const ByteSpan rest = file.first(file.size() - kChecksumBytes);
+  if (!Equal(ToBytes(ChecksumOf(rest)), file.last(kChecksumBytes))) return std::nullopt;
+  return rest;
+}
 
 struct ChecksumStream::State {
   struct Free {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "repo-format/base/bytes.h"
 
@@ -13,6 +14,12 @@ struct Checksum {
   friend bool operator==(const Checksum&, const Checksum&) = default;
 };
 Checksum ChecksumOf(ByteSpan bytes);
+
+// For files of this machine that may be lost: the checksum of all that stands before it, in 16 bytes.
+inline constexpr size_t kChecksumBytes = 16;
+void AppendChecksum(Bytes& file);
+// What stands before it; nothing where it is not that of it.
+std::optional<ByteSpan> TakeOffChecksum(ByteSpan file);
 
 // Of a stream, whatever its parts: ChecksumOf the parts joined. One thread at a time.
 class ChecksumStream {

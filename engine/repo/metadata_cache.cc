@@ -5,22 +5,8 @@
 
 #include "engine/codec/checksum.h"
 #include "engine/crypto/hash.h"
-#include "repo-format/wire_writer.h"
 
 namespace cairn {
-namespace {
-
-constexpr size_t kChecksumBytes = 16;
-
-Bytes ChecksumBytes(ByteSpan object) {
-  const Checksum checksum = ChecksumOf(object);
-  WireWriter writer;
-  writer.U64(checksum.low);
-  writer.U64(checksum.high);
-  return std::move(writer).Take();
-}
-
-}  // namespace
 
 std::string MetadataCache::PathOf(const PackName& pack) const { return folder_ + "/" + pack.ToString(); }
 
@@ -36,8 +22,7 @@ bool MetadataCache::Verify(const PackName& pack, uint64_t pack_bytes) {
   }
   const auto file = files_.ReadFile(PathOf(pack));
   if (!file) return false;
-  const bool is_right = file->size() == pack_bytes + kChecksumBytes &&
-                        Equal(ByteSpan(*file).subspan(pack_bytes), ChecksumBytes(ByteSpan(*file).first(pack_bytes)));
+  const bool is_right = file->size() == pack_bytes + kChecksumBytes && TakeOffChecksum(*file);
   if (is_right) {
     SetState(pack, State::kHere);
   } else {
@@ -82,7 +67,7 @@ void MetadataCache::Add(const PackName& pack, ByteSpan object) {
   auto made = files_.MakeFolder(folder_);
   if (made) MakeRoom(object.size() + kChecksumBytes);
   Bytes file = ToBytes(object);
-  Append(file, ChecksumBytes(object));
+  AppendChecksum(file);
   if (made) made = files_.WriteNewFile(temporary, file);
   if (made) made = files_.Rename(temporary, PathOf(pack));
   if (!made) IgnoreError(files_.Remove(temporary), "it may not have come to be");

@@ -12,17 +12,8 @@ namespace cairn {
 namespace {
 
 constexpr uint32_t kMagic = 0x316a626f;  // "obj1"
-constexpr size_t kChecksumBytes = 16;
 constexpr size_t kFilesMax = 16;
 constexpr size_t kNameBytesMax = 120;  // SPEC section 4
-
-Bytes ChecksumBytes(ByteSpan bytes) {
-  const Checksum checksum = ChecksumOf(bytes);
-  WireWriter writer;
-  writer.U64(checksum.low);
-  writer.U64(checksum.high);
-  return std::move(writer).Take();
-}
 
 }  // namespace
 
@@ -42,10 +33,9 @@ void ObjectCache::ReadFile(const std::string& name) {
   const auto file = files_.ReadFile(folder_ + "/" + name);
   if (!file) return;  // another process has made one of many
   read_.push_back(name);
-  if (file->size() < kChecksumBytes) return;
-  const ByteSpan whole = ByteSpan(*file).first(file->size() - kChecksumBytes);
-  if (!Equal(ChecksumBytes(whole), ByteSpan(*file).subspan(whole.size()))) return;
-  WireReader reader(whole, "kept objects");
+  const auto whole = TakeOffChecksum(*file);
+  if (!whole) return;
+  WireReader reader(*whole, "kept objects");
   if (reader.U32() != kMagic) return;
   while (reader.remaining() > 0) {
     const std::string object_name = ToString(reader.String(kNameBytesMax));
@@ -81,7 +71,7 @@ bool ObjectCache::Write(const std::vector<std::string>& names) {
     writer.String(kept.object);
   }
   Bytes file = std::move(writer).Take();
-  Append(file, ChecksumBytes(file));
+  AppendChecksum(file);
   const std::string id = random_.NewId<ObjectId>().ToHex();
   const std::string temporary = folder_ + "/tmp-" + id;
   auto made = files_.MakeFolder(folder_);

@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 
+#include "engine/codec/checksum.h"
 #include "engine/crypto/hash.h"
 #include "engine/env/run_both.h"
 #include "engine/repo/protocol.h"
@@ -68,8 +69,9 @@ std::string LastOpenedPath(const ObjectStore& store, const std::string& cache_ro
 
 std::optional<LastOpened> LoadLastOpened(const ObjectStore& store, const OpenOptions& options) {
   const auto bytes = options.files->ReadFile(LastOpenedPath(store, options.cache_root));
-  if (!bytes) return std::nullopt;
-  WireReader reader(*bytes, "what opened last");
+  const auto whole = bytes ? TakeOffChecksum(*bytes) : std::nullopt;
+  if (!whole) return std::nullopt;
+  WireReader reader(*whole, "what opened last");
   LastOpened last;
   last.key = reader.Get<KeyId>();
   last.config_number = reader.U64();
@@ -85,7 +87,9 @@ void StoreLastOpened(const ObjectStore& store, const OpenOptions& options, const
   writer.U64(last.config_number);
   writer.String(last.config);
   const std::string temporary = options.cache_root + "/tmp-" + random.NewId<ObjectId>().ToHex();
-  auto written = options.files->WriteNewFile(temporary, std::move(writer).Take());
+  Bytes file = std::move(writer).Take();
+  AppendChecksum(file);
+  auto written = options.files->WriteNewFile(temporary, file);
   if (written) written = options.files->Rename(temporary, LastOpenedPath(store, options.cache_root));
   if (!written) IgnoreError(options.files->Remove(temporary), "advisory");
 }

@@ -1,6 +1,7 @@
 // A store that fails as it is told to, and lets a test do something between any two calls.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -36,6 +37,10 @@ class FaultStore final : public InterceptedStore {
   // Called before each call, in its thread and without a lock; not for calls that the hook itself makes.
   void SetHook(Hook hook);
 
+  // As a store at the end of a long wire; near at first.
+  void set_far(bool is_far) { is_far_ = is_far; }
+  bool is_far() const override { return is_far_; }
+
   uint64_t calls(StoreOperation operation) const;
   using InterceptedStore::calls;
   uint64_t faults() const;                 // that were given so far
@@ -54,6 +59,7 @@ class FaultStore final : public InterceptedStore {
   };
   Result<void> Judge(const StoreCall& call, When when);
 
+  std::atomic<bool> is_far_ = false;
   mutable std::mutex mutex_;
   std::vector<std::shared_ptr<Rule>> rules_;  // guarded by mutex_, as what follows; shared with calls under way
   Hook hook_;

@@ -154,6 +154,20 @@ Result<RemoteInfo> RemoteFiles::InfoOf(const Attributes& attributes) const {
 
 Result<RemoteInfo> RemoteFiles::Stat(const std::string& path) {
   ASSIGN_OR_RETURN(const uint32_t id, connection_->Send(Request(PacketType::kStat, path)));
+  return TakeStat(id, path);
+}
+
+std::vector<Result<RemoteInfo>> RemoteFiles::StatAll(const std::vector<std::string>& paths) {
+  std::vector<Result<uint32_t>> sent;
+  for (const std::string& path : paths) sent.push_back(connection_->Send(Request(PacketType::kStat, path)));
+  std::vector<Result<RemoteInfo>> found;
+  for (size_t i = 0; i < paths.size(); ++i) {
+    found.push_back(sent[i] ? TakeStat(*sent[i], paths[i]) : Result<RemoteInfo>(std::move(sent[i]).error()));
+  }
+  return found;
+}
+
+Result<RemoteInfo> RemoteFiles::TakeStat(uint32_t id, const std::string& path) {
   ASSIGN_OR_RETURN(const Answer answer, Take(id, path, PacketType::kAttributes));
   ASSIGN_OR_RETURN(const Attributes attributes, ParseAttributes(answer.body()));
   return InfoOf(attributes);
@@ -390,11 +404,17 @@ Result<void> RemoteFiles::FollowLinks(const std::string& path, RemoteFolder& fol
   return {};
 }
 
-Result<std::vector<RemoteFolder>> RemoteFiles::List(const std::vector<std::string>& paths) {
+Result<std::vector<RemoteFolder>> RemoteFiles::List(const std::vector<std::string>& paths,
+                                                    const std::vector<std::string>& first,
+                                                    std::vector<Result<RemoteInfo>>* found) {
   Sent opens(*connection_);
+  for (const std::string& path : first) {
+    RETURN_IF_ERROR(opens.Add(connection_->Send(Request(PacketType::kStat, path))));
+  }
   for (const std::string& path : paths) {
     RETURN_IF_ERROR(opens.Add(connection_->Send(Request(PacketType::kOpenFolder, path))));
   }
+  for (const std::string& path : first) found->push_back(TakeStat(opens.Next(), path));
   std::vector<RemoteFolder> folders(paths.size());
   std::vector<std::vector<size_t>> links(paths.size());
   std::vector<std::optional<Handle>> handles(paths.size());

@@ -37,6 +37,8 @@ class RemoteFiles {
   RemoteFiles(Lease connection, const std::string& host) : connection_(std::move(connection)), host_(host) {}
 
   Result<RemoteInfo> Stat(const std::string& path);  // follows links
+  // Several in one way to the server and back.
+  std::vector<Result<RemoteInfo>> StatAll(const std::vector<std::string>& paths);
   // A new file (0600), its bytes synced where the server offers that. Where it fails something may be left.
   Result<void> WriteNew(const std::string& path, ByteSpan bytes);
   // kCorrupt where it has more than `size_max`, or is no file.
@@ -52,8 +54,11 @@ class RemoteFiles {
   // Link, and then `source` goes, whether it was linked or not.
   Result<void> LinkAndRemove(const std::string& source, const std::string& target);
   Result<Space> FreeSpace(const std::string& path);  // kUnsupported where the server does not tell
-  // What each folder holds, in the same order; links are followed.
-  Result<std::vector<RemoteFolder>> List(const std::vector<std::string>& paths);
+  // What each folder holds, in the same order; links are followed. Before they are opened, and on the same way, each of
+  // `first` is asked for.
+  Result<std::vector<RemoteFolder>> List(const std::vector<std::string>& paths,
+                                         const std::vector<std::string>& first = {},
+                                         std::vector<Result<RemoteInfo>>* found = nullptr);
   // Makes `change` in the folder, and syncs its names: kDone, they survive a power cut. That takes a server that opens
   // a folder as it opens a file, which OpenSSH's does where its system lets it. The folder is asked for before the
   // change, so that both need one way to the server less.
@@ -84,6 +89,7 @@ class RemoteFiles {
   Result<uint64_t> SizeWanted(const std::string& path, const Wanted& wanted, const Attributes& attributes) const;
   Result<void> ReadInto(const Handle& handle, const std::string& path, uint64_t offset, MutableByteSpan target);
   Result<RemoteInfo> InfoOf(const Attributes& attributes) const;
+  Result<RemoteInfo> TakeStat(uint32_t id, const std::string& path);
   Result<bool> TakeEntries(uint32_t id, const std::string& path, RemoteFolder& folder, std::vector<size_t>& links);
   Result<void> FollowLinks(const std::string& path, RemoteFolder& folder, const std::vector<size_t>& links);
 

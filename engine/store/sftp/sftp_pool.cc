@@ -1,6 +1,8 @@
 #include "engine/store/sftp/sftp_pool.h"
 
 #include <algorithm>
+#include <system_error>
+#include <tuple>
 
 namespace cairn::sftp {
 
@@ -8,23 +10,23 @@ ConnectionPool::ConnectionPool(SftpPlace place, SftpOptions options, const Clock
     : place_(std::move(place)),
       options_(std::move(options)),
       clock_(clock),
-      stop_(std::move(stop)),
+      forward_stop_(std::move(stop), [this] { stop_.request_stop(); }),
       slots_max_(std::max(options_.connections_max, 1U)) {}
 
 // All are asked to end before the first is waited for.
 ConnectionPool::~ConnectionPool() {
+  stop_.request_stop();
+  openers_.clear();
   for (const Slot& slot : slots_) slot.connection->Finish();
 }
 
 ConnectionPool::Slot* ConnectionPool::LeastUsed() {
-  Slot* best = nullptr;
-  for (Slot& slot : slots_) {
-    if (best == nullptr || slot.use.use_count() < best->use.use_count()) best = &slot;
-  }
-  return best;
+  const auto best = std::ranges::min_element(
+      slots_, {}, [](const Slot& slot) { return std::tuple(slot.uses(Traffic::kMany), slot.uses(Traffic::kFew)); });
+  return best == slots_.end() ? nullptr : &*best;
 }
 
-Result<Lease> ConnectionPool::Get() {
+Result<Lease> ConnectionPool::Get(Traffic traffic) {
   std::vector<Slot> failed;  // their end is waited for without the lock
   std::unique_lock lock(mutex_);
   for (;;) {
@@ -32,27 +34,48 @@ Result<Lease> ConnectionPool::Get() {
       if (slot.connection->has_failed()) failed.push_back(std::move(slot));
     }
     std::erase_if(slots_, [](const Slot& slot) { return slot.connection == nullptr; });
-    const Slot* best = LeastUsed();
-    const bool is_full = slots_.size() + connecting_ >= slots_max_;
-    if (best != nullptr && (best->use.use_count() == 1 || is_full)) return LeaseOf(*best);
-    if (!is_full) break;
-    changed_.wait(lock);  // one that is on its way
+    if (const Slot* best = LeastUsed()) {
+      const bool is_crowded = traffic == Traffic::kMany && best->uses(Traffic::kMany) > 0;
+      Lease lease = LeaseOf(*best, traffic);
+      if (is_crowded && connecting_ == 0 && slots_.size() < slots_max_) OpenOneMore();
+      return lease;
+    }
+    if (connecting_ == 0) break;
+    changed_.wait(lock);  // for the one that is on its way
   }
   ++connecting_;
   lock.unlock();
   failed.clear();
-  auto opened = Connection::Open(place_, options_, clock_, stop_);
+  RETURN_IF_ERROR(Connect());
   lock.lock();
+  const Slot* best = LeastUsed();
+  if (best == nullptr) return Error(ErrorCode::kIo, "the connection to " + place_.Login() + " broke").Transient();
+  return LeaseOf(*best, traffic);
+}
+
+// One at a time: what is still needed when it is there, the next one is opened for. Without a thread there are no more.
+void ConnectionPool::OpenOneMore() {
+  ++connecting_;
+  try {
+    openers_.emplace_back([this] { IgnoreError(Connect(), "there is another one"); });
+  } catch (const std::system_error&) {
+    --connecting_;
+    slots_max_ = static_cast<unsigned>(slots_.size());
+  }
+}
+
+Result<void> ConnectionPool::Connect() {
+  auto opened = Connection::Open(place_, options_, clock_, stop_.get_token());
+  const std::lock_guard lock(mutex_);
   --connecting_;
   changed_.notify_all();
-  if (opened) {
-    slots_.push_back({*std::move(opened), std::make_shared<int>(0)});
-    return LeaseOf(slots_.back());
+  if (!opened) {
+    // It serves no more than these at once.
+    if (!slots_.empty()) slots_max_ = static_cast<unsigned>(slots_.size());
+    return std::move(opened).error();
   }
-  const Slot* other = LeastUsed();
-  if (other == nullptr || other->connection->has_failed()) return std::move(opened).error();
-  slots_max_ = static_cast<unsigned>(slots_.size());  // it serves no more than these at once
-  return LeaseOf(*other);
+  slots_.push_back({*std::move(opened), std::make_shared<int>(0), std::make_shared<int>(0)});
+  return {};
 }
 
 }  // namespace cairn::sftp

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <stop_token>
+#include <thread>
 #include <vector>
 
 #include "engine/store/sftp/sftp_connection.h"
@@ -23,8 +26,13 @@ class Lease {
   std::shared_ptr<void> use_;  // goes first
 };
 
-// Opens a connection when all that there are are in use, up to options.connections_max; one that has failed is
-// forgotten, and the next call opens another. A server that refuses one more than it has is asked for no more.
+// What a caller is about to send or get: many bytes, or a few.
+enum class Traffic : uint8_t { kFew, kMany };
+
+// Opens one more connection when all that there are are in use by those who have many bytes, up to
+// options.connections_max; nobody waits for it who can share another: it takes a dozen ways to the server and back. One
+// that has failed is forgotten, and the next call opens another. A server that refuses one more than it has is asked
+// for no more.
 //
 // Safe for concurrent use; no lock is held while it connects. Borrows the clock.
 class ConnectionPool {
@@ -32,25 +40,33 @@ class ConnectionPool {
   ConnectionPool(SftpPlace place, SftpOptions options, const Clock& clock, std::stop_token stop);
   ~ConnectionPool();
 
-  Result<Lease> Get();
+  Result<Lease> Get(Traffic traffic);
 
  private:
   struct Slot {
     std::shared_ptr<Connection> connection;
-    std::shared_ptr<void> use;  // its count, less one, is that of the leases
+    std::shared_ptr<void> few, many;  // the count of each, less one, is that of the leases
+    long uses(Traffic traffic) const { return (traffic == Traffic::kMany ? many : few).use_count() - 1; }
   };
+  // By those who have many bytes, then by all.
   Slot* LeastUsed();
-  static Lease LeaseOf(const Slot& slot) { return {slot.connection, slot.use}; }
+  static Lease LeaseOf(const Slot& slot, Traffic traffic) {
+    return {slot.connection, traffic == Traffic::kMany ? slot.many : slot.few};
+  }
+  void OpenOneMore();  // mutex_ is held
+  Result<void> Connect();
 
   const SftpPlace place_;
   const SftpOptions options_;
   const Clock& clock_;
-  const std::stop_token stop_;
+  std::stop_source stop_;  // also when the pool goes
+  const std::stop_callback<std::function<void()>> forward_stop_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<Slot> slots_;  // guarded by mutex_, as all below
   unsigned connecting_ = 0;  // threads that open one
   unsigned slots_max_;
+  std::vector<std::jthread> openers_;
 };
 
 }  // namespace cairn::sftp

@@ -32,6 +32,11 @@ bool IsNotFound(const Result<T>& result) {
   return !result && result.error().code() == ErrorCode::kNotFound;
 }
 
+// What is long under way is worth a connection of its own.
+constexpr uint64_t kManyBytes = 256 * kKiB;
+sftp::Traffic TrafficOf(uint64_t bytes) { return bytes >= kManyBytes ? sftp::Traffic::kMany : sftp::Traffic::kFew; }
+bool IsPack(const ObjectName& name) { return ParseObjectName(name.text()).kind == ParsedName::Kind::kPack; }
+
 // Not "the object is there": a folder could not be made.
 Result<void> NotAlreadyThere(Result<void> made) {
   if (made || made.error().code() != ErrorCode::kAlreadyExists) return made;
@@ -55,7 +60,9 @@ Result<std::unique_ptr<SftpStore>> SftpStore::Open(const SftpPlace& place, const
                                                    const Random& random, const Clock& clock, std::stop_token stop) {
   ASSIGN_OR_RETURN(auto store, Connect(place, options, random, clock, std::move(stop)));
   ASSIGN_OR_RETURN(RemoteFiles files, store->Files());
-  auto root = files.Stat(place.path());
+  auto found = files.StatAll({place.path(), store->PathOf(std::string(kConfig))});
+  const auto& root = found[0];
+  const auto& config = found[1];
   if (IsNotFound(root)) {
     return MakeError(ErrorCode::kNotFound, "there is no repository at {}: the folder is missing", place.Text());
   }
@@ -63,8 +70,7 @@ Result<std::unique_ptr<SftpStore>> SftpStore::Open(const SftpPlace& place, const
   if (!root->is_folder) {
     return MakeError(ErrorCode::kInvalidArgument, "{} is a file, expected a folder", place.Text());
   }
-  auto config = files.Stat(store->PathOf(std::string(kConfig)));
-  if (!config && !IsNotFound(config)) return std::move(config).error();
+  if (!config && !IsNotFound(config)) return config.error();
   if (config) store->NoteFolder(std::string(kConfig));
   return store;
 }
@@ -112,8 +118,8 @@ Result<void> SftpStore::RefuseForeign(RemoteFiles& files) {
   return {};
 }
 
-Result<RemoteFiles> SftpStore::Files() {
-  ASSIGN_OR_RETURN(sftp::Lease lease, pool_.Get());
+Result<RemoteFiles> SftpStore::Files(sftp::Traffic traffic) {
+  ASSIGN_OR_RETURN(sftp::Lease lease, pool_.Get(traffic));
   return RemoteFiles(std::move(lease), place_.host());
 }
 
@@ -126,19 +132,24 @@ std::string SftpStore::NewTemporary() const {
   return PathOf(fmt::format("{}/{}", kTemporary, random_.NewId<ObjectId>().ToHex()));
 }
 
-Result<void> SftpStore::CheckRoot(RemoteFiles& files) {
-  auto root = files.Stat(place_.path());
-  if (IsNotFound(root)) {
+std::vector<std::string> SftpStore::RootPaths() const {
+  std::vector<std::string> paths = {place_.path()};
+  if (is_repository_) paths.push_back(PathOf(std::string(kConfig)));
+  return paths;
+}
+
+Result<void> SftpStore::JudgeRoot(const std::vector<Result<sftp::RemoteInfo>>& found) const {
+  if (IsNotFound(found[0])) {
     return MakeError(ErrorCode::kIo, "{}: the folder of the repository is gone", place_.Text());
   }
-  RETURN_IF_ERROR(root);
-  if (!is_repository_) return {};
-  auto config = files.Stat(PathOf(std::string(kConfig)));
-  if (!IsNotFound(config)) return config ? Result<void>() : std::move(config).error();
+  RETURN_IF_ERROR(found[0]);
+  if (found.size() < 2 || !IsNotFound(found[1])) return found.back() ? Result<void>() : found.back().error();
   return MakeError(ErrorCode::kIo,
                    "{}: the folder is there, but no longer the repository in it (is the server's disk still mounted?)",
                    place_.Text());
 }
+
+Result<void> SftpStore::CheckRoot(RemoteFiles& files) { return JudgeRoot(files.StatAll(RootPaths())); }
 
 template <class T>
 Result<T> SftpStore::Missing(RemoteFiles& files, Result<T> result) {
@@ -157,15 +168,25 @@ void SftpStore::NoteFolder(const std::string& relative) {
   known_folders_.insert(relative);
 }
 
-Result<void> SftpStore::EnsureFolder(RemoteFiles& files, const std::string& relative) {
-  if (relative.empty() || IsKnown(relative)) return {};
-  auto info = files.Stat(PathOf(relative));
-  if (IsNotFound(info)) return MakeFolder(files, relative);
-  RETURN_IF_ERROR(info);
-  if (!info->is_folder) {
-    return MakeError(ErrorCode::kIo, "{}:{} is a file, expected a folder", place_.host(), PathOf(relative));
+Result<void> SftpStore::EnsureFolders(RemoteFiles& files, const std::vector<std::string>& relative) {
+  std::vector<std::string> unknown, paths;
+  for (const std::string& folder : relative) {
+    if (folder.empty() || IsKnown(folder)) continue;
+    unknown.push_back(folder);
+    paths.push_back(PathOf(folder));
   }
-  NoteFolder(relative);
+  const auto found = files.StatAll(paths);
+  for (size_t i = 0; i < unknown.size(); ++i) {
+    if (IsNotFound(found[i])) {
+      RETURN_IF_ERROR(MakeFolder(files, unknown[i]));
+      continue;
+    }
+    RETURN_IF_ERROR(found[i]);
+    if (!found[i]->is_folder) {
+      return MakeError(ErrorCode::kIo, "{}:{} is a file, expected a folder", place_.host(), paths[i]);
+    }
+    NoteFolder(unknown[i]);
+  }
   return {};
 }
 
@@ -217,8 +238,7 @@ Result<void> SftpStore::PutBy(RemoteFiles& files, const ObjectName& name, ByteSp
   if (IsOutside(name.text())) {
     return MakeError(ErrorCode::kInvalidArgument, "{}/ is for temporary files", kTemporary);
   }
-  RETURN_IF_ERROR(NotAlreadyThere(EnsureFolder(files, FolderOf(name.text()))));
-  RETURN_IF_ERROR(NotAlreadyThere(EnsureFolder(files, std::string(kTemporary))));
+  RETURN_IF_ERROR(NotAlreadyThere(EnsureFolders(files, {FolderOf(name.text()), std::string(kTemporary)})));
   const std::string temporary = NewTemporary();
   auto put = files.WriteNew(temporary, bytes);
   if (!put) put = Explained(files, std::move(put).error(), bytes.size());
@@ -250,7 +270,7 @@ Result<void> SftpStore::Replace(RemoteFiles& files, const ObjectName& name, cons
 
 Result<void> SftpStore::Put(const ObjectName& name, ByteSpan bytes) {
   const std::string context = "putting " + name.text();
-  auto files = Files();
+  auto files = Files(TrafficOf(bytes.size()));
   if (!files) return std::move(files).While(context).error();
   auto put = PutBy(*files, name, bytes, [&](const std::string& path) { return Replace(*files, name, path); });
   if (put && FolderOf(name.text()) == kConfig) is_repository_ = true;
@@ -335,12 +355,12 @@ Result<void> SftpStore::ProbeRename(RemoteFiles& files) {
 }
 
 Result<Bytes> SftpStore::Get(const ObjectName& name, uint64_t size_max) {
-  ASSIGN_OR_RETURN(RemoteFiles files, Files());
+  ASSIGN_OR_RETURN(RemoteFiles files, Files(IsPack(name) ? sftp::Traffic::kMany : sftp::Traffic::kFew));
   return Missing(files, files.ReadAll(PathOf(name.text()), size_max));
 }
 
 Result<Bytes> SftpStore::GetRange(const ObjectName& name, uint64_t offset, uint64_t size) {
-  ASSIGN_OR_RETURN(RemoteFiles files, Files());
+  ASSIGN_OR_RETURN(RemoteFiles files, Files(TrafficOf(size)));
   return Missing(files, files.ReadRange(PathOf(name.text()), offset, size));
 }
 
@@ -369,45 +389,56 @@ Result<void> SftpStore::List(std::string_view prefix, const Each& each, const St
   if (!prefix.empty()) prefix.remove_suffix(1);
   if (IsOutside(prefix)) return {};
   ASSIGN_OR_RETURN(RemoteFiles files, Files());
-  // A root that is gone (a disk that was taken out) must not look like an empty repository.
-  RETURN_IF_ERROR(CheckRoot(files));
   const std::string folder(prefix);
-  if (!folder.empty()) {
-    auto info = files.Stat(PathOf(folder));
-    if (IsNotFound(info) || (info && !info->is_folder)) return {};
-    RETURN_IF_ERROR(info);
+  std::vector<Result<sftp::RemoteInfo>> root;
+  auto listed = files.List({PathOf(folder)}, RootPaths(), &root);
+  // A root that is gone (a disk that was taken out) must not look like an empty repository.
+  if (!root.empty()) RETURN_IF_ERROR(JudgeRoot(root));
+  if (!listed && !listed.error().transient() && !folder.empty()) {
+    const auto info = files.Stat(PathOf(folder));
+    if (info && !info->is_folder) return {};
   }
-  return ListFolders(files, {folder}, each, stranger);
+  RETURN_IF_ERROR(listed);
+  if (listed->front().is_missing) return {};
+  return GiveListed(files, {folder}, *std::move(listed), each, stranger);
 }
 
 Result<void> SftpStore::ListFolders(RemoteFiles& files, const std::vector<std::string>& folders, const Each& each,
                                     const Stranger& stranger) {
   for (size_t begin = 0; begin < folders.size(); begin += kFoldersAtOnce) {
-    const size_t count = std::min(kFoldersAtOnce, folders.size() - begin);
+    const auto first = folders.begin() + static_cast<ptrdiff_t>(begin);
+    const std::vector<std::string> some(
+        first, first + static_cast<ptrdiff_t>(std::min(kFoldersAtOnce, folders.size() - begin)));
     std::vector<std::string> paths;
-    for (size_t i = 0; i < count; ++i) paths.push_back(PathOf(folders[begin + i]));
+    for (const std::string& folder : some) paths.push_back(PathOf(folder));
     ASSIGN_OR_RETURN(auto listed, files.List(paths));
-    std::vector<std::string> below;
-    for (size_t i = 0; i < count; ++i) {
-      const std::string& folder = folders[begin + i];
-      if (listed[i].is_missing) RETURN_IF_ERROR(CheckRoot(files));  // gone since
-      for (const sftp::RemoteInfo& info : listed[i].entries) {
-        if (folder.empty() && IsOutside(info.name)) continue;
-        const std::string name = folder.empty() ? info.name : folder + "/" + info.name;
-        const auto parsed = ObjectName::Parse(name);  // this also ends a circle of links
-        if (parsed && info.is_folder) {
-          below.push_back(name);
-        } else if (parsed && !info.is_other) {
-          RETURN_IF_ERROR(each({*parsed, info.size, info.modified}));
-        } else if (stranger) {
-          stranger(info.is_folder ? name + "/" : name);
-        }
-      }
-      listed[i].entries = {};
-    }
-    RETURN_IF_ERROR(ListFolders(files, below, each, stranger));
+    RETURN_IF_ERROR(GiveListed(files, some, std::move(listed), each, stranger));
   }
   return {};
+}
+
+// And what is in the folders that were listed.
+Result<void> SftpStore::GiveListed(RemoteFiles& files, const std::vector<std::string>& folders,
+                                   std::vector<sftp::RemoteFolder> listed, const Each& each, const Stranger& stranger) {
+  std::vector<std::string> below;
+  for (size_t i = 0; i < folders.size(); ++i) {
+    const std::string& folder = folders[i];
+    if (listed[i].is_missing) RETURN_IF_ERROR(CheckRoot(files));  // gone since
+    for (const sftp::RemoteInfo& info : listed[i].entries) {
+      if (folder.empty() && IsOutside(info.name)) continue;
+      const std::string name = folder.empty() ? info.name : folder + "/" + info.name;
+      const auto parsed = ObjectName::Parse(name);  // this also ends a circle of links
+      if (parsed && info.is_folder) {
+        below.push_back(name);
+      } else if (parsed && !info.is_other) {
+        RETURN_IF_ERROR(each({*parsed, info.size, info.modified}));
+      } else if (stranger) {
+        stranger(info.is_folder ? name + "/" : name);
+      }
+    }
+    listed[i].entries = {};
+  }
+  return ListFolders(files, below, each, stranger);
 }
 
 Result<void> SftpStore::CleanTemporary() {

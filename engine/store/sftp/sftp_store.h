@@ -72,14 +72,20 @@ class SftpStore final : public ObjectStore {
             std::stop_token stop);
   static Result<std::unique_ptr<SftpStore>> Connect(const SftpPlace& place, const SftpOptions& options,
                                                     const Random& random, const Clock& clock, std::stop_token stop);
-  Result<sftp::RemoteFiles> Files();
+  Result<sftp::RemoteFiles> Files(sftp::Traffic traffic = sftp::Traffic::kFew);
   std::string PathOf(const std::string& relative) const;
   std::string NewTemporary() const;
 
+  // The root, and config/ where it is a repository.
+  std::vector<std::string> RootPaths() const;
+  Result<void> JudgeRoot(const std::vector<Result<sftp::RemoteInfo>>& found) const;
   Result<void> CheckRoot(sftp::RemoteFiles& files);
   Result<void> RefuseForeign(sftp::RemoteFiles& files);
   Result<void> MakeRoot(sftp::RemoteFiles& files, const std::string& path);
-  Result<void> EnsureFolder(sftp::RemoteFiles& files, const std::string& relative);
+  Result<void> EnsureFolders(sftp::RemoteFiles& files, const std::vector<std::string>& relative);
+  Result<void> EnsureFolder(sftp::RemoteFiles& files, const std::string& relative) {
+    return EnsureFolders(files, {relative});
+  }
   Result<void> MakeFolder(sftp::RemoteFiles& files, const std::string& relative);
   void NoteFolder(const std::string& relative);
   bool IsKnown(const std::string& relative);
@@ -104,6 +110,8 @@ class SftpStore final : public ObjectStore {
   Result<T> Missing(sftp::RemoteFiles& files, Result<T> result);
   Result<void> ListFolders(sftp::RemoteFiles& files, const std::vector<std::string>& folders, const Each& each,
                            const Stranger& stranger);
+  Result<void> GiveListed(sftp::RemoteFiles& files, const std::vector<std::string>& folders,
+                          std::vector<sftp::RemoteFolder> listed, const Each& each, const Stranger& stranger);
 
   const SftpPlace place_;
   const Random& random_;

@@ -88,19 +88,24 @@ TEST_F(SftpStoreTest, OneOfEightThreadsFillsAName) {
   EXPECT_TRUE(BecomesEmpty(root_ + "/tmp"));
 }
 
+// Large objects get connections of their own, as long as there are any; small ones do not wait for one to be opened.
 TEST_F(SftpStoreTest, ThreadsShareAFewConnections) {
   SftpOptions options = server_.Client();
   options.connections_max = 3;
   ASSERT_OK_AND_ASSIGN(const Store store, Create(server_.Place(root_), options));
-  std::vector<std::jthread> threads;
-  for (int thread = 0; thread < 8; ++thread) {
-    threads.emplace_back([&, thread] {
-      for (int i = 0; i < 20; ++i) {
-        EXPECT_OK(store->Put(Named("data/" + std::to_string(thread) + "/" + std::to_string(i)), Bytes(100'000)));
-      }
-    });
-  }
-  threads.clear();
+  const auto put = [&](const std::string& folder, size_t size) {
+    std::vector<std::jthread> threads;
+    for (int thread = 0; thread < 8; ++thread) {
+      threads.emplace_back([&, thread] {
+        for (int i = 0; i < 20; ++i) {
+          EXPECT_OK(store->Put(Named(folder + "/" + std::to_string(thread) + "/" + std::to_string(i)), Bytes(size)));
+        }
+      });
+    }
+  };
+  put("index", 1'000);
+  EXPECT_EQ(server_.CountSessions(), 1);
+  put("data", 1'000'000);
   EXPECT_EQ(server_.CountSessions(), 3);
 }
 
@@ -308,7 +313,7 @@ TEST_F(RelayTest, SyncsTheFileThenItsNameThenTheFolder) {
 TEST_F(SftpStoreTest, OpenSshSyncsFolders) {
   fs::create_directory(root_);
   sftp::ConnectionPool pool(server_.Place(root_), server_.Client(), SystemClock(), {});
-  ASSERT_OK_AND_ASSIGN(sftp::Lease lease, pool.Get());
+  ASSERT_OK_AND_ASSIGN(sftp::Lease lease, pool.Get(sftp::Traffic::kFew));
   const std::string host = "host";
   sftp::RemoteFiles files(std::move(lease), host);
   const auto nothing = []() -> Result<void> { return {}; };
