@@ -38,7 +38,7 @@ async def hand_on(reader, writer, delay):
 async def main(port, delay):
     async def serve(reader, writer):
         await asyncio.sleep(2 * delay)  # the connection's own way there and back
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, asyncio.CancelledError):
             there, back = await asyncio.open_connection("127.0.0.1", port)
             await asyncio.gather(hand_on(reader, back, delay), hand_on(there, writer, delay))
             back.close()

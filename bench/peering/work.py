@@ -66,35 +66,35 @@ def files_in(paths):
     return f"find {quoted} -type f -print0"
 
 
-def bench_tree(bench, corpus):
-    """A tree of files: everything that is done with one."""
+def bench_tree(bench, corpus, prefix=""):
+    """A tree of files: everything that is done with one. `prefix` is of the names of the work."""
     corpus.make(1)
     quoted = " ".join(f"'{path}'" for path in corpus.paths)
     tar = os.path.join(bench.scratch, "tree.tar")
     subprocess.run(f"tar cf '{tar}' {quoted} 2>/dev/null", shell=True, check=True)
-    bench.limit("first backup", f"zstd -q -3 -T0 -f '{tar}' -o '{tar}.zst'")
+    bench.limit(prefix + "first backup", f"zstd -q -3 -T0 -f '{tar}' -o '{tar}.zst'")
     os.remove(tar + ".zst")
-    bench.limit("unchanged again", f"find {quoted} -printf '%p %s %T@ %C@ %i\\n' >/dev/null")
-    bench.limit("forced re-read", f"{files_in(corpus.paths)} | xargs -0 -P $(nproc) -n 64 openssl dgst -sha256 -r >/dev/null")
+    bench.limit(prefix + "unchanged again", f"find {quoted} -printf '%p %s %T@ %C@ %i\\n' >/dev/null")
+    bench.limit(prefix + "forced re-read", f"{files_in(corpus.paths)} | xargs -0 -P $(nproc) -n 64 openssl dgst -sha256 -r >/dev/null")
     bench.target()
-    bench.limit("restore whole", f"tar xf '{tar}' -C '{bench.scratch}/restored'")
+    bench.limit(prefix + "restore whole", f"tar xf '{tar}' -C '{bench.scratch}/restored'")
     bench.drop_target()
     os.remove(tar)
 
     bench.begin()
-    bench.do("first backup", lambda engine: engine.backup(corpus.paths), stored=True)
-    bench.do("unchanged again", lambda engine: engine.backup(corpus.paths))
-    bench.do("forced re-read", lambda engine: engine.backup(corpus.paths, force=True))
+    bench.do(prefix + "first backup", lambda engine: engine.backup(corpus.paths), stored=True)
+    bench.do(prefix + "unchanged again", lambda engine: engine.backup(corpus.paths))
+    bench.do(prefix + "forced re-read", lambda engine: engine.backup(corpus.paths, force=True))
     newest = {engine.name: engine.snapshots()[-1] for engine in bench.engines}
-    bench.do("restore whole", lambda engine: engine.restore(newest[engine.name], bench.target()),
+    bench.do(prefix + "restore whole", lambda engine: engine.restore(newest[engine.name], bench.target()),
              before=lambda _: bench.touch_memory(corpus.paths), after=bench.drop_target)
     one = subprocess.run(f"find {quoted} -type f -size +100k | sort | sed -n 50p", shell=True, capture_output=True,
                          check=True).stdout.decode().strip()
     if one:
-        bench.do("restore one file", lambda engine: engine.restore_one(newest[engine.name], one, bench.target()),
+        bench.do(prefix + "restore one file", lambda engine: engine.restore_one(newest[engine.name], one, bench.target()),
                  after=bench.drop_target)
-    bench.do("check with data", lambda engine: engine.check())
-    bench.do("listing", lambda engine: engine.list(newest[engine.name]))
+    bench.do(prefix + "check with data", lambda engine: engine.check())
+    bench.do(prefix + "listing", lambda engine: engine.list(newest[engine.name]))
 
 
 def bench_prune(bench, corpus):

@@ -194,10 +194,10 @@ Result<void> Protocol::PutTombstone(const PackName& pack, BlobKind kind, const S
 
 // An end, or a sign of life under its number, of the slot of the session's own record: another slot that may write
 // could end a session that it does not run, and a prune would take away what that session is about to need.
-Result<MomentRecord> Protocol::OpenMoment(const ObjectInfo& info, const ParsedName& parsed, const SessionSeen& seen) {
-  const std::string& what = info.name.text();
+Result<MomentRecord> Protocol::OpenMoment(const ObjectName& name, ByteSpan object, const SessionSeen& seen) const {
+  const std::string& what = name.text();
+  const ParsedName parsed = ParseObjectName(what);
   const bool is_end = parsed.kind == ParsedName::Kind::kSessionEnd;
-  ASSIGN_OR_RETURN(const Bytes object, repository_.store().Get(info.name, limits::kSmallObjectBytesMax));
   ASSIGN_OR_RETURN(const OpenedObject opened,
                    repository_.sealer().Open(object, is_end ? ObjectKind::kSessionEnd : ObjectKind::kSignOfLife,
                                              ToRawId(parsed.session), what));
@@ -235,27 +235,45 @@ Result<std::vector<SessionSeen>> Protocol::ListSessions() {
     return {};
   };
   RETURN_IF_ERROR(GetEach(repository_.store(), names, limits::kSmallObjectBytesMax, context_, each));
-  for (const ObjectInfo& info : listed) {
-    const ParsedName parsed = ParseObjectName(info.name.text());
-    const bool is_end = parsed.kind == ParsedName::Kind::kSessionEnd;
-    const auto found = sessions.find(parsed.session);
-    if (found == sessions.end() || !(is_end || parsed.kind == ParsedName::Kind::kSignOfLife)) continue;
-    SessionSeen& seen = found->second;
-    if (!seen.slot) continue;  // told already
-    const auto moment = OpenMoment(info, parsed, seen);
-    if (moment) {
-      if (is_end) seen.ended = true;
-      seen.signs_of_life = std::max(seen.signs_of_life, moment->number);
-      continue;
-    }
-    const ErrorCode code = moment.error().code();
-    if (code == ErrorCode::kNotFound) continue;
-    if (is_end && !IsLoss(code) && code != ErrorCode::kUnsupported) return moment.error();
-    Tell(Finding::Severity::kDamage, moment.error(), info.name.text());
-  }
+  RETURN_IF_ERROR(NoteMoments(listed, sessions));
   std::vector<SessionSeen> result;
   for (auto& [id, seen] : sessions) result.push_back(std::move(seen));
   return result;
+}
+
+// Ends and signs of life of these.
+Result<void> Protocol::NoteMoments(const std::vector<ObjectInfo>& listed, std::map<SessionId, SessionSeen>& sessions) {
+  std::vector<ObjectInfo> moments;
+  std::vector<ObjectName> names;
+  for (const ObjectInfo& info : listed) {
+    const ParsedName parsed = ParseObjectName(info.name.text());
+    const auto found = sessions.find(parsed.session);
+    if (found == sessions.end()) continue;
+    if (parsed.kind == ParsedName::Kind::kSession) found->second.last_sign = info.modified;
+    const bool is_moment = parsed.kind == ParsedName::Kind::kSessionEnd || parsed.kind == ParsedName::Kind::kSignOfLife;
+    if (!is_moment || !found->second.slot) continue;  // told already
+    moments.push_back(info);
+    names.push_back(info.name);
+  }
+  const auto each = [&](size_t number, Result<Bytes> object) -> Result<void> {
+    const ParsedName parsed = ParseObjectName(names[number].text());
+    const bool is_end = parsed.kind == ParsedName::Kind::kSessionEnd;
+    SessionSeen& seen = sessions.at(parsed.session);
+    const auto moment =
+        object ? OpenMoment(names[number], *object, seen) : Result<MomentRecord>(std::move(object).error());
+    if (moment) {
+      if (is_end) seen.ended = true;
+      seen.signs_of_life = std::max(seen.signs_of_life, moment->number);
+      seen.last_sign = std::max(seen.last_sign, moments[number].modified);
+      return {};
+    }
+    const ErrorCode code = moment.error().code();
+    if (code == ErrorCode::kNotFound) return {};
+    if (is_end && !IsLoss(code) && code != ErrorCode::kUnsupported) return moment.error();
+    Tell(Finding::Severity::kDamage, moment.error(), names[number].text());
+    return {};
+  };
+  return GetEach(repository_.store(), names, limits::kSmallObjectBytesMax, context_, each);
 }
 
 Result<std::vector<SeenList>> Protocol::ListSeenLists() {

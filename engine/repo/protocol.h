@@ -22,6 +22,7 @@ struct SessionSeen {
   std::optional<SlotId> slot;  // who signed the record; only this slot ends the session, or shows that it lives
   bool ended = false;          // its .end is there
   uint32_t signs_of_life = 0;  // highest n seen
+  UnixNs last_sign = 0;        // of the session itself or its newest sign, by the store's clock; 0 where it has none
 };
 
 struct TombstoneSeen {
@@ -105,7 +106,8 @@ class Protocol {
  private:
   Result<void> RemoveOfSession(const SessionId& session, const std::vector<ObjectName>& names);
   Result<std::vector<ObjectInfo>> ListUntilStable(std::string_view prefix);
-  Result<MomentRecord> OpenMoment(const ObjectInfo& info, const ParsedName& parsed, const SessionSeen& seen);
+  Result<MomentRecord> OpenMoment(const ObjectName& name, ByteSpan object, const SessionSeen& seen) const;
+  Result<void> NoteMoments(const std::vector<ObjectInfo>& listed, std::map<SessionId, SessionSeen>& sessions);
   Result<Bytes> SealSmall(ObjectKind kind, const RawId& name, ByteSpan body) const;
   void Tell(Finding::Severity severity, const Error& error, std::string object) const;
 

@@ -40,7 +40,8 @@ Result<int> List(Cli& cli) {
   return 0;
 }
 
-// Indexes and file caches go; what is remembered of snapshots and running sessions stays: it guards against old states.
+// Indexes, file caches and what is kept of far stores go; what is remembered of snapshots and running sessions stays:
+// it guards against old states.
 Result<int> Clear(Cli& cli) {
   uint64_t bytes = 0;
   std::error_code error;
@@ -50,7 +51,9 @@ Result<int> Clear(Cli& cli) {
     for (auto inner = fs::directory_iterator(one->path(), error); !error && inner != fs::directory_iterator();
          inner.increment(error)) {
       const std::string name = inner->path().filename();
-      if (name != "index" && !name.starts_with("files-") && !name.starts_with("blocks-")) continue;
+      const bool is_derived = name == "index" || name == "metadata" || name == "objects" || name == "checked" ||
+                              name.starts_with("files-") || name.starts_with("blocks-");
+      if (!is_derived) continue;
       bytes += BytesBelow(inner->path());
       std::error_code failed;
       fs::remove_all(inner->path(), failed);

@@ -35,6 +35,7 @@ void AddCopy(CLI::App& app, Cli& cli, Action& action);
 void AddTag(CLI::App& app, Cli& cli, Action& action);
 void AddRewrite(CLI::App& app, Cli& cli, Action& action);
 void AddKey(CLI::App& app, Cli& cli, Action& action);
+void AddSessions(CLI::App& app, Cli& cli, Action& action);
 void AddStats(CLI::App& app, Cli& cli, Action& action);
 void AddDatabases(CLI::App& app, Cli& cli, Action& action);
 void AddTables(CLI::App& app, Cli& cli, Action& action);

@@ -70,6 +70,7 @@ void AddCommands(CLI::App& app, cairn::Cli& cli, cairn::Action& action) {
   cairn::AddTag(app, cli, action);
   cairn::AddRewrite(app, cli, action);
   cairn::AddKey(app, cli, action);
+  cairn::AddSessions(app, cli, action);
   cairn::AddStats(app, cli, action);
   cairn::AddDatabases(app, cli, action);
   cairn::AddTables(app, cli, action);
