@@ -6,11 +6,13 @@ namespace cairn {
 
 const char* const kExitCodes =
     "0 done; 1 failed, or check found damage; 2 wrong usage; 3 done, but some files could not be read or restored,\n"
-    "or packs that are missing were left in the index; 10 no repository; 12 wrong password; 130 interrupted.";
+    "or packs that are missing were left in the index; 10 no repository; 12 wrong "
+    "password; 130 interrupted.";
 const char* const kEnvironment =
     "CAIRN_REPOSITORY, CAIRN_PASSWORD, CAIRN_PASSWORD_FILE, CAIRN_PASSWORD_COMMAND; CAIRN_TO_PASSWORD (copy),\n"
-    "CAIRN_FROM_PASSWORD (init --same-keys-as), CAIRN_NEW_PASSWORD (key add, key passwd); CAIRN_CACHE_DIR,\n"
-    "XDG_CACHE_HOME; TMPDIR.";
+    "CAIRN_FROM_PASSWORD (init --same-keys-as), CAIRN_NEW_PASSWORD (key add, key passwd); CAIRN_CONFIG (run, and "
+    "names\n"
+    "of repositories); CAIRN_CACHE_DIR, XDG_CACHE_HOME; CAIRN_STATE_DIR, XDG_STATE_HOME (run, jobs); TMPDIR.";
 
 namespace {
 
