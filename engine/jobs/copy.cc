@@ -29,25 +29,6 @@ bool SharesKeys(const Keyring& a, const Keyring& b) {
 
 SnapshotId OriginalOf(const LoadedSnapshot& snapshot) { return snapshot.inner.original.value_or(snapshot.id); }
 
-// Is `there` what a copy of `snapshot` would be, as far as can be told without reading trees?
-bool LooksCopied(const LoadedSnapshot& snapshot, const LoadedSnapshot& there, bool same_ids) {
-  if (!there.opened || OriginalOf(snapshot) != OriginalOf(there)) return false;
-  SnapshotInner expected = snapshot.inner;
-  const SnapshotInner& found = there.inner;
-  expected.tags = found.tags;
-  expected.description = found.description;
-  expected.original = found.original;
-  expected.parent = found.parent;
-  expected.needs = found.needs;
-  if (same_ids || expected.items.size() != found.items.size()) return expected == found;
-  for (size_t i = 0; i < expected.items.size(); ++i) {
-    SnapshotItem& item = expected.items[i];
-    item.root = found.items[i].root;
-    if (item.command_line && found.items[i].command_line) item.command_line->id = found.items[i].command_line->id;
-  }
-  return expected == found;
-}
-
 class CopyRun {
  public:
   CopyRun(const JobContext& context, Repository& source, Repository& target, const CopyOptions& options,
@@ -459,6 +440,24 @@ class CopyRun {
 };
 
 }  // namespace
+
+bool LooksCopied(const LoadedSnapshot& snapshot, const LoadedSnapshot& there, bool same_ids) {
+  if (!there.opened || OriginalOf(snapshot) != OriginalOf(there)) return false;
+  SnapshotInner expected = snapshot.inner;
+  const SnapshotInner& found = there.inner;
+  expected.tags = found.tags;
+  expected.description = found.description;
+  expected.original = found.original;
+  expected.parent = found.parent;
+  expected.needs = found.needs;
+  if (same_ids || expected.items.size() != found.items.size()) return expected == found;
+  for (size_t i = 0; i < expected.items.size(); ++i) {
+    SnapshotItem& item = expected.items[i];
+    item.root = found.items[i].root;
+    if (item.command_line && found.items[i].command_line) item.command_line->id = found.items[i].command_line->id;
+  }
+  return expected == found;
+}
 
 Result<CopyReport> RunCopy(const JobContext& context, Repository& source, Repository& target,
                            const CopyOptions& options, FindingSink findings) {

@@ -44,4 +44,8 @@ struct CopyReport {
 Result<CopyReport> RunCopy(const JobContext& context, Repository& source, Repository& target,
                            const CopyOptions& options, FindingSink findings);
 
+// Is `there` what a copy of `snapshot` would be, as far as can be told without reading trees? `same_ids`: the
+// repositories are of one family.
+bool LooksCopied(const LoadedSnapshot& snapshot, const LoadedSnapshot& there, bool same_ids);
+
 }  // namespace cairn

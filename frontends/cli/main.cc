@@ -54,6 +54,8 @@ void AddGlobalOptions(CLI::App& app, cairn::GlobalOptions& global) {
 void AddCommands(CLI::App& app, cairn::Cli& cli, cairn::Action& action) {
   cairn::AddInit(app, cli, action);
   cairn::AddBackup(app, cli, action);
+  cairn::AddRun(app, cli, action);
+  cairn::AddJobs(app, cli, action);
   cairn::AddImport(app, cli, action);
   cairn::AddSnapshots(app, cli, action);
   cairn::AddLs(app, cli, action);
