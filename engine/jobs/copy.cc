@@ -8,6 +8,7 @@
 
 #include "engine/crypto/hash.h"
 #include "engine/jobs/copy_memory.h"
+#include "engine/jobs/copy_parent.h"
 #include "engine/jobs/reachability.h"
 #include "engine/jobs/sealed_frames.h"
 #include "engine/jobs/successor.h"
@@ -267,6 +268,7 @@ class CopyRun {
       return {};
     };
     if (verbatim_) return CopyFrames(session, source, failed);
+    parent_.reset();
     const auto there = std::ranges::find(target_set_.snapshots, one.target, &LoadedSnapshot::id);
     for (size_t i = 0; i < source.inner.items.size(); ++i) {
       SnapshotItem item = source.inner.items[i];
@@ -297,6 +299,7 @@ class CopyRun {
     if (verbatim_) {
       RETURN_IF_ERROR(CopyFrames(session, snapshot, [](const Error& error) -> Result<void> { return error; }));
     } else {
+      FindParent(snapshot);
       for (SnapshotItem& item : inner.items) RETURN_IF_ERROR(CopyItem(session, item, inner.PlaceOf(item)));
     }
     const SlotHeads heads = HeadsOfSlot(target_set_, target_.keyring().slot());
@@ -414,14 +417,72 @@ class CopyRun {
 
   // --- other keys: opened, hashed and sealed anew ---
 
+  // The newest snapshot of the same host and paths that is there: most of this one it has.
+  void FindParent(const LoadedSnapshot& snapshot) {
+    constexpr int kTriesMax = 8;
+    parent_.reset();
+    if (!target_.keyring().rights().Has(Rights::kMetadataKey)) return;
+    int tries = 0;
+    for (auto one = source_set_.snapshots.rbegin(); one != source_set_.snapshots.rend() && tries < kTriesMax; ++one) {
+      if (one->id == snapshot.id || one->inner.host != snapshot.inner.host) continue;
+      if (!std::ranges::equal(one->inner.items, snapshot.inner.items, {}, &SnapshotItem::paths, &SnapshotItem::paths)) {
+        continue;
+      }
+      ++tries;
+      const auto copy = FindCopy(*one);
+      if (!copy || *copy == nullptr) continue;
+      if (target_reader_ == nullptr) {
+        target_reader_ =
+            std::make_unique<BlobReader>(target_, *target_index_, context_, context_.limits.memory_bytes / 8);
+      }
+      parent_copy_ = (*copy)->inner;
+      parent_ = std::make_unique<CopyParent>(*reader_, *target_reader_, one->inner, parent_copy_);
+      return;
+    }
+  }
+
+  // Takes the content of a file over that the target has, whole and in packs that stay.
+  Result<bool> TakeOver(WriteSession& session, const TreePath& path, Node& node) {
+    const std::optional<Node> copy = parent_ != nullptr ? parent_->Find(path, node) : std::nullopt;
+    if (!copy) return false;
+    bool all_known = true;
+    const auto need = [&](const BlobId& id, std::optional<uint32_t> length) -> Result<void> {
+      ASSIGN_OR_RETURN(const bool known, session.Knows(id, length));
+      all_known = all_known && known;
+      return {};
+    };
+    for (const Attribute& attribute : copy->attributes) {
+      if (attribute.blob) RETURN_IF_ERROR(need(attribute.blob->id, std::nullopt));
+    }
+    auto read = ForEachListBlob(*target_reader_, *copy->content, [&](const BlobId& id) -> Result<bool> {
+      RETURN_IF_ERROR(need(id, std::nullopt));
+      return true;
+    });
+    if (read) {
+      read = ForEachEntry(*target_reader_, *copy->content, 0, UINT64_MAX,
+                          [&](uint64_t, const ListEntry& entry) -> Result<void> {
+                            return entry.type == ListEntry::Type::kHole ? Result<void>() : need(entry.id, std::nullopt);
+                          });
+    }
+    if (!read || !all_known) return false;
+    node.content = copy->content;
+    node.attributes = copy->attributes;
+    ++report_.files_unchanged;
+    context_.progress.bytes_done += node.size;
+    return true;
+  }
+
   // `place`: of the item in its snapshot.
   Result<void> CopyItem(WriteSession& session, SnapshotItem& item, const TreePath& place) {
     const auto writer = session.NewBlobWriter(context_.limits.frame_bytes_files);
+    if (parent_ != nullptr) parent_->Begin(item);
     auto subtree = RewriteTree(
         *reader_, *writer, item.root,
         [&](const TreePath& path, Node& node) -> Result<bool> {
           if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while copying");
-          auto copied = CopyNode(session, *writer, item, node);
+          const auto taken_over = TakeOver(session, path, node);
+          auto copied = taken_over && !*taken_over ? CopyNode(session, *writer, item, node) : Result<void>();
+          if (!taken_over) copied = taken_over.error();
           if (!copied) return std::move(copied).error().While("copying /" + PathForPeople(JoinPath(place, path)));
           return true;
         },
@@ -488,7 +549,9 @@ class CopyRun {
   SnapshotSet source_set_, target_set_;
   std::vector<Copied> were_there_;
   std::unique_ptr<Index> source_index_, target_index_;
-  std::unique_ptr<BlobReader> reader_;
+  std::unique_ptr<BlobReader> reader_, target_reader_;
+  SnapshotInner parent_copy_;
+  std::unique_ptr<CopyParent> parent_;  // of the snapshot in hand
   std::unordered_map<BlobId, BlobId> copied_;
 };
 

@@ -62,7 +62,8 @@ struct CopyCommand {
                      {"snapshots_incomplete", incomplete},
                      {"blobs_copied", report->blobs_copied},
                      {"bytes_copied", report->bytes_copied},
-                     {"frames_verbatim", report->frames_verbatim}});
+                     {"frames_verbatim", report->frames_verbatim},
+                     {"files_unchanged", report->files_unchanged}});
     } else {
       cli.Say(fmt::format("{} snapshots {}copied, {} blobs, {}{}\n", copied, dry_run ? "would be " : "",
                           HumanCount(report->blobs_copied), HumanBytes(report->bytes_copied),

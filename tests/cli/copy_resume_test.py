@@ -1,4 +1,5 @@
-"""A copy that is killed goes on where it was, whether frames travel as they are or are sealed anew."""
+"""Copies that go on from earlier ones: after a kill, whether frames travel as they are or are sealed anew, and from snapshot to
+snapshot."""
 import os
 import random
 import subprocess
@@ -76,6 +77,71 @@ class CopyResume(CairnTest):
         self.assertGreater(report["packs_young"], 0)
         self.assertEqual(process.wait(timeout=120), 0)
         self.assertEqual(self.json("-r", target, "check", "--read-data")["damages"], 0)
+
+
+class NextCopy(CairnTest):
+    """Between repositories with keys of their own a blob has another id, which only who reads it can tell."""
+
+    def setUp(self):
+        super().setUp()
+        self.init()
+        self.other = self.path("other")
+        self.run_cairn("-r", self.other, "init")
+        self.make_source(files=30)
+        self.write("empty folder/x", b"x")
+        os.setxattr(self.write("noted", b"noted" * 100), "user.note", b"v" * 300)
+        self.write("list", random.Random(1).randbytes(30_000_000))
+        self.backup()
+        self.copy()
+
+    def copy(self, **kwargs):
+        return self.json("copy", "--to", self.other, CAIRN_TO_PASSWORD="secret", **kwargs)
+
+    def expect_whole(self):
+        self.assertEqual(self.json("-r", self.other, "check", "--read-data")["damages"], 0)
+        target = self.path(f"out-{time.monotonic_ns()}")
+        self.run_cairn("-r", self.other, "restore", "latest", "--target", target)
+        done = subprocess.run(["diff", "-r", self.source, target + self.source], capture_output=True)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertEqual(os.getxattr(target + self.source + "/noted", "user.note"), b"v" * 300)
+
+    def test_files_that_have_not_changed_are_not_read_again(self):
+        os.rename(os.path.join(self.source, "d1", "f1"), os.path.join(self.source, "d1", "moved"))
+        os.utime(os.path.join(self.source, "d2", "f2"))
+        os.remove(os.path.join(self.source, "empty folder", "x"))
+        os.makedirs(os.path.join(self.source, "d3", "deeper"))
+        files = self.backup()["files"]
+        # Their data is not even there.
+        data, away = os.path.join(self.repo, "data"), self.path("away")
+        os.rename(data, away)
+        self.copy(code=1)
+        os.rename(away, data)
+        report = self.copy()
+        self.assertEqual((report["snapshots_copied"], report["files_unchanged"]), (1, files - 1))
+        self.expect_whole()
+        self.write("new", b"new")
+        self.backup()
+        report = self.copy()
+        self.assertEqual(report["files_unchanged"], files)
+        self.expect_whole()
+
+    def test_where_nothing_has_changed_no_data_is_needed(self):
+        os.makedirs(os.path.join(self.source, "another folder"))
+        files = self.backup()["files"]
+        os.rename(os.path.join(self.repo, "data"), self.path("away"))
+        self.assertEqual(self.copy()["files_unchanged"], files)
+        self.expect_whole()
+
+    def test_what_the_target_has_lost_is_sent_again(self):
+        packs = [path for path in (os.path.join(root, name) for root, _, names in os.walk(os.path.join(self.other, "data"))
+                                   for name in names)]
+        os.remove(max(packs, key=os.path.getsize))
+        self.run_cairn("-r", self.other, "repair", "index", "--drop-missing", code=None)
+        self.write("new", b"new")
+        files = self.backup()["files"]
+        self.assertLess(self.copy(code=None)["files_unchanged"], files - 1)
+        self.copy()
+        self.expect_whole()
 
 
 if __name__ == "__main__":
