@@ -19,9 +19,8 @@ nlohmann::json TimeJson(const std::optional<WireTime>& time) {
   return time ? nlohmann::json(JsonTime(*time)) : nlohmann::json();
 }
 
-// "" where it has all.
 std::string LagText(const CopyState& copy) {
-  if (copy.waiting == 0) return copy.result == "success" ? "" : copy.result;
+  if (copy.waiting == 0) return copy.result == "success" ? "none" : copy.result;
   return fmt::format("{} wait since {}", copy.waiting, TimeText(copy.waiting_since));
 }
 

@@ -128,6 +128,7 @@ class Copies(RunJob):
         self.assertEqual(self.originals("far"), self.originals("local"))
         self.expect_whole("far")
         self.assertEqual([copy["snapshots_waiting"] for copy in self.status()["copies"]], [0, 0])
+        self.assertNotIn("wait since", self.run_cairn("jobs").stdout.decode())
 
     def test_a_target_that_cannot_be_written_is_told_and_caught_up(self):
         self.configure(self.job())
@@ -393,6 +394,24 @@ class Hooks(RunJob):
 
 
 class Killed(RunJob):
+    def test_ctrl_c_ends_copies_and_the_next_run_goes_on(self):
+        self.configure(self.job())
+        self.make("local", "near", "far")
+        self.make_source(files=60)
+        self.run_cairn("-r", "@local", "backup", self.source)
+        process = subprocess.Popen([BIN, "run", "shop", "--limit-upload", "500K", "--json"], env=self.env(),
+                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        sessions = self.path("repos", "far", "sessions")
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and not (os.path.isdir(sessions) and os.listdir(sessions)):
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+        self.assertEqual((process.returncode, json.loads(out.splitlines()[-1])["result"]), (130, "interrupted"))
+        self.assertEqual(len(self.run_job()["copies"]), 2)
+        self.assertEqual((self.originals("near"), len(self.snapshots("local"))), (self.originals("far"), 3))
+        self.expect_whole("far")
+
     def test_a_run_that_was_killed_is_made_up_for_by_the_next(self):
         self.configure(self.job("", 'copies = ["near"]'))
         self.make("local", "near")
