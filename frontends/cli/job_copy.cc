@@ -50,13 +50,14 @@ class CatchUpRun {
   Result<void> CopyAndKeep() {
     ASSIGN_OR_RETURN(const OpenedRepository target, cli_.OpenOther(request_.target));
     RETURN_IF_ERROR(Plan(*target.repository));
-    if (!outcome_.waiting.empty() && !request_.dry_run) RETURN_IF_ERROR(Copy(*target.repository));
-    if (!request_.copy.retention) return {};
+    auto copied = outcome_.waiting.empty() || request_.dry_run ? Result<void>() : Copy(*target.repository);
+    const bool is_reached = copied || IsLoss(copied.error().code());
+    if (!request_.copy.retention || !is_reached) return copied;
     auto kept =
         KeepTo(context_, *target.repository, *request_.copy.retention, filter_, request_.dry_run, cli_.Findings());
     if (!kept) return std::move(kept).error().While("its retention");
     outcome_.retention = *std::move(kept);
-    return {};
+    return copied;
   }
 
   // What is there is looked up there, whatever this machine remembers.
@@ -81,21 +82,39 @@ class CatchUpRun {
     return {};
   }
 
+  // One that cannot be read here does not keep the others back.
   Result<void> Copy(Repository& target) {
     CopyOptions options{.snapshots = outcome_.waiting, .compression = {}};
     ASSIGN_OR_RETURN(options.compression, ParseCompression(request_.job.compression));
-    auto report = RunCopy(context_, source_, target, options, cli_.Findings());
-    if (!report) {
+    const size_t waiting_before = outcome_.waiting.size();
+    std::optional<Error> first;
+    std::set<SnapshotId> lost;
+    while (!options.snapshots.empty()) {
+      auto report = RunCopy(context_, source_, target, options, cli_.Findings());
+      if (report) {
+        Count(*report, lost);
+        break;
+      }
+      if (!first) first = report.error();
       IgnoreError(Plan(target), "then all of them are said to wait");
-      return std::move(report).error();
+      // In their order: the first of them that is not there has failed.
+      const auto is_waiting = [&](const SnapshotId& id) {
+        return std::ranges::find(outcome_.waiting, id) != outcome_.waiting.end();
+      };
+      const auto failed = std::ranges::find_if(options.snapshots, is_waiting);
+      if (!IsLoss(report.error().code()) || failed == options.snapshots.end()) break;
+      lost.insert(*failed);
+      options.snapshots.erase(options.snapshots.begin(), failed + 1);
     }
-    outcome_.waiting.clear();
-    outcome_.bytes_sent = report->bytes_copied;
-    for (const CopyReport::One& one : report->snapshots) {
-      outcome_.sent += one.was_there ? 0 : 1;
-      outcome_.incomplete += one.is_incomplete ? 1 : 0;
-    }
+    outcome_.sent = waiting_before - std::min(waiting_before, outcome_.waiting.size());
+    if (first) return *std::move(first);
     return {};
+  }
+
+  void Count(const CopyReport& report, const std::set<SnapshotId>& lost) {
+    outcome_.waiting.assign(lost.begin(), lost.end());
+    outcome_.bytes_sent = report.bytes_copied;
+    for (const CopyReport::One& one : report.snapshots) outcome_.incomplete += one.is_incomplete ? 1 : 0;
   }
 
   Cli& cli_;

@@ -180,7 +180,7 @@ class JobRun {
                       const std::stop_token& stop) {
     if (!hook.is_given()) return {};
     if (dry_run_) {
-      cli_.Say(fmt::format("the hook {} would be run\n", moment));
+      if (!cli_.json()) cli_.Say(fmt::format("the hook {} would be run\n", moment));
       return {};
     }
     HookRun run{.environment = {{"CAIRN_JOB", job_.name},

@@ -186,6 +186,33 @@ class Copies(RunJob):
         self.assertEqual(second["copies"][0]["snapshots_sent"], 1)
         self.assertEqual(self.originals("near"), [second["snapshot"]])
 
+    def test_one_that_cannot_be_read_does_not_keep_the_others_back(self):
+        self.configure(self.job(copies='copies = [{ to = "near", retention = { keep-last = 5 } }]'))
+        self.make("local", "near")
+        self.make_source(files=2)
+        made = [self.run_job()["snapshot"] for _ in range(3)]
+        self.take_away("near")
+        self.repo = self.path("repos", "local")
+        before = self.objects("data")
+        path = self.write("doomed", os.urandom(3_000_000))
+        self.run_job(code=3)
+        for pack in set(self.objects("data")) - set(before):
+            os.remove(pack)
+        os.remove(path)
+        made += [self.run_job(code=3)["snapshot"] for _ in range(2)]
+        self.bring_back("near")
+        for sent in (3, 1):
+            report = self.run_job(code=3)
+            made.append(report["snapshot"])
+            copy = report["copies"][0]
+            self.assertEqual((copy["snapshots_sent"], copy["snapshots_waiting"]), (sent, 1))
+            self.assertIn("doomed", copy["error"])
+            self.assertEqual(len(copy["retention"]["forgotten"]), 1, "its retention is kept to")
+        self.assertEqual(self.originals("near"), sorted(made[-5:]))
+        self.expect_whole("near")
+        # At last it is no longer wanted.
+        self.run_job()
+
     def test_a_local_retention_that_takes_what_a_copy_lacks_is_told(self):
         self.configure(self.job("[job.shop.retention]\nkeep-last = 1\n", 'copies = ["near"]'))
         self.make("local", "near")
@@ -212,7 +239,8 @@ class Copies(RunJob):
         self.make_source(files=2)
         self.repo = self.path("repos")
         before = self.objects("")
-        report = self.run_job("--dry-run")
+        lines = self.run_cairn("run", "shop", "--dry-run", "--json").stdout.decode().splitlines()
+        report = [json.loads(line) for line in lines][-1]
         self.assertEqual((report["result"], report["snapshot"]), ("success", None))
         self.assertEqual(self.objects(""), before)
         self.assertFalse(os.path.exists(self.path("ran")))
