@@ -4,10 +4,13 @@
 #include <map>
 #include <set>
 #include <unordered_map>
+#include <utility>
 
 #include "engine/crypto/hash.h"
 #include "engine/jobs/copy_memory.h"
+#include "engine/jobs/copy_parent.h"
 #include "engine/jobs/reachability.h"
+#include "engine/jobs/sealed_frames.h"
 #include "engine/jobs/successor.h"
 #include "engine/jobs/tree_rewriter.h"
 #include "engine/pack/pack_reader.h"
@@ -28,25 +31,6 @@ bool SharesKeys(const Keyring& a, const Keyring& b) {
 }
 
 SnapshotId OriginalOf(const LoadedSnapshot& snapshot) { return snapshot.inner.original.value_or(snapshot.id); }
-
-// Is `there` what a copy of `snapshot` would be, as far as can be told without reading trees?
-bool LooksCopied(const LoadedSnapshot& snapshot, const LoadedSnapshot& there, bool same_ids) {
-  if (!there.opened || OriginalOf(snapshot) != OriginalOf(there)) return false;
-  SnapshotInner expected = snapshot.inner;
-  const SnapshotInner& found = there.inner;
-  expected.tags = found.tags;
-  expected.description = found.description;
-  expected.original = found.original;
-  expected.parent = found.parent;
-  expected.needs = found.needs;
-  if (same_ids || expected.items.size() != found.items.size()) return expected == found;
-  for (size_t i = 0; i < expected.items.size(); ++i) {
-    SnapshotItem& item = expected.items[i];
-    item.root = found.items[i].root;
-    if (item.command_line && found.items[i].command_line) item.command_line->id = found.items[i].command_line->id;
-  }
-  return expected == found;
-}
 
 class CopyRun {
  public:
@@ -284,6 +268,7 @@ class CopyRun {
       return {};
     };
     if (verbatim_) return CopyFrames(session, source, failed);
+    parent_.reset();
     const auto there = std::ranges::find(target_set_.snapshots, one.target, &LoadedSnapshot::id);
     for (size_t i = 0; i < source.inner.items.size(); ++i) {
       SnapshotItem item = source.inner.items[i];
@@ -314,6 +299,7 @@ class CopyRun {
     if (verbatim_) {
       RETURN_IF_ERROR(CopyFrames(session, snapshot, [](const Error& error) -> Result<void> { return error; }));
     } else {
+      FindParent(snapshot);
       for (SnapshotItem& item : inner.items) RETURN_IF_ERROR(CopyItem(session, item, inner.PlaceOf(item)));
     }
     const SlotHeads heads = HeadsOfSlot(target_set_, target_.keyring().slot());
@@ -332,16 +318,63 @@ class CopyRun {
                                     return failed(Error(error).While("reading /" + path));
                                   }));
     RETURN_IF_ERROR(needed.StartReading());
-    std::set<std::pair<PackName, uint32_t>> frames;
+    FramePlan plan;
     for (;;) {
       ASSIGN_OR_RETURN(const auto id, needed.Next());
       if (!id) break;
       ASSIGN_OR_RETURN(const bool known, session.Knows(*id, std::nullopt));
       if (known) continue;
       ASSIGN_OR_RETURN(const auto locations, source_index_->Find(*id));
-      auto copied = locations.empty() ? MakeError(ErrorCode::kNotFound, "blob {} is in no pack of {}", id->ToHex(),
-                                                  source_.store().description())
-                                      : CopyLocations(session, locations, frames);
+      if (locations.empty()) {
+        RETURN_IF_ERROR(failed(MakeError(ErrorCode::kNotFound, "blob {} is in no pack of {}", id->ToHex(),
+                                         source_.store().description())));
+        continue;
+      }
+      AddToPlan(locations, plan);
+      plan.blobs.push_back(*id);
+      plan.bytes += sizeof(BlobId);
+      if (plan.bytes >= context_.limits.memory_bytes / 16) RETURN_IF_ERROR(CopyPlanned(session, plan, failed));
+    }
+    return CopyPlanned(session, plan, failed);
+  }
+
+  // Frames that are to be copied, in the order of ids, which is none: they are read in that of their packs, so that
+  // what lies together goes on lying together.
+  struct FramePlan {
+    std::vector<BlobLocation> frames;
+    std::vector<BlobId> blobs;                         // what they are for
+    uint64_t bytes = 0;                                // of memory, that these two take
+    std::set<std::pair<PackName, uint32_t>> taken_up;  // now or before
+  };
+
+  static void AddToPlan(const std::vector<BlobLocation>& locations, FramePlan& plan) {
+    std::set<FrameCheck> checks;
+    for (const BlobLocation& location : locations) {
+      if (!checks.insert(location.frame->check).second) continue;
+      if (!plan.taken_up.emplace(location.pack.name, location.frame_number).second) continue;
+      plan.frames.push_back(location);
+      plan.bytes += sizeof(BlobLocation) + sizeof(FrameEntry) + location.frame->blobs.size() * sizeof(BlobEntry);
+    }
+  }
+
+  Result<void> CopyPlanned(WriteSession& session, FramePlan& plan, const CopyFailed& failed) {
+    bool any_lost = false;
+    RETURN_IF_ERROR(ReadSealedFrames(source_.store(), std::move(plan.frames), context_,
+                                     [&](const BlobLocation& frame, Result<ByteSpan> sealed) -> Result<void> {
+                                       if (sealed) return PutFrame(session, frame, *sealed);
+                                       if (!IsLoss(sealed.error().code())) return std::move(sealed).error();
+                                       plan.taken_up.erase({frame.pack.name, frame.frame_number});
+                                       any_lost = true;
+                                       return {};
+                                     }));
+    plan.frames.clear();
+    plan.bytes = 0;
+    const std::vector<BlobId> blobs = std::exchange(plan.blobs, {});
+    if (!any_lost) return {};
+    // One by one, wherever else they are.
+    for (const BlobId& id : blobs) {
+      ASSIGN_OR_RETURN(const auto locations, source_index_->Find(id));
+      auto copied = CopyLocations(session, locations, plan.taken_up);
       if (!copied) RETURN_IF_ERROR(failed(copied.error()));
     }
     return {};
@@ -370,6 +403,10 @@ class CopyRun {
   Result<void> CopyFrame(WriteSession& session, const BlobLocation& location) {
     ASSIGN_OR_RETURN(const Bytes sealed, ReadFrame(source_.store(), location.pack.kind, location.pack.name,
                                                    location.frame_offset, *location.frame));
+    return PutFrame(session, location, sealed);
+  }
+
+  Result<void> PutFrame(WriteSession& session, const BlobLocation& location, ByteSpan sealed) {
     RETURN_IF_ERROR(session.AddSealedFrame(location.pack.kind, location.session, *location.frame, sealed));
     ++report_.frames_verbatim;
     report_.blobs_copied += location.frame->blobs.size();
@@ -380,14 +417,72 @@ class CopyRun {
 
   // --- other keys: opened, hashed and sealed anew ---
 
+  // The newest snapshot of the same host and paths that is there: most of this one it has.
+  void FindParent(const LoadedSnapshot& snapshot) {
+    constexpr int kTriesMax = 8;
+    parent_.reset();
+    if (!target_.keyring().rights().Has(Rights::kMetadataKey)) return;
+    int tries = 0;
+    for (auto one = source_set_.snapshots.rbegin(); one != source_set_.snapshots.rend() && tries < kTriesMax; ++one) {
+      if (one->id == snapshot.id || one->inner.host != snapshot.inner.host) continue;
+      if (!std::ranges::equal(one->inner.items, snapshot.inner.items, {}, &SnapshotItem::paths, &SnapshotItem::paths)) {
+        continue;
+      }
+      ++tries;
+      const auto copy = FindCopy(*one);
+      if (!copy || *copy == nullptr) continue;
+      if (target_reader_ == nullptr) {
+        target_reader_ =
+            std::make_unique<BlobReader>(target_, *target_index_, context_, context_.limits.memory_bytes / 8);
+      }
+      parent_copy_ = (*copy)->inner;
+      parent_ = std::make_unique<CopyParent>(*reader_, *target_reader_, one->inner, parent_copy_);
+      return;
+    }
+  }
+
+  // Takes the content of a file over that the target has, whole and in packs that stay.
+  Result<bool> TakeOver(WriteSession& session, const TreePath& path, Node& node) {
+    const std::optional<Node> copy = parent_ != nullptr ? parent_->Find(path, node) : std::nullopt;
+    if (!copy) return false;
+    bool all_known = true;
+    const auto need = [&](const BlobId& id, std::optional<uint32_t> length) -> Result<void> {
+      ASSIGN_OR_RETURN(const bool known, session.Knows(id, length));
+      all_known = all_known && known;
+      return {};
+    };
+    for (const Attribute& attribute : copy->attributes) {
+      if (attribute.blob) RETURN_IF_ERROR(need(attribute.blob->id, std::nullopt));
+    }
+    auto read = ForEachListBlob(*target_reader_, *copy->content, [&](const BlobId& id) -> Result<bool> {
+      RETURN_IF_ERROR(need(id, std::nullopt));
+      return true;
+    });
+    if (read) {
+      read = ForEachEntry(*target_reader_, *copy->content, 0, UINT64_MAX,
+                          [&](uint64_t, const ListEntry& entry) -> Result<void> {
+                            return entry.type == ListEntry::Type::kHole ? Result<void>() : need(entry.id, std::nullopt);
+                          });
+    }
+    if (!read || !all_known) return false;
+    node.content = copy->content;
+    node.attributes = copy->attributes;
+    ++report_.files_unchanged;
+    context_.progress.bytes_done += node.size;
+    return true;
+  }
+
   // `place`: of the item in its snapshot.
   Result<void> CopyItem(WriteSession& session, SnapshotItem& item, const TreePath& place) {
     const auto writer = session.NewBlobWriter(context_.limits.frame_bytes_files);
+    if (parent_ != nullptr) parent_->Begin(item);
     auto subtree = RewriteTree(
         *reader_, *writer, item.root,
         [&](const TreePath& path, Node& node) -> Result<bool> {
           if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while copying");
-          auto copied = CopyNode(session, *writer, item, node);
+          const auto taken_over = TakeOver(session, path, node);
+          auto copied = taken_over && !*taken_over ? CopyNode(session, *writer, item, node) : Result<void>();
+          if (!taken_over) copied = taken_over.error();
           if (!copied) return std::move(copied).error().While("copying /" + PathForPeople(JoinPath(place, path)));
           return true;
         },
@@ -454,11 +549,31 @@ class CopyRun {
   SnapshotSet source_set_, target_set_;
   std::vector<Copied> were_there_;
   std::unique_ptr<Index> source_index_, target_index_;
-  std::unique_ptr<BlobReader> reader_;
+  std::unique_ptr<BlobReader> reader_, target_reader_;
+  SnapshotInner parent_copy_;
+  std::unique_ptr<CopyParent> parent_;  // of the snapshot in hand
   std::unordered_map<BlobId, BlobId> copied_;
 };
 
 }  // namespace
+
+bool LooksCopied(const LoadedSnapshot& snapshot, const LoadedSnapshot& there, bool same_ids) {
+  if (!there.opened || OriginalOf(snapshot) != OriginalOf(there)) return false;
+  SnapshotInner expected = snapshot.inner;
+  const SnapshotInner& found = there.inner;
+  expected.tags = found.tags;
+  expected.description = found.description;
+  expected.original = found.original;
+  expected.parent = found.parent;
+  expected.needs = found.needs;
+  if (same_ids || expected.items.size() != found.items.size()) return expected == found;
+  for (size_t i = 0; i < expected.items.size(); ++i) {
+    SnapshotItem& item = expected.items[i];
+    item.root = found.items[i].root;
+    if (item.command_line && found.items[i].command_line) item.command_line->id = found.items[i].command_line->id;
+  }
+  return expected == found;
+}
 
 Result<CopyReport> RunCopy(const JobContext& context, Repository& source, Repository& target,
                            const CopyOptions& options, FindingSink findings) {

@@ -24,10 +24,12 @@ struct CopyReport {
   };
   std::vector<One> snapshots;
   uint64_t blobs_copied = 0, bytes_copied = 0, frames_verbatim = 0;
+  uint64_t files_unchanged = 0;  // between families: not read again
 };
 // Within a family whole frames travel as they are (any role that can list here); else blobs are opened, hashed and
 // sealed anew (reader here, writer there), trees and lists rebuilt with the target's ids. Resumable: what is there is
-// not sent again. Protection and expiry go over, where the target's key may put notes.
+// not sent again, and between families a file that has not changed since a snapshot of the same host and paths that was
+// copied before is not read again. Protection and expiry go over, where the target's key may put notes.
 //
 // A snapshot was there where the target holds one with its `original` that is the same in all that a copy takes over:
 // its root directories, by their ids, in one family; in another, where ids differ, times, host, program, totals and all
@@ -43,5 +45,9 @@ struct CopyReport {
 // copied as which; where it does not know, they are copied again, which a warning says.
 Result<CopyReport> RunCopy(const JobContext& context, Repository& source, Repository& target,
                            const CopyOptions& options, FindingSink findings);
+
+// Is `there` what a copy of `snapshot` would be, as far as can be told without reading trees? `same_ids`: the
+// repositories are of one family.
+bool LooksCopied(const LoadedSnapshot& snapshot, const LoadedSnapshot& there, bool same_ids);
 
 }  // namespace cairn

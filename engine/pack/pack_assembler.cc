@@ -41,7 +41,10 @@ Result<void> PackAssembler::Add(const PackSession& session, FrameEntry entry, By
     const std::lock_guard lock(mutex_);
     OpenPack& pack = Choose(entry, full);
     // With room for the frame that goes beyond, and the directory.
-    if (pack == nullptr) pack = std::make_unique<PackWriter>(kind_, sealer_, random_, pack_bytes_ / 8 * 9);
+    if (pack == nullptr) {
+      pack = std::make_unique<PackWriter>(kind_, sealer_, random_, pack_bytes_ / 8 * 9);
+      if (putter_) pack->NameSession(*putter_);
+    }
     pack->AddFrame(session, std::move(entry), sealed);
     if (pack->frame_bytes() >= pack_bytes_) {
       full.push_back(std::move(pack));

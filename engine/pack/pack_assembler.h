@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "engine/pack/pack_writer.h"
@@ -20,6 +21,8 @@ class PackAssembler {
   PackAssembler(BlobKind kind, const ObjectSealer& sealer, const Random& random, uint64_t pack_bytes,
                 Finished finished);
 
+  // Each pack names this session too, whosever its frames are. Before the first frame.
+  void SetPutter(const PackSession& session) { putter_ = session; }
   Result<void> Add(const PackSession& session, FrameEntry entry, ByteSpan sealed);
   // Finishes what is open, padded. Afterwards it may be used again.
   Result<void> Flush();
@@ -36,6 +39,7 @@ class PackAssembler {
   const Random& random_;
   const uint64_t pack_bytes_;
   const Finished finished_;
+  std::optional<PackSession> putter_;
   std::mutex mutex_;
   std::array<OpenPack, 2> open_;  // guarded by mutex_; the second from the second pack on; null: not begun
   bool first_done_ = false;       // guarded by mutex_

@@ -112,10 +112,14 @@ std::vector<uint64_t> FrameOffsets(const std::vector<FrameEntry>& frames) {
   return offsets;
 }
 
+Result<void> VerifyFrame(const PackName& pack, uint64_t offset, const FrameEntry& entry, ByteSpan sealed) {
+  return CompareCheck(entry, CheckOfFrame(sealed), offset, What(pack));
+}
+
 Result<Bytes> ReadFrame(ObjectStore& store, BlobKind kind, const PackName& pack, uint64_t offset,
                         const FrameEntry& entry) {
   ASSIGN_OR_RETURN(Bytes sealed, store.GetRange(PackObjectName(kind, pack), offset, entry.sealed_length));
-  RETURN_IF_ERROR(CompareCheck(entry, CheckOfFrame(sealed), offset, What(pack)));
+  RETURN_IF_ERROR(VerifyFrame(pack, offset, entry, sealed));
   return sealed;
 }
 

@@ -22,6 +22,8 @@ Result<OpenedDirectory> VerifyPack(const ObjectSealer& sealer, BlobKind kind, co
 // Offset of each frame in the object, in order.
 std::vector<uint64_t> FrameOffsets(const std::vector<FrameEntry>& frames);
 
+// Whether these bytes are the sealed frame: kCorrupt where its check differs. `offset`: for the message.
+Result<void> VerifyFrame(const PackName& pack, uint64_t offset, const FrameEntry& entry, ByteSpan sealed);
 // A sealed frame by range, its check verified.
 Result<Bytes> ReadFrame(ObjectStore& store, BlobKind kind, const PackName& pack, uint64_t offset,
                         const FrameEntry& entry);

@@ -27,6 +27,8 @@ class PackWriter {
   // `session` is the session whose key sealed the frame; equal sessions share an entry of the directory. The frame's
   // bytes are copied into the pack. A CHECK where the format's limits would be broken: ask Fits first.
   void AddFrame(const PackSession& session, FrameEntry entry, ByteSpan sealed);
+  // Names a session that no frame need be of: the one that puts the pack. Before the first frame.
+  void NameSession(const PackSession& session) { SessionNumber(session); }
   bool Fits(const FrameEntry& entry) const;  // by the format's limits, not by the target size
   // Holds this blob already? (No id twice in one pack.)
   bool Has(const BlobId& id) const { return ids_.contains(id); }

@@ -33,7 +33,13 @@ WriteSession::WriteSession(Repository& repository, Index& index, const JobContex
                   [this](FinishedPack pack) { return PackFinished(std::move(pack)); }),
       metadata_packs_(BlobKind::kMetadata, repository.sealer(), context.random, context.limits.pack_bytes,
                       [this](FinishedPack pack) { return PackFinished(std::move(pack)); }),
-      put_executor_(SeveralThreads(context) ? MakeThreadPool(context.limits.puts) : MakeInlineExecutor()) {}
+      put_executor_(SeveralThreads(context) ? MakeThreadPool(context.limits.puts) : MakeInlineExecutor()) {
+  if (options.purpose != SessionPurpose::kCopy) return;
+  // Frames that travel as they are are of sessions of the source. By this a pruner knows whose the pack is, and who
+  // goes on after a crash.
+  data_packs_.SetPutter({keys_.session, keys_.epoch, keys_.suite, keys_.envelope(BlobKind::kData)});
+  metadata_packs_.SetPutter({keys_.session, keys_.epoch, keys_.suite, keys_.envelope(BlobKind::kMetadata)});
+}
 
 WriteSession::~WriteSession() {
   life_.request_stop();
@@ -64,7 +70,7 @@ Result<std::unique_ptr<WriteSession>> WriteSession::Begin(Repository& repository
   for (const TombstoneSeen& tombstone : session->tombstones_) names.push_back(tombstone.pack);
   index.SetTombstones(names);
   session->segment_since_ = context.clock.Steady();
-  if (options.purpose == SessionPurpose::kBackup) RETURN_IF_ERROR(session->AdoptOrphans());
+  if (options.purpose != SessionPurpose::kMaintenance) RETURN_IF_ERROR(session->AdoptOrphans());
   if (SeveralThreads(context)) session->StartSignsOfLife();
   return session;
 }
@@ -96,9 +102,8 @@ Result<void> WriteSession::AdoptOrphans() {
       auto opened = ReadDirectory(repository_.store(), repository_.sealer(), kind, name, size);
       if (!opened || opened->slot != repository_.keyring().slot()) continue;  // not ours: check tells of it
       const auto& sessions = opened->directory.sessions;
-      const bool ours = !sessions.empty() && std::ranges::all_of(sessions, [&](const PackSession& session) {
-        return dead_set.contains(session.session);
-      });
+      const bool ours =
+          std::ranges::any_of(sessions, [&](const PackSession& session) { return dead_set.contains(session.session); });
       if (!ours) continue;
       FinishedPack pack;
       pack.name = name;

@@ -12,6 +12,7 @@
 
 #include "frontends/cli/option_values.h"
 #include "frontends/cli/text.h"
+#include "frontends/config/values.h"
 #include "frontends/files/source_scan.h"
 #include "frontends/postgres/description.h"
 #include "frontends/sqlite/sqlite_source.h"
@@ -20,47 +21,29 @@
 #include "repo-format/snapshot.h"
 
 namespace cairn {
-namespace {
 
-// What may stand before the colon of a WHAT; a path that begins so is written with "./" before it.
-constexpr std::string_view kKinds[] = {"sqlite", "postgres"};
-
-// Of an address only the scheme: what follows may hold a password.
-std::string Quoted(const std::string& text) {
-  const size_t at = text.find("://");
-  const std::string shown = at == std::string::npos ? text : text.substr(0, at + 3) + "...";
-  return "\"" + PathForPeople(AsBytes(shown)) + "\"";
-}
-
-Error BadName(const std::string& name) {
-  return MakeError(
-      ErrorCode::kInvalidArgument,
-      "{} is no name for an item: it has 1 to {} bytes of text without a slash, and is not \".\" or \"..\"",
-      Quoted(name), limits::kItemNameBytesMax);
-}
-
-}  // namespace
-
-Result<NamedSet> NamedSet::Parse(const std::string& text) {
-  const size_t equals = text.find('=');
-  if (equals == std::string::npos || equals + 1 == text.size()) {
-    return MakeError(ErrorCode::kInvalidArgument, "{}: write NAME=PATH, NAME=sqlite:FILE, or NAME=postgres:ADDRESS",
-                     Quoted(text));
-  }
-  NamedSet set{.name = text.substr(0, equals), .kind = "", .where = text.substr(equals + 1)};
-  if (!IsItemName(set.name)) return BadName(set.name);
-  for (const char* scheme : {"postgresql://", "postgres://"}) {
-    if (!set.where.starts_with(scheme)) continue;
-    set.kind = "postgres";
-    return set;
-  }
-  for (const std::string_view kind : kKinds) {
-    if (!set.where.starts_with(std::string(kind) + ":")) continue;
-    set.kind = kind;
-    set.where.erase(0, kind.size() + 1);
-    if (set.where.empty()) return MakeError(ErrorCode::kInvalidArgument, "{}: nothing stands behind {}:", text, kind);
-  }
-  return set;
+BackupSources::BackupSources(const ConfiguredItems& items, BackupPlaces places)
+    : places_(std::move(places)),
+      command_(items.command),
+      paths_(items.paths),
+      databases_(items.sqlite),
+      sets_(items.sets),
+      excludes_(items.excludes),
+      exclude_files_(items.exclude_files),
+      exclude_if_present_(items.exclude_if_present),
+      stdin_filename_(items.stdin_filename),
+      exclude_larger_than_(items.exclude_larger_than),
+      lock_wait_(items.lock_wait_s),
+      exclude_caches_(items.exclude_caches),
+      one_file_system_(items.one_file_system) {
+  postgres_.addresses = items.postgres;
+  postgres_.databases = items.databases;
+  postgres_.tables = items.tables;
+  postgres_.excluded = items.excluded_tables;
+  postgres_.order = items.order;
+  postgres_.schema_only = items.schema_only;
+  postgres_.data_only = items.data_only;
+  postgres_.jobs = items.sessions;
 }
 
 void BackupSources::AddTo(CLI::App& command) {
@@ -105,12 +88,12 @@ Result<std::vector<std::unique_ptr<Source>>> BackupSources::Make(Cli& cli) const
   std::map<std::string, const Wanted*> by_name;
   for (const Wanted& one : all) {
     const std::string& name = all.size() == 1 ? one.name_alone : one.name;
-    if (!IsItemName(name)) return std::move(BadName(name)).While(one.what + ": give it one with " + one.way_out);
+    if (!IsItemName(name)) return std::move(BadItemName(name)).While(one.what + ": give it one with " + one.way_out);
     const auto [other, is_new] = by_name.emplace(name, &one);
     if (is_new) continue;
     return MakeError(ErrorCode::kInvalidArgument,
                      "{} and {} would both be the item {} of the snapshot: give one of them another name with {}",
-                     other->second->what, one.what, Quoted(name), one.way_out);
+                     other->second->what, one.what, QuotedAddress(name), one.way_out);
   }
   std::vector<std::unique_ptr<Source>> sources;
   for (const Wanted& one : all) {
@@ -151,7 +134,7 @@ Result<BackupSources::Wanted> BackupSources::Set(Cli& cli, const NamedSet& set) 
     ASSIGN_OR_RETURN(std::vector<Wanted> databases, Server(cli, set.where));
     if (databases.size() != 1) {
       return MakeError(ErrorCode::kInvalidArgument,
-                       "the set {} is one database, and the address names {}: name one in it", Quoted(set.name),
+                       "the set {} is one database, and the address names {}: name one in it", QuotedAddress(set.name),
                        databases.size());
     }
     databases.front().name = databases.front().name_alone = set.name;
@@ -191,8 +174,9 @@ Result<FileSourceOptions> BackupSources::FileOptions(Cli& cli, const std::vector
   if (!exclude_larger_than_.empty()) {
     ASSIGN_OR_RETURN(options.exclude_larger_than, ParseBytes(exclude_larger_than_));
   }
-  options.repository = cli.RepositoryFolder();
-  options.cache_root = cli.CacheRoot();
+  options.repository = places_ ? places_->repository : cli.RepositoryFolder();
+  if (places_) options.other_repositories = places_->other_repositories;
+  options.cache_root = places_ ? places_->cache_root : cli.CacheRoot();
   options.temporary_cache = [&cli] { return cli.TemporaryCache(); };  // made with the password, after this
   return options;
 }
@@ -200,12 +184,12 @@ Result<FileSourceOptions> BackupSources::FileOptions(Cli& cli, const std::vector
 Result<BackupSources::Wanted> BackupSources::Stream(Cli& cli) const {
   StreamSourceOptions options;
   if (!stdin_filename_.empty()) options.filename = stdin_filename_;
-  if (from_command_) {
-    if (paths_.empty()) {
+  if (from_command_ || !command_.empty()) {
+    if (command().empty()) {
       return Error(ErrorCode::kInvalidArgument,
                    "--from-command needs the command: cairn backup --from-command -- pg_dump db");
     }
-    options.command = paths_;
+    options.command = command();
   } else if (const int flags = ::fcntl(STDIN_FILENO, F_GETFL); flags < 0 || (flags & O_ACCMODE) == O_WRONLY) {
     return Error(ErrorCode::kInvalidArgument, "standard input is closed, or cannot be read: give --stdin a stream");
   }

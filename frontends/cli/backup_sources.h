@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -12,21 +13,25 @@
 #include "engine/source/source.h"
 #include "frontends/cli/cli.h"
 #include "frontends/cli/postgres_options.h"
+#include "frontends/config/configuration.h"
+#include "frontends/config/named_set.h"
 #include "frontends/files/file_source.h"
 
 namespace cairn {
 
-// "NAME=WHAT" of --set. WHAT is a path, or has a kind before it: "sqlite:FILE", "postgres:ADDRESS".
-struct NamedSet {
-  std::string name;
-  std::string kind;  // "sqlite", "postgres"; empty: a path
-  std::string where;
-  static Result<NamedSet> Parse(const std::string& text);
+// What a backup leaves out, for it is no source of anybody's.
+struct BackupPlaces {
+  std::string repository;  // its folder
+  std::vector<std::string> other_repositories;
+  std::string cache_root;
 };
 
-// Filled by the command line, and then only read. One thread.
+// Filled by the command line, or with what a job says, and then only read. One thread.
 class BackupSources {
  public:
+  BackupSources() = default;
+  BackupSources(const ConfiguredItems& items, BackupPlaces places);
+
   // The options, once; this outlives the parsing.
   void AddTo(CLI::App& command);
 
@@ -55,9 +60,12 @@ class BackupSources {
   Result<std::vector<Wanted>> All(Cli& cli) const;
 
   Result<FileSourceOptions> FileOptions(Cli& cli, const std::vector<std::string>& paths) const;
-  bool has_stream() const { return from_stdin_ || from_command_; }
+  bool has_stream() const { return from_stdin_ || from_command_ || !command_.empty(); }
   bool has_paths() const { return !from_command_ && !paths_.empty(); }
+  const std::vector<std::string>& command() const { return from_command_ ? paths_ : command_; }
 
+  std::optional<BackupPlaces> places_;  // else those of the command
+  std::vector<std::string> command_;    // of a job; on a command line it stands where paths do
   std::vector<std::string> paths_, databases_, sets_, excludes_, exclude_files_, exclude_if_present_;
   std::string stdin_filename_, exclude_larger_than_;
   PostgresOptions postgres_;

@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -20,6 +19,7 @@
 #include "frontends/cli/exit_code.h"
 #include "frontends/cli/scratch_store.h"
 #include "frontends/cli/text.h"
+#include "frontends/config/values.h"
 
 namespace cairn {
 namespace {
@@ -101,8 +101,9 @@ Cli::~Cli() {
 Result<void> Cli::Start() {
   ASSIGN_OR_RETURN(const uint64_t memory, ParseBytes(global.memory));
   if (global.repository.empty()) global.repository = Environment("CAIRN_REPOSITORY");
-  if (global.password_file.empty()) global.password_file = Environment("CAIRN_PASSWORD_FILE");
-  if (global.password_command.empty()) global.password_command = Environment("CAIRN_PASSWORD_COMMAND");
+  named_ = std::make_unique<NamedRepositories>(global.config, [](const char* name) { return Environment(name); });
+  auto chosen = ChooseMain();
+  if (!chosen) main_error_ = std::move(chosen).error();  // for the commands that need a repository
   log_ = std::make_unique<CliLog>(*this);
   const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
   executor_ = MakeThreadPool(std::min(cores, 16u));
@@ -135,6 +136,32 @@ Result<void> Cli::Start() {
   return {};
 }
 
+// The password: of an option; of the configuration, for one that it names; of a variable.
+Result<void> Cli::ChooseMain() {
+  const PasswordSources given{global.password_file, global.password_command, "CAIRN_PASSWORD", "",
+                              "--password-file",    "--password-command"};
+  main_.address = global.repository;
+  ASSIGN_OR_RETURN(main_, Choose(global.repository, given));
+  PasswordSources& sources = main_.password;
+  const bool is_open = sources.file.empty() && sources.command.empty() && sources.environment == given.environment;
+  if (is_open) sources.file = Environment("CAIRN_PASSWORD_FILE");
+  if (is_open) sources.command = Environment("CAIRN_PASSWORD_COMMAND");
+  sources.keyring_repository = main_.Folder();
+  return {};
+}
+
+Result<const RepositoryChoice*> Cli::MainChoice() const {
+  if (main_error_) return *main_error_;
+  return &main_;
+}
+
+RepositoryChoice Cli::ChoiceOf(const ConfiguredRepository& repository) const {
+  RepositoryChoice choice =
+      named_->ChoiceOf(repository, {"", "", "CAIRN_PASSWORD", "", "password-file", "password-command"});
+  choice.password.keyring_repository = choice.Folder();
+  return choice;
+}
+
 void Cli::SetStopAside() { context_->stop = std::stop_token(); }
 
 void Cli::RemoveWhenForced(std::shared_ptr<ScratchFolder> folder) {
@@ -159,8 +186,9 @@ void Cli::RemoveForcedFolders() {
   }
 }
 
-std::string Cli::CacheRoot() const {
+std::string Cli::CacheRootOf(const RepositoryChoice& choice) const {
   if (!global.cache_folder.empty()) return global.cache_folder;
+  if (!choice.cache_folder.empty()) return choice.cache_folder;
   if (const std::string folder = Environment("CAIRN_CACHE_DIR"); !folder.empty()) return folder;
   if (const std::string folder = Environment("XDG_CACHE_HOME"); !folder.empty()) return folder + "/cairn";
   const std::string home = Environment("HOME");
@@ -168,10 +196,10 @@ std::string Cli::CacheRoot() const {
 }
 
 // The cache may be lost at any time, and so may its folder: without one that can be written a run has one of its own.
-Result<std::string> Cli::UsableCache() {
+Result<std::string> Cli::UsableCache(const RepositoryChoice& choice) {
   if (!temporary_cache_.empty()) return temporary_cache_;
   if (!global.no_cache) {
-    const std::string root = CacheRoot();
+    const std::string root = CacheRootOf(choice);
     auto usable = MakeFolders(PosixFileSystem(), root);
     if (usable) usable = TryToWrite(root);
     if (usable) return root;
@@ -187,15 +215,8 @@ Result<std::string> Cli::UsableCache() {
   return folder;
 }
 
-std::string Cli::RepositoryFolder() const {
-  const auto folder = LocalFolderOf(global.repository);
-  if (!folder) return global.repository;
-  char resolved[PATH_MAX];
-  return realpath(folder->c_str(), resolved) == nullptr ? global.repository : resolved;
-}
-
-Result<std::unique_ptr<ObjectStore>> Cli::OpenStoreAt(const std::string& url, bool create) {
-  if (url.empty()) {
+Result<std::unique_ptr<ObjectStore>> Cli::OpenStoreAt(const RepositoryChoice& choice, bool create) {
+  if (choice.address.empty()) {
     return Error(ErrorCode::kInvalidArgument, "no repository is named: give -r REPOSITORY, or set CAIRN_REPOSITORY");
   }
   const StoreWorld world{.files = PosixFileSystem(),
@@ -209,14 +230,19 @@ Result<std::unique_ptr<ObjectStore>> Cli::OpenStoreAt(const std::string& url, bo
                                                      std::chrono::duration<double>(pause).count());
                              }};
   StoreSettings settings;
+  for (const std::string& one : choice.store_settings) RETURN_IF_ERROR(AddStoreSetting(settings, one));
   for (const std::string& one : global.store_settings) RETURN_IF_ERROR(AddStoreSetting(settings, one));
-  ASSIGN_OR_RETURN(auto store, create ? CreateStore(url, settings, world) : cairn::OpenStore(url, settings, world));
+  const std::string& address = choice.address;
+  ASSIGN_OR_RETURN(auto store,
+                   create ? CreateStore(address, settings, world) : cairn::OpenStore(address, settings, world));
   BandwidthLimits limits;
-  if (!global.limit_upload.empty()) {
-    ASSIGN_OR_RETURN(limits.upload, ParseBytes(global.limit_upload));
+  const std::string& upload = global.limit_upload.empty() ? choice.limit_upload : global.limit_upload;
+  const std::string& download = global.limit_download.empty() ? choice.limit_download : global.limit_download;
+  if (!upload.empty()) {
+    ASSIGN_OR_RETURN(limits.upload, ParseBytes(upload));
   }
-  if (!global.limit_download.empty()) {
-    ASSIGN_OR_RETURN(limits.download, ParseBytes(global.limit_download));
+  if (!download.empty()) {
+    ASSIGN_OR_RETURN(limits.download, ParseBytes(download));
   }
   if (limits.upload == 0 && limits.download == 0) return store;
   return std::unique_ptr<ObjectStore>(
@@ -225,7 +251,8 @@ Result<std::unique_ptr<ObjectStore>> Cli::OpenStoreAt(const std::string& url, bo
 
 Result<ObjectStore*> Cli::OpenStore() {
   if (store_ == nullptr) {
-    auto store = OpenStoreAt(global.repository, false);
+    ASSIGN_OR_RETURN(const RepositoryChoice* choice, MainChoice());
+    auto store = OpenStoreAt(*choice, false);
     repository_missing_ = !store && store.error().code() == ErrorCode::kNotFound;
     RETURN_IF_ERROR(store);
     store_ = *std::move(store);
@@ -233,23 +260,30 @@ Result<ObjectStore*> Cli::OpenStore() {
   return store_.get();
 }
 
-PasswordSources Cli::MainPassword() const {
-  return {global.password_file, global.password_command, "CAIRN_PASSWORD",
-          RepositoryFolder(),   "--password-file",       "--password-command"};
+Result<OpenOptions> Cli::OptionsFor(const RepositoryChoice& choice) {
+  const std::lock_guard lock(open_mutex_);
+  ASSIGN_OR_RETURN(const std::string cache, UsableCache(choice));
+  return OpenOptions{
+      .files = &PosixFileSystem(), .cache_root = cache, .metadata_cache_bytes = temporary_cache_.empty() ? kGiB : 0};
 }
 
-Result<std::unique_ptr<Repository>> Cli::OpenAt(ObjectStore& store, const PasswordSources& sources,
-                                                const std::string& prompt, const std::function<void()>& meanwhile) {
-  ASSIGN_OR_RETURN(const std::string cache, UsableCache());
-  const OpenOptions options{
-      .files = &PosixFileSystem(), .cache_root = cache, .metadata_cache_bytes = temporary_cache_.empty() ? kGiB : 0};
+Result<std::unique_ptr<Repository>> Cli::OpenAt(ObjectStore& store, const RepositoryChoice& choice,
+                                                const std::function<void()>& meanwhile) {
+  ASSIGN_OR_RETURN(const OpenOptions options, OptionsFor(choice));
   auto found = Repository::Find(store, options);
   repository_missing_ = !found && found.error().code() == ErrorCode::kNotFound;
   RETURN_IF_ERROR(found);
+  password_hint_ = choice.password.Names();
+  return OpenFound(store, std::move(found), choice, options, meanwhile);
+}
+
+Result<std::unique_ptr<Repository>> Cli::OpenFound(ObjectStore& store, Result<FoundRepository> found,
+                                                   const RepositoryChoice& choice, const OpenOptions& options,
+                                                   const std::function<void()>& meanwhile) {
+  const std::lock_guard lock(open_mutex_);
   const auto begin = SystemClock().Steady();
-  ASSIGN_OR_RETURN(Bytes password, ReadPassword(sources, prompt, false, stop()));
+  ASSIGN_OR_RETURN(Bytes password, ReadPassword(choice.password, "password of " + choice.ForPeople(), false, stop()));
   const WipeGuard wipe(password);
-  password_hint_ = sources.Names();
   if (meanwhile) meanwhile();
   // While somebody typed, keys may have been added or changed.
   if (SystemClock().Steady() - begin > std::chrono::seconds(1)) found = Repository::Find(store, options);
@@ -257,10 +291,19 @@ Result<std::unique_ptr<Repository>> Cli::OpenAt(ObjectStore& store, const Passwo
   return Repository::Open(store, *found, password, options, *context_);
 }
 
+Result<OpenedRepository> Cli::OpenOther(const RepositoryChoice& choice, const std::function<void()>& meanwhile) {
+  ASSIGN_OR_RETURN(auto store, OpenStoreAt(choice, false));
+  ASSIGN_OR_RETURN(const OpenOptions options, OptionsFor(choice));
+  auto found = Repository::Find(*store, options);
+  RETURN_IF_ERROR(found);
+  ASSIGN_OR_RETURN(auto repository, OpenFound(*store, std::move(found), choice, options, meanwhile));
+  return OpenedRepository{std::move(store), std::move(repository)};
+}
+
 Result<Repository*> Cli::Open(const std::function<void()>& meanwhile) {
   if (repository_ == nullptr) {
     ASSIGN_OR_RETURN(ObjectStore * store, OpenStore());
-    auto repository = OpenAt(*store, MainPassword(), "password of " + global.repository, meanwhile);
+    auto repository = OpenAt(*store, main_, meanwhile);
     RETURN_IF_ERROR(repository);
     repository_ = *std::move(repository);
   }
@@ -384,6 +427,11 @@ int Cli::Fail(const Error& error) {
     PrintJson(
         {{"message_type", "error"}, {"code", Name(error.code())}, {"message", error.message()}, {"exit_code", code}});
   }
+  TellFailure(error);
+  return code;
+}
+
+void Cli::TellFailure(const Error& error) {
   const std::string way_out = error.code() == ErrorCode::kWrongKey && !password_hint_.empty()
                                   ? "give the right password (" + password_hint_ + ")"
                                   : WayOut(error, all_or_none_);
@@ -391,7 +439,6 @@ int Cli::Fail(const Error& error) {
   ProgressLine("");
   std::fprintf(stderr, "cairn: %s%s%s\n", Printable(error.message()).c_str(), way_out.empty() ? "" : "\n       ",
                way_out.c_str());
-  return code;
 }
 
 }  // namespace cairn

@@ -16,19 +16,26 @@
 #include "engine/repo/snapshot_store.h"
 #include "engine/store/object_store.h"
 #include "frontends/cli/password.h"
+#include "frontends/cli/repository_choice.h"
 
 namespace cairn {
 
 class ScratchFolder;
 
 struct GlobalOptions {
-  std::string repository;
+  std::string repository, config;
   std::string password_file, password_command;
   std::string cache_folder;
   std::string memory = "256M";
   std::string limit_upload, limit_download;
   std::vector<std::string> store_settings;
   bool json = false, quiet = false, verbose = false, no_cache = false;
+};
+
+// A repository beside the one of -r.
+struct OpenedRepository {
+  std::unique_ptr<ObjectStore> store;
+  std::unique_ptr<Repository> repository;
 };
 
 // One run of the program. The main thread's, but for Tell and the log, which any thread may call.
@@ -51,19 +58,31 @@ class Cli {
   // What is under way is done whole or not at all, so that an Error does not say that what was done is kept.
   void SetAllOrNone() { all_or_none_ = true; }
 
+  // The configuration: kNotFound where there is none.
+  Result<const Configuration*> ReadConfiguration() { return named_->Read(); }
+  // What -r names, and what another option or a job does.
+  Result<RepositoryChoice> Choose(const std::string& text, const PasswordSources& given) {
+    return named_->Choose(text, given);
+  }
+  RepositoryChoice ChoiceOf(const ConfiguredRepository& repository) const;
+  Result<const RepositoryChoice*> MainChoice() const;
+
   // The store that -r names. kNotFound where there is no folder.
   Result<ObjectStore*> OpenStore();
-  Result<std::unique_ptr<ObjectStore>> OpenStoreAt(const std::string& url, bool create);
+  Result<std::unique_ptr<ObjectStore>> OpenStoreAt(const RepositoryChoice& choice, bool create);
   // The repository, opened with the password of the global options. Once. `meanwhile` is called when nobody has to type
   // any more, before the key is derived, which takes a while.
   Result<Repository*> Open(const std::function<void()>& meanwhile = {});
-  Result<std::unique_ptr<Repository>> OpenAt(ObjectStore& store, const PasswordSources& sources,
-                                             const std::string& prompt, const std::function<void()>& meanwhile = {});
+  Result<std::unique_ptr<Repository>> OpenAt(ObjectStore& store, const RepositoryChoice& choice,
+                                             const std::function<void()>& meanwhile = {});
+  // Any thread; they ask for passwords, and derive keys, one after the other. Its errors are no failure of the command.
+  Result<OpenedRepository> OpenOther(const RepositoryChoice& choice, const std::function<void()>& meanwhile = {});
   Result<SnapshotSet> Snapshots();
-  PasswordSources MainPassword() const;
-  std::string CacheRoot() const;
+  std::string CacheRoot() const { return CacheRootOf(main_); }
+  std::string CacheRootOf(const RepositoryChoice& choice) const;
   const std::string& TemporaryCache() const { return temporary_cache_; }  // of this run alone; empty: there is none
-  std::string RepositoryFolder() const;  // its absolute path; as it was given where it is no folder
+  // Of the repository of -r: its absolute path; as it was given where it is no folder.
+  std::string RepositoryFolder() const { return main_.Folder(); }
 
   // A folder of this run alone that goes even where the user forces the end by asking for it twice; give it before it
   // is made. One that was removed is left alone then.
@@ -86,11 +105,18 @@ class Cli {
   bool json() const { return global.json; }
   // The error on stderr; what the process ends with.
   int Fail(const Error& error);
+  // The error on stderr, with the way out, where the command goes on.
+  void TellFailure(const Error& error);
 
  private:
   class CliLog;
   void ProgressLine(const std::string& line);
-  Result<std::string> UsableCache();
+  Result<void> ChooseMain();
+  Result<std::string> UsableCache(const RepositoryChoice& choice);
+  Result<OpenOptions> OptionsFor(const RepositoryChoice& choice);
+  Result<std::unique_ptr<Repository>> OpenFound(ObjectStore& store, Result<FoundRepository> found,
+                                                const RepositoryChoice& choice, const OpenOptions& options,
+                                                const std::function<void()>& meanwhile);
   void RemoveForcedFolders();
 
   std::stop_source stop_;  // of the user's wish
@@ -98,8 +124,12 @@ class Cli {
   std::unique_ptr<Executor> executor_;
   Progress progress_;
   std::unique_ptr<JobContext> context_;
+  std::unique_ptr<NamedRepositories> named_;
+  RepositoryChoice main_;
+  std::optional<Error> main_error_;  // what -r names cannot be told
   std::unique_ptr<ObjectStore> store_;
   std::unique_ptr<Repository> repository_;
+  std::mutex open_mutex_;  // of who opens a repository
   std::mutex forced_mutex_;
   std::vector<std::shared_ptr<ScratchFolder>> forced_folders_;  // guarded by forced_mutex_
   std::jthread signals_;

@@ -7,10 +7,11 @@
 #include "engine/jobs/benchmark.h"
 #include "frontends/cli/benchmark_text.h"
 #include "frontends/cli/command.h"
-#include "frontends/cli/compression_option.h"
 #include "frontends/cli/option_values.h"
 #include "frontends/cli/scratch_store.h"
 #include "frontends/cli/text.h"
+#include "frontends/config/compression_option.h"
+#include "frontends/config/values.h"
 #include "frontends/files/file_source.h"
 
 namespace cairn {

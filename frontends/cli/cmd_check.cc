@@ -4,6 +4,7 @@
 #include "frontends/cli/command.h"
 #include "frontends/cli/option_values.h"
 #include "frontends/cli/text.h"
+#include "frontends/config/values.h"
 
 #include <nlohmann/json.hpp>
 

@@ -2,10 +2,10 @@
 
 #include "engine/jobs/copy.h"
 #include "frontends/cli/command.h"
-#include "frontends/cli/compression_option.h"
 #include "frontends/cli/exit_code.h"
 #include "frontends/cli/option_values.h"
 #include "frontends/cli/text.h"
+#include "frontends/config/compression_option.h"
 
 namespace cairn {
 namespace {
@@ -18,9 +18,10 @@ struct CopyCommand {
 
   Result<int> Run(Cli& cli) {
     ASSIGN_OR_RETURN(Repository * source, cli.Open());
-    ASSIGN_OR_RETURN(const auto store, cli.OpenStoreAt(to, false));
-    const PasswordSources sources{to_password_file, "", "CAIRN_TO_PASSWORD", to, "--to-password-file", ""};
-    ASSIGN_OR_RETURN(const auto target, cli.OpenAt(*store, sources, "password of " + to));
+    ASSIGN_OR_RETURN(const RepositoryChoice choice,
+                     cli.Choose(to, {to_password_file, "", "CAIRN_TO_PASSWORD", to, "--to-password-file", ""}));
+    ASSIGN_OR_RETURN(const auto store, cli.OpenStoreAt(choice, false));
+    ASSIGN_OR_RETURN(const auto target, cli.OpenAt(*store, choice));
     ASSIGN_OR_RETURN(const SnapshotSet set, cli.Snapshots());
     CopyOptions options;
     options.dry_run = dry_run;
@@ -61,7 +62,8 @@ struct CopyCommand {
                      {"snapshots_incomplete", incomplete},
                      {"blobs_copied", report->blobs_copied},
                      {"bytes_copied", report->bytes_copied},
-                     {"frames_verbatim", report->frames_verbatim}});
+                     {"frames_verbatim", report->frames_verbatim},
+                     {"files_unchanged", report->files_unchanged}});
     } else {
       cli.Say(fmt::format("{} snapshots {}copied, {} blobs, {}{}\n", copied, dry_run ? "would be " : "",
                           HumanCount(report->blobs_copied), HumanBytes(report->bytes_copied),
@@ -88,7 +90,7 @@ void AddCopy(CLI::App& app, Cli& cli, Action& action) {
   auto options = std::make_shared<CopyCommand>();
   CLI::App* command = app.add_subcommand("copy", "Copy snapshots into another repository");
   command->add_option("SNAPSHOT", options->names, "Only these (all where none is named)");
-  command->add_option("--to", options->to, "The other repository")->required()->type_name("FOLDER");
+  command->add_option("--to", options->to, "The other repository")->required()->type_name("REPOSITORY");
   command->add_option("--to-password-file", options->to_password_file, "Its password (or CAIRN_TO_PASSWORD)")
       ->type_name("FILE");
   command->add_option("--compression", options->compression, "0 to 19, off, fast, default, better, max")

@@ -7,6 +7,7 @@
 #include "frontends/cli/command.h"
 #include "frontends/cli/option_values.h"
 #include "frontends/cli/snapshot_json.h"
+#include "frontends/config/values.h"
 
 namespace cairn {
 namespace {

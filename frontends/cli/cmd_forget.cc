@@ -1,13 +1,14 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "engine/jobs/forget.h"
 #include "engine/jobs/retention.h"
 #include "frontends/cli/command.h"
 #include "frontends/cli/option_values.h"
 #include "frontends/cli/prune_command.h"
+#include "frontends/cli/retention_run.h"
 #include "frontends/cli/snapshot_json.h"
 #include "frontends/cli/text.h"
+#include "frontends/config/values.h"
 
 namespace cairn {
 namespace {
@@ -38,13 +39,10 @@ struct ForgetCommand {
       RETURN_IF_ERROR(repository->keyring().Need(Rights::kMetadataKey, "applying a policy"));
       ASSIGN_OR_RETURN(const GroupBy groups, GroupBy::Parse(group_by));
       ASSIGN_OR_RETURN(const auto decided, ApplyRetention(set.snapshots, policy, groups, filter.Filter(), false));
-      for (const RetentionGroup& group : decided) Show(cli, group, &going);
+      for (const RetentionGroup& group : decided) Show(cli, group);
+      going = GoingOf(decided);
     }
-    if (dry_run) {
-      RETURN_IF_ERROR(MayForget(*repository, set, going));
-    } else {
-      RETURN_IF_ERROR(RunForget(cli.context(), *repository, set, going, cli.Findings()));
-    }
+    RETURN_IF_ERROR(Forget(cli.context(), *repository, set, going, dry_run, cli.Findings()));
     nlohmann::json ids = nlohmann::json::array();
     for (const SnapshotId& id : going) ids.push_back(id.ToHex());
     if (!cli.json()) {
@@ -61,10 +59,9 @@ struct ForgetCommand {
     return 0;
   }
 
-  void Show(Cli& cli, const RetentionGroup& group, std::vector<SnapshotId>* going) const {
+  void Show(Cli& cli, const RetentionGroup& group) const {
     Table table({"Keep", "ID", "Time", "Reasons"});
     for (const RetentionDecision& decision : group.decisions) {
-      if (!decision.keep) going->push_back(decision.snapshot->id);
       std::string reasons;
       for (const std::string& reason : decision.reasons) reasons += (reasons.empty() ? "" : ", ") + reason;
       table.Add({decision.keep ? "keep" : "-", decision.snapshot->id.Short(),
@@ -82,25 +79,14 @@ struct ForgetCommand {
     cli.Print(table.Text());
   }
 
-  static Result<uint32_t> Count(const std::string& text) {
-    if (text.empty()) return uint32_t{0};
-    if (text == "unlimited" || text == "-1") return RetentionPolicy::kUnlimited;
-    char* end = nullptr;
-    const unsigned long value = std::strtoul(text.c_str(), &end, 10);
-    if (*end != 0 || value > 1'000'000 || text.front() == '-') {
-      return MakeError(ErrorCode::kInvalidArgument, "\"{}\" is neither a number nor \"unlimited\"", text);
-    }
-    return static_cast<uint32_t>(value);
-  }
-
   Result<RetentionPolicy> Policy() const {
     RetentionPolicy policy;
-    ASSIGN_OR_RETURN(policy.last, Count(last));
-    ASSIGN_OR_RETURN(policy.hourly, Count(hourly));
-    ASSIGN_OR_RETURN(policy.daily, Count(daily));
-    ASSIGN_OR_RETURN(policy.weekly, Count(weekly));
-    ASSIGN_OR_RETURN(policy.monthly, Count(monthly));
-    ASSIGN_OR_RETURN(policy.yearly, Count(yearly));
+    ASSIGN_OR_RETURN(policy.last, ParseKeepCount(last));
+    ASSIGN_OR_RETURN(policy.hourly, ParseKeepCount(hourly));
+    ASSIGN_OR_RETURN(policy.daily, ParseKeepCount(daily));
+    ASSIGN_OR_RETURN(policy.weekly, ParseKeepCount(weekly));
+    ASSIGN_OR_RETURN(policy.monthly, ParseKeepCount(monthly));
+    ASSIGN_OR_RETURN(policy.yearly, ParseKeepCount(yearly));
     for (const auto& [text, target] :
          {std::pair(&within, &policy.within), std::pair(&within_hourly, &policy.within_hourly),
           std::pair(&within_daily, &policy.within_daily), std::pair(&within_weekly, &policy.within_weekly),
@@ -121,22 +107,22 @@ void AddForget(CLI::App& app, Cli& cli, Action& action) {
   command->add_option("SNAPSHOT", options->names, "These, whatever the policy");
   command->add_option("-l,--keep-last", options->last, "Keep the newest N")
       ->type_name("N")
-      ->check(ValueOf(ForgetCommand::Count));
+      ->check(ValueOf(ParseKeepCount));
   command->add_option("-H,--keep-hourly", options->hourly, "Keep the newest of N hours")
       ->type_name("N")
-      ->check(ValueOf(ForgetCommand::Count));
+      ->check(ValueOf(ParseKeepCount));
   command->add_option("-d,--keep-daily", options->daily, "Keep the newest of N days")
       ->type_name("N")
-      ->check(ValueOf(ForgetCommand::Count));
+      ->check(ValueOf(ParseKeepCount));
   command->add_option("-w,--keep-weekly", options->weekly, "Keep the newest of N weeks")
       ->type_name("N")
-      ->check(ValueOf(ForgetCommand::Count));
+      ->check(ValueOf(ParseKeepCount));
   command->add_option("-m,--keep-monthly", options->monthly, "Keep the newest of N months")
       ->type_name("N")
-      ->check(ValueOf(ForgetCommand::Count));
+      ->check(ValueOf(ParseKeepCount));
   command->add_option("-y,--keep-yearly", options->yearly, "Keep the newest of N years")
       ->type_name("N")
-      ->check(ValueOf(ForgetCommand::Count));
+      ->check(ValueOf(ParseKeepCount));
   command->add_option("--keep-within", options->within, "Keep all not older than this before the newest: 1y5m7d2h")
       ->type_name("SPAN")
       ->check(ValueOf(CivilSpan::Parse));

@@ -12,7 +12,8 @@ struct InitCommand {
   std::string from_password_file;
 
   Result<int> Run(Cli& cli) {
-    ASSIGN_OR_RETURN(const auto store, cli.OpenStoreAt(cli.global.repository, true));
+    ASSIGN_OR_RETURN(const RepositoryChoice* choice, cli.MainChoice());
+    ASSIGN_OR_RETURN(const auto store, cli.OpenStoreAt(*choice, true));
     InitOptions options;
     options.repository.suite = suite == "aes"      ? Suite::kAes256Gcm
                                : suite == "chacha" ? Suite::kChaCha20Poly1305
@@ -24,23 +25,25 @@ struct InitCommand {
     std::unique_ptr<ObjectStore> other_store;
     std::unique_ptr<Repository> other;
     if (!same_keys_as.empty()) {
-      ASSIGN_OR_RETURN(other_store, cli.OpenStoreAt(same_keys_as, false));
-      PasswordSources sources{from_password_file, "", "CAIRN_FROM_PASSWORD", "", "--from-password-file", ""};
-      ASSIGN_OR_RETURN(other, cli.OpenAt(*other_store, sources, "password of " + same_keys_as));
+      ASSIGN_OR_RETURN(
+          const RepositoryChoice from,
+          cli.Choose(same_keys_as, {from_password_file, "", "CAIRN_FROM_PASSWORD", "", "--from-password-file", ""}));
+      ASSIGN_OR_RETURN(other_store, cli.OpenStoreAt(from, false));
+      ASSIGN_OR_RETURN(other, cli.OpenAt(*other_store, from));
       options.repository.same_keys_as = &other->keyring();
       options.repository.chunkers = other->keyring().sealed_part().chunkers;
     }
     ASSIGN_OR_RETURN(Bytes password,
-                     ReadPassword(cli.MainPassword(), "new password of " + cli.global.repository, true, cli.stop()));
+                     ReadPassword(choice->password, "new password of " + choice->ForPeople(), true, cli.stop()));
     const WipeGuard wipe(password);
     ASSIGN_OR_RETURN(const RepositoryId id, Repository::Init(*store, password, options, SystemRandom(), SystemClock()));
     if (cli.json()) {
-      cli.PrintJson({{"message_type", "initialized"}, {"id", id.ToHex()}, {"repository", cli.global.repository}});
+      cli.PrintJson({{"message_type", "initialized"}, {"id", id.ToHex()}, {"repository", choice->address}});
     } else {
       cli.Say(
           fmt::format("made repository {} at {} ({})\n"
                       "Whoever loses the password loses what is in it: keep it where the backup is not.\n",
-                      id.ToHex(), cli.global.repository, Name(options.repository.suite)));
+                      id.ToHex(), choice->address, Name(options.repository.suite)));
     }
     return 0;
   }
@@ -57,7 +60,7 @@ void AddInit(CLI::App& app, Cli& cli, Action& action) {
   command
       ->add_option("--same-keys-as", options->same_keys_as,
                    "Share the keys of this repository, so that copies between the two travel as they are")
-      ->type_name("FOLDER");
+      ->type_name("REPOSITORY");
   command
       ->add_option("--from-password-file", options->from_password_file,
                    "Password of that repository (or CAIRN_FROM_PASSWORD)")

@@ -1,65 +1,13 @@
-#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "engine/jobs/prune.h"
 #include "frontends/cli/option_values.h"
 #include "frontends/cli/prune_command.h"
 #include "frontends/cli/text.h"
+#include "frontends/config/values.h"
 
 namespace cairn {
 namespace {
-
-Result<PruneOptions> Parse(const PruneCommand& command) {
-  PruneOptions options;
-  options.dry_run = command.dry_run;
-  const std::string& unused = command.max_unused;
-  if (unused == "unlimited") {
-    options.max_unused_bytes = UINT64_MAX;
-  } else if (unused.ends_with("%")) {
-    const auto [end, error] =
-        std::from_chars(unused.data(), unused.data() + unused.size() - 1, options.max_unused_percent);
-    if (error != std::errc() || end != unused.data() + unused.size() - 1) {
-      return MakeError(ErrorCode::kInvalidArgument, "--max-unused is \"{}\", expected 5%, 1G or unlimited", unused);
-    }
-  } else {
-    ASSIGN_OR_RETURN(options.max_unused_bytes, ParseBytes(unused));
-  }
-  if (!command.max_repack_size.empty()) {
-    ASSIGN_OR_RETURN(options.max_repack_bytes, ParseBytes(command.max_repack_size));
-  }
-  return options;
-}
-
-nlohmann::json ToJson(const PruneReport& report, bool dry_run) {
-  const PrunePlan& plan = report.plan;
-  return {{"message_type", "summary"},
-          {"dry_run", dry_run},
-          {"plan",
-           {{"bytes_before", plan.bytes_before},
-            {"bytes_removed", plan.bytes_removed},
-            {"bytes_repacked", plan.bytes_repacked},
-            {"bytes_after", plan.bytes_after},
-            {"bytes_unused_after", plan.bytes_unused_after},
-            {"bytes_only_with_content_key", plan.bytes_only_with_content_key},
-            {"packs_unindexed", plan.unindexed.size()}}},
-          {"packs_removed", report.packs_removed},
-          {"bytes_removed", report.bytes_removed},
-          {"packs_written", report.packs_written},
-          {"bytes_written", report.bytes_written},
-          {"packs_waiting", report.packs_waiting},
-          {"bytes_waiting", report.bytes_waiting},
-          {"waiting_for", report.waiting_for},
-          {"packs_young", report.packs_young},
-          {"bytes_young", report.bytes_young},
-          {"young_of", report.young_of},
-          {"packs_damaged", report.packs_damaged},
-          {"tombstones_unknown", report.tombstones_unknown},
-          {"sessions_unproved", report.sessions_unproved},
-          {"blobs_rescued", report.blobs_rescued},
-          {"segments_merged", report.segments_merged},
-          {"sessions_ended", report.sessions_ended},
-          {"sessions_fenced", report.sessions_fenced}};
-}
 
 void Show(Cli& cli, const PruneReport& report, bool dry_run) {
   const PrunePlan& plan = report.plan;
@@ -117,11 +65,42 @@ void Show(Cli& cli, const PruneReport& report, bool dry_run) {
 
 }  // namespace
 
+nlohmann::json PruneJson(const PruneReport& report, bool dry_run) {
+  const PrunePlan& plan = report.plan;
+  return {{"message_type", "summary"},
+          {"dry_run", dry_run},
+          {"plan",
+           {{"bytes_before", plan.bytes_before},
+            {"bytes_removed", plan.bytes_removed},
+            {"bytes_repacked", plan.bytes_repacked},
+            {"bytes_after", plan.bytes_after},
+            {"bytes_unused_after", plan.bytes_unused_after},
+            {"bytes_only_with_content_key", plan.bytes_only_with_content_key},
+            {"packs_unindexed", plan.unindexed.size()}}},
+          {"packs_removed", report.packs_removed},
+          {"bytes_removed", report.bytes_removed},
+          {"packs_written", report.packs_written},
+          {"bytes_written", report.bytes_written},
+          {"packs_waiting", report.packs_waiting},
+          {"bytes_waiting", report.bytes_waiting},
+          {"waiting_for", report.waiting_for},
+          {"packs_young", report.packs_young},
+          {"bytes_young", report.bytes_young},
+          {"young_of", report.young_of},
+          {"packs_damaged", report.packs_damaged},
+          {"tombstones_unknown", report.tombstones_unknown},
+          {"sessions_unproved", report.sessions_unproved},
+          {"blobs_rescued", report.blobs_rescued},
+          {"segments_merged", report.segments_merged},
+          {"sessions_ended", report.sessions_ended},
+          {"sessions_fenced", report.sessions_fenced}};
+}
+
 void PruneCommand::AddTo(CLI::App& command) {
   command.add_option("--max-unused", max_unused, "Unused bytes that may stay: a share, bytes, or unlimited")
       ->capture_default_str()
       ->type_name("LIMIT")
-      ->check(ValueOf([](const std::string& text) { return Parse({.max_unused = text, .max_repack_size = ""}); }));
+      ->check(ValueOf([](const std::string& text) { return ParsePruneOptions(text, ""); }));
   command.add_option("--max-repack-size", max_repack_size, "Move at most so many bytes")
       ->type_name("SIZE")
       ->check(SizeValue());
@@ -129,14 +108,15 @@ void PruneCommand::AddTo(CLI::App& command) {
 }
 
 Result<nlohmann::json> PruneCommand::Run(Cli& cli) const {
-  ASSIGN_OR_RETURN(const PruneOptions options, Parse(*this));
+  ASSIGN_OR_RETURN(PruneOptions options, ParsePruneOptions(max_unused, max_repack_size));
+  options.dry_run = dry_run;
   ASSIGN_OR_RETURN(Repository * repository, cli.Open());
   auto progress = cli.ShowProgress();
   auto report = RunPrune(cli.context(), *repository, options, cli.Findings());
   progress.reset();
   RETURN_IF_ERROR(report);
   if (!cli.json()) Show(cli, *report, dry_run);
-  return ToJson(*report, dry_run);
+  return PruneJson(*report, dry_run);
 }
 
 void AddPrune(CLI::App& app, Cli& cli, Action& action) {

@@ -17,6 +17,8 @@ using Action = std::function<Result<int>()>;
 // Adds a command to the tree; its callback sets `action`. `cli` and `action` outlive the tree.
 void AddInit(CLI::App& app, Cli& cli, Action& action);
 void AddBackup(CLI::App& app, Cli& cli, Action& action);
+void AddRun(CLI::App& app, Cli& cli, Action& action);
+void AddJobs(CLI::App& app, Cli& cli, Action& action);
 void AddImport(CLI::App& app, Cli& cli, Action& action);
 void AddSnapshots(CLI::App& app, Cli& cli, Action& action);
 void AddLs(CLI::App& app, Cli& cli, Action& action);

@@ -6,12 +6,14 @@ namespace cairn {
 
 const char* const kExitCodes =
     "0 done; 1 failed, or check found damage; 2 wrong usage; 3 done, but some files could not be read or restored,\n"
-    "or packs that are missing were left in the index; 10 no repository; 12 wrong password; 130 interrupted.";
+    "or packs that are missing were left in the index, or a copy of a job has failed; 10 no repository; 12 wrong "
+    "password; 130 interrupted.";
 const char* const kEnvironment =
     "CAIRN_REPOSITORY, CAIRN_PASSWORD, CAIRN_PASSWORD_FILE, CAIRN_PASSWORD_COMMAND; CAIRN_TO_PASSWORD (copy),\n"
-    "CAIRN_FROM_PASSWORD (init --same-keys-as), CAIRN_NEW_PASSWORD (key add, key passwd); CAIRN_CACHE_DIR,\n"
-    "XDG_CACHE_HOME; TMPDIR. Of stores: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE,\n"
-    "AWS_REGION; AZURE_ACCOUNT_NAME, AZURE_ACCOUNT_KEY or AZURE_ACCOUNT_SAS; CAIRN_WEBDAV_USER, CAIRN_WEBDAV_PASSWORD.";
+    "CAIRN_FROM_PASSWORD (init --same-keys-as), CAIRN_NEW_PASSWORD (key add, key passwd); CAIRN_CONFIG (run, and\n"
+    "names of repositories); CAIRN_CACHE_DIR, XDG_CACHE_HOME; CAIRN_STATE_DIR, XDG_STATE_HOME (run, jobs); TMPDIR.\n"
+    "Of stores: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE, AWS_REGION;\n"
+    "AZURE_ACCOUNT_NAME, AZURE_ACCOUNT_KEY or AZURE_ACCOUNT_SAS; CAIRN_WEBDAV_USER, CAIRN_WEBDAV_PASSWORD.";
 
 namespace {
 
@@ -25,6 +27,10 @@ const std::map<std::string, std::string>& AllExamples() {
        "cairn backup --stdin-filename all.sql --from-command -- pg_dumpall\n"
        "cairn backup /etc --sqlite /srv/app/app.db --set site=/srv/www --set shop=sqlite:/srv/shop/data.db\n"
        "tar c . | cairn backup --stdin --stdin-filename all.tar\n"},
+      {"run",
+       "cairn run shop\n"
+       "cairn run --all --dry-run\n"},
+      {"jobs", "cairn jobs --json\n"},
       {"import",
        "cairn import /mnt/nas/backups --zone Europe/Berlin --tag old --dry-run\n"
        "cairn import /mnt/nas/backups --zone Europe/Berlin --tag old\n"

@@ -25,8 +25,10 @@ std::string StoreSettingsHelp() {
 void AddGlobalOptions(CLI::App& app, cairn::GlobalOptions& global) {
   app.add_option("-r,--repo", global.repository,
                  "The repository: a folder, s3:https://host/bucket/prefix, azure:container:/prefix, "
-                 "webdav:https://host/folder or sftp:user@host:/folder")
+                 "webdav:https://host/folder, sftp:user@host:/folder, or @NAME, a name of the configuration")
       ->type_name("REPOSITORY");
+  app.add_option("--config", global.config, "The configuration file, with named repositories and jobs")
+      ->type_name("FILE");
   app.add_option("-o,--store-option", global.store_settings, StoreSettingsHelp())->type_name("NAME=VALUE");
   app.add_option("--password-file", global.password_file, "Read the password from the first line of a file")
       ->type_name("FILE");
@@ -52,6 +54,8 @@ void AddGlobalOptions(CLI::App& app, cairn::GlobalOptions& global) {
 void AddCommands(CLI::App& app, cairn::Cli& cli, cairn::Action& action) {
   cairn::AddInit(app, cli, action);
   cairn::AddBackup(app, cli, action);
+  cairn::AddRun(app, cli, action);
+  cairn::AddJobs(app, cli, action);
   cairn::AddImport(app, cli, action);
   cairn::AddSnapshots(app, cli, action);
   cairn::AddLs(app, cli, action);

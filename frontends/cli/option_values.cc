@@ -5,13 +5,9 @@
 #include "engine/env/clock.h"
 #include "engine/repo/time_text.h"
 #include "frontends/cli/text.h"
+#include "frontends/config/values.h"
 
 namespace cairn {
-namespace {
-
-constexpr size_t kTagBytesMax = 255;
-
-}  // namespace
 
 CLI::Validator SizeValue(uint64_t least) {
   return ValueOf([least](const std::string& text) -> Result<uint64_t> {
@@ -23,19 +19,6 @@ CLI::Validator SizeValue(uint64_t least) {
 
 CLI::Validator TimeValue() {
   return ValueOf([](const std::string& text) { return ParseTime(text, SystemClock()); });
-}
-
-Result<std::vector<std::string>> ParseTags(const std::string& list) {
-  std::vector<std::string> tags = CLI::detail::split(list, ',');
-  for (const std::string& tag : tags) {
-    const bool is_plain = std::ranges::none_of(tag, [](char c) { return static_cast<uint8_t>(c) < 0x20 || c == 0x7f; });
-    if (tag.empty() || !is_plain || tag.size() > kTagBytesMax) {
-      return MakeError(ErrorCode::kInvalidArgument,
-                       "\"{}\": a tag has 1 to {} bytes, and no control characters; commas part tags", Printable(list),
-                       kTagBytesMax);
-    }
-  }
-  return tags;
 }
 
 CLI::Validator TagsValue() { return ValueOf(ParseTags); }

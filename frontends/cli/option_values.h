@@ -25,9 +25,7 @@ CLI::Validator ValueOf(Parse parse) {
 CLI::Validator SizeValue(uint64_t least = 0);  // "256M"; bytes
 CLI::Validator TimeValue();                    // see ParseTime
 
-// Tags, joined by commas: none empty, no control characters, and short enough for a table.
-Result<std::vector<std::string>> ParseTags(const std::string& list);
-CLI::Validator TagsValue();
+CLI::Validator TagsValue();  // see ParseTags
 // Of several lists; each was checked by TagsValue.
 std::vector<std::string> AllTags(const std::vector<std::string>& lists);
 

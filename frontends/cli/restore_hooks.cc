@@ -1,12 +1,6 @@
 #include "frontends/cli/restore_hooks.h"
 
-#include <atomic>
-#include <thread>
-
-#include <fmt/format.h>
-
-#include "engine/env/clock.h"
-#include "frontends/stream/child_process.h"
+#include "frontends/cli/hook.h"
 
 namespace cairn {
 
@@ -40,31 +34,9 @@ Result<void> RestoreHooks::After(Cli& cli, bool success) {
 }
 
 Result<void> RestoreHooks::Run(Cli& cli, const std::string& command, const char* moment, const char* result) const {
-  std::stop_source late;
-  const std::stop_callback asked(cli.stop(), [&late] { late.request_stop(); });
-  std::atomic<bool> is_late = false;
-  const std::jthread limit([&](const std::stop_token& over) {
-    if (!SystemClock().Sleep(std::chrono::seconds(wait_s_), over)) return;
-    is_late = true;
-    late.request_stop();
-  });
-  const stream::Waiter waiter(late.get_token());
-  // Its output is not read: who starts a service leaves that behind with it open.
-  // Nor does what it starts have this program's passwords, or its files their modes.
-  const std::string shell = fmt::format(
-      "exec >&2\numask {:03o}\nunset CAIRN_PASSWORD CAIRN_PASSWORD_COMMAND CAIRN_NEW_PASSWORD CAIRN_TO_PASSWORD "
-      "CAIRN_FROM_PASSWORD\n",
-      cli.umask());
-  const auto run = [&]() -> Result<void> {
-    ASSIGN_OR_RETURN(const auto child, stream::ChildProcess::Start(
-                                           {"/bin/sh", "-c", shell + command}, waiter,
-                                           {.environment = {{"CAIRN_RESTORE", moment}, {"CAIRN_RESULT", result}}}));
-    return child->Wait();
-  };
-  auto done = run();
-  if (!done && is_late) return MakeError(ErrorCode::kIo, "\"{}\" had not ended after {} s", command, wait_s_);
-  if (!done) return MakeError(done.error().code(), "\"{}\": {}", command, done.error().message());
-  return done;
+  return RunHook(
+      cli, {.shell = command, .program = {}, .time_limit_s = wait_s_},
+      {.environment = {{"CAIRN_RESTORE", moment}, {"CAIRN_RESULT", result}}, .secrets = {}, .stop = cli.stop()});
 }
 
 }  // namespace cairn

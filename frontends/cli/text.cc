@@ -1,8 +1,6 @@
 #include "frontends/cli/text.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 
 namespace cairn {
 namespace {
@@ -35,26 +33,6 @@ std::string HumanCount(uint64_t count) {
 std::string HumanSeconds(uint64_t seconds) {
   if (seconds >= 3600) return fmt::format("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
   return fmt::format("{}:{:02}", seconds / 60, seconds % 60);
-}
-
-Result<uint64_t> ParseBytes(std::string_view text) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  std::string_view unit(end, static_cast<size_t>(text.data() + text.size() - end));
-  const auto bad = [&] {
-    return MakeError(ErrorCode::kInvalidArgument, "\"{}\" is no size: write for example 4096, 256M or 1.5G", text);
-  };
-  if (error != std::errc() || value < 0 || !std::isfinite(value)) return bad();
-  if (unit.ends_with("iB")) unit.remove_suffix(2);
-  if (unit.ends_with("B") || unit.ends_with("b")) unit.remove_suffix(1);
-  double factor = 1;
-  if (!unit.empty()) {
-    const size_t power = std::string_view("KMGTP").find(static_cast<char>(std::toupper(unit.front())));
-    if (unit.size() > 1 || power == std::string_view::npos) return bad();
-    factor = std::pow(1024.0, static_cast<double>(power + 1));
-  }
-  if (value * factor > 9e18) return bad();
-  return static_cast<uint64_t>(value * factor);
 }
 
 std::string Printable(std::string_view text) {

@@ -12,8 +12,6 @@ namespace cairn {
 std::string HumanBytes(uint64_t bytes);      // "1.5 MiB"
 std::string HumanCount(uint64_t count);      // "12,345"
 std::string HumanSeconds(uint64_t seconds);  // "1:02:03", "0:07"
-// "256M", "1.5G", "4096", "100KiB"; kInvalidArgument names what is wrong.
-Result<uint64_t> ParseBytes(std::string_view text);
 
 // Control characters as \xNN, so that no name or tag speaks to the terminal; the rest, and newlines, as it is.
 std::string Printable(std::string_view text);

@@ -99,12 +99,12 @@ struct FileSource::Shared {
                      paths.size() > 1 ? ", nor any other of the given paths" : "");
   }
 
-  Result<void> FindRepository();
+  Result<void> FindRepository(const std::string& folder);
 
   const FileSourceOptions options;
   std::vector<std::string> paths;  // resolved, ascending
   PathPlan plan;
-  std::optional<FileId> repository;
+  std::vector<FileId> repositories;
   // Set when the root is opened.
   std::vector<FileId> caches;
   FindingSink findings;
@@ -113,16 +113,17 @@ struct FileSource::Shared {
 };
 
 // Refuses a given path that is the repository or in it: to leave it out would drop what the user asked for by name.
-Result<void> FileSource::Shared::FindRepository() {
+Result<void> FileSource::Shared::FindRepository(const std::string& folder) {
   struct stat status{};
-  if (options.repository.empty() || ::stat(options.repository.c_str(), &status) != 0) return {};
-  repository = files::IdOf(status);
+  if (folder.empty() || ::stat(folder.c_str(), &status) != 0) return {};
+  const FileId repository = files::IdOf(status);
+  repositories.push_back(repository);
   for (const std::string& path : paths) {
     for (std::string above = path; !above.empty(); above.resize(above.rfind('/'))) {
       if (::lstat(above.c_str(), &status) != 0 || files::IdOf(status) != repository) continue;
-      return MakeError(
-          ErrorCode::kInvalidArgument, "{} {} the repository {}, which is not backed up into itself: give other paths",
-          PathForPeople(AsBytes(path)), above == path ? "is" : "is in", PathForPeople(AsBytes(options.repository)));
+      return MakeError(ErrorCode::kInvalidArgument,
+                       "{} {} the repository {}, which is not backed up into itself: give other paths",
+                       PathForPeople(AsBytes(path)), above == path ? "is" : "is in", PathForPeople(AsBytes(folder)));
     }
   }
   return {};
@@ -251,7 +252,7 @@ std::optional<SourceEntry> FileSource::Folder::Look(int folder, const TreePath& 
   }
   if (*type == NodeType::kFolder) {
     const FileId id = files::IdOf(status);
-    if (id == shared_->repository) {
+    if (std::ranges::find(shared_->repositories, id) != shared_->repositories.end()) {
       shared_->Tell(Finding::Severity::kNote, ErrorCode::kUnsupported, full,
                     "it is the repository itself, and left out");
       return std::nullopt;
@@ -337,7 +338,8 @@ Result<std::unique_ptr<FileSource>> FileSource::Make(FileSourceOptions options) 
   const auto repeated = std::ranges::unique(shared->paths);
   shared->paths.erase(repeated.begin(), repeated.end());
   RETURN_IF_ERROR(shared->NeedPaths());  // before others are read that shall be in one snapshot with them
-  RETURN_IF_ERROR(shared->FindRepository());
+  RETURN_IF_ERROR(shared->FindRepository(shared->options.repository));
+  for (const std::string& folder : shared->options.other_repositories) RETURN_IF_ERROR(shared->FindRepository(folder));
   shared->plan = files::MakePlan(shared->paths);
   return std::unique_ptr<FileSource>(new FileSource(std::move(shared)));
 }

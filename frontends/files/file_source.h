@@ -22,8 +22,10 @@ struct FileSourceOptions {
   bool exclude_caches = false;  // the same for a CACHEDIR.TAG that begins with the signature of its standard
   std::optional<uint64_t> exclude_larger_than;  // files with more bytes
   bool one_file_system = false;  // that of each given path; folders on which others are mounted stay, empty
-  // The repository where it is a folder, known by device and inode: it is left out, and a note says so.
+  // The repository where it is a folder, known by device and inode: it is left out, and a note says so. So is each of
+  // the others.
   std::string repository;
+  std::vector<std::string> other_repositories;
   // Where cairn has its caches: those of repositories are left out, and whatever else is in it stays.
   std::string cache_root;
   // The cache of this run alone, which is left out whole. Asked when the root is opened; empty, or no function: none.

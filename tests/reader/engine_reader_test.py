@@ -235,20 +235,27 @@ class Engine(unittest.TestCase):
         self.compare("latest", second, source.top)
         self.assertEqual(self.reader("cat", ids[0], "stream"), stream)
 
-    def test_copy_to_other_keys(self):
+    def copy_and_verify(self, *init_options):
         source = Source(os.path.join(self.top, "source"))
         tree = os.fsdecode(source.top)
         wanted = listing(source.top)
         self.cairn("init", "--suite", self.suite)
         self.cairn("backup", tree)
+        self.environment.update(CAIRN_TO_PASSWORD=PASSWORD, CAIRN_FROM_PASSWORD=PASSWORD)
         first, self.repository = self.repository, os.path.join(self.top, "copy")
-        self.cairn("init", "--suite", self.suite)
+        self.cairn("init", "--suite", self.suite, *(option.format(first=first) for option in init_options))
         copied, self.repository = self.repository, first
-        self.environment["CAIRN_TO_PASSWORD"] = PASSWORD
         self.cairn("copy", "--to", copied)
         self.repository = copied
         self.assertEqual(self.verify(), [])
         self.compare("latest", wanted, source.top)
+
+    def test_copy_to_other_keys(self):
+        self.copy_and_verify()
+
+    def test_copy_to_the_same_keys(self):
+        """Its packs name a session that no frame is of."""
+        self.copy_and_verify("--same-keys-as", "{first}")
 
     def test_host_and_password(self):
         path = os.path.join(self.top, "f")

@@ -1,4 +1,4 @@
-#include "frontends/cli/compression_option.h"
+#include "frontends/config/compression_option.h"
 
 #include <charconv>
 
@@ -13,7 +13,7 @@ Result<Compression> ParseCompression(const std::string& text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), level);
   if (error == std::errc() && end == text.data() + text.size() && level >= 0 && level <= 19) return Compression{level};
   return MakeError(ErrorCode::kInvalidArgument,
-                   "--compression is \"{}\", expected 0 to 19, off, fast, default, better or max", text);
+                   "\"{}\" is no compression: expected 0 to 19, off, fast, default, better or max", text);
 }
 
 }  // namespace cairn

@@ -1,4 +1,4 @@
-// --compression.
+// How hard to compress, as a user writes it.
 #pragma once
 
 #include <string>

@@ -1,0 +1,29 @@
+// What a policy lets go, as `forget` and the jobs of `run` do it.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "engine/jobs/prune.h"
+#include "engine/jobs/retention.h"
+#include "frontends/config/configuration.h"
+
+namespace cairn {
+
+std::vector<SnapshotId> GoingOf(const std::vector<RetentionGroup>& decided);
+
+// In a dry run only says whether it would be refused.
+Result<void> Forget(const JobContext& context, Repository& repository, const SnapshotSet& set,
+                    const std::vector<SnapshotId>& going, bool dry_run, const FindingSink& findings);
+
+struct RetentionOutcome {
+  std::vector<SnapshotId> forgotten;  // in a dry run: would be
+  std::optional<PruneReport> pruned;
+};
+// Applies the policy to all snapshots that pass the filter, as one group, forgets, and prunes where something was
+// forgotten. `before_forget` sees what goes. What was forgotten stays so where the prune fails.
+Result<RetentionOutcome> KeepTo(const JobContext& context, Repository& repository, const ConfiguredRetention& retention,
+                                const SnapshotFilter& filter, bool dry_run, const FindingSink& findings,
+                                const std::function<void(const std::vector<SnapshotId>&)>& before_forget = {});
+
+}  // namespace cairn
