@@ -11,12 +11,6 @@
 namespace cairn {
 namespace {
 
-constexpr int kListTriesMax = 10;
-
-bool SameNames(const std::vector<ObjectInfo>& a, const std::vector<ObjectInfo>& b) {
-  return std::ranges::equal(a, b, [](const ObjectInfo& x, const ObjectInfo& y) { return x.name == y.name; });
-}
-
 std::vector<ObjectName> NamesOf(const std::vector<ObjectInfo>& listed, ParsedName::Kind kind) {
   std::vector<ObjectName> names;
   for (const ObjectInfo& info : listed) {
@@ -40,21 +34,17 @@ void Protocol::Tell(Finding::Severity severity, const Error& error, std::string 
   }
 }
 
-Result<std::vector<ObjectInfo>> Protocol::ListUntilStable(std::string_view prefix) {
-  std::vector<ObjectInfo> last;
-  for (int attempt = 0; attempt < kListTriesMax; ++attempt) {
-    std::vector<ObjectInfo> now;
+Result<std::vector<ObjectInfo>> Protocol::ListTwice(std::string_view prefix) {
+  std::map<ObjectName, ObjectInfo> found;
+  for (int look = 0; look < 2; ++look) {
     RETURN_IF_ERROR(repository_.store().List(prefix, [&](const ObjectInfo& info) -> Result<void> {
-      now.push_back(info);
+      found.insert_or_assign(info.name, info);
       return {};
     }));
-    std::ranges::sort(now, {}, &ObjectInfo::name);
-    if (attempt > 0 && SameNames(now, last)) return now;
-    last = std::move(now);
   }
-  // Others put and remove all the while. The union of what was seen would hide removals, so it is told.
-  return MakeError(ErrorCode::kBusy, "{}: the list of {} changed each of {} times that it was read",
-                   repository_.store().description(), prefix, kListTriesMax);
+  std::vector<ObjectInfo> listed;
+  for (auto& [name, info] : found) listed.push_back(std::move(info));
+  return listed;
 }
 
 Result<Bytes> Protocol::SealSmall(ObjectKind kind, const RawId& name, ByteSpan body) const {
@@ -117,7 +107,7 @@ Result<void> Protocol::RemoveOfSession(const SessionId& session, const std::vect
 }
 
 Result<std::vector<TombstoneSeen>> Protocol::ListTombstones() {
-  ASSIGN_OR_RETURN(const auto listed, ListUntilStable(kTombstonePrefix));
+  ASSIGN_OR_RETURN(const auto listed, ListTwice(kTombstonePrefix));
   std::vector<TombstoneSeen> tombstones;
   const auto names = NamesOf(listed, ParsedName::Kind::kTombstone);
   const auto each = [&](size_t number, Result<Bytes> object) -> Result<void> {
@@ -150,7 +140,7 @@ Result<std::vector<TombstoneSeen>> Protocol::ListTombstones() {
 }
 
 Result<std::vector<SegmentId>> Protocol::ListSegments() {
-  ASSIGN_OR_RETURN(const auto listed, ListUntilStable(kIndexPrefix));
+  ASSIGN_OR_RETURN(const auto listed, ListTwice(kIndexPrefix));
   std::vector<SegmentId> segments;
   for (const ObjectInfo& info : listed) {
     const ParsedName parsed = ParseObjectName(info.name.text());
@@ -212,7 +202,7 @@ Result<MomentRecord> Protocol::OpenMoment(const ObjectName& name, ByteSpan objec
 }
 
 Result<std::vector<SessionSeen>> Protocol::ListSessions() {
-  ASSIGN_OR_RETURN(const auto listed, ListUntilStable(kSessionPrefix));
+  ASSIGN_OR_RETURN(const auto listed, ListTwice(kSessionPrefix));
   std::map<SessionId, SessionSeen> sessions;
   const auto names = NamesOf(listed, ParsedName::Kind::kSession);
   const auto each = [&](size_t number, Result<Bytes> object) -> Result<void> {
@@ -277,7 +267,7 @@ Result<void> Protocol::NoteMoments(const std::vector<ObjectInfo>& listed, std::m
 }
 
 Result<std::vector<SeenList>> Protocol::ListSeenLists() {
-  ASSIGN_OR_RETURN(const auto listed, ListUntilStable(kTombstonePrefix));
+  ASSIGN_OR_RETURN(const auto listed, ListTwice(kTombstonePrefix));
   std::vector<SeenList> lists;
   for (const ObjectInfo& info : listed) {
     const ParsedName parsed = ParseObjectName(info.name.text());
@@ -329,7 +319,7 @@ Result<SnapshotSlot> Protocol::LookAtSlot(const SnapshotId& snapshot) {
 }
 
 Result<std::vector<ListedSnapshot>> Protocol::ListSnapshots() {
-  ASSIGN_OR_RETURN(const auto listed, ListUntilStable(kSnapshotPrefix));
+  ASSIGN_OR_RETURN(const auto listed, ListTwice(kSnapshotPrefix));
   std::vector<ListedSnapshot> snapshots;
   for (const ObjectInfo& info : listed) {
     const ParsedName parsed = ParseObjectName(info.name.text());
@@ -409,7 +399,7 @@ Result<uint64_t> Protocol::CleanSessionRests() {
   std::erase_if(rests, [&](const auto& rest) { return with_session.contains(rest.first); });
   if (rests.empty()) return uint64_t{0};
   // A session is put before its signs: one whose sign was seen is in a listing that begins after that, or is gone.
-  ASSIGN_OR_RETURN(const std::vector<ObjectInfo> listed, ListUntilStable(kSessionPrefix));
+  ASSIGN_OR_RETURN(const std::vector<ObjectInfo> listed, ListTwice(kSessionPrefix));
   for (const ObjectInfo& info : listed) {
     const ParsedName parsed = ParseObjectName(info.name.text());
     if (parsed.kind == ParsedName::Kind::kSession) with_session.insert(parsed.session);

@@ -64,7 +64,7 @@ class Protocol {
   // The same for who knows that his session has no sign of life, and no end: none is looked for.
   Result<void> EndSessionWithoutSigns(const SessionId& session);
   Result<std::vector<TombstoneSeen>> ListTombstones();
-  // All segments, from listings that agree (SPEC 13.2).
+  // All segments (SPEC 13.2).
   Result<std::vector<SegmentId>> ListSegments();
   Result<void> PutPack(BlobKind kind, const PackName& pack, ByteSpan object);
   Result<SegmentId> PutSegment(const IndexSegment& segment);
@@ -81,7 +81,7 @@ class Protocol {
   // PutIfAbsent at the session's snapshot name; what stands there then.
   Result<SnapshotSlot> Fence(const SessionId& session, const SessionId& by);
   Result<SnapshotSlot> LookAtSlot(const SnapshotId& snapshot);
-  // Names under snapshots/, from listings that agree; fences too.
+  // Names under snapshots/; fences too.
   Result<std::vector<ListedSnapshot>> ListSnapshots();
   Result<void> RemovePack(BlobKind kind, const PackName& pack);
   Result<void> RemoveTombstone(const PackName& pack);
@@ -105,7 +105,10 @@ class Protocol {
 
  private:
   Result<void> RemoveOfSession(const SessionId& session, const std::vector<ObjectName>& names);
-  Result<std::vector<ObjectInfo>> ListUntilStable(std::string_view prefix);
+  // What either of two listings shows, one after the other (SPEC 13.2): while one is made, an object may go and another
+  // that holds what it held may come, and it shows neither; the next one shows what came. What went meanwhile may be
+  // among them: it is not there when it is read, and one more than there is is never wrong.
+  Result<std::vector<ObjectInfo>> ListTwice(std::string_view prefix);
   Result<MomentRecord> OpenMoment(const ObjectName& name, ByteSpan object, const SessionSeen& seen) const;
   Result<void> NoteMoments(const std::vector<ObjectInfo>& listed, std::map<SessionId, SessionSeen>& sessions);
   Result<Bytes> SealSmall(ObjectKind kind, const RawId& name, ByteSpan body) const;

@@ -344,7 +344,9 @@ Result<IndexSegment> Repository::LoadSegment(const SegmentId& segment) const {
 
 Result<void> Repository::SyncIndex(Index& index, const JobContext& context, const BadSegment& bad_segment) const {
   Protocol protocol(const_cast<Repository&>(*this), context);
-  constexpr int kTriesMax = 10;  // a merge that runs beside us takes listed segments away; ten in a row is no accident
+  // A merge that runs beside us takes listed segments away; so many in a row are no accident.
+  constexpr int kTriesMax = 20;
+  constexpr auto kPause = std::chrono::milliseconds(10);  // longer each time
   std::set<SegmentId> bad;
   for (int tries = 0; tries < kTriesMax;) {
     ASSIGN_OR_RETURN(std::vector<SegmentId> listed, protocol.ListSegments());
@@ -373,7 +375,7 @@ Result<void> Repository::SyncIndex(Index& index, const JobContext& context, cons
       return std::move(synced).While("the index cannot be trusted (cairn repair index mends it)");
     }
     if (code != ErrorCode::kBusy) return synced;
-    ++tries;
+    if (!context.clock.Sleep(++tries * kPause, context.stop)) return Error(ErrorCode::kInterrupted, "interrupted");
   }
   return MakeError(ErrorCode::kBusy, "the index of {} changed each of {} times that it was read", store_.description(),
                    kTriesMax);
