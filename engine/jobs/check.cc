@@ -30,7 +30,7 @@ class CheckRun {
     report_.keys_opened = counts.keys_opened;
     report_.segments = counts.segments;
     // Snapshots before the index: what a snapshot needs was indexed before it was committed.
-    ASSIGN_OR_RETURN(set_, LoadSnapshots(repository_, context_, tell));
+    ASSIGN_OR_RETURN(set_, LoadSnapshotsAndDeleted(repository_, context_, tell));
     for (const std::string& text : set_.unexplained) {
       Tell({Finding::Severity::kDamage, ErrorCode::kNotFound, "snapshots/", text});
     }
@@ -71,7 +71,8 @@ class CheckRun {
     const auto kind = ParseObjectName(finding.object).kind;
     using Kind = ParsedName::Kind;
     if (kind == Kind::kSession || kind == Kind::kSessionEnd || kind == Kind::kSignOfLife) ++report_.bad_sessions;
-    if (kind == Kind::kSnapshot || kind == Kind::kNote || kind == Kind::kForgotten) ++report_.bad_records;
+    if (kind == Kind::kSnapshot || kind == Kind::kNote || kind == Kind::kForgotten || kind == Kind::kDeleted)
+      ++report_.bad_records;
   }
 
   Result<void> ChooseSnapshots() {
@@ -79,6 +80,12 @@ class CheckRun {
       if (!options_.snapshot || snapshot.id == *options_.snapshot) chosen_.push_back(&snapshot);
     }
     report_.snapshots = chosen_.size();
+    for (const DeletedSnapshot& one : set_.deleted) {
+      if (options_.snapshot) break;
+      chosen_.push_back(&one.snapshot);
+      deleted_.insert(one.snapshot.id);
+    }
+    report_.deleted = deleted_.size();
     if (options_.snapshot && chosen_.empty()) {
       return MakeError(ErrorCode::kNotFound, "there is no snapshot {}", options_.snapshot->ToHex());
     }
@@ -146,8 +153,8 @@ class CheckRun {
     RETURN_IF_ERROR(MarkReachable(
         context_, reader, chosen_, *needed_,
         [this](const LoadedSnapshot& snapshot, const std::string& path, const Error& error) -> Result<void> {
-          Tell({SeverityOf(error), error.code(), fmt::format("snapshot {}:/{}", snapshot.id.Short(), path),
-                error.message()});
+          if (IsOverMeanwhile(snapshot.id)) return {};
+          Tell({SeverityOf(error), error.code(), fmt::format("{}:/{}", TextOf(snapshot), path), error.message()});
           return {};
         }));
     std::set<uint32_t> bad_numbers;
@@ -167,6 +174,17 @@ class CheckRun {
       }
       return {};
     });
+  }
+
+  std::string TextOf(const LoadedSnapshot& snapshot) const {
+    return (deleted_.contains(snapshot.id) ? "forgotten snapshot " : "snapshot ") + snapshot.id.Short();
+  }
+
+  // A prune beside this check may have done away with a forgotten snapshot whose time is over, and with what it needed.
+  bool IsOverMeanwhile(const SnapshotId& id) const {
+    if (!deleted_.contains(id)) return false;
+    const auto there = repository_.store().Stat(DeletedName(id));
+    return !there && there.error().code() == ErrorCode::kNotFound;
   }
 
   // Few blobs of a large index are looked up one by one.
@@ -327,8 +345,7 @@ class CheckRun {
         if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted");
         if (IsHit(reader, node)) {
           Tell({Finding::Severity::kWarning, ErrorCode::kCorrupt,
-                fmt::format("snapshot {}:/{}", snapshot->id.Short(), PathForPeople(path)),
-                "bytes of it are in damaged packs"});
+                fmt::format("{}:/{}", TextOf(*snapshot), PathForPeople(path)), "bytes of it are in damaged packs"});
         }
         return true;
       };
@@ -362,6 +379,7 @@ class CheckRun {
   CheckReport report_;  // guarded by mutex_ while packs are read
   SnapshotSet set_;
   std::vector<const LoadedSnapshot*> chosen_;
+  std::set<SnapshotId> deleted_;  // of these
   std::unique_ptr<Index> index_;
   std::set<PackName> bad_packs_;  // told before any pack is read
   std::set<PackName> suspects_;   // guarded by mutex_ while packs are read: which seemed lost at the first read

@@ -24,6 +24,7 @@ struct CheckOptions {
 
 struct CheckReport {
   uint64_t configs = 0, keys = 0, segments = 0, packs = 0, snapshots = 0;
+  uint64_t deleted = 0;       // forgotten snapshots that can be brought back, and are checked as the others
   uint64_t keys_opened = 0;   // of `keys`; of the others only the form was looked at
   uint64_t blobs_needed = 0;  // by the snapshots checked
   uint64_t packs_read = 0, bytes_read = 0;

@@ -67,6 +67,9 @@ struct PruneReport {
   uint64_t blobs_rescued = 0;
   uint64_t segments_merged = 0, segments_written = 0, removed_names_dropped = 0;
   uint64_t sessions_ended = 0, sessions_fenced = 0;
+  // Forgotten snapshots: what the first ones need stays until their time is over; the others' was, and they are gone.
+  uint64_t deleted_kept = 0, deleted_over = 0;
+  bool deleted_without_date = false;  // the store tells none: counted from when this machine first saw them
 };
 
 // Pure: from the marks and the index to a plan.

@@ -86,8 +86,8 @@ void ApplyNotes(LoadedSnapshot& snapshot, std::vector<SignedNote>& notes) {
 
 class Loader {
  public:
-  Loader(Repository& repository, const JobContext& context, FindingSink findings)
-      : repository_(repository), context_(context), findings_(std::move(findings)) {}
+  Loader(Repository& repository, const JobContext& context, FindingSink findings, bool with_deleted)
+      : repository_(repository), context_(context), findings_(std::move(findings)), with_deleted_(with_deleted) {}
 
   Result<SnapshotSet> Run() {
     // Before the listing: what another process on this machine remembers meanwhile need not be in ours.
@@ -103,8 +103,13 @@ class Loader {
       RETURN_IF_ERROR(LoadForgotten());
       Explain();
     }
+    // After the last listing of snapshots, never before it: a forget that puts deleted/<sid> and takes the snapshot
+    // away between the two would be in neither, and a prune would free what can still be asked for.
+    if (with_deleted_) RETURN_IF_ERROR(LoadDeleted(protocol));
     RETURN_IF_ERROR(LoadNotes());
-    std::ranges::sort(set_.snapshots, {}, [](const LoadedSnapshot& s) { return std::pair(s.inner.start, s.id); });
+    const auto by_time = [](const LoadedSnapshot& one) { return std::pair(one.inner.start, one.id); };
+    std::ranges::sort(set_.snapshots, {}, by_time);
+    std::ranges::sort(set_.deleted, {}, [&](const DeletedSnapshot& one) { return by_time(one.snapshot); });
     Remember();
     return std::move(set_);
   }
@@ -116,6 +121,7 @@ class Loader {
     std::vector<ListedSnapshot> fresh;
     std::vector<ObjectName> names;
     for (const ListedSnapshot& one : listed) {
+      set_.newest_date = std::max(set_.newest_date, one.modified);
       if (!loaded_.insert(one.id).second) continue;
       fresh.push_back(one);
       names.push_back(SnapshotName(one.id));
@@ -145,6 +151,45 @@ class Loader {
       set_.fences.push_back(id);
     }
     return {};
+  }
+
+  Result<void> LoadDeleted(Protocol& protocol) {
+    std::set<SnapshotId> in_place;
+    for (const LoadedSnapshot& snapshot : set_.snapshots) in_place.insert(snapshot.id);
+    ASSIGN_OR_RETURN(auto listed, protocol.ListDeleted());
+    for (const ListedSnapshot& one : listed) set_.newest_date = std::max(set_.newest_date, one.modified);
+    std::erase_if(listed, [&](const ListedSnapshot& one) { return in_place.contains(one.id); });
+    std::vector<ObjectName> names;
+    for (const ListedSnapshot& one : listed) names.push_back(DeletedName(one.id));
+    return GetEach(repository_.store(), names, limits::kDeletedBytesMax, context_,
+                   [&](size_t number, Result<Bytes> object) -> Result<void> {
+                     if (!object && object.error().code() == ErrorCode::kNotFound) return {};  // it is over
+                     if (!object && object.error().code() != ErrorCode::kCorrupt) return std::move(object).error();
+                     auto deleted = object ? OpenDeleted(listed[number], *object)
+                                           : Result<DeletedSnapshot>(std::move(object).error());
+                     if (deleted) {
+                       set_.deleted.push_back(*std::move(deleted));
+                     } else {
+                       set_.unreadable.push_back({names[number], deleted.error().code()});
+                       Tell(findings_, Severity::kDamage, deleted.error(), names[number].text());
+                     }
+                     return {};
+                   });
+  }
+
+  Result<DeletedSnapshot> OpenDeleted(const ListedSnapshot& listed, const Bytes& object) {
+    const std::string what = DeletedName(listed.id).text();
+    ASSIGN_OR_RETURN(const OpenedObject opened,
+                     repository_.sealer().Open(object, ObjectKind::kDeleted, ToRawId(listed.id), what));
+    ASSIGN_OR_RETURN(const DeletedRecord record, DeletedRecord::Parse(opened.body).While(what));
+    ASSIGN_OR_RETURN(std::optional<LoadedSnapshot> snapshot, Open(listed.id, record.object).While(what));
+    if (!snapshot) return Corrupt("{}: it holds a fence, and no snapshot", what);
+    const uint32_t at_least = repository_.keyring().sealed_part().keep_deleted_seconds;
+    return DeletedSnapshot{.snapshot = *std::move(snapshot),
+                           .digest = Sha256(object),
+                           .put = listed.modified,
+                           .keep_seconds = std::max(record.keep_seconds, at_least),
+                           .by = opened.slot};
   }
 
   // A slot that may maintain may remove snapshots anyway, and copies and imports are put with times long past.
@@ -205,6 +250,10 @@ class Loader {
     }));
     for (LoadedSnapshot& snapshot : set_.snapshots) {
       if (const auto found = notes.find(snapshot.id); found != notes.end()) ApplyNotes(snapshot, found->second);
+    }
+    for (DeletedSnapshot& one : set_.deleted) {
+      const auto found = notes.find(one.snapshot.id);
+      if (found != notes.end()) ApplyNotes(one.snapshot, found->second);
     }
     return {};
   }
@@ -292,6 +341,7 @@ class Loader {
   Repository& repository_;
   const JobContext& context_;
   const FindingSink findings_;
+  const bool with_deleted_;
   SnapshotSet set_;
   std::vector<std::pair<SnapshotId, Digest>> remembered_;  // of this machine, as it was at the beginning
   std::set<SnapshotId> loaded_, broken_;
@@ -301,7 +351,11 @@ class Loader {
 }  // namespace
 
 Result<SnapshotSet> LoadSnapshots(Repository& repository, const JobContext& context, FindingSink findings) {
-  return Loader(repository, context, std::move(findings)).Run();
+  return Loader(repository, context, std::move(findings), false).Run();
+}
+
+Result<SnapshotSet> LoadSnapshotsAndDeleted(Repository& repository, const JobContext& context, FindingSink findings) {
+  return Loader(repository, context, std::move(findings), true).Run();
 }
 
 Result<const LoadedSnapshot*> ResolveSnapshot(const SnapshotSet& set, std::string_view name,
@@ -339,6 +393,15 @@ Result<const LoadedSnapshot*> ResolveSnapshot(const SnapshotSet& set, std::strin
                      candidates);
   }
   return found.front();
+}
+
+Result<const DeletedSnapshot*> ResolveDeleted(const SnapshotSet& set, std::string_view name,
+                                              const SnapshotFilter& filter) {
+  SnapshotSet deleted;
+  for (const DeletedSnapshot& one : set.deleted) deleted.snapshots.push_back(one.snapshot);
+  auto found = ResolveSnapshot(deleted, name, filter);
+  if (!found) return std::move(found).error().While("of what was forgotten and is kept");
+  return &set.deleted[static_cast<size_t>(*found - deleted.snapshots.data())];
 }
 
 SlotHeads HeadsOfSlot(const SnapshotSet& set, const SlotId& slot) {

@@ -65,6 +65,7 @@ struct CheckCommand {
                      {"warnings", report->warnings},
                      {"notes", report->notes},
                      {"snapshots", report->snapshots},
+                     {"deleted", report->deleted},
                      {"packs", report->packs},
                      {"segments", report->segments},
                      {"keys", report->keys},
@@ -88,6 +89,9 @@ struct CheckCommand {
         "checked {} snapshots, {} blobs that they need, {} packs, {} index segments; {} of {} keys opened\n",
         HumanCount(report.snapshots), HumanCount(report.blobs_needed), HumanCount(report.packs),
         HumanCount(report.segments), HumanCount(report.keys_opened), HumanCount(report.keys)));
+    if (report.deleted > 0) {
+      cli.Say(fmt::format("{} forgotten snapshots that can be brought back were checked too\n", report.deleted));
+    }
     if (options.data == CheckOptions::Data::kNone) {
       cli.Say("packs were compared by name and size; --read-data reads them\n");
     } else {
@@ -135,8 +139,11 @@ struct CheckCommand {
         "  cairn repair snapshots  then: new snapshots without the files that are still lost\n");
     if (report.bad_records > 0) {
       cli.Print(
-          "  cairn repair snapshots --forget  also moves what cannot be read under snapshots/, notes/ and "
-          "forgotten/ to trash/\n");
+          "  cairn repair snapshots --forget  also moves what cannot be read under snapshots/, notes/, "
+          "deleted/ and forgotten/ to trash/\n");
+    }
+    if (report.deleted > 0) {
+      cli.Print("  cairn forget --deleted  gives up a forgotten snapshot that is hit: prune does not pass it by\n");
     }
     if (report.bad_sessions > 0) {
       cli.Print("  cairn prune             fences a session that cannot be read once it has been quiet, and goes on\n");

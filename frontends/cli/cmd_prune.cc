@@ -58,7 +58,9 @@ nlohmann::json ToJson(const PruneReport& report, bool dry_run) {
           {"blobs_rescued", report.blobs_rescued},
           {"segments_merged", report.segments_merged},
           {"sessions_ended", report.sessions_ended},
-          {"sessions_fenced", report.sessions_fenced}};
+          {"sessions_fenced", report.sessions_fenced},
+          {"deleted_kept", report.deleted_kept},
+          {"deleted_over", report.deleted_over}};
 }
 
 void Show(Cli& cli, const PruneReport& report, bool dry_run) {
@@ -108,6 +110,18 @@ void Show(Cli& cli, const PruneReport& report, bool dry_run) {
         "these are silent and fenced, and not proved dead: they stay on record until a backup of their machine ends "
         "them:\n",
         report.sessions_unproved);
+  }
+  if (report.deleted_kept > 0) {
+    cli.Say(
+        fmt::format("what {} forgotten snapshot{} need{} stays until their time is over (cairn snapshots --deleted)\n",
+                    report.deleted_kept, report.deleted_kept == 1 ? "" : "s", report.deleted_kept == 1 ? "s" : ""));
+  }
+  if (report.deleted_over > 0) {
+    cli.Say(fmt::format("{} forgotten snapshot{} {} been kept for long enough\n", report.deleted_over,
+                        report.deleted_over == 1 ? "" : "s", report.deleted_over == 1 ? "has" : "have"));
+  }
+  if (report.deleted_without_date) {
+    cli.Say("this store tells no dates: their time counts from when a prune of this machine first saw them\n");
   }
   if (plan.bytes_only_with_content_key > 0) {
     cli.Say(fmt::format("{} are dead beside live data in one frame: a prune with an owner's key frees them\n",

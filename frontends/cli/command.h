@@ -30,6 +30,7 @@ void AddRestore(CLI::App& app, Cli& cli, Action& action);
 void AddCheck(CLI::App& app, Cli& cli, Action& action);
 void AddRepair(CLI::App& app, Cli& cli, Action& action);
 void AddForget(CLI::App& app, Cli& cli, Action& action);
+void AddUndelete(CLI::App& app, Cli& cli, Action& action);
 void AddPrune(CLI::App& app, Cli& cli, Action& action);
 void AddCopy(CLI::App& app, Cli& cli, Action& action);
 void AddTag(CLI::App& app, Cli& cli, Action& action);

@@ -65,6 +65,7 @@ void AddCommands(CLI::App& app, cairn::Cli& cli, cairn::Action& action) {
   cairn::AddCheck(app, cli, action);
   cairn::AddRepair(app, cli, action);
   cairn::AddForget(app, cli, action);
+  cairn::AddUndelete(app, cli, action);
   cairn::AddPrune(app, cli, action);
   cairn::AddCopy(app, cli, action);
   cairn::AddTag(app, cli, action);

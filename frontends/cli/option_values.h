@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -24,6 +25,11 @@ CLI::Validator ValueOf(Parse parse) {
 
 CLI::Validator SizeValue(uint64_t least = 0);  // "256M"; bytes
 CLI::Validator TimeValue();                    // see ParseTime
+
+// "14d", "36h", "2w", "90s", or "0": in seconds.
+Result<uint32_t> ParseAge(const std::string& text);
+std::string AgeText(uint32_t seconds);  // "14d", in the largest unit that has no rest
+CLI::Validator AgeValue();
 
 // Tags, joined by commas: none empty, no control characters, and short enough for a table.
 Result<std::vector<std::string>> ParseTags(const std::string& list);
