@@ -26,6 +26,13 @@ bool IsRegion(std::string_view text) {
 // What is not there is so by the server's own word: on what a proxy says nothing may be removed, or taken for ended.
 bool IsGone(const Failure& failure) { return failure.status == 404 && failure.code == "NoSuchKey"; }
 
+// What a policy must allow for a request for an object.
+std::string_view ActionOf(std::string_view method) {
+  if (method == "PUT") return "s3:PutObject";
+  if (method == "DELETE") return "s3:DeleteObject";
+  return "s3:GetObject, and s3:ListBucket to be told what is not there";
+}
+
 Error NotThere(const std::string& url) { return MakeError(ErrorCode::kNotFound, "{} is not there", url); }
 
 }  // namespace
@@ -113,7 +120,7 @@ Result<http::Response> S3Store::Succeed(const Call& call) {
 Error S3Store::Refused(const Call& call, const Failure& failure) const {
   const std::string url = UrlOf(call.key);
   if (IsGone(failure)) return NotThere(url);
-  if (failure.status != 404) return ErrorOf(failure, call.method + " " + url);
+  if (failure.status != 404) return ErrorOf(failure, call.method + " " + url, ActionOf(call.method));
   // No bucket: whoever asks for an object must not take that for the object's being gone.
   return MakeError(ErrorCode::kIo, "{}", ErrorOf(failure, call.method + " " + url).message()).Transient();
 }
@@ -205,7 +212,7 @@ Result<ListedPage> S3Store::Page(std::string_view prefix, const std::string& tok
       .answer_bytes_max = kPageBytesMax};
   if (!token.empty()) call.query.emplace_back("continuation-token", token);
   ASSIGN_OR_RETURN(const http::Response response, Send(call));
-  if (!response.succeeded()) return ErrorOf(FailureOf(response), "listing " + description());
+  if (!response.succeeded()) return ErrorOf(FailureOf(response), "listing " + description(), "s3:ListBucket");
   auto page = ParseListedPage(response.body);
   if (page && (page->next.empty() || page->next != token)) return page;
   // Not the repository's bytes: a proxy's, or cut off.
@@ -268,7 +275,7 @@ Result<void> S3Store::MakeBucket() {
       Send({.method = "GET", .query = {{"list-type", "2"}, {"max-keys", "1"}}, .answer_bytes_max = kPageBytesMax}));
   if (there.succeeded()) return {};
   const Failure failure = FailureOf(there);
-  if (failure.status != 404) return ErrorOf(failure, "looking for the bucket of " + description());
+  if (failure.status != 404) return ErrorOf(failure, "looking for the bucket of " + description(), "s3:ListBucket");
   std::string constraint;
   if (options_.place.is_aws() && options_.region != kRegionOfOld) {
     constraint = fmt::format(
@@ -281,7 +288,7 @@ Result<void> S3Store::MakeBucket() {
   if (made.succeeded()) return {};
   const Failure refused = FailureOf(made);
   if (refused.code == "BucketAlreadyOwnedByYou") return {};
-  return ErrorOf(refused, "making the bucket of " + description());
+  return ErrorOf(refused, "making the bucket of " + description(), "s3:CreateBucket");
 }
 
 }  // namespace cairn::s3
