@@ -69,7 +69,7 @@ class PruneRun {
     // What is wholly dead goes first: it frees space for what is moved, also on a full disk.
     std::vector<StoredPack> dead = Victims(PackFate::kRemove);
     dead.insert(dead.end(), report_.plan.unindexed.begin(), report_.plan.unindexed.end());
-    for (const PackName& name : report_.plan.missing) dead.push_back({missing_kinds_.at(name), name, 0});
+    for (const PackName& name : report_.plan.missing) dead.push_back({missing_kinds_.at(name), name, 0, 0});
     RETURN_IF_ERROR(PutTombstones(dead));
     RETURN_IF_ERROR(FinishTombstones());
     const std::vector<StoredPack> partly = Victims(PackFate::kRepack);
@@ -261,12 +261,28 @@ class PruneRun {
     ASSIGN_OR_RETURN(const bool other_maintenance, LookAtSessions(nullptr));
     RETURN_IF_ERROR(SetTombstones());
     RETURN_IF_ERROR(repository_.SyncIndex(*index_, context_));
-    ASSIGN_OR_RETURN(usage_, MeasureUsage(context_, *index_, *needed_, young_));
+    ASSIGN_OR_RETURN(usage_, MeasureUsage(context_, *index_, *needed_, young_, options_.least_pack_bytes));
+    RETURN_IF_ERROR(SetAges(stored));
     RETURN_IF_ERROR(RefuseMissing(usage_.missing));
     const bool content = repository_.keyring().rights().Has(Rights::kContentKey | Rights::kDataIdKey);
     ASSIGN_OR_RETURN(report_.plan, PlanPrune(usage_.packs, options_, content));
     can_rewrite_data_ = content;
     return CompareWithStore(stored, other_maintenance);
+  }
+
+  // By the store's own dates: it is the store that bills. One that tells none bills nothing by them.
+  Result<void> SetAges(const std::vector<StoredPack>& stored) {
+    if (options_.least_age_seconds == 0) return {};
+    ASSIGN_OR_RETURN(const UnixNs now, StoreTime());
+    std::set<PackName> young;
+    for (const StoredPack& pack : stored) {
+      const bool has_age = pack.modified != 0 && now > pack.modified;
+      const auto age = has_age ? static_cast<uint64_t>((now - pack.modified) / 1'000'000'000) : 0;
+      if (pack.kind == BlobKind::kData && pack.modified != 0 && age < options_.least_age_seconds)
+        young.insert(pack.name);
+    }
+    for (PackPlan& plan : usage_.packs) plan.is_billed_anyway = young.contains(plan.pack.name);
+    return {};
   }
 
   Result<std::vector<StoredPack>> ListPacks() {
@@ -276,7 +292,7 @@ class PruneRun {
                                                [&](const ObjectInfo& info) -> Result<void> {
                                                  const ParsedName parsed = ParseObjectName(info.name.text());
                                                  if (parsed.kind == ParsedName::Kind::kPack)
-                                                   stored.push_back({kind, parsed.pack, info.size});
+                                                   stored.push_back({kind, parsed.pack, info.size, info.modified});
                                                  return {};
                                                }));
     }
@@ -313,7 +329,7 @@ class PruneRun {
   }
 
   Result<void> JudgeUnindexed(const StoredPack& pack, bool other_maintenance) {
-    const auto& [kind, name, size] = pack;
+    const auto& [kind, name, size, modified] = pack;
     auto opened = ReadDirectory(repository_.store(), repository_.sealer(), kind, name, size);
     if (!opened) {
       const ErrorCode code = opened.error().code();
@@ -362,7 +378,7 @@ class PruneRun {
   std::vector<StoredPack> Victims(PackFate fate) const {
     std::vector<StoredPack> victims;
     for (const PackPlan& plan : report_.plan.packs) {
-      if (plan.fate == fate) victims.push_back({plan.pack.kind, plan.pack.name, plan.pack.size});
+      if (plan.fate == fate) victims.push_back({plan.pack.kind, plan.pack.name, plan.pack.size, 0});
     }
     return victims;
   }

@@ -284,6 +284,8 @@ const std::vector<StoreSettingHelp>& KnownStoreSettings() {
       {"s3.profile", "the section of ~/.aws/credentials whose keys are used"},
       {"s3.region", "where the bucket is; by itself what the server says"},
       {"s3.storage-class", "of data packs: STANDARD_IA, for example"},
+      {"store.least-age", "for how long a data pack is billed at least: 30d; by itself as its storage class has it"},
+      {"store.least-size", "as what size a smaller data pack is billed: 128K; by itself as its storage class has it"},
       {"tls.ca-file", "certificates (PEM) to trust instead of the system's"},
       {"webdav.password-file", "its first line is the password of CAIRN_WEBDAV_USER, instead of CAIRN_WEBDAV_PASSWORD"},
       {"webdav.plain-password", "yes: it may be sent over http, where others can read it"},

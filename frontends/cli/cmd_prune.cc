@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/jobs/prune.h"
+#include "engine/stores/storage_terms.h"
 #include "frontends/cli/option_values.h"
 #include "frontends/cli/prune_command.h"
 #include "frontends/cli/text.h"
@@ -41,6 +42,9 @@ nlohmann::json ToJson(const PruneReport& report, bool dry_run) {
             {"bytes_after", plan.bytes_after},
             {"bytes_unused_after", plan.bytes_unused_after},
             {"bytes_only_with_content_key", plan.bytes_only_with_content_key},
+            {"bytes_billed_anyway", plan.bytes_billed_anyway},
+            {"packs_joined", plan.packs_joined},
+            {"bytes_joined", plan.bytes_joined},
             {"packs_unindexed", plan.unindexed.size()}}},
           {"packs_removed", report.packs_removed},
           {"bytes_removed", report.bytes_removed},
@@ -80,6 +84,15 @@ void Show(Cli& cli, const PruneReport& report, bool dry_run) {
   } else {
     cli.Say(fmt::format("removed {} packs, {}; wrote {} packs, {}\n", report.packs_removed,
                         HumanBytes(report.bytes_removed), report.packs_written, HumanBytes(report.bytes_written)));
+  }
+  if (plan.packs_joined > 0) {
+    cli.Say(fmt::format(
+        "{}{} small packs joined, which {} less to be billed for\n", dry_run ? "would have " : "", plan.packs_joined,
+        dry_run ? "would leave " + HumanBytes(plan.bytes_joined) : "leaves " + HumanBytes(plan.bytes_joined)));
+  }
+  if (plan.bytes_billed_anyway > 0) {
+    cli.Say(fmt::format("{} dead bytes stay in packs that the store bills for a while yet (store.least-age)\n",
+                        HumanBytes(plan.bytes_billed_anyway)));
   }
   const auto say_with = [&](const std::string& text, const std::vector<std::string>& names) {
     cli.Say(text);
@@ -143,7 +156,12 @@ void PruneCommand::AddTo(CLI::App& command) {
 }
 
 Result<nlohmann::json> PruneCommand::Run(Cli& cli) const {
-  ASSIGN_OR_RETURN(const PruneOptions options, Parse(*this));
+  ASSIGN_OR_RETURN(PruneOptions options, Parse(*this));
+  StoreSettings settings;
+  for (const std::string& one : cli.global.store_settings) RETURN_IF_ERROR(AddStoreSetting(settings, one));
+  ASSIGN_OR_RETURN(const StorageTerms terms, TermsOf(settings));
+  options.least_age_seconds = terms.least_age_seconds;
+  options.least_pack_bytes = terms.least_bytes;
   ASSIGN_OR_RETURN(Repository * repository, cli.Open());
   auto progress = cli.ShowProgress();
   auto report = RunPrune(cli.context(), *repository, options, cli.Findings());
