@@ -185,20 +185,25 @@ Result<std::unique_ptr<ObjectStore>> MakeLocal(const std::string& folder, const 
   return store;
 }
 
+std::unique_ptr<ObjectStore> Counted(std::unique_ptr<ObjectStore> store, const StoreWorld& world) {
+  if (world.meter == nullptr) return store;
+  return std::make_unique<CountingStore>(std::move(store), *world.meter);
+}
+
 // Creation is tried again as a whole: what it had made before is found then, and taken for what it is. An `open` that
 // returns no Result has asked for nothing, so that its success is no answer of the server.
 template <class Create, class Open>
 Result<std::unique_ptr<ObjectStore>> MakeFar(std::shared_ptr<Retry> retry, Use use, const Create& create,
-                                             const Open& open) {
+                                             const Open& open, const StoreWorld& world) {
   if constexpr (std::is_convertible_v<decltype(open()), std::unique_ptr<ObjectStore>>) {
-    if (use == Use::kOpen) return std::make_unique<RetryStore>(open(), std::move(retry));
+    if (use == Use::kOpen) return std::make_unique<RetryStore>(Counted(open(), world), std::move(retry));
   }
   auto store = retry->Repeat([&]() -> Made {
     if (use == Use::kCreate) return create();
     return open();
   });
   RETURN_IF_ERROR(store);
-  return std::make_unique<RetryStore>(*std::move(store), std::move(retry));
+  return std::make_unique<RetryStore>(Counted(*std::move(store), world), std::move(retry));
 }
 
 Result<std::shared_ptr<Retry>> MakeRetry(const StoreSettings& settings, const StoreWorld& world) {
@@ -212,7 +217,7 @@ template <class Store>
 Made MakeFlat(std::unique_ptr<Store> flat, std::shared_ptr<Retry> retry, Use use, Result<void> (Store::*make_home)(),
               const StoreWorld& world) {
   if (use == Use::kCreate) RETURN_IF_ERROR(retry->Repeat([&] { return (*flat.*make_home)(); }));
-  auto store = std::make_unique<RetryStore>(std::move(flat), std::move(retry));
+  auto store = std::make_unique<RetryStore>(Counted(std::move(flat), world), std::move(retry));
   if (use == Use::kCreate) {
     RETURN_IF_ERROR(NeedOwnOrEmpty(*store, "another prefix, bucket or container"));
     RETURN_IF_ERROR(ProbePutIfAbsent(*store, world.random));
@@ -242,7 +247,7 @@ Result<std::unique_ptr<ObjectStore>> MakeWebdav(const std::string& place, const 
   ASSIGN_OR_RETURN(const auto retry, MakeRetry(settings, world));
   return MakeFar(
       retry, use, [&] { return AnyStore(webdav::WebdavStore::Create(options, world.random)); },
-      [&] { return webdav::WebdavStore::Open(options, world.random); });
+      [&] { return webdav::WebdavStore::Open(options, world.random); }, world);
 }
 
 Result<std::unique_ptr<ObjectStore>> MakeSftp(const std::string& address, const StoreSettings& settings,
@@ -252,7 +257,7 @@ Result<std::unique_ptr<ObjectStore>> MakeSftp(const std::string& address, const 
   const SftpOptions options;
   return MakeFar(
       retry, use, [&] { return AnyStore(SftpStore::Create(place, options, world.random, world.clock, world.stop)); },
-      [&] { return AnyStore(SftpStore::Open(place, options, world.random, world.clock, world.stop)); });
+      [&] { return AnyStore(SftpStore::Open(place, options, world.random, world.clock, world.stop)); }, world);
 }
 
 Result<std::unique_ptr<ObjectStore>> Make(const std::string& address, const StoreSettings& settings,

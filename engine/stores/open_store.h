@@ -11,6 +11,7 @@
 #include "engine/env/clock.h"
 #include "engine/env/file_system.h"
 #include "engine/env/random.h"
+#include "engine/store/counting_store.h"
 #include "engine/store/object_store.h"
 #include "engine/store/retry.h"
 
@@ -24,6 +25,7 @@ struct StoreWorld {
   std::stop_token stop;
   std::function<std::string(const char* name)> environment;  // a variable, "" where it is not set
   RetryNotice retry_notice;                                  // may be empty
+  RequestMeter* meter = nullptr;                             // counts the requests of a store that is far; may be none
 };
 
 // By name, as a user gives them: "s3.region".

@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "engine/repo/request_log.h"
 #include "engine/store/limit_store.h"
 #include "engine/stores/open_store.h"
 #include "frontends/cli/exit_code.h"
@@ -198,6 +199,7 @@ Result<std::unique_ptr<ObjectStore>> Cli::OpenStoreAt(const std::string& url, bo
   if (url.empty()) {
     return Error(ErrorCode::kInvalidArgument, "no repository is named: give -r REPOSITORY, or set CAIRN_REPOSITORY");
   }
+  auto metered = std::make_unique<Metered>();
   const StoreWorld world{.files = PosixFileSystem(),
                          .clock = SystemClock(),
                          .random = SystemRandom(),
@@ -207,10 +209,13 @@ Result<std::unique_ptr<ObjectStore>> Cli::OpenStoreAt(const std::string& url, bo
                              [this](const Error& error, std::chrono::nanoseconds pause) {
                                context_->log.Warning("{}; trying again in {:.1f} s", error.message(),
                                                      std::chrono::duration<double>(pause).count());
-                             }};
+                             },
+                         .meter = &metered->meter};
   StoreSettings settings;
   for (const std::string& one : global.store_settings) RETURN_IF_ERROR(AddStoreSetting(settings, one));
   ASSIGN_OR_RETURN(auto store, create ? CreateStore(url, settings, world) : cairn::OpenStore(url, settings, world));
+  Metered& kept = *metered_.emplace_back(std::move(metered));
+  kept.store = store.get();
   BandwidthLimits limits;
   if (!global.limit_upload.empty()) {
     ASSIGN_OR_RETURN(limits.upload, ParseBytes(global.limit_upload));
@@ -219,8 +224,9 @@ Result<std::unique_ptr<ObjectStore>> Cli::OpenStoreAt(const std::string& url, bo
     ASSIGN_OR_RETURN(limits.download, ParseBytes(global.limit_download));
   }
   if (limits.upload == 0 && limits.download == 0) return store;
-  return std::unique_ptr<ObjectStore>(
-      std::make_unique<LimitStore>(std::move(store), limits, SystemClock(), stop_.get_token()));
+  auto limited = std::make_unique<LimitStore>(std::move(store), limits, SystemClock(), stop_.get_token());
+  kept.store = limited.get();
+  return std::unique_ptr<ObjectStore>(std::move(limited));
 }
 
 Result<ObjectStore*> Cli::OpenStore() {
@@ -252,10 +258,33 @@ Result<std::unique_ptr<Repository>> Cli::OpenAt(ObjectStore& store, const Passwo
   // While somebody typed, keys may have been added or changed.
   if (SystemClock().Steady() - begin > std::chrono::seconds(1)) found = Repository::Find(store);
   RETURN_IF_ERROR(found);
-  return Repository::Open(
-      store, *found, password,
-      {.files = &PosixFileSystem(), .cache_root = cache, .metadata_cache_bytes = temporary_cache_.empty() ? kGiB : 0},
-      *context_);
+  ASSIGN_OR_RETURN(auto repository, Repository::Open(store, *found, password,
+                                                     {.files = &PosixFileSystem(),
+                                                      .cache_root = cache,
+                                                      .metadata_cache_bytes = temporary_cache_.empty() ? kGiB : 0},
+                                                     *context_));
+  const auto metered = std::ranges::find(metered_, &store, [](const auto& one) { return one->store; });
+  if (metered != metered_.end() && temporary_cache_.empty()) (*metered)->cache_folder = repository->cache().folder();
+  return repository;
+}
+
+RequestCounts Cli::Requests() const {
+  RequestCounts all;
+  for (const auto& one : metered_) all += one->meter.counts();
+  return all;
+}
+
+void Cli::KeepRequests() {
+  for (const auto& one : metered_) {
+    const RequestCounts counts = one->meter.counts();
+    if (counts.requests() == 0) continue;
+    context_->log.Debug("the store was asked {} puts, {} gets, {} lists, {} heads, {} removes; {} up, {} down",
+                        counts.puts, counts.gets, counts.lists, counts.heads, counts.removes,
+                        HumanBytes(counts.bytes_up), HumanBytes(counts.bytes_down));
+    if (one->cache_folder.empty()) continue;
+    RequestLog log(PosixFileSystem(), one->cache_folder);
+    IgnoreError(log.Add(command, counts, SystemClock(), SystemRandom()), "advisory: cairn cost knows less");
+  }
 }
 
 Result<Repository*> Cli::Open(const std::function<void()>& meanwhile) {
@@ -374,9 +403,30 @@ void Cli::Say(const std::string& text) {
   if (!global.quiet) Print(text);
 }
 
+nlohmann::json RequestsJson(const RequestCounts& counts) {
+  return {{"puts", counts.puts},
+          {"gets", counts.gets},
+          {"lists", counts.lists},
+          {"heads", counts.heads},
+          {"removes", counts.removes},
+          {"bytes_up", counts.bytes_up},
+          {"bytes_down", counts.bytes_down},
+          {"data_puts", counts.data_puts},
+          {"data_gets", counts.data_gets},
+          {"data_bytes_down", counts.data_bytes_down}};
+}
+
 void Cli::PrintJson(const nlohmann::json& object) {
   // Bytes that are no UTF-8 become replacement characters: JSON has no other way to say them.
-  Print(object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  const auto text = [](const nlohmann::json& json) {
+    return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  };
+  const RequestCounts counts = Requests();
+  const bool is_summary = object.is_object() && object.value("message_type", "") == "summary";
+  if (!is_summary || counts.requests() == 0) return Print(text(object));
+  nlohmann::json whole = object;
+  whole["requests"] = RequestsJson(counts);
+  Print(text(whole));
 }
 
 int Cli::Fail(const Error& error) {

@@ -14,7 +14,7 @@
 #include "engine/env/job_context.h"
 #include "engine/repo/repository.h"
 #include "engine/repo/snapshot_store.h"
-#include "engine/store/object_store.h"
+#include "engine/store/counting_store.h"
 #include "frontends/cli/password.h"
 
 namespace cairn {
@@ -38,6 +38,7 @@ class Cli {
   ~Cli();
 
   GlobalOptions global;
+  std::string command;  // as it was named: "backup"
 
   // After the options are parsed: signals, threads, log.
   Result<void> Start();
@@ -69,6 +70,11 @@ class Cli {
   // is made. One that was removed is left alone then.
   void RemoveWhenForced(std::shared_ptr<ScratchFolder> folder);
 
+  // What the stores were asked so far, all together; none where all are near.
+  RequestCounts Requests() const;
+  // At the end of a run: told with --verbose, and added to what this machine's cache knows of each repository.
+  void KeepRequests();
+
   // A finding as a line on stderr, or as JSON; counts those that are worse than notes.
   FindingSink Findings();
   uint64_t findings_told() const { return findings_told_; }
@@ -98,6 +104,13 @@ class Cli {
   std::unique_ptr<Executor> executor_;
   Progress progress_;
   std::unique_ptr<JobContext> context_;
+  // The meter of a store outlives it.
+  struct Metered {
+    RequestMeter meter;
+    const ObjectStore* store = nullptr;
+    std::string cache_folder;  // of its repository; empty where none was opened, or nothing is to be kept
+  };
+  std::vector<std::unique_ptr<Metered>> metered_;
   std::unique_ptr<ObjectStore> store_;
   std::unique_ptr<Repository> repository_;
   std::mutex forced_mutex_;
@@ -112,5 +125,7 @@ class Cli {
   std::string temporary_cache_;  // its folder, removed at the end
   std::atomic<bool> output_closed_{false};
 };
+
+nlohmann::json RequestsJson(const RequestCounts& counts);
 
 }  // namespace cairn

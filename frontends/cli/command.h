@@ -37,6 +37,7 @@ void AddTag(CLI::App& app, Cli& cli, Action& action);
 void AddRewrite(CLI::App& app, Cli& cli, Action& action);
 void AddKey(CLI::App& app, Cli& cli, Action& action);
 void AddStats(CLI::App& app, Cli& cli, Action& action);
+void AddCost(CLI::App& app, Cli& cli, Action& action);
 void AddDatabases(CLI::App& app, Cli& cli, Action& action);
 void AddTables(CLI::App& app, Cli& cli, Action& action);
 void AddBenchmark(CLI::App& app, Cli& cli, Action& action);

@@ -9,8 +9,8 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from cairn_testing import BIN, CairnTest
 
-COMMANDS = ("init backup import snapshots ls find cat diff dump export restore drill check repair forget undelete prune copy tag rewrite key stats "
-            "databases tables benchmark cache config completion version help").split()
+COMMANDS = ("init backup import snapshots ls find cat diff dump export restore drill check repair forget undelete prune "
+            "copy tag rewrite key stats cost databases tables benchmark cache config completion version help").split()
 
 
 class Help(CairnTest):
