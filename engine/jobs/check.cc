@@ -6,6 +6,7 @@
 #include <set>
 
 #include "engine/env/byte_budget.h"
+#include "engine/jobs/lock_extension.h"
 #include "engine/jobs/needed_places.h"
 #include "engine/jobs/object_check.h"
 #include "engine/jobs/pack_check.h"
@@ -45,6 +46,7 @@ class CheckRun {
     }
     if (options_.data != CheckOptions::Data::kNone) RETURN_IF_ERROR(CheckData());
     if (!bad_.empty()) RETURN_IF_ERROR(NameFiles());
+    if (options_.locker != nullptr) RETURN_IF_ERROR(ExtendAllLocks());
     return std::move(report_);
   }
 
@@ -89,6 +91,27 @@ class CheckRun {
     if (options_.snapshot && chosen_.empty()) {
       return MakeError(ErrorCode::kNotFound, "there is no snapshot {}", options_.snapshot->ToHex());
     }
+    return {};
+  }
+
+  // What is not needed any more may go when its lock is over.
+  Result<void> ExtendAllLocks() {
+    ObjectStore& store = repository_.store();
+    std::vector<ObjectName> names;
+    for (const std::string_view prefix : {kConfigPrefix, kKeyPrefix, kIndexPrefix, kSnapshotPrefix, kDeletedPrefix}) {
+      RETURN_IF_ERROR(store.List(prefix, [&](const ObjectInfo& info) -> Result<void> {
+        if (ParseObjectName(info.name.text()).kind != ParsedName::Kind::kUnknown) names.push_back(info.name);
+        return {};
+      }));
+    }
+    // A role that cannot follow the trees takes all of them for needed.
+    for (const IndexedPack& pack : index_->Packs()) {
+      const bool is_needed = needed_ == nullptr || options_.snapshot || needed_packs_.contains(pack.number);
+      if (is_needed) names.push_back(PackObjectName(pack.kind, pack.name));
+    }
+    ASSIGN_OR_RETURN(const LockReport locks, ExtendLocks(context_, *options_.locker, names));
+    report_.locks_looked_at = locks.looked_at;
+    report_.locks_extended = locks.extended;
     return {};
   }
 

@@ -7,6 +7,7 @@
 
 #include "engine/repo/repository.h"
 #include "engine/repo/snapshot_store.h"
+#include "engine/store/object_locker.h"
 
 namespace cairn {
 
@@ -20,6 +21,7 @@ struct CheckOptions {
   double percent = 0;
   uint64_t bytes = 0;
   std::optional<SnapshotId> snapshot;  // only what this one needs
+  ObjectLocker* locker = nullptr;      // of the store: locks of all that is needed are extended
 };
 
 struct CheckReport {
@@ -34,6 +36,7 @@ struct CheckReport {
   uint64_t missing_packs = 0;    // in the index, and not there
   uint64_t bad_sessions = 0;     // objects under sessions/
   uint64_t bad_records = 0;      // snapshots, notes and records of forgotten ones
+  uint64_t locks_looked_at = 0, locks_extended = 0;
   uint64_t damages = 0, warnings = 0, notes = 0;
 };
 

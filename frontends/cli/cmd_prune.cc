@@ -168,6 +168,9 @@ Result<nlohmann::json> PruneCommand::Run(Cli& cli) const {
   progress.reset();
   RETURN_IF_ERROR(report);
   if (!cli.json()) Show(cli, *report, dry_run);
+  if (!cli.json() && report->packs_removed > 0 && settings.contains("s3.object-lock")) {
+    cli.Say("what was removed is hidden, and the store holds and bills it until its lock is over (s3.lock-for)\n");
+  }
   return ToJson(*report, dry_run);
 }
 
