@@ -180,6 +180,7 @@ Bytes ConfigSealedPart::Encode() const {
     WriteChunkerSettings(writer, settings);
     records.Add(3, writer.bytes());
   }
+  if (keep_deleted_seconds > 0) records.AddV(4, keep_deleted_seconds);
   for (const Certificate& certificate : certificates) records.Add(5, EncodeCertificate(certificate));
   records.Add(unknown);
   return std::move(records).Take();
@@ -211,6 +212,14 @@ Result<ConfigSealedPart> ConfigSealedPart::Parse(ByteSpan bytes) {
               value.Fail("chunker parameters do not ascend");
             }
             part.chunkers.push_back(settings);
+            return true;
+          }
+          case 4: {
+            const uint64_t seconds = value.V();
+            if (!value.failed() && (seconds == 0 || seconds > UINT32_MAX)) {
+              value.Fail(fmt::format("what is forgotten is kept for {} seconds", seconds));
+            }
+            part.keep_deleted_seconds = static_cast<uint32_t>(seconds);
             return true;
           }
           case 5: {

@@ -79,6 +79,7 @@ struct ConfigSealedPart {
   std::vector<ChunkerSettings> chunkers;  // ascending by source
   std::vector<Certificate> certificates;  // ascending by slot
   uint32_t pack_bytes = 16 * 1024 * 1024;
+  uint32_t keep_deleted_seconds = 0;  // at least so long; 0: only where it is asked for
   std::vector<UnknownRecord> unknown;
 
   Bytes Encode() const;

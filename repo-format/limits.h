@@ -25,6 +25,7 @@ inline constexpr uint64_t kKeyObjectsTried = 1'024;
 inline constexpr uint32_t kEnvelopeBytesMax = 65'535;
 inline constexpr uint64_t kSmallObjectBytesMax = 64 * kKiB;  // session, end, sign of life, tombstone, fence
 inline constexpr uint64_t kSnapshotBytesMax = 16 * kMiB;     // also note, forgotten record, seen list
+inline constexpr uint64_t kDeletedBytesMax = kSnapshotBytesMax + 64 * kKiB;  // a snapshot, wrapped
 inline constexpr uint32_t kItemsMax = 65'535;
 inline constexpr uint32_t kItemNameBytesMax = 255;  // of a file system: a restore makes a folder of it
 inline constexpr uint32_t kNameBytesMax = 4'096;    // node's name, link's target, attribute's name

@@ -9,7 +9,11 @@ namespace cairn {
 namespace {
 
 constexpr std::array<uint8_t, 6> kMagic = {'c', 'a', 'i', 'r', 'n', 0};
-constexpr uint8_t kKindMax = 14;  // those above are reserved: no reader of version 1 knows them
+// The others are reserved: no reader of version 1 knows them.
+bool IsKnownKind(uint8_t kind) {
+  return (kind >= 1 && kind <= static_cast<uint8_t>(ObjectKind::kForgotten)) ||
+         kind == static_cast<uint8_t>(ObjectKind::kDeleted);
+}
 
 }  // namespace
 
@@ -45,8 +49,8 @@ std::string_view Name(ObjectKind kind) {
       return "forgotten record";
     case ObjectKind::kParity:
       return "parity";
-    case ObjectKind::kTrash:
-      return "trash";
+    case ObjectKind::kDeleted:
+      return "deleted snapshot";
     case ObjectKind::kJournal:
       return "journal";
     case ObjectKind::kLedger:
@@ -100,7 +104,7 @@ Result<ObjectHeader> ObjectHeader::Parse(ByteSpan object) {
     return MakeError(ErrorCode::kUnsupported, "it needs features {:#x} that this cairn does not know: upgrade cairn",
                      features);
   }
-  if (kind == 0 || kind > kKindMax) {
+  if (!IsKnownKind(kind)) {
     return MakeError(ErrorCode::kUnsupported, "object kind {} is not known to this version of cairn", kind);
   }
   ObjectHeader header;

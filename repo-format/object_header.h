@@ -28,11 +28,11 @@ enum class ObjectKind : uint8_t {
   kSeenList = 12,
   kNote = 13,
   kForgotten = 14,
-  kParity = 15,
-  kTrash = 16,
-  kJournal = 17,
+  kParity = 15,  // reserved
+  kDeleted = 16,
+  kJournal = 17,  // reserved, as what follows
   kLedger = 18,
-  kCommit = 19,  // reserved
+  kCommit = 19,
 };
 std::string_view Name(ObjectKind kind);
 

@@ -79,6 +79,7 @@ Kind ParseByPrefix(std::string_view name, ParsedName& parsed) {
   if (prefix == kTombstonePrefix) return ParseTombstone(rest, parsed);
   if (prefix == kNotePrefix) return ParseNote(rest, parsed);
   if (prefix == kForgottenPrefix) return when(ParseId(rest, &parsed.id), Kind::kForgotten);
+  if (prefix == kDeletedPrefix) return when(ParseId(rest, &parsed.session), Kind::kDeleted);
   for (const std::string_view reserved : {"parity/", "trash/", "journal/", "ledger/", "commits/"}) {
     if (prefix == reserved) return when(!rest.empty(), Kind::kReserved);
   }
@@ -137,6 +138,7 @@ ObjectName NoteName(const SnapshotId& snapshot, const ObjectId& id) {
 }
 
 ObjectName ForgottenName(const ObjectId& id) { return MakeObjectName("forgotten/" + id.ToHex()); }
+ObjectName DeletedName(const SnapshotId& snapshot) { return MakeObjectName("deleted/" + snapshot.ToHex()); }
 
 ParsedName ParseObjectName(std::string_view name) {
   ParsedName parsed;

@@ -39,6 +39,7 @@ inline constexpr std::string_view kSnapshotPrefix = "snapshots/";
 inline constexpr std::string_view kTombstonePrefix = "tombstones/";
 inline constexpr std::string_view kNotePrefix = "notes/";
 inline constexpr std::string_view kForgottenPrefix = "forgotten/";
+inline constexpr std::string_view kDeletedPrefix = "deleted/";
 
 ObjectName ConfigName(uint64_t number);                               // config/<n>, decimal
 ObjectName KeyName(const KeyId& key);                                 // keys/<id>
@@ -52,6 +53,7 @@ ObjectName TombstoneName(const PackName& pack);                       // tombsto
 ObjectName SeenListName(const SessionId& pruner);                     // tombstones/<sid>.seen
 ObjectName NoteName(const SnapshotId& snapshot, const ObjectId& id);  // notes/<sid>/<id>
 ObjectName ForgottenName(const ObjectId& id);                         // forgotten/<id>
+ObjectName DeletedName(const SnapshotId& snapshot);                   // deleted/<sid>
 
 // What a listed name says, for names of this version; kUnknown for every other (reported, never touched).
 struct ParsedName {
@@ -69,6 +71,7 @@ struct ParsedName {
     kSeenList,
     kNote,
     kForgotten,
+    kDeleted,
     kReserved,  // kReserved: under parity/ trash/ journal/ ledger/ commits/
   };
   Kind kind = Kind::kUnknown;
@@ -77,7 +80,7 @@ struct ParsedName {
   BlobKind pack_kind = BlobKind::kData;
   PackName pack;      // kPack, kTombstone
   SegmentId segment;  // kSegment
-  SessionId session;  // kSession, kSessionEnd, kSignOfLife, kSnapshot, kSeenList, kNote
+  SessionId session;  // kSession, kSessionEnd, kSignOfLife, kSnapshot, kSeenList, kNote, kDeleted
   ObjectId id;        // kNote, kForgotten
 };
 ParsedName ParseObjectName(std::string_view name);

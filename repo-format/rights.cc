@@ -47,6 +47,7 @@ bool MaySign(Rights rights, ObjectKind kind) {
     case ObjectKind::kSeenList:
     case ObjectKind::kNote:
     case ObjectKind::kForgotten:
+    case ObjectKind::kDeleted:
       return rights.Has(Rights::kMaintain);
     default:
       return false;

@@ -254,4 +254,14 @@ Result<Bytes> MakeConfigWithoutSlot(const Keyring& owner, const SlotId& slot, ui
   return SealNext(owner, public_part, sealed_part, all.root_seed, random);
 }
 
+Result<Bytes> MakeConfigThatKeeps(const Keyring& owner, uint32_t keep_deleted_seconds, const Random& random) {
+  RETURN_IF_ERROR(owner.Need(Rights::kOwn, "changing the config"));
+  ASSIGN_OR_RETURN(const Secret32* root_seed, owner.root_seed());
+  ConfigPublicPart public_part = owner.public_part();
+  ConfigSealedPart sealed_part = owner.sealed_part();
+  public_part.previous = owner.config_digest();
+  sealed_part.keep_deleted_seconds = keep_deleted_seconds;
+  return SealNext(owner, public_part, sealed_part, *root_seed, random);
+}
+
 }  // namespace cairn

@@ -45,5 +45,7 @@ Result<ConfigWithSlot> MakeConfigWithSlot(const Keyring& owner, const NewSlot& s
 // snapshots count. Needs the owner; the last valid owner cannot be removed (kInvalidArgument).
 Result<Bytes> MakeConfigWithoutSlot(const Keyring& owner, const SlotId& slot, uint64_t counter_max,
                                     const Random& random);
+// config/<n+1> that says for how long what is forgotten is kept at least; 0: not at all. Needs the owner.
+Result<Bytes> MakeConfigThatKeeps(const Keyring& owner, uint32_t keep_deleted_seconds, const Random& random);
 
 }  // namespace cairn

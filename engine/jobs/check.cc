@@ -6,6 +6,7 @@
 #include <set>
 
 #include "engine/env/byte_budget.h"
+#include "engine/jobs/lock_extension.h"
 #include "engine/jobs/needed_places.h"
 #include "engine/jobs/object_check.h"
 #include "engine/jobs/pack_check.h"
@@ -30,7 +31,7 @@ class CheckRun {
     report_.keys_opened = counts.keys_opened;
     report_.segments = counts.segments;
     // Snapshots before the index: what a snapshot needs was indexed before it was committed.
-    ASSIGN_OR_RETURN(set_, LoadSnapshots(repository_, context_, tell, SnapshotsFrom::kTheStore));
+    ASSIGN_OR_RETURN(set_, LoadSnapshotsAndDeleted(repository_, context_, tell, SnapshotsFrom::kTheStore));
     for (const std::string& text : set_.unexplained) {
       Tell({Finding::Severity::kDamage, ErrorCode::kNotFound, "snapshots/", text});
     }
@@ -45,6 +46,7 @@ class CheckRun {
     }
     if (options_.data != CheckOptions::Data::kNone) RETURN_IF_ERROR(CheckData());
     if (!bad_.empty()) RETURN_IF_ERROR(NameFiles());
+    if (options_.locker != nullptr) RETURN_IF_ERROR(ExtendAllLocks());
     return std::move(report_);
   }
 
@@ -71,7 +73,8 @@ class CheckRun {
     const auto kind = ParseObjectName(finding.object).kind;
     using Kind = ParsedName::Kind;
     if (kind == Kind::kSession || kind == Kind::kSessionEnd || kind == Kind::kSignOfLife) ++report_.bad_sessions;
-    if (kind == Kind::kSnapshot || kind == Kind::kNote || kind == Kind::kForgotten) ++report_.bad_records;
+    if (kind == Kind::kSnapshot || kind == Kind::kNote || kind == Kind::kForgotten || kind == Kind::kDeleted)
+      ++report_.bad_records;
   }
 
   Result<void> ChooseSnapshots() {
@@ -79,9 +82,36 @@ class CheckRun {
       if (!options_.snapshot || snapshot.id == *options_.snapshot) chosen_.push_back(&snapshot);
     }
     report_.snapshots = chosen_.size();
+    for (const DeletedSnapshot& one : set_.deleted) {
+      if (options_.snapshot) break;
+      chosen_.push_back(&one.snapshot);
+      deleted_.insert(one.snapshot.id);
+    }
+    report_.deleted = deleted_.size();
     if (options_.snapshot && chosen_.empty()) {
       return MakeError(ErrorCode::kNotFound, "there is no snapshot {}", options_.snapshot->ToHex());
     }
+    return {};
+  }
+
+  // What is not needed any more may go when its lock is over.
+  Result<void> ExtendAllLocks() {
+    ObjectStore& store = repository_.store();
+    std::vector<ObjectName> names;
+    for (const std::string_view prefix : {kConfigPrefix, kKeyPrefix, kIndexPrefix, kSnapshotPrefix, kDeletedPrefix}) {
+      RETURN_IF_ERROR(store.List(prefix, [&](const ObjectInfo& info) -> Result<void> {
+        if (ParseObjectName(info.name.text()).kind != ParsedName::Kind::kUnknown) names.push_back(info.name);
+        return {};
+      }));
+    }
+    // A role that cannot follow the trees takes all of them for needed.
+    for (const IndexedPack& pack : index_->Packs()) {
+      const bool is_needed = needed_ == nullptr || options_.snapshot || needed_packs_.contains(pack.number);
+      if (is_needed) names.push_back(PackObjectName(pack.kind, pack.name));
+    }
+    ASSIGN_OR_RETURN(const LockReport locks, ExtendLocks(context_, *options_.locker, names));
+    report_.locks_looked_at = locks.looked_at;
+    report_.locks_extended = locks.extended;
     return {};
   }
 
@@ -146,8 +176,8 @@ class CheckRun {
     RETURN_IF_ERROR(MarkReachable(
         context_, reader, chosen_, *needed_,
         [this](const LoadedSnapshot& snapshot, const std::string& path, const Error& error) -> Result<void> {
-          Tell({SeverityOf(error), error.code(), fmt::format("snapshot {}:/{}", snapshot.id.Short(), path),
-                error.message()});
+          if (IsOverMeanwhile(snapshot.id)) return {};
+          Tell({SeverityOf(error), error.code(), fmt::format("{}:/{}", TextOf(snapshot), path), error.message()});
           return {};
         }));
     std::set<uint32_t> bad_numbers;
@@ -167,6 +197,17 @@ class CheckRun {
       }
       return {};
     });
+  }
+
+  std::string TextOf(const LoadedSnapshot& snapshot) const {
+    return (deleted_.contains(snapshot.id) ? "forgotten snapshot " : "snapshot ") + snapshot.id.Short();
+  }
+
+  // A prune beside this check may have done away with a forgotten snapshot whose time is over, and with what it needed.
+  bool IsOverMeanwhile(const SnapshotId& id) const {
+    if (!deleted_.contains(id)) return false;
+    const auto there = repository_.store().Stat(DeletedName(id));
+    return !there && there.error().code() == ErrorCode::kNotFound;
   }
 
   // Few blobs of a large index are looked up one by one.
@@ -327,8 +368,7 @@ class CheckRun {
         if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted");
         if (IsHit(reader, node)) {
           Tell({Finding::Severity::kWarning, ErrorCode::kCorrupt,
-                fmt::format("snapshot {}:/{}", snapshot->id.Short(), PathForPeople(path)),
-                "bytes of it are in damaged packs"});
+                fmt::format("{}:/{}", TextOf(*snapshot), PathForPeople(path)), "bytes of it are in damaged packs"});
         }
         return true;
       };
@@ -362,6 +402,7 @@ class CheckRun {
   CheckReport report_;  // guarded by mutex_ while packs are read
   SnapshotSet set_;
   std::vector<const LoadedSnapshot*> chosen_;
+  std::set<SnapshotId> deleted_;  // of these
   std::unique_ptr<Index> index_;
   std::set<PackName> bad_packs_;  // told before any pack is read
   std::set<PackName> suspects_;   // guarded by mutex_ while packs are read: which seemed lost at the first read

@@ -7,6 +7,7 @@
 
 #include "engine/repo/repository.h"
 #include "engine/repo/snapshot_store.h"
+#include "engine/store/object_locker.h"
 
 namespace cairn {
 
@@ -20,10 +21,12 @@ struct CheckOptions {
   double percent = 0;
   uint64_t bytes = 0;
   std::optional<SnapshotId> snapshot;  // only what this one needs
+  ObjectLocker* locker = nullptr;      // of the store: locks of all that is needed are extended
 };
 
 struct CheckReport {
   uint64_t configs = 0, keys = 0, segments = 0, packs = 0, snapshots = 0;
+  uint64_t deleted = 0;       // forgotten snapshots that can be brought back, and are checked as the others
   uint64_t keys_opened = 0;   // of `keys`; of the others only the form was looked at
   uint64_t blobs_needed = 0;  // by the snapshots checked
   uint64_t packs_read = 0, bytes_read = 0;
@@ -33,6 +36,7 @@ struct CheckReport {
   uint64_t missing_packs = 0;    // in the index, and not there
   uint64_t bad_sessions = 0;     // objects under sessions/
   uint64_t bad_records = 0;      // snapshots, notes and records of forgotten ones
+  uint64_t locks_looked_at = 0, locks_extended = 0;
   uint64_t damages = 0, warnings = 0, notes = 0;
 };
 

@@ -4,9 +4,11 @@
 #include <map>
 #include <set>
 
+#include "engine/crypto/hash.h"
 #include "engine/env/version.h"
 #include "engine/repo/remove_right.h"
 #include "engine/repo/write_session.h"
+#include "repo-format/limits.h"
 
 namespace cairn {
 namespace {
@@ -54,6 +56,22 @@ Result<std::vector<ForgottenSnapshot>> RecordsOf(const Repository& repository, c
   return records;
 }
 
+// What of them is to be kept goes under deleted/ before anything of them goes. One that is not in its place any more
+// was forgotten by another meanwhile, who has kept it or not.
+Result<void> KeepForAWhile(const JobContext& context, Repository& repository, Protocol& protocol,
+                           const std::vector<ForgottenSnapshot>& snapshots, DeletedRecord record) {
+  for (const ForgottenSnapshot& one : snapshots) {
+    if (context.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while forgetting");
+    auto object = repository.store().Get(SnapshotName(one.snapshot), limits::kSnapshotBytesMax);
+    if (!object && object.error().code() == ErrorCode::kNotFound) continue;
+    RETURN_IF_ERROR(object);
+    if (Sha256(*object) != one.digest) continue;  // a fence
+    record.object = *std::move(object);
+    RETURN_IF_ERROR(protocol.PutDeleted(one.snapshot, record));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<void> MayForget(const Repository& repository, const SnapshotSet& set, const std::vector<SnapshotId>& snapshots) {
@@ -63,9 +81,13 @@ Result<void> MayForget(const Repository& repository, const SnapshotSet& set, con
 }
 
 Result<ForgetReport> RunForget(const JobContext& context, Repository& repository, const SnapshotSet& set,
-                               const std::vector<SnapshotId>& snapshots, FindingSink findings) {
+                               const std::vector<SnapshotId>& snapshots, const ForgetOptions& options,
+                               FindingSink findings) {
   ForgetReport report;
   if (snapshots.empty()) return report;
+  if (!options.is_broken) {
+    report.kept_seconds = std::max(options.keep_seconds, repository.keyring().sealed_part().keep_deleted_seconds);
+  }
   ASSIGN_OR_RETURN(const std::vector<ForgottenSnapshot> records, RecordsOf(repository, set, snapshots));
   // A session of its own, as every run that removes has; it puts no packs, so it needs no index.
   Protocol protocol(repository, context, findings);
@@ -74,6 +96,14 @@ Result<ForgetReport> RunForget(const JobContext& context, Repository& repository
   ASSIGN_OR_RETURN(auto lock, repository.cache().LockSession(session));
   RETURN_IF_ERROR(protocol.PutSession(session, SessionPurpose::kMaintenance, kProgram));
   const auto run = [&]() -> Result<void> {
+    if (report.kept_seconds > 0) {
+      const DeletedRecord record{.object = {},
+                                 .keep_seconds = report.kept_seconds,
+                                 .time = ToWireTime(context.clock.Now()),
+                                 .by = session,
+                                 .unknown = {}};
+      RETURN_IF_ERROR(KeepForAWhile(context, repository, protocol, records, record));
+    }
     RETURN_IF_ERROR(protocol.PutForgotten(records));
     for (const ForgottenSnapshot& gone : records) {
       if (context.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while forgetting");
@@ -88,6 +118,21 @@ Result<ForgetReport> RunForget(const JobContext& context, Repository& repository
   repository.cache().ForgetDead(session);
   RETURN_IF_ERROR(std::move(done));
   return report;
+}
+
+Result<void> RunForgetDeleted(const JobContext& context, Repository& repository,
+                              const std::vector<SnapshotId>& snapshots) {
+  const uint32_t keeps = repository.keyring().sealed_part().keep_deleted_seconds;
+  RETURN_IF_ERROR(repository.NeedWrite(keeps > 0 ? Rights::kMaintain | Rights::kOwn : Rights::kMaintain,
+                                       "doing away with forgotten snapshots"));
+  RETURN_IF_ERROR(NeedRemoveRight(repository.store(), context.random, "forget a snapshot"));
+  Protocol protocol(repository, context);
+  for (const SnapshotId& snapshot : snapshots) {
+    if (context.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while forgetting");
+    RETURN_IF_ERROR(protocol.RemoveDeleted(snapshot));
+    ++context.progress.items_done;
+  }
+  return {};
 }
 
 }  // namespace cairn

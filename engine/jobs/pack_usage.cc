@@ -30,7 +30,8 @@ Result<std::vector<BlobPlace>> PlacesToKeep(Index& index, std::span<const BlobPl
 
 }  // namespace
 
-Result<PackUsage> MeasureUsage(const JobContext& context, Index& index, IdSorter& needed, const YoungPacks& young) {
+Result<PackUsage> MeasureUsage(const JobContext& context, Index& index, IdSorter& needed, const YoungPacks& young,
+                               uint64_t join_below) {
   PackUsage usage;
   // First pass over the index: which blobs of which packs are live.
   std::map<uint32_t, std::vector<std::pair<uint32_t, uint32_t>>> live_places;
@@ -75,7 +76,8 @@ Result<PackUsage> MeasureUsage(const JobContext& context, Index& index, IdSorter
           static_cast<uint64_t>(static_cast<double>(entry.sealed_length) * static_cast<double>(dead_plain) /
                                 static_cast<double>(entry.plain_length));
     }
-    if (any_dead && plan.live_frames > 0) usage.live.emplace(pack.number, std::move(live));
+    const bool may_be_joined = pack.kind == BlobKind::kData && pack.size < join_below;
+    if ((any_dead || may_be_joined) && plan.live_frames > 0) usage.live.emplace(pack.number, std::move(live));
     usage.packs.push_back(std::move(plan));
   }
   return usage;

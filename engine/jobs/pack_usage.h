@@ -18,8 +18,8 @@ struct FrameKey {
 
 struct PackUsage {
   std::vector<PackPlan> packs;  // by name; without those that have a tombstone
-  std::map<uint32_t, std::vector<std::vector<bool>>>
-      live;                     // pack number -> frame -> blob: only packs that are partly live
+  // Pack number -> frame -> blob: only packs that are partly live, or may be joined.
+  std::map<uint32_t, std::vector<std::vector<bool>>> live;
   std::vector<BlobId> missing;  // needed, and in no pack of the index (at most 1,000)
 };
 
@@ -30,7 +30,9 @@ struct YoungPacks {
 };
 // Merges the marks with the index's sorted walk. Of several places of a blob all count as live but copies of one frame.
 // Memory: a bit a blob of packs that are partly live, and some bytes a frame.
-Result<PackUsage> MeasureUsage(const JobContext& context, Index& index, IdSorter& needed, const YoungPacks& young);
+// `join_below`: data packs of fewer bytes may be joined.
+Result<PackUsage> MeasureUsage(const JobContext& context, Index& index, IdSorter& needed, const YoungPacks& young,
+                               uint64_t join_below = 0);
 
 // What a pruner has opened, and sealed anew in a pack that it put itself. That a frame says so of itself proves
 // nothing.

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "engine/codec/frame_codec.h"
+#include "engine/jobs/deleted_expiry.h"
 #include "engine/jobs/frame_rescue.h"
 #include "engine/jobs/pack_check.h"
 #include "engine/jobs/pack_usage.h"
@@ -68,7 +69,7 @@ class PruneRun {
     // What is wholly dead goes first: it frees space for what is moved, also on a full disk.
     std::vector<StoredPack> dead = Victims(PackFate::kRemove);
     dead.insert(dead.end(), report_.plan.unindexed.begin(), report_.plan.unindexed.end());
-    for (const PackName& name : report_.plan.missing) dead.push_back({missing_kinds_.at(name), name, 0});
+    for (const PackName& name : report_.plan.missing) dead.push_back({missing_kinds_.at(name), name, 0, 0});
     RETURN_IF_ERROR(PutTombstones(dead));
     RETURN_IF_ERROR(FinishTombstones());
     const std::vector<StoredPack> partly = Victims(PackFate::kRepack);
@@ -143,7 +144,7 @@ class PruneRun {
   // --- step 1 ---
 
   Result<void> LoadSet() {
-    ASSIGN_OR_RETURN(set_, LoadSnapshots(repository_, context_, findings_));
+    ASSIGN_OR_RETURN(set_, LoadSnapshotsAndDeleted(repository_, context_, findings_));
     if (!set_.unreadable.empty()) {
       return MakeError(ErrorCode::kCorrupt,
                        "{} ({} objects in all) cannot be read, so nobody knows what it needs: nothing is removed "
@@ -156,7 +157,45 @@ class PruneRun {
                        "puts a loss on record)",
                        set_.unexplained.front(), set_.unexplained.size());
     }
+    return DropWhatIsOver();
+  }
+
+  // Before anything is marked without them: so whatever is under deleted/ is whole, also when this run dies.
+  Result<void> DropWhatIsOver() {
+    if (set_.deleted.empty()) {
+      report_.deleted_kept = 0;
+      return {};
+    }
+    ASSIGN_OR_RETURN(const UnixNs store_now, StoreTime());
+    const DeletedVerdict verdict = JudgeDeleted(set_.deleted, store_now, context_.clock, repository_.cache());
+    report_.deleted_without_date |= verdict.any_without_date;
+    if (options_.dry_run) {
+      report_.deleted_over = verdict.over.size();
+    } else {
+      for (const SnapshotId& id : verdict.over) {
+        RETURN_IF_ERROR(session_->protocol().RemoveDeleted(id));
+        ++report_.deleted_over;
+      }
+    }
+    std::erase_if(set_.deleted, [&](const DeletedSnapshot& one) { return verdict.over.contains(one.snapshot.id); });
+    report_.deleted_kept = set_.deleted.size();
     return {};
+  }
+
+  // By the store's own clock, and not later than now: this run's session was put before. No date that another may have
+  // set counts, but for a dry run, which puts nothing and removes nothing.
+  Result<UnixNs> StoreTime() {
+    if (session_ == nullptr) return set_.newest_date;
+    ASSIGN_OR_RETURN(const ObjectInfo info, repository_.store().Stat(SessionName(session_->id())));
+    return info.modified;
+  }
+
+  // All that needs what is marked.
+  static std::vector<const LoadedSnapshot*> Needing(const SnapshotSet& set) {
+    std::vector<const LoadedSnapshot*> all;
+    for (const LoadedSnapshot& snapshot : set.snapshots) all.push_back(&snapshot);
+    for (const DeletedSnapshot& one : set.deleted) all.push_back(&one.snapshot);
+    return all;
   }
 
   // A snapshot that goes while its blobs are marked is no damage, though another pruner may have removed what it
@@ -173,9 +212,9 @@ class PruneRun {
   }
 
   Result<bool> MarkedSnapshotIsGone() {
-    ASSIGN_OR_RETURN(const SnapshotSet now, LoadSnapshots(repository_, context_, {}));
+    ASSIGN_OR_RETURN(const SnapshotSet now, LoadSnapshotsAndDeleted(repository_, context_, {}));
     std::set<SnapshotId> there;
-    for (const LoadedSnapshot& snapshot : now.snapshots) there.insert(snapshot.id);
+    for (const LoadedSnapshot* snapshot : Needing(now)) there.insert(snapshot->id);
     return !std::ranges::includes(there, marked_);
   }
 
@@ -190,17 +229,19 @@ class PruneRun {
     needed_ = std::make_unique<IdSorter>(repository_.cache().folder(), context_.limits.memory_bytes / 8);
     BlobReader reader(repository_, *index_, context_, context_.limits.memory_bytes / 8, findings_,
                       BlobReader::Metadata::kOfTheStore);
-    std::vector<const LoadedSnapshot*> all;
-    for (const LoadedSnapshot& snapshot : set_.snapshots) all.push_back(&snapshot);
+    const std::vector<const LoadedSnapshot*> all = Needing(set_);
+    std::set<SnapshotId> deleted;
+    for (const DeletedSnapshot& one : set_.deleted) deleted.insert(one.snapshot.id);
     marked_.clear();
     for (const LoadedSnapshot* snapshot : all) marked_.insert(snapshot->id);
     return MarkReachable(
         context_, reader, all, *needed_,
-        [](const LoadedSnapshot& snapshot, const std::string& path, const Error& error) {
-          return Result<void>(Error(error).While(
-              fmt::format("nothing is removed, for what snapshot {} needs below /{} cannot be read (cairn check tells "
-                          "more, cairn repair snapshots mends)",
-                          snapshot.id.ToHex(), path)));
+        [&](const LoadedSnapshot& snapshot, const std::string& path, const Error& error) {
+          const bool is_deleted = deleted.contains(snapshot.id);
+          return Result<void>(Error(error).While(fmt::format(
+              "nothing is removed, for what {}snapshot {} needs below /{} cannot be read (cairn check tells more, {})",
+              is_deleted ? "the forgotten " : "", snapshot.id.ToHex(), path,
+              is_deleted ? "cairn forget --deleted gives it up" : "cairn repair snapshots mends")));
         });
   }
 
@@ -220,12 +261,28 @@ class PruneRun {
     ASSIGN_OR_RETURN(const bool other_maintenance, LookAtSessions(nullptr));
     RETURN_IF_ERROR(SetTombstones());
     RETURN_IF_ERROR(repository_.SyncIndex(*index_, context_));
-    ASSIGN_OR_RETURN(usage_, MeasureUsage(context_, *index_, *needed_, young_));
+    ASSIGN_OR_RETURN(usage_, MeasureUsage(context_, *index_, *needed_, young_, options_.least_pack_bytes));
+    RETURN_IF_ERROR(SetAges(stored));
     RETURN_IF_ERROR(RefuseMissing(usage_.missing));
     const bool content = repository_.keyring().rights().Has(Rights::kContentKey | Rights::kDataIdKey);
     ASSIGN_OR_RETURN(report_.plan, PlanPrune(usage_.packs, options_, content));
     can_rewrite_data_ = content;
     return CompareWithStore(stored, other_maintenance);
+  }
+
+  // By the store's own dates: it is the store that bills. One that tells none bills nothing by them.
+  Result<void> SetAges(const std::vector<StoredPack>& stored) {
+    if (options_.least_age_seconds == 0) return {};
+    ASSIGN_OR_RETURN(const UnixNs now, StoreTime());
+    std::set<PackName> young;
+    for (const StoredPack& pack : stored) {
+      const bool has_age = pack.modified != 0 && now > pack.modified;
+      const auto age = has_age ? static_cast<uint64_t>((now - pack.modified) / 1'000'000'000) : 0;
+      if (pack.kind == BlobKind::kData && pack.modified != 0 && age < options_.least_age_seconds)
+        young.insert(pack.name);
+    }
+    for (PackPlan& plan : usage_.packs) plan.is_billed_anyway = young.contains(plan.pack.name);
+    return {};
   }
 
   Result<std::vector<StoredPack>> ListPacks() {
@@ -235,7 +292,7 @@ class PruneRun {
                                                [&](const ObjectInfo& info) -> Result<void> {
                                                  const ParsedName parsed = ParseObjectName(info.name.text());
                                                  if (parsed.kind == ParsedName::Kind::kPack)
-                                                   stored.push_back({kind, parsed.pack, info.size});
+                                                   stored.push_back({kind, parsed.pack, info.size, info.modified});
                                                  return {};
                                                }));
     }
@@ -272,7 +329,7 @@ class PruneRun {
   }
 
   Result<void> JudgeUnindexed(const StoredPack& pack, bool other_maintenance) {
-    const auto& [kind, name, size] = pack;
+    const auto& [kind, name, size, modified] = pack;
     auto opened = ReadDirectory(repository_.store(), repository_.sealer(), kind, name, size);
     if (!opened) {
       const ErrorCode code = opened.error().code();
@@ -321,7 +378,7 @@ class PruneRun {
   std::vector<StoredPack> Victims(PackFate fate) const {
     std::vector<StoredPack> victims;
     for (const PackPlan& plan : report_.plan.packs) {
-      if (plan.fate == fate) victims.push_back({plan.pack.kind, plan.pack.name, plan.pack.size});
+      if (plan.fate == fate) victims.push_back({plan.pack.kind, plan.pack.name, plan.pack.size, 0});
     }
     return victims;
   }
@@ -447,9 +504,10 @@ class PruneRun {
   }
 
   Result<RescueNeed> FindNeed() {
-    const bool all_marked = std::ranges::all_of(
-        set_.snapshots, [&](const LoadedSnapshot& snapshot) { return marked_.contains(snapshot.id); });
-    if (!all_marked || marked_.size() != set_.snapshots.size()) RETURN_IF_ERROR(MarkSet());
+    const std::vector<const LoadedSnapshot*> all = Needing(set_);
+    const bool all_marked =
+        std::ranges::all_of(all, [&](const LoadedSnapshot* snapshot) { return marked_.contains(snapshot->id); });
+    if (!all_marked || marked_.size() != all.size()) RETURN_IF_ERROR(MarkSet());
     const OwnFrames own{session_->id(), session_->PacksPut()};
     ASSIGN_OR_RETURN(RescueNeed need, FindRescue(context_, *index_, *needed_, own));
     RETURN_IF_ERROR(RefuseMissing(need.missing));

@@ -21,6 +21,9 @@ struct PruneOptions {
   // A session that shows no sign of life for so long, by this machine's clock over all its prunes, is fenced.
   int64_t quiet_session_ns = int64_t{3600} * 1'000'000'000;
   bool merge_segments = true;
+  // Of data packs, where the store has such terms. One that is removed before this age is billed as if it stayed, so
+  // that to move what is live of it saves nothing before; one that is smaller than this is billed as if it were not.
+  uint64_t least_age_seconds = 0, least_pack_bytes = 0;
 };
 
 enum class PackFate : uint8_t { kKeep, kRemove, kRepack, kPartlyDead, kLive };
@@ -31,6 +34,7 @@ struct PackPlan {
   uint64_t live_bytes = 0, dead_bytes = 0;  // sealed bytes; a frame counts as live where one of its blobs is
   uint64_t dead_in_live_frames = 0;         // plain bytes that only a rewrite with the content key frees
   uint64_t live_frames = 0, frames = 0;
+  bool is_billed_anyway = false;  // below the least age that the store bills
   bool is_young = false;  // of a session that runs, or came meanwhile: nobody knows yet who needs it, and it stays
 };
 
@@ -39,6 +43,7 @@ struct StoredPack {
   BlobKind kind = BlobKind::kData;
   PackName name;
   uint64_t size = 0;
+  UnixNs modified = 0;  // by the store's clock; 0 where it has none
 };
 
 struct PrunePlan {
@@ -48,6 +53,10 @@ struct PrunePlan {
   std::vector<PackName> missing;  // in the index, not on the store (nothing needed is in them)
   uint64_t bytes_before = 0, bytes_removed = 0, bytes_repacked = 0, bytes_after = 0;
   uint64_t bytes_unused_after = 0;
+  // Whole, and below the least size that the store bills: they are joined, which makes `bytes_joined` of bytes that are
+  // billed and not there go.
+  uint64_t packs_joined = 0, bytes_joined = 0;
+  uint64_t bytes_billed_anyway = 0;  // dead, in packs with live data that a store bills for a while yet: they stay
   uint64_t bytes_only_with_content_key = 0;  // dead, in frames with live blobs, and this role cannot rewrite them
 };
 
@@ -67,6 +76,9 @@ struct PruneReport {
   uint64_t blobs_rescued = 0;
   uint64_t segments_merged = 0, segments_written = 0, removed_names_dropped = 0;
   uint64_t sessions_ended = 0, sessions_fenced = 0;
+  // Forgotten snapshots: what the first ones need stays until their time is over; the others' was, and they are gone.
+  uint64_t deleted_kept = 0, deleted_over = 0;
+  bool deleted_without_date = false;  // the store tells none: counted from when this machine first saw them
 };
 
 // Pure: from the marks and the index to a plan.

@@ -60,11 +60,12 @@ class SnapshotRepair {
   Result<RepairReport> Run() {
     RETURN_IF_ERROR(repository_.NeedWrite(Rights::kWrite | Rights::kMaintain, "repairing snapshots"));
     RETURN_IF_ERROR(repository_.keyring().Need(Rights::kMetadataKey, "reading trees"));
-    ASSIGN_OR_RETURN(SnapshotSet set, LoadSnapshots(repository_, context_, findings_, SnapshotsFrom::kTheStore));
+    ASSIGN_OR_RETURN(SnapshotSet set,
+                     LoadSnapshotsAndDeleted(repository_, context_, findings_, SnapshotsFrom::kTheStore));
     if (options_.forget_broken) {
       RETURN_IF_ERROR(SetAsideBroken(set));
       if (!options_.dry_run && !report_.set_aside.empty()) {
-        ASSIGN_OR_RETURN(set, LoadSnapshots(repository_, context_, findings_, SnapshotsFrom::kTheStore));
+        ASSIGN_OR_RETURN(set, LoadSnapshotsAndDeleted(repository_, context_, findings_, SnapshotsFrom::kTheStore));
       }
     }
     RETURN_IF_ERROR(RecordLosses(set));
@@ -228,7 +229,7 @@ class SnapshotRepair {
                                 " cannot be read, so nobody knows what it protects or needs (cairn repair snapshots "
                                 "--forget without names sets broken ones aside)");
     }
-    auto forgotten = RunForget(context_, repository_, now, {snapshot.id}, findings_);
+    auto forgotten = RunForget(context_, repository_, now, {snapshot.id}, {.is_broken = true}, findings_);
     if (forgotten) return {};
     if (forgotten.error().code() != ErrorCode::kInvalidArgument) return std::move(forgotten).error();
     Note(snapshot, forgotten.error().code(), "the broken one stays: " + forgotten.error().message());

@@ -1,4 +1,4 @@
-// Slots: list, add, change of password, removal. Declared in repository.h.
+// Slots: list, add, change of password, removal; what else an owner changes of the config. Declared in repository.h.
 #include <algorithm>
 
 #include "engine/repo/protocol.h"
@@ -85,6 +85,12 @@ Result<KeyId> ChangePassword(Repository& repository, ByteSpan password, const Pa
                       .RemoveKeyObject(repository.opened_with())
                       .While("the new password works, but the old one could not be taken away"));
   return key;
+}
+
+Result<void> KeepDeleted(Repository& repository, uint32_t seconds, const JobContext& context) {
+  RETURN_IF_ERROR(repository.NeedWrite(Rights::kOwn, "changing the config"));
+  ASSIGN_OR_RETURN(const Bytes object, MakeConfigThatKeeps(repository.keyring(), seconds, context.random));
+  return PutNextConfig(repository, object, context);
 }
 
 Result<void> RemoveKey(Repository& repository, const SlotId& slot, const JobContext& context) {

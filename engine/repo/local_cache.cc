@@ -29,6 +29,11 @@ Bytes EncodeRemembered(const LocalCache::Remembered& value) {
     writer.Put(quiet.signs);
     writer.U64(static_cast<uint64_t>(quiet.since));
   }
+  writer.V(value.deleted.size());
+  for (const auto& seen : value.deleted) {
+    writer.Put(seen.object);
+    writer.U64(static_cast<uint64_t>(seen.since));
+  }
   return std::move(writer).Take();
 }
 
@@ -50,6 +55,12 @@ std::optional<LocalCache::Remembered> DecodeRemembered(ByteSpan bytes) {
     quiet.signs = reader.Get<Digest>();
     quiet.since = static_cast<int64_t>(reader.U64());
     value.quiet.push_back(quiet);
+  }
+  // Written since: an older file ends here.
+  const uint64_t deleted_count = reader.remaining() > 0 ? reader.Count(40, UINT32_MAX) : 0;
+  for (uint64_t n = deleted_count; n > 0; --n) {
+    const auto object = reader.Get<Digest>();
+    value.deleted.push_back({object, static_cast<int64_t>(reader.U64())});
   }
   if (!reader.Finish()) return std::nullopt;
   return value;

@@ -49,6 +49,12 @@ class LocalCache {
       int64_t since = 0;  // UnixNs
     };
     std::vector<QuietSession> quiet;  // ascending by session
+    // Deleted snapshots of a store that tells no dates: since when this machine has seen each object.
+    struct DeletedSeen {
+      Digest object;
+      int64_t since = 0;  // UnixNs
+    };
+    std::vector<DeletedSeen> deleted;  // ascending by object
   };
   Remembered Load() const;
   Result<void> Store(const Remembered& remembered);

@@ -357,6 +357,25 @@ Result<void> Protocol::PutForgotten(const std::vector<ForgottenSnapshot>& snapsh
   return repository_.store().Put(ForgottenName(id), object);
 }
 
+Result<void> Protocol::PutDeleted(const SnapshotId& snapshot, const DeletedRecord& record) {
+  ASSIGN_OR_RETURN(const Bytes object, SealSmall(ObjectKind::kDeleted, ToRawId(snapshot), record.Encode()));
+  return repository_.store().Put(DeletedName(snapshot), object);
+}
+
+Result<std::vector<ListedSnapshot>> Protocol::ListDeleted() {
+  ASSIGN_OR_RETURN(const auto listed, ListTwice(kDeletedPrefix));
+  std::vector<ListedSnapshot> deleted;
+  for (const ObjectInfo& info : listed) {
+    const ParsedName parsed = ParseObjectName(info.name.text());
+    if (parsed.kind == ParsedName::Kind::kDeleted) deleted.push_back({parsed.session, info.size, info.modified});
+  }
+  return deleted;
+}
+
+Result<void> Protocol::RemoveDeleted(const SnapshotId& snapshot) {
+  return repository_.store().Remove(DeletedName(snapshot));
+}
+
 Result<void> Protocol::Forget(const SnapshotId& snapshot, const SessionId& by) {
   ASSIGN_OR_RETURN(const std::vector<SessionSeen> sessions, ListSessions());
   const bool its_session_is_there =

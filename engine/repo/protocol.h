@@ -10,6 +10,7 @@
 
 #include "engine/env/finding.h"
 #include "engine/repo/repository.h"
+#include "repo-format/deleted_record.h"
 #include "repo-format/note.h"
 #include "repo-format/protocol_records.h"
 
@@ -91,6 +92,11 @@ class Protocol {
 
   // --- of forget and of notes ---
   Result<void> PutForgotten(const std::vector<ForgottenSnapshot>& snapshots);
+  // Puts deleted/<sid> again where there is one: of a forget that died before it took the snapshot away.
+  Result<void> PutDeleted(const SnapshotId& snapshot, const DeletedRecord& record);
+  // Names under deleted/, from listings that agree. Of a pruner: after ListSnapshots (SPEC 13.4).
+  Result<std::vector<ListedSnapshot>> ListDeleted();
+  Result<void> RemoveDeleted(const SnapshotId& snapshot);
   // SPEC 13.5: a fence over it where its session is there, else the name is removed. The snapshot was seen before.
   Result<void> Forget(const SnapshotId& snapshot, const SessionId& by);
   // Fences whose sessions are gone, seen first and sessions listed after. The number removed.

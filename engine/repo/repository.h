@@ -122,6 +122,8 @@ Result<SlotId> AddKey(Repository& repository, const NewSlot& slot, ByteSpan pass
 // A new password for the slot that opened the repository: a new key object, then the old one is removed.
 Result<KeyId> ChangePassword(Repository& repository, ByteSpan password, const PasswordCost& cost,
                              const JobContext& context);
+// For how many seconds what is forgotten is kept at least, for every client; 0: not at all. Needs the owner.
+Result<void> KeepDeleted(Repository& repository, uint32_t seconds, const JobContext& context);
 // Revokes a slot (SPEC 7.1). Its key object stays where it cannot be told (only its password opens it); it is told.
 Result<void> RemoveKey(Repository& repository, const SlotId& slot, const JobContext& context);
 

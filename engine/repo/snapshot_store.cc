@@ -94,11 +94,12 @@ struct Fetched {
 
 class Loader {
  public:
-  Loader(Repository& repository, const JobContext& context, FindingSink findings, SnapshotsFrom from)
+  Loader(Repository& repository, const JobContext& context, FindingSink findings, SnapshotsFrom from, bool with_deleted)
       : repository_(repository),
         context_(context),
         findings_(std::move(findings)),
-        may_be_cached_(from == SnapshotsFrom::kMayBeCached && repository.keeps_objects()) {}
+        may_be_cached_(from == SnapshotsFrom::kMayBeCached && repository.keeps_objects()),
+        with_deleted_(with_deleted) {}
 
   Result<SnapshotSet> Run() {
     // Before the listing: what another process on this machine remembers meanwhile need not be in ours.
@@ -108,8 +109,13 @@ class Loader {
     // A listing is no picture of one moment: what came or went while it was made may be what explains the rest.
     constexpr int kLooksMax = 3;
     for (int looks = 1; looks < kLooksMax && !set_.unexplained.empty(); ++looks) RETURN_IF_ERROR(Look(protocol));
+    // After the last listing of snapshots, never before it: a forget that puts deleted/<sid> and takes the snapshot
+    // away between the two would be in neither, and a prune would free what can still be asked for.
+    if (with_deleted_) RETURN_IF_ERROR(LoadDeleted(protocol));
     RETURN_IF_ERROR(LoadNotes());
-    std::ranges::sort(set_.snapshots, {}, [](const LoadedSnapshot& s) { return std::pair(s.inner.start, s.id); });
+    const auto by_time = [](const LoadedSnapshot& one) { return std::pair(one.inner.start, one.id); };
+    std::ranges::sort(set_.snapshots, {}, by_time);
+    std::ranges::sort(set_.deleted, {}, [&](const DeletedSnapshot& one) { return by_time(one.snapshot); });
     Remember();
     return std::move(set_);
   }
@@ -119,6 +125,7 @@ class Loader {
   // before notes, so that none is without those that it had.
   Result<void> Look(Protocol& protocol) {
     ASSIGN_OR_RETURN(const auto listed, protocol.ListSnapshots());
+    for (const ListedSnapshot& one : listed) set_.newest_date = std::max(set_.newest_date, one.modified);
     const bool is_far = repository_.store().is_far();
     const auto records = [&] {
       return RunBoth(
@@ -209,6 +216,45 @@ class Loader {
     return {};
   }
 
+  Result<void> LoadDeleted(Protocol& protocol) {
+    std::set<SnapshotId> in_place;
+    for (const LoadedSnapshot& snapshot : set_.snapshots) in_place.insert(snapshot.id);
+    ASSIGN_OR_RETURN(auto listed, protocol.ListDeleted());
+    for (const ListedSnapshot& one : listed) set_.newest_date = std::max(set_.newest_date, one.modified);
+    std::erase_if(listed, [&](const ListedSnapshot& one) { return in_place.contains(one.id); });
+    std::vector<ObjectName> names;
+    for (const ListedSnapshot& one : listed) names.push_back(DeletedName(one.id));
+    return GetEach(repository_.store(), names, limits::kDeletedBytesMax, context_,
+                   [&](size_t number, Result<Bytes> object) -> Result<void> {
+                     if (!object && object.error().code() == ErrorCode::kNotFound) return {};  // it is over
+                     if (!object && object.error().code() != ErrorCode::kCorrupt) return std::move(object).error();
+                     auto deleted = object ? OpenDeleted(listed[number], *object)
+                                           : Result<DeletedSnapshot>(std::move(object).error());
+                     if (deleted) {
+                       set_.deleted.push_back(*std::move(deleted));
+                     } else {
+                       set_.unreadable.push_back({names[number], deleted.error().code()});
+                       Tell(findings_, Severity::kDamage, deleted.error(), names[number].text());
+                     }
+                     return {};
+                   });
+  }
+
+  Result<DeletedSnapshot> OpenDeleted(const ListedSnapshot& listed, const Bytes& object) {
+    const std::string what = DeletedName(listed.id).text();
+    ASSIGN_OR_RETURN(const OpenedObject opened,
+                     repository_.sealer().Open(object, ObjectKind::kDeleted, ToRawId(listed.id), what));
+    ASSIGN_OR_RETURN(const DeletedRecord record, DeletedRecord::Parse(opened.body).While(what));
+    ASSIGN_OR_RETURN(std::optional<LoadedSnapshot> snapshot, Open(listed.id, record.object).While(what));
+    if (!snapshot) return Corrupt("{}: it holds a fence, and no snapshot", what);
+    const uint32_t at_least = repository_.keyring().sealed_part().keep_deleted_seconds;
+    return DeletedSnapshot{.snapshot = *std::move(snapshot),
+                           .digest = Sha256(object),
+                           .put = listed.modified,
+                           .keep_seconds = std::max(record.keep_seconds, at_least),
+                           .by = opened.slot};
+  }
+
   // A slot that may maintain may remove snapshots anyway, and copies and imports are put with times long past.
   void JudgeTime(LoadedSnapshot& snapshot, UnixNs stored) {
     constexpr int64_t kDaySeconds = 86'400;
@@ -266,6 +312,10 @@ class Loader {
     }
     for (LoadedSnapshot& snapshot : set_.snapshots) {
       if (const auto found = notes.find(snapshot.id); found != notes.end()) ApplyNotes(snapshot, found->second);
+    }
+    for (DeletedSnapshot& one : set_.deleted) {
+      const auto found = notes.find(one.snapshot.id);
+      if (found != notes.end()) ApplyNotes(one.snapshot, found->second);
     }
     return {};
   }
@@ -344,6 +394,7 @@ class Loader {
   const JobContext& context_;
   const FindingSink findings_;
   const bool may_be_cached_;
+  const bool with_deleted_;
   SnapshotSet set_;
   Fetched notes_;
   std::vector<std::pair<SnapshotId, Digest>> remembered_;  // of this machine, as it was at the beginning
@@ -355,7 +406,12 @@ class Loader {
 
 Result<SnapshotSet> LoadSnapshots(Repository& repository, const JobContext& context, FindingSink findings,
                                   SnapshotsFrom from) {
-  return Loader(repository, context, std::move(findings), from).Run();
+  return Loader(repository, context, std::move(findings), from, false).Run();
+}
+
+Result<SnapshotSet> LoadSnapshotsAndDeleted(Repository& repository, const JobContext& context, FindingSink findings,
+                                            SnapshotsFrom from) {
+  return Loader(repository, context, std::move(findings), from, true).Run();
 }
 
 Result<const LoadedSnapshot*> ResolveSnapshot(const SnapshotSet& set, std::string_view name,
@@ -393,6 +449,15 @@ Result<const LoadedSnapshot*> ResolveSnapshot(const SnapshotSet& set, std::strin
                      candidates);
   }
   return found.front();
+}
+
+Result<const DeletedSnapshot*> ResolveDeleted(const SnapshotSet& set, std::string_view name,
+                                              const SnapshotFilter& filter) {
+  SnapshotSet deleted;
+  for (const DeletedSnapshot& one : set.deleted) deleted.snapshots.push_back(one.snapshot);
+  auto found = ResolveSnapshot(deleted, name, filter);
+  if (!found) return std::move(found).error().While("of what was forgotten and is kept");
+  return &set.deleted[static_cast<size_t>(*found - deleted.snapshots.data())];
 }
 
 SlotHeads HeadsOfSlot(const SnapshotSet& set, const SlotId& slot) {

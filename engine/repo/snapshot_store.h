@@ -1,4 +1,4 @@
-// Snapshots with their notes, and what was forgotten. SPEC section 11.
+// Snapshots with their notes, what was forgotten, and what of that is kept for a while. SPEC section 11.
 #pragma once
 
 #include <optional>
@@ -32,6 +32,15 @@ struct LoadedSnapshot {
   uint64_t notes_counter = 0;  // the highest of its notes
 };
 
+// Forgotten, and kept: no snapshot any more, but what it needs is needed. SPEC 11.5.
+struct DeletedSnapshot {
+  LoadedSnapshot snapshot;
+  Digest digest;              // of the object under deleted/
+  UnixNs put = 0;             // by the store's clock; 0 where it has none
+  uint32_t keep_seconds = 0;  // from then on; the longer of what it says and what the config says
+  SlotId by;                  // who forgot it
+};
+
 struct UnreadableObject {
   ObjectName name;
   ErrorCode code = ErrorCode::kCorrupt;
@@ -41,8 +50,11 @@ struct SnapshotSet {
   std::vector<LoadedSnapshot> snapshots;     // ascending by time of start, then id
   std::vector<ForgottenSnapshot> forgotten;  // all records merged, ascending
   std::vector<SnapshotId> fences;
-  // Snapshots and notes that are broken, forged or unsupported; told as findings. While there are any, nobody knows
-  // what they need or protect: who removes things must stop.
+  // Where they were asked for: ascending as snapshots are, without those whose snapshot is still in its place.
+  std::vector<DeletedSnapshot> deleted;
+  UnixNs newest_date = 0;  // of the store's, on snapshots and deleted ones: it is now no earlier. 0: it tells none
+  // Snapshots, notes and deleted snapshots that are broken, forged or unsupported; told as findings. While there are
+  // any, nobody knows what they need or protect: who removes things must stop.
   std::vector<UnreadableObject> unreadable;
   // The same of records of forgotten snapshots: what they alone explained is among `unexplained`.
   std::vector<UnreadableObject> unreadable_records;
@@ -60,11 +72,20 @@ enum class SnapshotsFrom : uint8_t { kMayBeCached, kTheStore };
 Result<SnapshotSet> LoadSnapshots(Repository& repository, const JobContext& context, FindingSink findings,
                                   SnapshotsFrom from = SnapshotsFrom::kMayBeCached);
 
+// The same, and then those under deleted/. In this order: a forget puts the deleted snapshot before it takes the
+// snapshot away, so that whoever lists the snapshots first, and then the deleted ones, misses none (SPEC 13.4).
+Result<SnapshotSet> LoadSnapshotsAndDeleted(Repository& repository, const JobContext& context, FindingSink findings,
+                                            SnapshotsFrom from = SnapshotsFrom::kMayBeCached);
+
 // One of them, by what a person types: "latest", "latest@TIME" (the newest not after it), an id or a unique prefix of
 // at least 4 digits. A safety snapshot is never the latest. `filter` (may be empty) narrows "latest" (host, tags,
 // paths). kNotFound and kInvalidArgument (ambiguous, with the candidates) say so.
 using SnapshotFilter = std::function<bool(const LoadedSnapshot&)>;
 Result<const LoadedSnapshot*> ResolveSnapshot(const SnapshotSet& set, std::string_view name,
+                                              const SnapshotFilter& filter);
+
+// The same of those that were forgotten and are kept.
+Result<const DeletedSnapshot*> ResolveDeleted(const SnapshotSet& set, std::string_view name,
                                               const SnapshotFilter& filter);
 
 // For the next snapshot of a slot: which heads it names, and its counter.

@@ -49,6 +49,24 @@ http::ClientSettings ClientSettingsOf(const StoreSettings& settings) {
   return client;
 }
 
+Result<void> SetLock(const StoreSettings& settings, s3::Options& options) {
+  const std::string mode = Get(settings, "s3.object-lock");
+  const std::string span = Get(settings, "s3.lock-for");
+  if (mode.empty() && span.empty()) return {};
+  if (mode != "governance" && mode != "compliance") {
+    return MakeError(ErrorCode::kInvalidArgument, "s3.object-lock is \"{}\": it is governance or compliance", mode);
+  }
+  uint32_t days = 0;
+  const auto [end, error] = std::from_chars(span.data(), span.data() + span.size(), days);
+  constexpr uint32_t kDaysMax = 36'500;
+  if (error != std::errc() || std::string_view(end) != "d" || days == 0 || days > kDaysMax) {
+    return MakeError(ErrorCode::kInvalidArgument, "s3.lock-for is \"{}\": it is a number of days, as 30d", span);
+  }
+  options.lock_mode = mode == "governance" ? "GOVERNANCE" : "COMPLIANCE";
+  options.lock_for = std::chrono::hours(24) * days;
+  return {};
+}
+
 Result<s3::Options> S3Options(const std::string& place, const StoreSettings& settings, const StoreWorld& world) {
   s3::Options options;
   ASSIGN_OR_RETURN(options.place, s3::Place::Parse(place));
@@ -68,6 +86,7 @@ Result<s3::Options> S3Options(const std::string& place, const StoreSettings& set
   options.storage_class = Get(settings, "s3.storage-class");
   options.encryption = Get(settings, "s3.encryption");
   options.kms_key = Get(settings, "s3.kms-key");
+  RETURN_IF_ERROR(SetLock(settings, options));
   options.client = ClientSettingsOf(settings);
   return options;
 }
@@ -185,20 +204,25 @@ Result<std::unique_ptr<ObjectStore>> MakeLocal(const std::string& folder, const 
   return store;
 }
 
+std::unique_ptr<ObjectStore> Counted(std::unique_ptr<ObjectStore> store, const StoreWorld& world) {
+  if (world.meter == nullptr) return store;
+  return std::make_unique<CountingStore>(std::move(store), *world.meter);
+}
+
 // Creation is tried again as a whole: what it had made before is found then, and taken for what it is. An `open` that
 // returns no Result has asked for nothing, so that its success is no answer of the server.
 template <class Create, class Open>
 Result<std::unique_ptr<ObjectStore>> MakeFar(std::shared_ptr<Retry> retry, Use use, const Create& create,
-                                             const Open& open) {
+                                             const Open& open, const StoreWorld& world) {
   if constexpr (std::is_convertible_v<decltype(open()), std::unique_ptr<ObjectStore>>) {
-    if (use == Use::kOpen) return std::make_unique<RetryStore>(open(), std::move(retry));
+    if (use == Use::kOpen) return std::make_unique<RetryStore>(Counted(open(), world), std::move(retry));
   }
   auto store = retry->Repeat([&]() -> Made {
     if (use == Use::kCreate) return create();
     return open();
   });
   RETURN_IF_ERROR(store);
-  return std::make_unique<RetryStore>(*std::move(store), std::move(retry));
+  return std::make_unique<RetryStore>(Counted(*std::move(store), world), std::move(retry));
 }
 
 Result<std::shared_ptr<Retry>> MakeRetry(const StoreSettings& settings, const StoreWorld& world) {
@@ -212,7 +236,7 @@ template <class Store>
 Made MakeFlat(std::unique_ptr<Store> flat, std::shared_ptr<Retry> retry, Use use, Result<void> (Store::*make_home)(),
               const StoreWorld& world) {
   if (use == Use::kCreate) RETURN_IF_ERROR(retry->Repeat([&] { return (*flat.*make_home)(); }));
-  auto store = std::make_unique<RetryStore>(std::move(flat), std::move(retry));
+  auto store = std::make_unique<RetryStore>(Counted(std::move(flat), world), std::move(retry));
   if (use == Use::kCreate) {
     RETURN_IF_ERROR(NeedOwnOrEmpty(*store, "another prefix, bucket or container"));
     RETURN_IF_ERROR(ProbePutIfAbsent(*store, world.random));
@@ -242,7 +266,7 @@ Result<std::unique_ptr<ObjectStore>> MakeWebdav(const std::string& place, const 
   ASSIGN_OR_RETURN(const auto retry, MakeRetry(settings, world));
   return MakeFar(
       retry, use, [&] { return AnyStore(webdav::WebdavStore::Create(options, world.random)); },
-      [&] { return webdav::WebdavStore::Open(options, world.random); });
+      [&] { return webdav::WebdavStore::Open(options, world.random); }, world);
 }
 
 Result<std::unique_ptr<ObjectStore>> MakeSftp(const std::string& address, const StoreSettings& settings,
@@ -252,7 +276,7 @@ Result<std::unique_ptr<ObjectStore>> MakeSftp(const std::string& address, const 
   const SftpOptions options;
   return MakeFar(
       retry, use, [&] { return AnyStore(SftpStore::Create(place, options, world.random, world.clock, world.stop)); },
-      [&] { return AnyStore(SftpStore::Open(place, options, world.random, world.clock, world.stop)); });
+      [&] { return AnyStore(SftpStore::Open(place, options, world.random, world.clock, world.stop)); }, world);
 }
 
 Result<std::unique_ptr<ObjectStore>> Make(const std::string& address, const StoreSettings& settings,
@@ -271,6 +295,20 @@ Result<std::unique_ptr<ObjectStore>> Make(const std::string& address, const Stor
                    kind);
 }
 
+// Sends again what may work the next time.
+class RetryLocker final : public ObjectLocker {
+ public:
+  RetryLocker(std::unique_ptr<ObjectLocker> base, std::shared_ptr<Retry> retry)
+      : base_(std::move(base)), retry_(std::move(retry)) {}
+  Result<bool> ExtendLock(const ObjectName& name) override {
+    return retry_->Repeat([&] { return base_->ExtendLock(name); });
+  }
+
+ private:
+  std::unique_ptr<ObjectLocker> base_;
+  std::shared_ptr<Retry> retry_;
+};
+
 }  // namespace
 
 const std::vector<StoreSettingHelp>& KnownStoreSettings() {
@@ -281,9 +319,13 @@ const std::vector<StoreSettingHelp>& KnownStoreSettings() {
       {"s3.addressing", "path (https://host/bucket) or host (https://bucket.host); by itself as the server wants it"},
       {"s3.encryption", "by the server, on top of cairn's own: AES256 or aws:kms"},
       {"s3.kms-key", "the key of aws:kms"},
+      {"s3.lock-for", "for how long nobody can remove what is put: 30d"},
+      {"s3.object-lock", "governance or compliance: what is put cannot be removed for s3.lock-for"},
       {"s3.profile", "the section of ~/.aws/credentials whose keys are used"},
       {"s3.region", "where the bucket is; by itself what the server says"},
       {"s3.storage-class", "of data packs: STANDARD_IA, for example"},
+      {"store.least-age", "for how long a data pack is billed at least: 30d; by itself as its storage class has it"},
+      {"store.least-size", "as what size a smaller data pack is billed: 128K; by itself as its storage class has it"},
       {"tls.ca-file", "certificates (PEM) to trust instead of the system's"},
       {"webdav.password-file", "its first line is the password of CAIRN_WEBDAV_USER, instead of CAIRN_WEBDAV_PASSWORD"},
       {"webdav.plain-password", "yes: it may be sent over http, where others can read it"},
@@ -323,6 +365,21 @@ Result<std::unique_ptr<ObjectStore>> OpenStore(const std::string& address, const
 Result<std::unique_ptr<ObjectStore>> CreateStore(const std::string& address, const StoreSettings& settings,
                                                  const StoreWorld& world) {
   return Make(address, settings, world, Use::kCreate);
+}
+
+Result<std::unique_ptr<ObjectLocker>> OpenLocker(const std::string& address, const StoreSettings& settings,
+                                                 const StoreWorld& world) {
+  const auto kind = KindOf(address);
+  if (!kind || *kind != "s3" || Get(settings, "s3.object-lock").empty()) {
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "{} locks no objects: give the settings that the backups have (-o s3.object-lock, s3.lock-for)",
+                     address);
+  }
+  ASSIGN_OR_RETURN(s3::Options options, S3Options(address.substr(kind->size() + 1), settings, world));
+  ASSIGN_OR_RETURN(auto retry, MakeRetry(settings, world));
+  options.hold_off = [retry](std::chrono::seconds span) { retry->HoldOff(span); };
+  return std::unique_ptr<ObjectLocker>(
+      std::make_unique<RetryLocker>(s3::S3Store::Open(std::move(options), world.clock), std::move(retry)));
 }
 
 }  // namespace cairn

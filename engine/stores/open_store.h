@@ -11,6 +11,8 @@
 #include "engine/env/clock.h"
 #include "engine/env/file_system.h"
 #include "engine/env/random.h"
+#include "engine/store/counting_store.h"
+#include "engine/store/object_locker.h"
 #include "engine/store/object_store.h"
 #include "engine/store/retry.h"
 
@@ -24,6 +26,7 @@ struct StoreWorld {
   std::stop_token stop;
   std::function<std::string(const char* name)> environment;  // a variable, "" where it is not set
   RetryNotice retry_notice;                                  // may be empty
+  RequestMeter* meter = nullptr;                             // counts the requests of a store that is far; may be none
 };
 
 // By name, as a user gives them: "s3.region".
@@ -45,6 +48,10 @@ std::optional<std::string> LocalFolderOf(const std::string& address);
 // as those of the backend.
 Result<std::unique_ptr<ObjectStore>> OpenStore(const std::string& address, const StoreSettings& settings,
                                                const StoreWorld& world);
+// Of a store that is opened with settings for locks; kInvalidArgument of others. What fails is tried again as by the
+// store.
+Result<std::unique_ptr<ObjectLocker>> OpenLocker(const std::string& address, const StoreSettings& settings,
+                                                 const StoreWorld& world);
 Result<std::unique_ptr<ObjectStore>> CreateStore(const std::string& address, const StoreSettings& settings,
                                                  const StoreWorld& world);
 

@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "engine/repo/request_log.h"
 #include "engine/store/limit_store.h"
 #include "engine/stores/open_store.h"
 #include "frontends/cli/exit_code.h"
@@ -215,10 +216,18 @@ Result<std::string> Cli::UsableCache(const RepositoryChoice& choice) {
   return folder;
 }
 
+Result<StoreSettings> Cli::SettingsOf(const RepositoryChoice& choice) const {
+  StoreSettings settings;
+  for (const std::string& one : choice.store_settings) RETURN_IF_ERROR(AddStoreSetting(settings, one));
+  for (const std::string& one : global.store_settings) RETURN_IF_ERROR(AddStoreSetting(settings, one));
+  return settings;
+}
+
 Result<std::unique_ptr<ObjectStore>> Cli::OpenStoreAt(const RepositoryChoice& choice, bool create) {
   if (choice.address.empty()) {
     return Error(ErrorCode::kInvalidArgument, "no repository is named: give -r REPOSITORY, or set CAIRN_REPOSITORY");
   }
+  auto metered = std::make_unique<Metered>();
   const StoreWorld world{.files = PosixFileSystem(),
                          .clock = SystemClock(),
                          .random = SystemRandom(),
@@ -228,13 +237,18 @@ Result<std::unique_ptr<ObjectStore>> Cli::OpenStoreAt(const RepositoryChoice& ch
                              [this](const Error& error, std::chrono::nanoseconds pause) {
                                context_->log.Warning("{}; trying again in {:.1f} s", error.message(),
                                                      std::chrono::duration<double>(pause).count());
-                             }};
-  StoreSettings settings;
-  for (const std::string& one : choice.store_settings) RETURN_IF_ERROR(AddStoreSetting(settings, one));
-  for (const std::string& one : global.store_settings) RETURN_IF_ERROR(AddStoreSetting(settings, one));
+                             },
+                         .meter = &metered->meter};
+  ASSIGN_OR_RETURN(const StoreSettings settings, SettingsOf(choice));
   const std::string& address = choice.address;
   ASSIGN_OR_RETURN(auto store,
                    create ? CreateStore(address, settings, world) : cairn::OpenStore(address, settings, world));
+  Metered& kept = *metered;
+  kept.store = store.get();
+  {
+    const std::lock_guard lock(open_mutex_);
+    metered_.push_back(std::move(metered));
+  }
   BandwidthLimits limits;
   const std::string& upload = global.limit_upload.empty() ? choice.limit_upload : global.limit_upload;
   const std::string& download = global.limit_download.empty() ? choice.limit_download : global.limit_download;
@@ -245,8 +259,9 @@ Result<std::unique_ptr<ObjectStore>> Cli::OpenStoreAt(const RepositoryChoice& ch
     ASSIGN_OR_RETURN(limits.download, ParseBytes(download));
   }
   if (limits.upload == 0 && limits.download == 0) return store;
-  return std::unique_ptr<ObjectStore>(
-      std::make_unique<LimitStore>(std::move(store), limits, SystemClock(), stop_.get_token()));
+  auto limited = std::make_unique<LimitStore>(std::move(store), limits, SystemClock(), stop_.get_token());
+  kept.store = limited.get();
+  return std::unique_ptr<ObjectStore>(std::move(limited));
 }
 
 Result<ObjectStore*> Cli::OpenStore() {
@@ -288,7 +303,12 @@ Result<std::unique_ptr<Repository>> Cli::OpenFound(ObjectStore& store, Result<Fo
   // While somebody typed, keys may have been added or changed.
   if (SystemClock().Steady() - begin > std::chrono::seconds(1)) found = Repository::Find(store, options);
   RETURN_IF_ERROR(found);
-  return Repository::Open(store, *found, password, options, *context_);
+  ASSIGN_OR_RETURN(auto repository, Repository::Open(store, *found, password, options, *context_));
+  // The newest of those at this address: an earlier store may have stood there.
+  const auto metered =
+      std::ranges::find(metered_.rbegin(), metered_.rend(), &store, [](const auto& one) { return one->store; });
+  if (metered != metered_.rend() && temporary_cache_.empty()) (*metered)->cache_folder = repository->cache().folder();
+  return repository;
 }
 
 Result<OpenedRepository> Cli::OpenOther(const RepositoryChoice& choice, const std::function<void()>& meanwhile) {
@@ -298,6 +318,25 @@ Result<OpenedRepository> Cli::OpenOther(const RepositoryChoice& choice, const st
   RETURN_IF_ERROR(found);
   ASSIGN_OR_RETURN(auto repository, OpenFound(*store, std::move(found), choice, options, meanwhile));
   return OpenedRepository{std::move(store), std::move(repository)};
+}
+
+RequestCounts Cli::Requests() const {
+  RequestCounts all;
+  for (const auto& one : metered_) all += one->meter.counts();
+  return all;
+}
+
+void Cli::KeepRequests() {
+  for (const auto& one : metered_) {
+    const RequestCounts counts = one->meter.counts();
+    if (counts.requests() == 0) continue;
+    context_->log.Debug("the store was asked {} puts, {} gets, {} lists, {} heads, {} removes; {} up, {} down",
+                        counts.puts, counts.gets, counts.lists, counts.heads, counts.removes,
+                        HumanBytes(counts.bytes_up), HumanBytes(counts.bytes_down));
+    if (one->cache_folder.empty()) continue;
+    RequestLog log(PosixFileSystem(), one->cache_folder);
+    IgnoreError(log.Add(command, counts, SystemClock(), SystemRandom()), "advisory: cairn cost knows less");
+  }
 }
 
 Result<Repository*> Cli::Open(const std::function<void()>& meanwhile) {
@@ -416,9 +455,30 @@ void Cli::Say(const std::string& text) {
   if (!global.quiet) Print(text);
 }
 
+nlohmann::json RequestsJson(const RequestCounts& counts) {
+  return {{"puts", counts.puts},
+          {"gets", counts.gets},
+          {"lists", counts.lists},
+          {"heads", counts.heads},
+          {"removes", counts.removes},
+          {"bytes_up", counts.bytes_up},
+          {"bytes_down", counts.bytes_down},
+          {"data_puts", counts.data_puts},
+          {"data_gets", counts.data_gets},
+          {"data_bytes_down", counts.data_bytes_down}};
+}
+
 void Cli::PrintJson(const nlohmann::json& object) {
   // Bytes that are no UTF-8 become replacement characters: JSON has no other way to say them.
-  Print(object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  const auto text = [](const nlohmann::json& json) {
+    return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  };
+  const RequestCounts counts = Requests();
+  const bool is_summary = object.is_object() && object.value("message_type", "") == "summary";
+  if (!is_summary || counts.requests() == 0) return Print(text(object));
+  nlohmann::json whole = object;
+  whole["requests"] = RequestsJson(counts);
+  Print(text(whole));
 }
 
 int Cli::Fail(const Error& error) {

@@ -14,7 +14,8 @@
 #include "engine/env/job_context.h"
 #include "engine/repo/repository.h"
 #include "engine/repo/snapshot_store.h"
-#include "engine/store/object_store.h"
+#include "engine/stores/open_store.h"
+#include "engine/store/counting_store.h"
 #include "frontends/cli/password.h"
 #include "frontends/cli/repository_choice.h"
 
@@ -45,6 +46,7 @@ class Cli {
   ~Cli();
 
   GlobalOptions global;
+  std::string command;  // as it was named: "backup"
 
   // After the options are parsed: signals, threads, log.
   Result<void> Start();
@@ -66,6 +68,8 @@ class Cli {
   }
   RepositoryChoice ChoiceOf(const ConfiguredRepository& repository) const;
   Result<const RepositoryChoice*> MainChoice() const;
+  // What is said of a repository's store, by its name in the configuration and on the command line.
+  Result<StoreSettings> SettingsOf(const RepositoryChoice& choice) const;
 
   // The store that -r names. kNotFound where there is no folder.
   Result<ObjectStore*> OpenStore();
@@ -87,6 +91,11 @@ class Cli {
   // A folder of this run alone that goes even where the user forces the end by asking for it twice; give it before it
   // is made. One that was removed is left alone then.
   void RemoveWhenForced(std::shared_ptr<ScratchFolder> folder);
+
+  // What the stores were asked so far, all together; none where all are near.
+  RequestCounts Requests() const;
+  // At the end of a run: told with --verbose, and added to what this machine's cache knows of each repository.
+  void KeepRequests();
 
   // A finding as a line on stderr, or as JSON; counts those that are worse than notes.
   FindingSink Findings();
@@ -127,6 +136,13 @@ class Cli {
   std::unique_ptr<NamedRepositories> named_;
   RepositoryChoice main_;
   std::optional<Error> main_error_;  // what -r names cannot be told
+  // The meter of a store outlives it.
+  struct Metered {
+    RequestMeter meter;
+    const ObjectStore* store = nullptr;
+    std::string cache_folder;  // of its repository; empty where none was opened, or nothing is to be kept
+  };
+  std::vector<std::unique_ptr<Metered>> metered_;
   std::unique_ptr<ObjectStore> store_;
   std::unique_ptr<Repository> repository_;
   std::mutex open_mutex_;  // of who opens a repository
@@ -142,5 +158,7 @@ class Cli {
   std::string temporary_cache_;  // its folder, removed at the end
   std::atomic<bool> output_closed_{false};
 };
+
+nlohmann::json RequestsJson(const RequestCounts& counts);
 
 }  // namespace cairn

@@ -1,6 +1,8 @@
 #include <charconv>
+#include <cstdlib>
 
 #include "engine/jobs/check.h"
+#include "engine/stores/open_store.h"
 #include "frontends/cli/command.h"
 #include "frontends/cli/option_values.h"
 #include "frontends/cli/text.h"
@@ -41,13 +43,39 @@ Result<void> ParseSubset(const std::string& text, CheckOptions* options) {
   return {};
 }
 
+Result<std::unique_ptr<ObjectLocker>> OpenLockerOf(const Cli& cli) {
+  StoreSettings settings;
+  for (const std::string& one : cli.global.store_settings) RETURN_IF_ERROR(AddStoreSetting(settings, one));
+  Log& log = cli.context().log;
+  const StoreWorld world{.files = PosixFileSystem(),
+                         .clock = SystemClock(),
+                         .random = SystemRandom(),
+                         .stop = cli.stop(),
+                         .environment =
+                             [](const char* name) {
+                               const char* value = std::getenv(name);
+                               return value == nullptr ? std::string() : value;
+                             },
+                         .retry_notice =
+                             [&log](const Error& error, std::chrono::nanoseconds pause) {
+                               log.Warning("{}; trying again in {:.1f} s", error.message(),
+                                           std::chrono::duration<double>(pause).count());
+                             }};
+  return OpenLocker(cli.global.repository, settings, world);
+}
+
 struct CheckCommand {
   FilterOptions filter;
   std::string snapshot, subset;
-  bool read_data = false;
+  bool read_data = false, extend_lock = false;
 
   Result<int> Run(Cli& cli) {
     CheckOptions options;
+    std::unique_ptr<ObjectLocker> locker;
+    if (extend_lock) {
+      ASSIGN_OR_RETURN(locker, OpenLockerOf(cli));
+    }
+    options.locker = locker.get();
     if (read_data) options.data = CheckOptions::Data::kAll;
     if (!subset.empty()) RETURN_IF_ERROR(ParseSubset(subset, &options));
     ASSIGN_OR_RETURN(Repository * repository, cli.Open());
@@ -66,6 +94,9 @@ struct CheckCommand {
                      {"warnings", report->warnings},
                      {"notes", report->notes},
                      {"snapshots", report->snapshots},
+                     {"deleted", report->deleted},
+                     {"locks_looked_at", report->locks_looked_at},
+                     {"locks_extended", report->locks_extended},
                      {"packs", report->packs},
                      {"segments", report->segments},
                      {"keys", report->keys},
@@ -89,12 +120,19 @@ struct CheckCommand {
         "checked {} snapshots, {} blobs that they need, {} packs, {} index segments; {} of {} keys opened\n",
         HumanCount(report.snapshots), HumanCount(report.blobs_needed), HumanCount(report.packs),
         HumanCount(report.segments), HumanCount(report.keys_opened), HumanCount(report.keys)));
+    if (report.deleted > 0) {
+      cli.Say(fmt::format("{} forgotten snapshots that can be brought back were checked too\n", report.deleted));
+    }
     if (options.data == CheckOptions::Data::kNone) {
       cli.Say("packs were compared by name and size; --read-data reads them\n");
     } else {
       cli.Say(fmt::format("read {} packs, {}{}\n", HumanCount(report.packs_read), HumanBytes(report.bytes_read),
                           report.ids_checked ? ", every blob opened and its id computed"
                                              : "; this key cannot open data: seals and sums were checked"));
+    }
+    if (options.locker != nullptr) {
+      cli.Say(fmt::format("extended the locks of {} of {} objects\n", HumanCount(report.locks_extended),
+                          HumanCount(report.locks_looked_at)));
     }
     if (report.unused_packs > 0) {
       cli.Say(fmt::format("{} packs are in no index segment: {}\n", report.unused_packs,
@@ -136,8 +174,11 @@ struct CheckCommand {
         "  cairn repair snapshots  then: new snapshots without the files that are still lost\n");
     if (report.bad_records > 0) {
       cli.Print(
-          "  cairn repair snapshots --forget  also moves what cannot be read under snapshots/, notes/ and "
-          "forgotten/ to trash/\n");
+          "  cairn repair snapshots --forget  also moves what cannot be read under snapshots/, notes/, "
+          "deleted/ and forgotten/ to trash/\n");
+    }
+    if (report.deleted > 0) {
+      cli.Print("  cairn forget --deleted  gives up a forgotten snapshot that is hit: prune does not pass it by\n");
     }
     if (report.bad_sessions > 0) {
       cli.Print("  cairn prune             fences a session that cannot be read once it has been quiet, and goes on\n");
@@ -152,6 +193,8 @@ void AddCheck(CLI::App& app, Cli& cli, Action& action) {
   CLI::App* command = app.add_subcommand("check", "Is everything there, and is it what was written?");
   command->add_option("SNAPSHOT", options->snapshot, "Only what this snapshot needs");
   command->add_flag("--read-data", options->read_data, "Read every pack");
+  command->add_flag("--extend-lock", options->extend_lock,
+                    "Then make locks longer of which less than half is left (-o s3.object-lock)");
   command->add_option("--read-data-subset", options->subset, "Read a part n/t, a share p%, or some bytes")
       ->type_name("SUBSET")
       ->check(ValueOf([](const std::string& text) {

@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "frontends/cli/command.h"
+#include "frontends/cli/option_values.h"
 #include "frontends/cli/text.h"
 
 namespace cairn {
@@ -18,6 +19,23 @@ std::string_view SourceName(SourceKind kind) {
       return "pages";
   }
   return "unknown";
+}
+
+Result<int> Change(Cli& cli, const std::string& keep_deleted) {
+  ASSIGN_OR_RETURN(const uint32_t seconds, ParseAge(keep_deleted));
+  ASSIGN_OR_RETURN(Repository * repository, cli.Open());
+  RETURN_IF_ERROR(KeepDeleted(*repository, seconds, cli.context()));
+  if (cli.json()) {
+    cli.PrintJson({{"message_type", "changed"}, {"keep_deleted_seconds", seconds}});
+  } else if (seconds > 0) {
+    cli.Say(
+        fmt::format("what is forgotten from now on can be brought back for {}; what is kept already, for at least "
+                    "as long from when it was forgotten\n",
+                    AgeText(seconds)));
+  } else {
+    cli.Say("what is forgotten from now on is kept only where it is asked for (cairn forget --keep-deleted)\n");
+  }
+  return 0;
 }
 
 Result<int> Run(Cli& cli) {
@@ -42,6 +60,7 @@ Result<int> Run(Cli& cli) {
                    {"config", keyring.config_number()},
                    {"suite", Name(sealed.suite)},
                    {"pack_bytes", sealed.pack_bytes},
+                   {"keep_deleted_seconds", sealed.keep_deleted_seconds},
                    {"epoch", keyring.newest_epoch().epoch},
                    {"chunkers", chunkers},
                    {"features",
@@ -50,20 +69,29 @@ Result<int> Run(Cli& cli) {
                    {"slot", keyring.slot().ToHex()}});
     return 0;
   }
-  cli.Print(
-      fmt::format("repository          {}\nkey family          {}\nconfig              {}\nepoch               {}\n"
-                  "cipher              {}\nfull pack           {}\n{}this key            {} ({})\n",
-                  keyring.repository().ToHex(), keyring.family().ToHex(), keyring.config_number(),
-                  keyring.newest_epoch().epoch, Name(sealed.suite), HumanBytes(sealed.pack_bytes), chunker_text,
-                  keyring.slot().ToHex(), RoleName(keyring.rights())));
+  cli.Print(fmt::format(
+      "repository          {}\nkey family          {}\nconfig              {}\nepoch               {}\n"
+      "cipher              {}\nfull pack           {}\nforgotten, kept for {}\n{}this key            {} ({})\n",
+      keyring.repository().ToHex(), keyring.family().ToHex(), keyring.config_number(), keyring.newest_epoch().epoch,
+      Name(sealed.suite), HumanBytes(sealed.pack_bytes),
+      sealed.keep_deleted_seconds == 0 ? "as it is asked for" : AgeText(sealed.keep_deleted_seconds), chunker_text,
+      keyring.slot().ToHex(), RoleName(keyring.rights())));
   return 0;
 }
 
 }  // namespace
 
 void AddConfig(CLI::App& app, Cli& cli, Action& action) {
-  CLI::App* command = app.add_subcommand("config", "Show what the repository was set up with");
-  command->callback([&cli, &action] { action = [&cli] { return Run(cli); }; });
+  auto keep_deleted = std::make_shared<std::string>();
+  CLI::App* command = app.add_subcommand("config", "Show what the repository was set up with, or change it");
+  command
+      ->add_option("--keep-deleted", *keep_deleted,
+                   "For so long at least cairn undelete can bring back what any client forgets")
+      ->type_name("AGE")
+      ->check(AgeValue());
+  command->callback([&cli, &action, keep_deleted] {
+    action = [&cli, keep_deleted] { return keep_deleted->empty() ? Run(cli) : Change(cli, *keep_deleted); };
+  });
 }
 
 }  // namespace cairn

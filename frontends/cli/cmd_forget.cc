@@ -19,11 +19,14 @@ struct ForgetCommand {
   std::string last, hourly, daily, weekly, monthly, yearly;
   std::string within, within_hourly, within_daily, within_weekly, within_monthly, within_yearly;
   std::string group_by = "host,paths";
-  bool prune = false, dry_run = false;
+  bool prune = false, dry_run = false, deleted = false;
+  std::string keep_deleted;
   PruneCommand prune_options;
 
   Result<int> Run(Cli& cli) {
     ASSIGN_OR_RETURN(Repository * repository, cli.Open());
+    if (deleted) return DropDeleted(cli, *repository);
+    ASSIGN_OR_RETURN(const ForgetOptions options, Options(*repository));
     ASSIGN_OR_RETURN(const SnapshotSet set, cli.Snapshots());
     ASSIGN_OR_RETURN(const RetentionPolicy policy, Policy());
     std::vector<SnapshotId> going;
@@ -42,20 +45,64 @@ struct ForgetCommand {
       for (const RetentionGroup& group : decided) Show(cli, group);
       going = GoingOf(decided);
     }
-    RETURN_IF_ERROR(Forget(cli.context(), *repository, set, going, dry_run, cli.Findings()));
+    ASSIGN_OR_RETURN(const ForgetReport report,
+                     Forget(cli.context(), *repository, set, going, options, dry_run, cli.Findings()));
+    const uint32_t kept_seconds = report.kept_seconds;
     nlohmann::json ids = nlohmann::json::array();
     for (const SnapshotId& id : going) ids.push_back(id.ToHex());
     if (!cli.json()) {
       cli.Say(fmt::format("{} {} snapshot{}{}\n", dry_run ? "would forget" : "forgot", going.size(),
-                          going.size() == 1 ? "" : "s",
-                          prune || dry_run || going.empty() ? "" : "; cairn prune frees what only they needed"));
+                          going.size() == 1 ? "" : "s", WhatNow(going.empty() || dry_run, kept_seconds)));
     }
-    nlohmann::json summary = {{"message_type", "summary"}, {"forgotten", ids}, {"dry_run", dry_run}};
+    nlohmann::json summary = {
+        {"message_type", "summary"}, {"forgotten", ids}, {"kept_seconds", kept_seconds}, {"dry_run", dry_run}};
     if (prune) {
       prune_options.dry_run = dry_run;
       ASSIGN_OR_RETURN(summary["prune"], prune_options.Run(cli));
     }
     if (cli.json()) cli.PrintJson(summary);
+    return 0;
+  }
+
+  std::string WhatNow(bool is_nothing_done, uint32_t kept_seconds) const {
+    if (is_nothing_done) return "";
+    if (kept_seconds > 0) {
+      return fmt::format("; cairn undelete brings back what was forgotten, for {}, and a prune after that frees it",
+                         AgeText(kept_seconds));
+    }
+    return prune ? "" : "; cairn prune frees what only they needed";
+  }
+
+  // A time that is shorter than everybody's is a mistake, or somebody's wish to do away with history.
+  Result<ForgetOptions> Options(const Repository& repository) const {
+    const uint32_t at_least = repository.keyring().sealed_part().keep_deleted_seconds;
+    ForgetOptions options;
+    if (keep_deleted.empty()) return options;
+    ASSIGN_OR_RETURN(options.keep_seconds, ParseAge(keep_deleted));
+    if (options.keep_seconds >= at_least) return options;
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "--keep-deleted is {}, and this repository keeps what is forgotten for {} (an owner changes that: "
+                     "cairn config --keep-deleted)",
+                     keep_deleted, AgeText(at_least));
+  }
+
+  Result<int> DropDeleted(Cli& cli, Repository& repository) const {
+    if (names.empty()) return Error(ErrorCode::kInvalidArgument, "--deleted needs the names of snapshots");
+    ASSIGN_OR_RETURN(const SnapshotSet set, LoadSnapshotsAndDeleted(repository, cli.context(), cli.Findings()));
+    std::vector<SnapshotId> going;
+    nlohmann::json ids = nlohmann::json::array();
+    for (const std::string& name : names) {
+      ASSIGN_OR_RETURN(const DeletedSnapshot* one, ResolveDeleted(set, name, filter.Filter()));
+      if (std::ranges::find(going, one->snapshot.id) != going.end()) continue;
+      going.push_back(one->snapshot.id);
+      ids.push_back(one->snapshot.id.ToHex());
+    }
+    if (!dry_run) RETURN_IF_ERROR(RunForgetDeleted(cli.context(), repository, going));
+    if (cli.json()) {
+      cli.PrintJson({{"message_type", "summary"}, {"forgotten", ids}, {"kept_seconds", 0}, {"dry_run", dry_run}});
+    } else {
+      cli.Say(fmt::format("{} {} for good\n", dry_run ? "would forget" : "forgot", going.size()));
+    }
     return 0;
   }
 
@@ -146,6 +193,12 @@ void AddForget(CLI::App& app, Cli& cli, Action& action) {
   command->add_option("--group-by", options->group_by, "Apply the policy to each group: host,paths,tags")
       ->capture_default_str()
       ->check(ValueOf(GroupBy::Parse));
+  command
+      ->add_option("--keep-deleted", options->keep_deleted,
+                   "For so long cairn undelete can bring them back; the repository's own (cairn config) is the least")
+      ->type_name("AGE")
+      ->check(AgeValue());
+  command->add_flag("--deleted", options->deleted, "Of what was forgotten and is kept: these go for good now");
   command->add_flag("--prune", options->prune, "Then prune");
   command->add_flag("-n,--dry-run", options->dry_run, "Only say what would be done");
   options->filter.AddTo(*command);

@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/crypto/aead.h"
+#include "engine/repo/remove_right.h"
 #include "frontends/cli/command.h"
 
 namespace cairn {
@@ -37,13 +38,23 @@ struct InitCommand {
                      ReadPassword(choice->password, "new password of " + choice->ForPeople(), true, cli.stop()));
     const WipeGuard wipe(password);
     ASSIGN_OR_RETURN(const RepositoryId id, Repository::Init(*store, password, options, SystemRandom(), SystemClock()));
+    const auto may_remove = NeedRemoveRight(*store, SystemRandom(), "forget or prune");
+    const bool is_put_only = !may_remove && may_remove.error().code() == ErrorCode::kPermission;
     if (cli.json()) {
-      cli.PrintJson({{"message_type", "initialized"}, {"id", id.ToHex()}, {"repository", choice->address}});
+      cli.PrintJson({{"message_type", "initialized"},
+                     {"id", id.ToHex()},
+                     {"repository", choice->address},
+                     {"may_remove", !is_put_only}});
     } else {
       cli.Say(
           fmt::format("made repository {} at {} ({})\n"
                       "Whoever loses the password loses what is in it: keep it where the backup is not.\n",
                       id.ToHex(), choice->address, Name(options.repository.suite)));
+      if (is_put_only) {
+        cli.Say(
+            "Who opened this store may not remove objects there: backups work; forget and prune need somebody who "
+            "may.\n");
+      }
     }
     return 0;
   }

@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/jobs/prune.h"
+#include "engine/stores/storage_terms.h"
 #include "frontends/cli/option_values.h"
 #include "frontends/cli/prune_command.h"
 #include "frontends/cli/text.h"
@@ -26,6 +27,15 @@ void Show(Cli& cli, const PruneReport& report, bool dry_run) {
   } else {
     cli.Say(fmt::format("removed {} packs, {}; wrote {} packs, {}\n", report.packs_removed,
                         HumanBytes(report.bytes_removed), report.packs_written, HumanBytes(report.bytes_written)));
+  }
+  if (plan.packs_joined > 0) {
+    cli.Say(fmt::format(
+        "{}{} small packs joined, which {} less to be billed for\n", dry_run ? "would have " : "", plan.packs_joined,
+        dry_run ? "would leave " + HumanBytes(plan.bytes_joined) : "leaves " + HumanBytes(plan.bytes_joined)));
+  }
+  if (plan.bytes_billed_anyway > 0) {
+    cli.Say(fmt::format("{} dead bytes stay in packs that the store bills for a while yet (store.least-age)\n",
+                        HumanBytes(plan.bytes_billed_anyway)));
   }
   const auto say_with = [&](const std::string& text, const std::vector<std::string>& names) {
     cli.Say(text);
@@ -57,6 +67,18 @@ void Show(Cli& cli, const PruneReport& report, bool dry_run) {
         "them:\n",
         report.sessions_unproved);
   }
+  if (report.deleted_kept > 0) {
+    cli.Say(
+        fmt::format("what {} forgotten snapshot{} need{} stays until their time is over (cairn snapshots --deleted)\n",
+                    report.deleted_kept, report.deleted_kept == 1 ? "" : "s", report.deleted_kept == 1 ? "s" : ""));
+  }
+  if (report.deleted_over > 0) {
+    cli.Say(fmt::format("{} forgotten snapshot{} {} been kept for long enough\n", report.deleted_over,
+                        report.deleted_over == 1 ? "" : "s", report.deleted_over == 1 ? "has" : "have"));
+  }
+  if (report.deleted_without_date) {
+    cli.Say("this store tells no dates: their time counts from when a prune of this machine first saw them\n");
+  }
   if (plan.bytes_only_with_content_key > 0) {
     cli.Say(fmt::format("{} are dead beside live data in one frame: a prune with an owner's key frees them\n",
                         HumanBytes(plan.bytes_only_with_content_key)));
@@ -76,6 +98,9 @@ nlohmann::json PruneJson(const PruneReport& report, bool dry_run) {
             {"bytes_after", plan.bytes_after},
             {"bytes_unused_after", plan.bytes_unused_after},
             {"bytes_only_with_content_key", plan.bytes_only_with_content_key},
+            {"bytes_billed_anyway", plan.bytes_billed_anyway},
+            {"packs_joined", plan.packs_joined},
+            {"bytes_joined", plan.bytes_joined},
             {"packs_unindexed", plan.unindexed.size()}}},
           {"packs_removed", report.packs_removed},
           {"bytes_removed", report.bytes_removed},
@@ -93,7 +118,9 @@ nlohmann::json PruneJson(const PruneReport& report, bool dry_run) {
           {"blobs_rescued", report.blobs_rescued},
           {"segments_merged", report.segments_merged},
           {"sessions_ended", report.sessions_ended},
-          {"sessions_fenced", report.sessions_fenced}};
+          {"sessions_fenced", report.sessions_fenced},
+          {"deleted_kept", report.deleted_kept},
+          {"deleted_over", report.deleted_over}};
 }
 
 void PruneCommand::AddTo(CLI::App& command) {
@@ -110,12 +137,20 @@ void PruneCommand::AddTo(CLI::App& command) {
 Result<nlohmann::json> PruneCommand::Run(Cli& cli) const {
   ASSIGN_OR_RETURN(PruneOptions options, ParsePruneOptions(max_unused, max_repack_size));
   options.dry_run = dry_run;
+  ASSIGN_OR_RETURN(const RepositoryChoice* choice, cli.MainChoice());
+  ASSIGN_OR_RETURN(const StoreSettings settings, cli.SettingsOf(*choice));
+  ASSIGN_OR_RETURN(const StorageTerms terms, TermsOf(settings));
+  options.least_age_seconds = terms.least_age_seconds;
+  options.least_pack_bytes = terms.least_bytes;
   ASSIGN_OR_RETURN(Repository * repository, cli.Open());
   auto progress = cli.ShowProgress();
   auto report = RunPrune(cli.context(), *repository, options, cli.Findings());
   progress.reset();
   RETURN_IF_ERROR(report);
   if (!cli.json()) Show(cli, *report, dry_run);
+  if (!cli.json() && report->packs_removed > 0 && settings.contains("s3.object-lock")) {
+    cli.Say("what was removed is hidden, and the store holds and bills it until its lock is over (s3.lock-for)\n");
+  }
   return PruneJson(*report, dry_run);
 }
 

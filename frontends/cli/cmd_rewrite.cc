@@ -72,7 +72,7 @@ struct RewriteCommand {
       rewritten += report.id ? 1 : 0;
       if (forget && report.id) {
         ASSIGN_OR_RETURN(const SnapshotSet now, cli.Snapshots());
-        RETURN_IF_ERROR(RunForget(cli.context(), *repository, now, {snapshot->id}, cli.Findings()));
+        RETURN_IF_ERROR(RunForget(cli.context(), *repository, now, {snapshot->id}, {}, cli.Findings()));
       }
       Tell(cli, *snapshot, report);
     }

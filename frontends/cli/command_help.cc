@@ -82,7 +82,10 @@ const std::map<std::string, std::string>& AllExamples() {
       {"forget",
        "cairn forget --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --dry-run\n"
        "cairn forget --keep-within 30d --keep-monthly 12 --prune\n"
-       "cairn forget 3fa2b1c0\n"},
+       "cairn forget 3fa2b1c0 --keep-deleted 14d             it can be brought back for two weeks\n"},
+      {"undelete",
+       "cairn snapshots --deleted\n"
+       "cairn undelete 3fa2b1c0\n"},
       {"prune", "cairn prune --max-unused 10% --max-repack-size 20G\n"},
       {"copy", "CAIRN_TO_PASSWORD=... cairn copy --to /mnt/usb/backup --tag weekly\n"},
       {"tag", "cairn tag latest --add release,v2 --protect\n"},
@@ -161,6 +164,7 @@ std::string ValueSyntax(const CLI::App& command) {
   add("SIZE", "bytes, or with K, M, G, T behind it, which count in 1024: 4096, 256M, 1.5G.");
   add("ZONE", "Europe/Berlin, UTC, +01:00.");
   add("SPAN", "years, months, days, hours: 1y5m7d2h.");
+  add("AGE", "weeks, days, hours, seconds: 2w, 14d, 36h, 90s; or 0.");
   add("PATTERN",
       "as in .gitignore. *.tmp matches a name wherever it is; /home/ann/cache a whole path; cache/*.db, with a slash\n"
       "inside, the path below the folder that is backed up (restore: below PATH); a slash at the end: folders only;\n"

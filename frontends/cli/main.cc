@@ -69,6 +69,7 @@ void AddCommands(CLI::App& app, cairn::Cli& cli, cairn::Action& action) {
   cairn::AddCheck(app, cli, action);
   cairn::AddRepair(app, cli, action);
   cairn::AddForget(app, cli, action);
+  cairn::AddUndelete(app, cli, action);
   cairn::AddPrune(app, cli, action);
   cairn::AddCopy(app, cli, action);
   cairn::AddTag(app, cli, action);
@@ -76,6 +77,7 @@ void AddCommands(CLI::App& app, cairn::Cli& cli, cairn::Action& action) {
   cairn::AddKey(app, cli, action);
   cairn::AddSessions(app, cli, action);
   cairn::AddStats(app, cli, action);
+  cairn::AddCost(app, cli, action);
   cairn::AddDatabases(app, cli, action);
   cairn::AddTables(app, cli, action);
   cairn::AddBenchmark(app, cli, action);
@@ -150,7 +152,9 @@ int main(int argc, char** argv) {
   }
   auto started = cli.Start();
   if (!started) return cli.Fail(started.error());
+  cli.command = app.get_subcommands().front()->get_name();
   auto code = action();
+  cli.KeepRequests();
   if (cli.output_closed()) return cairn::kExitOk;
   if (!code) return cli.Fail(code.error());
   if (std::fflush(stdout) != 0) {

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -24,6 +25,11 @@ CLI::Validator ValueOf(Parse parse) {
 
 CLI::Validator SizeValue(uint64_t least = 0);  // "256M"; bytes
 CLI::Validator TimeValue();                    // see ParseTime
+
+// "14d", "36h", "2w", "90s", or "0": in seconds.
+Result<uint32_t> ParseAge(const std::string& text);
+std::string AgeText(uint32_t seconds);  // "14d", in the largest unit that has no rest
+CLI::Validator AgeValue();
 
 CLI::Validator TagsValue();  // see ParseTags
 // Of several lists; each was checked by TagsValue.

@@ -1,6 +1,5 @@
 #include "frontends/cli/retention_run.h"
 
-#include "engine/jobs/forget.h"
 #include "frontends/config/values.h"
 
 namespace cairn {
@@ -15,26 +14,30 @@ std::vector<SnapshotId> GoingOf(const std::vector<RetentionGroup>& decided) {
   return going;
 }
 
-Result<void> Forget(const JobContext& context, Repository& repository, const SnapshotSet& set,
-                    const std::vector<SnapshotId>& going, bool dry_run, const FindingSink& findings) {
-  if (dry_run) return MayForget(repository, set, going);
-  RETURN_IF_ERROR(RunForget(context, repository, set, going, findings));
-  return {};
+Result<ForgetReport> Forget(const JobContext& context, Repository& repository, const SnapshotSet& set,
+                            const std::vector<SnapshotId>& going, const ForgetOptions& options, bool dry_run,
+                            const FindingSink& findings) {
+  if (!dry_run) return RunForget(context, repository, set, going, options, findings);
+  RETURN_IF_ERROR(MayForget(repository, set, going));
+  return ForgetReport{};
 }
 
 Result<RetentionOutcome> KeepTo(const JobContext& context, Repository& repository, const ConfiguredRetention& retention,
-                                const SnapshotFilter& filter, bool dry_run, const FindingSink& findings,
+                                const SnapshotFilter& filter, const StorageTerms& terms, bool dry_run,
+                                const FindingSink& findings,
                                 const std::function<void(const std::vector<SnapshotId>&)>& before_forget) {
   RETURN_IF_ERROR(repository.keyring().Need(Rights::kMetadataKey, "applying a policy"));
   ASSIGN_OR_RETURN(PruneOptions options, ParsePruneOptions(retention.max_unused, retention.max_repack_size));
   options.dry_run = dry_run;
+  options.least_age_seconds = terms.least_age_seconds;
+  options.least_pack_bytes = terms.least_bytes;
   ASSIGN_OR_RETURN(const SnapshotSet set, LoadSnapshots(repository, context, findings));
   ASSIGN_OR_RETURN(const auto decided,
                    ApplyRetention(set.snapshots, retention.policy, {.host = false, .paths = false}, filter, false));
   RetentionOutcome outcome{.forgotten = GoingOf(decided), .pruned = {}};
   if (outcome.forgotten.empty()) return outcome;
   if (before_forget) before_forget(outcome.forgotten);
-  RETURN_IF_ERROR(Forget(context, repository, set, outcome.forgotten, dry_run, findings));
+  RETURN_IF_ERROR(Forget(context, repository, set, outcome.forgotten, {}, dry_run, findings));
   if (!retention.prune || dry_run) return outcome;
   ASSIGN_OR_RETURN(outcome.pruned, RunPrune(context, repository, options, findings));
   return outcome;

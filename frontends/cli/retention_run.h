@@ -4,8 +4,10 @@
 #include <optional>
 #include <vector>
 
+#include "engine/jobs/forget.h"
 #include "engine/jobs/prune.h"
 #include "engine/jobs/retention.h"
+#include "engine/stores/storage_terms.h"
 #include "frontends/config/configuration.h"
 
 namespace cairn {
@@ -13,17 +15,20 @@ namespace cairn {
 std::vector<SnapshotId> GoingOf(const std::vector<RetentionGroup>& decided);
 
 // In a dry run only says whether it would be refused.
-Result<void> Forget(const JobContext& context, Repository& repository, const SnapshotSet& set,
-                    const std::vector<SnapshotId>& going, bool dry_run, const FindingSink& findings);
+Result<ForgetReport> Forget(const JobContext& context, Repository& repository, const SnapshotSet& set,
+                            const std::vector<SnapshotId>& going, const ForgetOptions& options, bool dry_run,
+                            const FindingSink& findings);
 
 struct RetentionOutcome {
   std::vector<SnapshotId> forgotten;  // in a dry run: would be
   std::optional<PruneReport> pruned;
 };
 // Applies the policy to all snapshots that pass the filter, as one group, forgets, and prunes where something was
-// forgotten. `before_forget` sees what goes. What was forgotten stays so where the prune fails.
+// forgotten, on the terms of its store. `before_forget` sees what goes. What was forgotten stays so where the prune
+// fails.
 Result<RetentionOutcome> KeepTo(const JobContext& context, Repository& repository, const ConfiguredRetention& retention,
-                                const SnapshotFilter& filter, bool dry_run, const FindingSink& findings,
+                                const SnapshotFilter& filter, const StorageTerms& terms, bool dry_run,
+                                const FindingSink& findings,
                                 const std::function<void(const std::vector<SnapshotId>&)>& before_forget = {});
 
 }  // namespace cairn

@@ -130,6 +130,34 @@ Table SnapshotTable(const std::vector<const LoadedSnapshot*>& snapshots) {
   return table;
 }
 
+nlohmann::json DeletedJson(const DeletedSnapshot& deleted) {
+  nlohmann::json json = SnapshotJson(deleted.snapshot);
+  json["deleted"] = {{"by_slot", deleted.by.ToHex()}, {"keep_seconds", deleted.keep_seconds}};
+  if (deleted.put != 0) {
+    const UnixNs until = deleted.put + int64_t{deleted.keep_seconds} * 1'000'000'000;
+    json["deleted"]["time"] = JsonTime(ToWireTime(deleted.put));
+    json["deleted"]["until"] = JsonTime(ToWireTime(until));
+  }
+  return json;
+}
+
+Table DeletedTable(const std::vector<const DeletedSnapshot*>& deleted) {
+  Table table({"ID", "Time", "Host", "Tags", ">Files", ">Size", "Forgotten", "Kept until", "Paths"});
+  const int32_t offset = SystemClock().OffsetMinutes(SystemClock().Now());
+  for (const DeletedSnapshot* one : deleted) {
+    const LoadedSnapshot& snapshot = one->snapshot;
+    const SnapshotInner& inner = snapshot.inner;
+    std::string tags;
+    for (const std::string& tag : snapshot.tags) tags += (tags.empty() ? "" : ",") + tag;
+    const UnixNs until = one->put + int64_t{one->keep_seconds} * 1'000'000'000;
+    table.Add({snapshot.id.Short(), snapshot.opened ? FormatTime(inner.start, offset) : "(this role cannot open it)",
+               PathForPeople(inner.host), tags, HumanCount(inner.totals.files), HumanBytes(inner.totals.bytes),
+               one->put == 0 ? "?" : FormatTime(ToWireTime(one->put), offset),
+               one->put == 0 ? "?" : FormatTime(ToWireTime(until), offset), PathsForPeople(inner)});
+  }
+  return table;
+}
+
 std::string ModeText(const Node& node) {
   static constexpr char kTypes[] = "?-dlcbp";
   std::string text(1, static_cast<size_t>(node.type) < 7 ? kTypes[static_cast<size_t>(node.type)] : '?');

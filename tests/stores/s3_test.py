@@ -1,5 +1,7 @@
 """Repositories in buckets of an S3 server: all that is done with one, TLS, tokens, rights, and what is told when it fails."""
+import json
 import os
+import re
 import sys
 import time
 import unittest
@@ -225,14 +227,14 @@ class Rights(S3Test):
 
     def test_who_may_not_remove(self):
         self.credentials = self.other("PutObject", "GetObject", "ListBucket")
-        self.init()
+        self.assertIn(b"may not remove objects there: backups work", self.run_cairn("init").stdout)
         self.backup()
         self.write("more", b"more")
         self.backup()
         self.same_as_source()
         self.run_cairn("check", "--read-data")
         before = self.keys("a/prefix/data") + self.keys("a/prefix/snapshots")
-        self.says(1, "has no right", "forget", "--keep-last", "1")
+        self.says(1, ["has no right", "s3:DeleteObject"], "forget", "--keep-last", "1")
         self.says(1, "has no right", "prune", "--max-unused", "0")
         self.assertEqual(self.keys("a/prefix/data") + self.keys("a/prefix/snapshots"), before)
         self.credentials = self.owner
@@ -244,7 +246,64 @@ class Rights(S3Test):
     def test_who_may_not_read_is_told_so(self):
         self.init()
         self.credentials = self.other("PutObject", "ListBucket")
-        self.says(1, ["AccessDenied", "has no right"], "backup", self.source)
+        self.says(1, ["AccessDenied", "has no right", "s3:GetObject"], "backup", self.source)
+
+    def test_put_get_list_and_delete_is_enough_for_all(self):
+        self.credentials = self.other("PutObject", "GetObject", "ListBucket", "DeleteObject")
+        self.assertNotIn(b"may not remove", self.run_cairn("init").stdout)
+        gone = self.backup()["id"]
+        self.write("more", os.urandom(300_000))
+        self.backup()
+        self.run_cairn("tag", "latest", "--add", "kept")
+        self.run_cairn("forget", gone, "--keep-deleted", "1d", "--prune")
+        self.run_cairn("undelete", gone)
+        self.run_cairn("forget", "--keep-last", "1", "--prune")
+        self.run_cairn("key", "add", "--role", "writer", CAIRN_NEW_PASSWORD="another")
+        self.run_cairn("backup", self.source, password="another")
+        self.run_cairn("repair", "index")
+        self.run_cairn("check", "--read-data")
+        self.same_as_source()
+
+    def test_get_and_list_is_enough_to_restore_and_check(self):
+        self.init()
+        self.backup()
+        self.credentials = self.other("GetObject", "ListBucket")
+        before = self.keys()
+        self.cache = self.path("new cache")
+        self.assertEqual(len(self.json("snapshots")["snapshots"]), 1)
+        self.run_cairn("check", "--read-data")
+        self.same_as_source()
+        self.run_cairn("drill", "latest", "--scratch", self.dir)
+        self.run_cairn("export", "latest:" + self.source + "/d1", "--format", "tar.zst", "--output", self.path("out.tar.zst"))
+        self.says(1, ["AccessDenied", "s3:PutObject"], "backup", self.source)
+        self.says(1, ["has no right", "s3:DeleteObject"], "forget", "latest")
+        self.assertEqual(self.keys(), before)
+
+    def test_the_policies_of_the_manual(self):
+        """As they stand in STORES.md, for a prefix of the bucket, and nothing outside it."""
+        with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "STORES.md"), encoding="utf-8") as file:
+            policies = [json.loads(text) for text in re.findall(r"```json\n(.*?)```", file.read(), re.DOTALL)]
+        self.assertEqual(len(policies), 1)
+        client = self.ceph.client(self.owner)
+        client.request("PUT", self.bucket)
+        client.request("PUT", f"{self.bucket}/else/letter", body=b"dear")
+        name = self.bucket + "-other"
+        self.credentials = self.known(self.ceph.user(name, "--max-buckets=-1"))
+        text = json.dumps(policies[0]).replace("arn:aws:s3:::backups", f"arn:aws:s3:::{self.bucket}")
+        policy = json.loads(text.replace("laptop", "a/prefix"))
+        for statement in policy["Statement"]:
+            statement["Principal"] = {"AWS": [f"arn:aws:iam:::user/{name}"]}  # which the policy of a user has not
+        policy["Statement"].append({"Effect": "Allow", "Action": ["s3:*"], "Principal": {"AWS": ["arn:aws:iam:::user/owner"]},
+                                    "Resource": [f"arn:aws:s3:::{self.bucket}", f"arn:aws:s3:::{self.bucket}/*"]})
+        client.request("PUT", self.bucket, {"policy": ""}, json.dumps(policy).encode())
+        self.init()
+        self.backup()
+        self.run_cairn("forget", "latest", "--prune")
+        self.backup()
+        self.run_cairn("check", "--read-data")
+        self.same_as_source()
+        self.repo = self.address(prefix="elsewhere")
+        self.says(1, ["AccessDenied", "s3:PutObject"], "init")
 
     def test_a_full_bucket(self):
         user = self.known(self.ceph.user(self.bucket))

@@ -47,10 +47,10 @@ Result<PruneReport> Machine::Prune(int64_t quiet_ns, FindingSink findings) {
   return RunPrune(context.job, *repository, options, std::move(findings));
 }
 
-Result<ForgetReport> Machine::Forget(const std::vector<SnapshotId>& ids) {
+Result<ForgetReport> Machine::Forget(const std::vector<SnapshotId>& ids, const ForgetOptions& options) {
   auto set = LoadSnapshots(*repository, context.job, {});
   if (!set) return set.error();
-  return RunForget(context.job, *repository, *set, ids, {});
+  return RunForget(context.job, *repository, *set, ids, options, {});
 }
 
 Result<ForgetReport> Machine::ForgetAll() {

@@ -29,7 +29,7 @@ struct Machine {
   Result<BackupReport> Backup(const MemoryFiles& files);
   // quiet_ns: how long a session may be silent before it is taken for dead; 0: at once.
   Result<PruneReport> Prune(int64_t quiet_ns, FindingSink findings = {});
-  Result<ForgetReport> Forget(const std::vector<SnapshotId>& ids);
+  Result<ForgetReport> Forget(const std::vector<SnapshotId>& ids, const ForgetOptions& options = {});
   Result<ForgetReport> ForgetAll();
   // What a check of everything with its data finds; each finding is a failure of the test.
   uint64_t Damages();

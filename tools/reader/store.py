@@ -12,7 +12,7 @@ NUMBER = "[1-9][0-9]{0,18}"
 SHAPES = [re.compile(shape + r"\Z") for shape in (
     f"config/{NUMBER}", f"keys/{ID}", f"(data|meta)/[0-9a-f]{{2}}/{PACK}", f"index/{ID}",
     rf"sessions/{ID}(\.end|\.{NUMBER})?", f"snapshots/{ID}", f"tombstones/{PACK}", rf"tombstones/{ID}\.seen",
-    f"notes/{ID}/{ID}", f"forgotten/{ID}")]
+    f"notes/{ID}/{ID}", f"forgotten/{ID}", f"deleted/{ID}")]
 NAME = re.compile(r"[0-9a-z./-]{1,120}\Z")
 
 

@@ -71,7 +71,7 @@ std::string WayThere(const Failure& failure) {
                       : "; the bucket is" + told + ": name the host of there in the address of the repository";
 }
 
-std::string_view WayOut(const Failure& failure) {
+std::string WayOut(const Failure& failure, std::string_view action) {
   if (failure.code == "NoSuchBucket") return "; cairn init makes it where the key may";
   if (failure.code == "InvalidObjectState") return "; it is archived: have it restored first (its storage class)";
   if (failure.code == "InvalidAccessKeyId") {
@@ -82,7 +82,12 @@ std::string_view WayOut(const Failure& failure) {
   if (failure.code == "SignatureDoesNotMatch") return "; AWS_SECRET_ACCESS_KEY is not the one of this access key";
   if (failure.code == "RequestTimeTooSkewed") return "; this machine's clock is wrong";
   if (IsOneOf(failure.code, {"ExpiredToken", "InvalidToken"})) return "; AWS_SESSION_TOKEN has run out, or is wrong";
-  if (failure.status == 401 || failure.status == 403) return "; the key is another, or has no right to do this";
+  if (failure.status == 401 || failure.status == 403) {
+    const std::string refused = "; the key is another, or has no right to do this";
+    const bool by_a_policy = failure.code.empty() || failure.code == "AccessDenied";
+    return by_a_policy && !action.empty() ? fmt::format("{}: it needs {} (STORES.md has policies)", refused, action)
+                                          : refused;
+  }
   return "";
 }
 
@@ -158,11 +163,11 @@ Failure FailureOf(const http::Response& response) {
   return failure;
 }
 
-Error ErrorOf(const Failure& failure, std::string_view what) {
+Error ErrorOf(const Failure& failure, std::string_view what, std::string_view action) {
   std::string said = fmt::format("{}: the server answered {}", what, failure.status);
   if (!failure.code.empty()) said += " " + failure.code;
   if (!failure.message.empty()) said += " (" + failure.message + ")";
-  Error error(CodeOf(failure), said.append(WayOut(failure)).append(WayThere(failure)));
+  Error error(CodeOf(failure), said.append(WayOut(failure, action)).append(WayThere(failure)));
   if (MayPass(failure)) return std::move(error).Transient();
   return error;
 }

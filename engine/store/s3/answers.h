@@ -21,8 +21,9 @@ struct Failure {
   std::chrono::seconds retry_after{0};  // 0: not said
 };
 Failure FailureOf(const http::Response& response);
-// What it means to us. `what` is told first: the object, or what was asked for.
-Error ErrorOf(const Failure& failure, std::string_view what);
+// What it means to us. `what` is told first: the object, or what was asked for. `action`: by its name in a policy
+// ("s3:PutObject"), for who is refused; may be empty.
+Error ErrorOf(const Failure& failure, std::string_view what, std::string_view action = {});
 
 struct ListedObject {
   std::string key;

@@ -1,10 +1,15 @@
 #include "engine/store/s3/s3_store.h"
 
+#include <algorithm>
+#include <array>
+#include <chrono>
 #include <limits>
 #include <optional>
 #include <vector>
 
+#include "engine/crypto/md5.h"
 #include "engine/http/answer.h"
+#include "engine/http/base64.h"
 #include "engine/http/date.h"
 #include "engine/http/percent.h"
 #include "repo-format/base/units.h"
@@ -25,6 +30,32 @@ bool IsRegion(std::string_view text) {
 
 // What is not there is so by the server's own word: on what a proxy says nothing may be removed, or taken for ended.
 bool IsGone(const Failure& failure) { return failure.status == 404 && failure.code == "NoSuchKey"; }
+
+// What a repository cannot do without.
+bool IsToBeLocked(std::string_view name) {
+  constexpr std::array kLocked = {kDataPrefix,   kMetaPrefix, kIndexPrefix,  kSnapshotPrefix,
+                                  kConfigPrefix, kKeyPrefix,  kDeletedPrefix};
+  return std::ranges::any_of(kLocked, [&](std::string_view prefix) { return name.starts_with(prefix); });
+}
+
+// "2026-11-20T22:25:16Z"
+std::string IsoTime(UnixNs when) {
+  using std::chrono::days, std::chrono::floor, std::chrono::seconds;
+  const std::chrono::sys_seconds second{seconds(when / 1'000'000'000)};
+  const auto day = floor<days>(second);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss time(second - day);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), time.hours().count(),
+                     time.minutes().count(), time.seconds().count());
+}
+
+// What a policy must allow for a request for an object.
+std::string_view ActionOf(std::string_view method) {
+  if (method == "PUT") return "s3:PutObject";
+  if (method == "DELETE") return "s3:DeleteObject";
+  return "s3:GetObject, and s3:ListBucket to be told what is not there";
+}
 
 Error NotThere(const std::string& url) { return MakeError(ErrorCode::kNotFound, "{} is not there", url); }
 
@@ -113,12 +144,16 @@ Result<http::Response> S3Store::Succeed(const Call& call) {
 Error S3Store::Refused(const Call& call, const Failure& failure) const {
   const std::string url = UrlOf(call.key);
   if (IsGone(failure)) return NotThere(url);
-  if (failure.status != 404) return ErrorOf(failure, call.method + " " + url);
+  if (failure.status != 404) return ErrorOf(failure, call.method + " " + url, ActionOf(call.method));
   // No bucket: whoever asks for an object must not take that for the object's being gone.
   return MakeError(ErrorCode::kIo, "{}", ErrorOf(failure, call.method + " " + url).message()).Transient();
 }
 
-http::Headers S3Store::HeadersOfPut(std::string_view name) const {
+std::string S3Store::LockEnd() const {
+  return IsoTime(clock_.Now() + CurrentSigner().clock_error + std::chrono::nanoseconds(options_.lock_for).count());
+}
+
+http::Headers S3Store::HeadersOfPut(std::string_view name, ByteSpan bytes) const {
   http::Headers headers;
   if (!options_.storage_class.empty() && name.starts_with(kDataPrefix)) {
     headers.emplace_back("x-amz-storage-class", options_.storage_class);
@@ -127,13 +162,18 @@ http::Headers S3Store::HeadersOfPut(std::string_view name) const {
   if (!options_.kms_key.empty()) {
     headers.emplace_back("x-amz-server-side-encryption-aws-kms-key-id", options_.kms_key);
   }
+  if (!options_.lock_mode.empty() && IsToBeLocked(name)) {
+    headers.emplace_back("x-amz-object-lock-mode", options_.lock_mode);
+    headers.emplace_back("x-amz-object-lock-retain-until-date", LockEnd());
+    headers.emplace_back("Content-MD5", http::Base64Encode(Md5(bytes)));  // Amazon wants it with a lock
+  }
   return headers;
 }
 
 Result<void> S3Store::Put(const ObjectName& name, ByteSpan bytes) {
   const Call call{.method = "PUT",
                   .key = KeyOf(name),
-                  .headers = HeadersOfPut(name.text()),
+                  .headers = HeadersOfPut(name.text(), bytes),
                   .body = bytes,
                   .answer_bytes_max = kMiB};
   ASSIGN_OR_RETURN(const http::Response put, Succeed(call));
@@ -150,7 +190,11 @@ Result<void> S3Store::NeedTag(const Call& call, const http::Response& put) const
 
 Result<bool> S3Store::PutIfAbsent(const ObjectName& name, ByteSpan bytes) {
   const std::string key = KeyOf(name);
-  Call call{.method = "PUT", .key = key, .headers = HeadersOfPut(name.text()), .body = bytes, .answer_bytes_max = kMiB};
+  Call call{.method = "PUT",
+            .key = key,
+            .headers = HeadersOfPut(name.text(), bytes),
+            .body = bytes,
+            .answer_bytes_max = kMiB};
   call.headers.emplace_back("If-None-Match", "*");
   auto put = Succeed(call);
   if (put) {
@@ -205,7 +249,7 @@ Result<ListedPage> S3Store::Page(std::string_view prefix, const std::string& tok
       .answer_bytes_max = kPageBytesMax};
   if (!token.empty()) call.query.emplace_back("continuation-token", token);
   ASSIGN_OR_RETURN(const http::Response response, Send(call));
-  if (!response.succeeded()) return ErrorOf(FailureOf(response), "listing " + description());
+  if (!response.succeeded()) return ErrorOf(FailureOf(response), "listing " + description(), "s3:ListBucket");
   auto page = ParseListedPage(response.body);
   if (page && (page->next.empty() || page->next != token)) return page;
   // Not the repository's bytes: a proxy's, or cut off.
@@ -252,6 +296,34 @@ Result<ObjectInfo> S3Store::Stat(const ObjectName& name) {
   return ObjectInfo{.name = name, .size = extent.size, .modified = extent.modified};
 }
 
+Result<bool> S3Store::ExtendLock(const ObjectName& name) {
+  if (options_.lock_mode.empty() || !IsToBeLocked(name.text())) return false;
+  const std::string key = KeyOf(name);
+  const Call look{.method = "HEAD", .key = key};
+  ASSIGN_OR_RETURN(const http::Response response, Send(look));
+  if (response.status == 404) return MissingBy(key);
+  if (!response.succeeded()) return Refused(look, FailureOf(response));
+  const auto end = http::ParseDate(response.header("x-amz-object-lock-retain-until-date"));
+  const UnixNs now = clock_.Now() + CurrentSigner().clock_error;
+  if (end && *end - now >= std::chrono::nanoseconds(options_.lock_for).count() / 2) return false;
+  const std::string body = fmt::format(
+      "<Retention "
+      "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Mode>{}</Mode><RetainUntilDate>{}</RetainUntilDate>"
+      "</Retention>",
+      options_.lock_mode, LockEnd());
+  const Call extend{.method = "PUT",
+                    .key = key,
+                    .query = {{"retention", ""}},
+                    .headers = {{"Content-MD5", http::Base64Encode(Md5(AsBytes(body)))}},
+                    .body = AsBytes(body),
+                    .answer_bytes_max = kMiB};
+  ASSIGN_OR_RETURN(const http::Response extended, Send(extend));
+  if (extended.succeeded()) return true;
+  const Failure failure = FailureOf(extended);
+  if (IsGone(failure)) return NotThere(UrlOf(key));
+  return ErrorOf(failure, "extending the lock of " + UrlOf(key), "s3:PutObjectRetention");
+}
+
 // An answer to HEAD has no words: asked again for a byte, the server says what is missing.
 Error S3Store::MissingBy(const std::string& key) {
   const Call call{
@@ -268,7 +340,7 @@ Result<void> S3Store::MakeBucket() {
       Send({.method = "GET", .query = {{"list-type", "2"}, {"max-keys", "1"}}, .answer_bytes_max = kPageBytesMax}));
   if (there.succeeded()) return {};
   const Failure failure = FailureOf(there);
-  if (failure.status != 404) return ErrorOf(failure, "looking for the bucket of " + description());
+  if (failure.status != 404) return ErrorOf(failure, "looking for the bucket of " + description(), "s3:ListBucket");
   std::string constraint;
   if (options_.place.is_aws() && options_.region != kRegionOfOld) {
     constraint = fmt::format(
@@ -276,12 +348,15 @@ Result<void> S3Store::MakeBucket() {
         "</LocationConstraint></CreateBucketConfiguration>",
         options_.region);
   }
-  ASSIGN_OR_RETURN(const http::Response made,
-                   Send({.method = "PUT", .body = AsBytes(constraint), .answer_bytes_max = kMiB}));
+  http::Headers headers;
+  if (!options_.lock_mode.empty()) headers.emplace_back("x-amz-bucket-object-lock-enabled", "true");
+  ASSIGN_OR_RETURN(
+      const http::Response made,
+      Send({.method = "PUT", .headers = std::move(headers), .body = AsBytes(constraint), .answer_bytes_max = kMiB}));
   if (made.succeeded()) return {};
   const Failure refused = FailureOf(made);
   if (refused.code == "BucketAlreadyOwnedByYou") return {};
-  return ErrorOf(refused, "making the bucket of " + description());
+  return ErrorOf(refused, "making the bucket of " + description(), "s3:CreateBucket");
 }
 
 }  // namespace cairn::s3

@@ -9,6 +9,7 @@
 
 #include "engine/env/clock.h"
 #include "engine/http/client.h"
+#include "engine/store/object_locker.h"
 #include "engine/store/object_store.h"
 #include "engine/store/s3/answers.h"
 #include "engine/store/s3/place.h"
@@ -22,8 +23,10 @@ struct Options {
   std::string region = "us-east-1";  // the server's word counts more: it is taken over where it differs
   // Of data packs; "" as the bucket has it. What is read in every run stays in the bucket's own class.
   std::string storage_class;
-  std::string encryption;  // by the server: "", "AES256" or "aws:kms"
-  std::string kms_key;     // of aws:kms; "": the account's own
+  std::string encryption;            // by the server: "", "AES256" or "aws:kms"
+  std::string kms_key;               // of aws:kms; "": the account's own
+  std::string lock_mode;             // "GOVERNANCE", "COMPLIANCE", or "": what is put may be removed
+  std::chrono::seconds lock_for{0};  // with a mode: from when it is put
   http::ClientSettings client;
   // Told where the server says how long not to ask again (Retry-After). Any thread; may be empty.
   std::function<void(std::chrono::seconds)> hold_off;
@@ -34,8 +37,12 @@ struct Options {
 // PutIfAbsent is If-None-Match. A clock that is wrong is corrected by the server's. "tmp/" below the prefix is not the
 // repository's: nothing in it is an object.
 //
+// With a lock, what a repository consists of (packs, segments, snapshots, also forgotten ones that are kept, configs,
+// keys) is put so that nobody can remove its version before the time is over. The bucket must be made for it, as
+// MakeBucket does. A Remove hides such an object, and its version stays.
+//
 // Safe for concurrent use; borrows the clock. Errors name the URL, or the bucket.
-class S3Store final : public ObjectStore {
+class S3Store final : public ObjectStore, public ObjectLocker {
  public:
   // Asks for nothing yet: what is wrong shows at the first call.
   static std::unique_ptr<S3Store> Open(Options options, const Clock& clock);
@@ -49,6 +56,7 @@ class S3Store final : public ObjectStore {
   Result<void> List(std::string_view prefix, const Each& each, const Stranger& stranger = {}) override;
   Result<void> Remove(const ObjectName& name) override;
   Result<ObjectInfo> Stat(const ObjectName& name) override;
+  Result<bool> ExtendLock(const ObjectName& name) override;
   bool is_far() const override { return true; }
   std::string description() const override { return options_.place.text(); }
 
@@ -85,7 +93,9 @@ class S3Store final : public ObjectStore {
   Error Refused(const Call& call, const Failure& failure) const;
   Error MissingBy(const std::string& key);
   Result<void> NeedTag(const Call& call, const http::Response& put) const;
-  http::Headers HeadersOfPut(std::string_view name) const;
+  http::Headers HeadersOfPut(std::string_view name, ByteSpan bytes) const;
+  // When a lock ends that begins now, by the server's clock, as S3 writes it.
+  std::string LockEnd() const;
   Result<ListedPage> Page(std::string_view prefix, const std::string& token);
 
   const Options options_;

@@ -73,7 +73,8 @@ std::vector<Made> OneOfEach() {
           {"tombstones/" + kPack, TombstoneName(pack), Kind::kTombstone},
           {"tombstones/" + kId + ".seen", SeenListName(session), Kind::kSeenList},
           {"notes/" + kId + "/" + kId, NoteName(session, object), Kind::kNote},
-          {"forgotten/" + kId, ForgottenName(object), Kind::kForgotten}};
+          {"forgotten/" + kId, ForgottenName(object), Kind::kForgotten},
+          {"deleted/" + kId, DeletedName(session), Kind::kDeleted}};
 }
 
 TEST(ObjectName, MakersSayWhatSpecSays) {
@@ -118,6 +119,7 @@ TEST(ParsedName, GivesBackWhatTheMakersWereGiven) {
     EXPECT_EQ(note.session, session);
     EXPECT_EQ(note.id, object);
     EXPECT_EQ(ParseObjectName(ForgottenName(object).text()).id, object);
+    EXPECT_EQ(ParseObjectName(DeletedName(session).text()).session, session);
   }
 }
 

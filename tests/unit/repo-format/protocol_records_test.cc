@@ -1,5 +1,6 @@
 #include "repo-format/protocol_records.h"
 
+#include "repo-format/deleted_record.h"
 #include "repo-format/note.h"
 #include "tests/unit/repo-format/format_fixture.h"
 
@@ -148,6 +149,28 @@ TEST(ForgottenRecord, ComesBackAscendsAndNamesAtLeastOne) {
   EXPECT_THAT(Wrong<ForgottenRecord>(record, [](auto& r) { r.snapshots[1] = r.snapshots[0]; }), kCorrupt);
   EXPECT_THAT(Wrong<ForgottenRecord>(record, [](auto& r) { r.snapshots[0].why = static_cast<ForgottenWhy>(3); }),
               kUnsupported);
+}
+
+TEST(DeletedRecord, ComesBackAndIsKeptForAWhile) {
+  DeletedRecord record;
+  record.object = Text("a whole object");
+  record.keep_seconds = 14 * 86'400;
+  record.time = kTime;
+  record.by = IdOf<SessionId>(3);
+  ExpectRecords(record, {1, 3, 5, 7});
+  const auto parsed = DeletedRecord::Parse(record.Encode());
+  ASSERT_THAT(parsed, IsOk());
+  EXPECT_EQ(parsed->object, record.object);
+  EXPECT_EQ(parsed->keep_seconds, record.keep_seconds);
+  EXPECT_EQ(parsed->time, kTime);
+  EXPECT_EQ(parsed->by, record.by);
+  EXPECT_THAT(Wrong<DeletedRecord>(record, [](auto& r) { r.keep_seconds = 0; }), kCorrupt);
+  RecordWriter too_long;
+  too_long.Add(1, Text("a"));
+  too_long.AddV(3, uint64_t{UINT32_MAX} + 1);
+  too_long.AddTime(5, kTime);
+  too_long.Add(7, record.by.bytes());
+  EXPECT_THAT(DeletedRecord::Parse(std::move(too_long).Take()), kCorrupt);
 }
 
 }  // namespace

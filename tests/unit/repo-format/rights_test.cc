@@ -49,14 +49,14 @@ TEST(Rights, ToSignAreThoseOfSpec) {
       EXPECT_EQ(MaySign(rights, kind), role.writes || role.maintains) << role.name << " " << Name(kind);
     }
     EXPECT_EQ(MaySign(rights, kSnapshot), role.writes) << role.name;
-    for (const ObjectKind kind : {kFence, kTombstone, kSeenList, kNote, kForgotten}) {
+    for (const ObjectKind kind : {kFence, kTombstone, kSeenList, kNote, kForgotten, kDeleted}) {
       EXPECT_EQ(MaySign(rights, kind), role.maintains) << role.name << " " << Name(kind);
     }
   }
 }
 
 TEST(Rights, NoneIsEnoughForWhatIsNotSignedBySlots) {
-  for (const ObjectKind kind : {kConfig, kKeyObject, kParity, kTrash, kJournal, kLedger, kCommit}) {
+  for (const ObjectKind kind : {kConfig, kKeyObject, kParity, kJournal, kLedger, kCommit}) {
     EXPECT_FALSE(MaySign(Rights{UINT32_MAX}, kind)) << Name(kind);
   }
 }

@@ -29,6 +29,7 @@ constexpr KindCase kKinds[] = {
     {ObjectKind::kSnapshot, true, false},  {ObjectKind::kFence, false, true},
     {ObjectKind::kTombstone, false, true}, {ObjectKind::kSeenList, false, true},
     {ObjectKind::kNote, false, true},      {ObjectKind::kForgotten, false, true},
+    {ObjectKind::kDeleted, false, true},
 };
 
 bool May(const KindCase& kind, std::string_view role) {
@@ -74,7 +75,7 @@ TEST_F(ObjectSealerTest, SealsWhatTheRoleMaySignAndNothingElse) {
 
 TEST_F(ObjectSealerTest, SealsNoConfigKeyObjectOrReservedKind) {
   using enum ObjectKind;
-  for (const ObjectKind kind : {kConfig, kKeyObject, kParity, kTrash, kJournal, kLedger, kCommit}) {
+  for (const ObjectKind kind : {kConfig, kKeyObject, kParity, kJournal, kLedger, kCommit}) {
     EXPECT_CODE(kNoRight, sealer_.Seal(kind, name_, AsBytes("body"))) << Name(kind);
   }
 }

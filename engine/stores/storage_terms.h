@@ -1,0 +1,21 @@
+// What a storage class asks for objects that go early, or are small.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/stores/open_store.h"
+
+namespace cairn {
+
+// Of data packs: the other objects are in the class of the bucket. 0: nothing.
+struct StorageTerms {
+  uint64_t least_age_seconds = 0;  // who removes one before pays for the rest of this time
+  uint64_t least_bytes = 0;        // a smaller one is billed as if it had so many
+};
+
+// By the class that the settings name (s3.storage-class, azure.access-tier), as its vendor had it in 2025;
+// store.least-age
+// ("30d") and store.least-size ("128K") count more. kInvalidArgument where these are none.
+Result<StorageTerms> TermsOf(const StoreSettings& settings);
+
+}  // namespace cairn

@@ -1,0 +1,138 @@
+"""Objects that nobody can remove for a time: object lock of S3, with Ceph's gateway.
+
+That of Ceph 16 does not heed If-None-Match in a bucket with versions, and cairn refuses it. So a proxy stands before it that does, by one
+request after the other."""
+import datetime
+import os
+import re
+import sys
+import threading
+import unittest
+from urllib.parse import unquote
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from ceph_testing import Refused
+from faulty_proxy import Answer, FaultyProxy
+from s3_testing import S3Test, make_tree
+
+LOCKED = ("data", "meta", "index", "snapshots", "config", "keys")
+
+
+class HeedsIfNoneMatch(FaultyProxy):
+    def __init__(self, port, client):
+        self._turn, self._client = threading.Lock(), client
+        super().__init__(port)
+
+    def _forward(self, request, server, fault):
+        with self._turn:
+            if request.header("If-None-Match") and self._is_there(unquote(request.target)[1:]):
+                return Answer.failure(412, "PreconditionFailed", {})
+            return super()._forward(request, server, fault)
+
+    def _is_there(self, key):
+        try:
+            self._client.request("HEAD", key)
+            return True
+        except Refused as refused:
+            if " 404 " not in str(refused):
+                raise
+            return False
+
+
+class Lock(S3Test):
+    def setUp(self):
+        super().setUp()
+        make_tree(self.source, seed=6, files=9)
+        self.settings = ["s3.object-lock=governance", "s3.lock-for=10d"]
+        self.client = self.ceph.client(self.owner)
+        proxy = HeedsIfNoneMatch(self.ceph.port, self.client)
+        self.addCleanup(proxy.close)
+        self.direct, self.repo = self.repo, self.address(proxy.url)
+
+    def versions(self):
+        """(key, version, is a delete marker) of all that the bucket holds, hidden or not."""
+        text = self.client.request("GET", self.bucket, {"versions": ""}).decode()
+        found = []
+        for kind, body in re.findall(r"<(Version|DeleteMarker)>(.*?)</\1>", text, re.DOTALL):
+            key, version = (re.search(f"<{name}>([^<]*)</{name}>", body)[1] for name in ("Key", "VersionId"))
+            found.append((key, version, kind == "DeleteMarker"))
+        return found
+
+    def of(self, key):
+        return key.removeprefix("a/prefix/").split("/")[0]
+
+    def days_left(self, key):
+        text = self.client.request("GET", f"{self.bucket}/{key}", {"retention": ""}).decode()
+        end = re.search("<RetainUntilDate>([^<]*)", text)[1][:19]
+        return (datetime.datetime.fromisoformat(end) - datetime.datetime.utcnow()).total_seconds() / 86_400
+
+    def test_nobody_removes_what_is_locked(self):
+        self.init()
+        gone = self.backup()["id"]
+        self.write("more", os.urandom(200_000))
+        self.backup()
+        tried = set()
+        for key, version, _ in self.versions():
+            if self.of(key) in LOCKED:
+                tried.add(self.of(key))
+                with self.assertRaises(Refused):
+                    self.client.request("DELETE", f"{self.bucket}/{key}", {"versionId": version})
+        self.assertEqual(tried, set(LOCKED))
+        self.run_cairn("forget", gone)
+        before = {(key, version) for key, version, is_marker in self.versions() if not is_marker and self.of(key) in LOCKED}
+        self.run_cairn("prune", "--max-unused", "0")
+        after = {(key, version) for key, version, is_marker in self.versions() if not is_marker}
+        self.assertLessEqual(before, after)
+        self.same_as_source()
+        self.run_cairn("check", "--read-data")
+
+    def test_what_a_thief_has_hidden_comes_back(self):
+        self.init()
+        self.backup()
+        for key in self.keys():
+            self.client.request("DELETE", f"{self.bucket}/{key}")
+        self.assertEqual(self.keys(), [])
+        for key, version, is_marker in self.versions():
+            if is_marker:
+                self.client.request("DELETE", f"{self.bucket}/{key}", {"versionId": version})
+        self.cache = self.path("another cache")
+        self.same_as_source()
+        self.run_cairn("check", "--read-data")
+
+    def test_locks_are_made_longer_when_half_is_over(self):
+        self.settings[1] = "s3.lock-for=2d"
+        self.init()
+        self.backup()
+        self.assertEqual(self.json("check", "--extend-lock")["locks_extended"], 0)
+        (config,) = [key for key in self.keys() if self.of(key) == "config"]
+        self.assertAlmostEqual(self.days_left(config), 2, delta=0.1)
+        self.settings[1] = "s3.lock-for=30d"
+        report = self.json("check", "--extend-lock")
+        self.assertGreater(report["locks_extended"], 5)
+        self.assertEqual(report["locks_looked_at"], report["locks_extended"])
+        for key in self.keys():
+            if self.of(key) in LOCKED:
+                self.assertAlmostEqual(self.days_left(key), 30, delta=0.1)
+        self.assertEqual(self.json("check", "--extend-lock")["locks_extended"], 0)
+
+    def test_settings_and_buckets_that_do_not_fit(self):
+        for settings, told in ((["s3.object-lock=other", "s3.lock-for=1d"], "governance or compliance"),
+                               (["s3.lock-for=1d"], "governance or compliance"),
+                               (["s3.object-lock=governance"], "30d"),
+                               (["s3.object-lock=governance", "s3.lock-for=1"], "30d"),
+                               (["s3.object-lock=governance", "s3.lock-for=0d"], "30d")):
+            self.settings = settings
+            self.says(1, told, "init")
+        self.settings = []
+        self.init()
+        self.says(1, "locks no objects", "check", "--extend-lock")
+        self.settings = ["s3.object-lock=governance", "s3.lock-for=1d"]
+        self.says(1, "the server answered 4", "backup", self.source)
+
+    def test_a_server_that_lets_two_put_is_refused(self):
+        self.repo = self.direct
+        self.says(1, "overwrites an object though it is told not to", "init")
+
+
+if __name__ == "__main__":
+    unittest.main()
