@@ -207,7 +207,7 @@ Result<std::vector<SessionSeen>> Protocol::ListSessions() {
   for (const ObjectInfo& info : listed) {
     const ParsedName parsed = ParseObjectName(info.name.text());
     if (parsed.kind != ParsedName::Kind::kSession) continue;
-    SessionSeen seen{.id = parsed.session, .record = {}, .slot = {}, .ended = false, .signs_of_life = 0};
+    SessionSeen seen{.id = parsed.session, .record = {}, .slot = {}, .ended = false, .signs_of_life = 0, .latest = {}};
     auto object = repository_.store().Get(info.name, limits::kSmallObjectBytesMax);
     if (!object) {
       if (object.error().code() == ErrorCode::kNotFound) continue;  // it has ended since
@@ -217,6 +217,7 @@ Result<std::vector<SessionSeen>> Protocol::ListSessions() {
     auto record = opened ? SessionRecord::Parse(opened->body) : Result<SessionRecord>(opened.error());
     if (record) {
       seen.record = *std::move(record);
+      seen.latest = seen.record->start;
       seen.slot = opened->slot;
     } else {
       Tell(Finding::Severity::kDamage, record.error(), info.name.text());
@@ -234,6 +235,7 @@ Result<std::vector<SessionSeen>> Protocol::ListSessions() {
     if (moment) {
       if (is_end) seen.ended = true;
       seen.signs_of_life = std::max(seen.signs_of_life, moment->number);
+      if (moment->time.seconds > seen.latest.seconds) seen.latest = moment->time;
       continue;
     }
     const ErrorCode code = moment.error().code();

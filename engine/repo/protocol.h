@@ -22,6 +22,7 @@ struct SessionSeen {
   std::optional<SlotId> slot;  // who signed the record; only this slot ends the session, or shows that it lives
   bool ended = false;          // its .end is there
   uint32_t signs_of_life = 0;  // highest n seen
+  WireTime latest;             // of its start and its signs of life, by its own clock
 };
 
 struct TombstoneSeen {

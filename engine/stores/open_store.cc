@@ -11,6 +11,7 @@
 #include "engine/store/local_store.h"
 #include "engine/store/own_or_empty.h"
 #include "engine/store/put_if_absent_probe.h"
+#include "engine/store/rclone/rclone_store.h"
 #include "engine/store/retry_store.h"
 #include "engine/store/s3/credentials.h"
 #include "engine/store/s3/s3_store.h"
@@ -245,6 +246,30 @@ Result<std::unique_ptr<ObjectStore>> MakeWebdav(const std::string& place, const 
       [&] { return webdav::WebdavStore::Open(options, world.random); });
 }
 
+// Words between blanks.
+std::vector<std::string> WordsOf(const std::string& text) {
+  std::vector<std::string> words;
+  for (size_t begin = text.find_first_not_of(' '); begin != std::string::npos;
+       begin = text.find_first_not_of(' ', begin)) {
+    const size_t end = std::min(text.find(' ', begin), text.size());
+    words.push_back(text.substr(begin, end - begin));
+    begin = end;
+  }
+  return words;
+}
+
+Result<std::unique_ptr<ObjectStore>> MakeRclone(const std::string& remote, const StoreSettings& settings,
+                                                const StoreWorld& world, Use use) {
+  rclone::Options options;
+  ASSIGN_OR_RETURN(options.remote, rclone::ParseRemote(remote));
+  if (const std::string program = Get(settings, "rclone.program"); !program.empty()) options.program = program;
+  options.arguments = WordsOf(Get(settings, "rclone.args"));
+  ASSIGN_OR_RETURN(const auto retry, MakeRetry(settings, world));
+  return MakeFar(
+      retry, use, [&] { return AnyStore(rclone::RcloneStore::Create(options, world.random, world.clock, world.stop)); },
+      [&] { return rclone::RcloneStore::Open(options, world.random, world.clock, world.stop); });
+}
+
 Result<std::unique_ptr<ObjectStore>> MakeSftp(const std::string& address, const StoreSettings& settings,
                                               const StoreWorld& world, Use use) {
   ASSIGN_OR_RETURN(const SftpPlace place, SftpPlace::Parse(address));
@@ -264,10 +289,11 @@ Result<std::unique_ptr<ObjectStore>> Make(const std::string& address, const Stor
   if (kind == "azure") return MakeAzure(place, settings, world, use);
   if (kind == "webdav") return MakeWebdav(place, settings, world, use);
   if (kind == "sftp") return MakeSftp(address, settings, world, use);
+  if (kind == "rclone") return MakeRclone(place, settings, world, use);
   return MakeError(ErrorCode::kInvalidArgument,
                    "stores of kind \"{}\" are not known to this version of cairn; it knows a folder, "
-                   "s3:https://host/bucket/prefix, azure:container:/prefix, webdav:https://host/folder, and "
-                   "sftp:user@host:/folder",
+                   "s3:https://host/bucket/prefix, azure:container:/prefix, webdav:https://host/folder, "
+                   "sftp:user@host:/folder, and rclone:remote:folder",
                    kind);
 }
 
@@ -276,6 +302,8 @@ Result<std::unique_ptr<ObjectStore>> Make(const std::string& address, const Stor
 const std::vector<StoreSettingHelp>& KnownStoreSettings() {
   static const std::vector<StoreSettingHelp> known = {
       {"azure.access-tier", "of data packs: Hot, Cool or Cold"},
+      {"rclone.args", "what rclone is started with, words between blanks: --config FILE --bwlimit 4M"},
+      {"rclone.program", "rclone itself, where it is not found by its name"},
       {"retry.first", "the pause before what failed is tried again (500ms); it doubles each time, up to a minute"},
       {"retry.time", "how long it is tried again (15m)"},
       {"s3.addressing", "path (https://host/bucket) or host (https://bucket.host); by itself as the server wants it"},
