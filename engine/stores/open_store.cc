@@ -50,6 +50,18 @@ http::ClientSettings ClientSettingsOf(const StoreSettings& settings) {
   return client;
 }
 
+Result<void> SetCreateBy(s3::Options& options, const std::string& text) {
+  const auto create = text.empty() ? s3::CreateByOf(options.place) : s3::ParseCreateBy(text);
+  if (!create) {
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "s3.create is \"{}\": it is if-none-match, forbid-overwrite or generation-match", text);
+  }
+  options.create = *create;
+  if (options.create != s3::CreateBy::kGenerationMatch || options.encryption.empty()) return {};
+  return Error(ErrorCode::kInvalidArgument,
+               "s3.encryption: Google's server encrypts by itself, and knows no such header: leave it out");
+}
+
 Result<s3::Options> S3Options(const std::string& place, const StoreSettings& settings, const StoreWorld& world) {
   s3::Options options;
   ASSIGN_OR_RETURN(options.place, s3::Place::Parse(place));
@@ -59,6 +71,7 @@ Result<s3::Options> S3Options(const std::string& place, const StoreSettings& set
   if (region.empty()) {
     ASSIGN_OR_RETURN(region, s3::FindRegion(world.files, world.environment, profile));
   }
+  if (region.empty() && options.place.is_google()) region = "auto";
   if (!region.empty()) options.region = region;
   const std::string addressing = Get(settings, "s3.addressing");
   if (addressing == "path" || addressing == "host") {
@@ -69,6 +82,7 @@ Result<s3::Options> S3Options(const std::string& place, const StoreSettings& set
   options.storage_class = Get(settings, "s3.storage-class");
   options.encryption = Get(settings, "s3.encryption");
   options.kms_key = Get(settings, "s3.kms-key");
+  RETURN_IF_ERROR(SetCreateBy(options, Get(settings, "s3.create")));
   options.client = ClientSettingsOf(settings);
   return options;
 }
@@ -307,6 +321,8 @@ const std::vector<StoreSettingHelp>& KnownStoreSettings() {
       {"retry.first", "the pause before what failed is tried again (500ms); it doubles each time, up to a minute"},
       {"retry.time", "how long it is tried again (15m)"},
       {"s3.addressing", "path (https://host/bucket) or host (https://bucket.host); by itself as the server wants it"},
+      {"s3.create",
+       "how to put only where nothing is: if-none-match, forbid-overwrite (Alibaba), generation-match (Google)"},
       {"s3.encryption", "by the server, on top of cairn's own: AES256 or aws:kms"},
       {"s3.kms-key", "the key of aws:kms"},
       {"s3.profile", "the section of ~/.aws/credentials whose keys are used"},

@@ -30,6 +30,30 @@ Error NotThere(const std::string& url) { return MakeError(ErrorCode::kNotFound, 
 
 }  // namespace
 
+std::string_view Name(CreateBy create) {
+  switch (create) {
+    case CreateBy::kIfNoneMatch:
+      return "if-none-match";
+    case CreateBy::kForbidOverwrite:
+      return "forbid-overwrite";
+    case CreateBy::kGenerationMatch:
+      return "generation-match";
+  }
+  return "";
+}
+
+std::optional<CreateBy> ParseCreateBy(std::string_view text) {
+  for (const CreateBy one : {CreateBy::kIfNoneMatch, CreateBy::kForbidOverwrite, CreateBy::kGenerationMatch}) {
+    if (Name(one) == text) return one;
+  }
+  return std::nullopt;
+}
+
+CreateBy CreateByOf(const Place& place) {
+  if (place.is_alibaba()) return CreateBy::kForbidOverwrite;
+  return place.is_google() ? CreateBy::kGenerationMatch : CreateBy::kIfNoneMatch;
+}
+
 S3Store::S3Store(Options options, const Clock& clock)
     : options_(std::move(options)),
       clock_(clock),
@@ -62,8 +86,8 @@ Result<http::Response> S3Store::SendOnce(const Call& call, const Signer& signer)
                          .query = call.query,
                          .headers = call.headers,
                          .body = call.body};
-  const http::Headers headers =
-      Sign(request, options_.credentials, {.region = signer.region}, clock_.Now() + signer.clock_error);
+  const http::Headers headers = Sign(request, options_.credentials, {.region = signer.region, .dialect = call.dialect},
+                                     clock_.Now() + signer.clock_error);
   std::string url = UrlIn(signer.region, call.key);
   if (!call.query.empty()) url += "?" + CanonicalQuery(call.query);
   return client_.Send({.method = call.method,
@@ -148,14 +172,52 @@ Result<void> S3Store::NeedTag(const Call& call, const http::Response& put) const
       .Transient();
 }
 
+S3Store::Call S3Store::Creation(const ObjectName& name, ByteSpan bytes) const {
+  Call call{.method = "PUT",
+            .key = KeyOf(name),
+            .headers = HeadersOfPut(name.text()),
+            .body = bytes,
+            .answer_bytes_max = kMiB};
+  switch (options_.create) {
+    case CreateBy::kIfNoneMatch:
+      call.headers.emplace_back("If-None-Match", "*");
+      break;
+    case CreateBy::kForbidOverwrite:
+      call.headers.emplace_back("x-oss-forbid-overwrite", "true");
+      break;
+    case CreateBy::kGenerationMatch:
+      // Beside this header Google's server refuses each that begins with x-amz-.
+      call.headers = {{"x-goog-if-generation-match", "0"}};
+      call.dialect = Dialect::kGoogle;
+      break;
+  }
+  return call;
+}
+
+// In a bucket that keeps versions Alibaba's server overwrites though it is told not to, and tells the new version.
+Result<void> S3Store::NeedNoVersions(const http::Response& created) const {
+  if (options_.create != CreateBy::kForbidOverwrite) return {};
+  if (created.header("x-oss-version-id").empty() && created.header("x-amz-version-id").empty()) return {};
+  return MakeError(ErrorCode::kUnsupported,
+                   "{}: the bucket keeps versions, and then its server overwrites what is there though it is told not "
+                   "to: two backups at once could take each other's place; give a bucket that never kept versions",
+                   description());
+}
+
 Result<bool> S3Store::PutIfAbsent(const ObjectName& name, ByteSpan bytes) {
   const std::string key = KeyOf(name);
-  Call call{.method = "PUT", .key = key, .headers = HeadersOfPut(name.text()), .body = bytes, .answer_bytes_max = kMiB};
-  call.headers.emplace_back("If-None-Match", "*");
+  const Call call = Creation(name, bytes);
   auto put = Succeed(call);
   if (put) {
     RETURN_IF_ERROR(NeedTag(call, *put));
+    RETURN_IF_ERROR(NeedNoVersions(*put));
     return true;
+  }
+  if (put.error().code() == ErrorCode::kUnsupported) {
+    return MakeError(ErrorCode::kUnsupported,
+                     "{}; it was asked to put only where nothing is (s3.create={}): where this server has another "
+                     "header for that, -o s3.create= names it",
+                     put.error().message(), Name(options_.create));
   }
   if (put.error().code() != ErrorCode::kAlreadyExists) return std::move(put).error();
   // A request over a connection that broke is sent again: the name may hold what the first of the two has put.
