@@ -17,6 +17,7 @@
 #include "engine/store/s3/s3_store.h"
 #include "engine/store/sftp/sftp_store.h"
 #include "engine/store/webdav/webdav_store.h"
+#include "engine/stores/s3_options.h"
 
 namespace cairn {
 namespace {
@@ -220,10 +221,21 @@ Result<std::unique_ptr<ObjectStore>> MakeFar(std::shared_ptr<Retry> retry, Use u
   return std::make_unique<RetryStore>(*std::move(store), std::move(retry));
 }
 
+}  // namespace
+
 Result<std::shared_ptr<Retry>> MakeRetry(const StoreSettings& settings, const StoreWorld& world) {
   ASSIGN_OR_RETURN(const RetryOptions options, RetryOptionsOf(settings, world));
   return std::make_shared<Retry>(world.clock, world.random, world.stop, options);
 }
+
+Result<s3::Options> S3OptionsOf(const std::string& place, const StoreSettings& settings, const StoreWorld& world,
+                                const std::shared_ptr<Retry>& retry) {
+  ASSIGN_OR_RETURN(s3::Options options, S3Options(place, settings, world));
+  options.hold_off = [retry](std::chrono::seconds span) { retry->HoldOff(span); };
+  return options;
+}
+
+namespace {
 
 // What stores of objects without folders have in common: `make_home` makes the bucket where it is missing. Each step of
 // a creation is tried again by itself.
@@ -241,9 +253,8 @@ Made MakeFlat(std::unique_ptr<Store> flat, std::shared_ptr<Retry> retry, Use use
 
 Result<std::unique_ptr<ObjectStore>> MakeS3(const std::string& place, const StoreSettings& settings,
                                             const StoreWorld& world, Use use) {
-  ASSIGN_OR_RETURN(s3::Options options, S3Options(place, settings, world));
   ASSIGN_OR_RETURN(const auto retry, MakeRetry(settings, world));
-  options.hold_off = [retry](std::chrono::seconds span) { retry->HoldOff(span); };
+  ASSIGN_OR_RETURN(s3::Options options, S3OptionsOf(place, settings, world, retry));
   return MakeFlat(s3::S3Store::Open(std::move(options), world.clock), retry, use, &s3::S3Store::MakeBucket, world);
 }
 

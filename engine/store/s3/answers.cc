@@ -109,6 +109,8 @@ class PageReader {
     } else if (name == "/Contents/LastModified") {
       const auto when = http::ParseDate(text);
       object_.modified = when ? *when : 0;
+    } else if (name == "/Contents/ETag") {
+      object_.tag = WithoutQuotes(text);
     } else if (name == "/Contents/Size") {
       const auto size = http::ParseNumber(text);
       if (!size) return Corrupt("\"{}\" is no size", OneLine(text));
@@ -144,6 +146,11 @@ class PageReader {
 };
 
 }  // namespace
+
+std::string WithoutQuotes(std::string_view tag) {
+  if (tag.starts_with('"') && tag.ends_with('"') && tag.size() > 1) tag = tag.substr(1, tag.size() - 2);
+  return std::string(tag);
+}
 
 Failure FailureOf(const http::Response& response) {
   Failure failure{.status = response.status,

@@ -260,11 +260,24 @@ Result<Bytes> S3Store::GetRange(const ObjectName& name, uint64_t offset, uint64_
   return http::PartOf(std::move(response), offset, size, UrlOf(call.key));
 }
 
-Result<ListedPage> S3Store::Page(std::string_view prefix, const std::string& token) {
-  Call call{
-      .method = "GET",
-      .query = {{"list-type", "2"}, {"encoding-type", "url"}, {"prefix", options_.place.prefix + std::string(prefix)}},
-      .answer_bytes_max = kPageBytesMax};
+Result<Bytes> S3Store::GetKeyRange(const std::string& key, const std::string& tag, uint64_t offset, uint64_t size) {
+  const std::string url = UrlOf(key);
+  ASSIGN_OR_RETURN(http::Response response,
+                   Succeed({.method = "GET",
+                            .key = key,
+                            .headers = {{"Range", fmt::format("bytes={}-{}", offset, offset + size - 1)}},
+                            .answer_bytes_max = size,
+                            .is_range = true}));
+  if (WithoutQuotes(response.header("etag")) != tag) {
+    return MakeError(ErrorCode::kBusy, "{} was replaced while it was read: run it again", url);
+  }
+  return http::PartOf(std::move(response), offset, size, url);
+}
+
+Result<ListedPage> S3Store::ListKeys(const std::string& prefix, const std::string& token) {
+  Call call{.method = "GET",
+            .query = {{"list-type", "2"}, {"encoding-type", "url"}, {"prefix", prefix}},
+            .answer_bytes_max = kPageBytesMax};
   if (!token.empty()) call.query.emplace_back("continuation-token", token);
   ASSIGN_OR_RETURN(const http::Response response, Send(call));
   if (!response.succeeded()) return ErrorOf(FailureOf(response), "listing " + description());
@@ -278,7 +291,7 @@ Result<ListedPage> S3Store::Page(std::string_view prefix, const std::string& tok
 Result<void> S3Store::List(std::string_view prefix, const Each& each, const Stranger& stranger) {
   std::string token;
   do {
-    ASSIGN_OR_RETURN(ListedPage page, Page(prefix, token));
+    ASSIGN_OR_RETURN(ListedPage page, ListKeys(options_.place.prefix + std::string(prefix), token));
     for (const ListedObject& object : page.objects) {
       if (!object.key.starts_with(options_.place.prefix)) {  // to leave it out could be to leave out all
         return MakeError(ErrorCode::kIo, "listing {}: the server told a key that does not begin as asked: \"{}\"",

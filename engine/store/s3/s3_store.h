@@ -67,6 +67,12 @@ class S3Store final : public ObjectStore {
   bool is_far() const override { return true; }
   std::string description() const override { return options_.place.text(); }
 
+  // Of what others have put there, under any name: keys are whole ones. A page of those that begin with `prefix`; the
+  // first one where `token` is "".
+  Result<ListedPage> ListKeys(const std::string& prefix, const std::string& token);
+  // Exactly these bytes of an object with this ETag; kBusy where it has another one now. `size` is not 0.
+  Result<Bytes> GetKeyRange(const std::string& key, const std::string& tag, uint64_t offset, uint64_t size);
+
  private:
   struct Call {
     std::string method;
@@ -105,7 +111,6 @@ class S3Store final : public ObjectStore {
   Call Creation(const ObjectName& name, ByteSpan bytes) const;
   Result<void> NeedNoVersions(const http::Response& created) const;
   http::Headers HeadersOfPut(std::string_view name) const;
-  Result<ListedPage> Page(std::string_view prefix, const std::string& token);
 
   const Options options_;
   const Clock& clock_;
