@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <string_view>
 #include <utility>
 
 namespace cairn {
@@ -82,6 +83,29 @@ struct SpawnSettings {
   }
 };
 
+// This program's own variables, but for those that are given.
+std::vector<std::string> EnvironmentWith(const std::vector<std::string>& given) {
+  const auto name_of = [](std::string_view variable) { return variable.substr(0, variable.find('=')); };
+  std::vector<std::string> all;
+  for (char** own = environ; *own != nullptr; ++own) {
+    const bool is_given =
+        std::ranges::any_of(given, [&](const std::string& one) { return name_of(one) == name_of(*own); });
+    if (!is_given) all.emplace_back(*own);
+  }
+  for (const std::string& one : given) {
+    if (one.find('=') != std::string::npos) all.push_back(one);
+  }
+  return all;
+}
+
+// As exec takes them; they borrow.
+std::vector<char*> Pointers(const std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
 Result<std::optional<size_t>> ReadFrom(int fd, MutableByteSpan target) {
   for (;;) {
     const ssize_t got = ::read(fd, target.data(), target.size());
@@ -93,19 +117,20 @@ Result<std::optional<size_t>> ReadFrom(int fd, MutableByteSpan target) {
 
 }  // namespace
 
-Result<std::unique_ptr<PipedChild>> PipedChild::Start(const std::vector<std::string>& command, int patience_ms) {
+Result<std::unique_ptr<PipedChild>> PipedChild::Start(const std::vector<std::string>& command, int patience_ms,
+                                                      const std::vector<std::string>& environment) {
   if (command.empty() || command.front().empty()) return Error(ErrorCode::kInvalidArgument, "there is no command");
   const std::string context = "starting " + command.front();
   Pipe input, output, errors;
   if (!input.Make() || !output.Make() || !errors.Make()) return ErrnoError(errno, context);
-  std::vector<char*> arguments;
-  for (const std::string& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
-  arguments.push_back(nullptr);
+  const std::vector<char*> arguments = Pointers(command);
+  const std::vector<std::string> variables = EnvironmentWith(environment);
   SpawnSettings settings;
   int error = settings.Fill(input.read, output.write, errors.write);
   std::unique_ptr<PipedChild> child(new PipedChild());
   if (error == 0) {
-    error = ::posix_spawnp(&child->id_, arguments[0], &settings.files, &settings.attributes, arguments.data(), environ);
+    error = ::posix_spawnp(&child->id_, arguments[0], &settings.files, &settings.attributes, arguments.data(),
+                           Pointers(variables).data());
   }
   if (error != 0) {
     child->has_ended_ = true;

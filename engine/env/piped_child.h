@@ -20,8 +20,10 @@ namespace cairn {
 // has not ended after `patience` is told to end, and then made to. None is left behind.
 class PipedChild {
  public:
-  // kNotFound where there is no such program, kPermission where it may not be run.
-  static Result<std::unique_ptr<PipedChild>> Start(const std::vector<std::string>& command, int patience_ms = 500);
+  // kNotFound where there is no such program, kPermission where it may not be run. `environment`: this program's own,
+  // but for these: "NAME=VALUE", and "NAME" of what it does not get.
+  static Result<std::unique_ptr<PipedChild>> Start(const std::vector<std::string>& command, int patience_ms = 500,
+                                                   const std::vector<std::string>& environment = {});
   ~PipedChild();
   PipedChild(const PipedChild&) = delete;
   PipedChild& operator=(const PipedChild&) = delete;

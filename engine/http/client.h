@@ -48,6 +48,7 @@ struct ClientSettings {
   std::chrono::seconds connect_time_max{30};
   std::chrono::seconds silence_max{60};  // with less than 4 KiB a second either way
   std::string user_agent;
+  bool is_direct = false;  // through no proxy, whatever the environment says
 };
 
 // Sends each request once, and waits for its answer; follows no redirection. Whatever status was answered is a result:

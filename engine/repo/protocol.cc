@@ -208,7 +208,13 @@ Result<std::vector<SessionSeen>> Protocol::ListSessions() {
   const auto each = [&](size_t number, Result<Bytes> object) -> Result<void> {
     const std::string& what = names[number].text();
     const ParsedName parsed = ParseObjectName(what);
-    SessionSeen seen{.id = parsed.session, .record = {}, .slot = {}, .ended = false, .signs_of_life = 0};
+    SessionSeen seen{.id = parsed.session,
+                     .record = {},
+                     .slot = {},
+                     .ended = false,
+                     .signs_of_life = 0,
+                     .last_sign = 0,
+                     .latest = {}};
     if (!object) {
       if (object.error().code() == ErrorCode::kNotFound) return {};  // it has ended since
       return std::move(object).error();
@@ -217,6 +223,7 @@ Result<std::vector<SessionSeen>> Protocol::ListSessions() {
     auto record = opened ? SessionRecord::Parse(opened->body) : Result<SessionRecord>(opened.error());
     if (record) {
       seen.record = *std::move(record);
+      seen.latest = seen.record->start;
       seen.slot = opened->slot;
     } else {
       Tell(Finding::Severity::kDamage, record.error(), what);
@@ -255,6 +262,7 @@ Result<void> Protocol::NoteMoments(const std::vector<ObjectInfo>& listed, std::m
       if (is_end) seen.ended = true;
       seen.signs_of_life = std::max(seen.signs_of_life, moment->number);
       seen.last_sign = std::max(seen.last_sign, moments[number].modified);
+      if (moment->time.seconds > seen.latest.seconds) seen.latest = moment->time;
       return {};
     }
     const ErrorCode code = moment.error().code();

@@ -24,6 +24,7 @@ struct SessionSeen {
   bool ended = false;          // its .end is there
   uint32_t signs_of_life = 0;  // highest n seen
   UnixNs last_sign = 0;        // of the session itself or its newest sign, by the store's clock; 0 where it has none
+  WireTime latest;             // of its start and its signs of life, by its own clock
 };
 
 struct TombstoneSeen {

@@ -1,12 +1,16 @@
 #include "engine/repo/write_session.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <set>
 
 #include "engine/crypto/aead.h"
 #include "engine/env/version.h"
 #include "engine/pack/pack_reader.h"
+#include "engine/repo/time_text.h"
 #include "repo-format/limits.h"
+#include "repo-format/tree_path.h"
 
 namespace cairn {
 namespace {
@@ -64,6 +68,7 @@ Result<std::unique_ptr<WriteSession>> WriteSession::Begin(Repository& repository
   }
   // Each puts before it reads: either this session sees a pruner's tombstone, or the pruner sees this session.
   RETURN_IF_ERROR(session->protocol_.PutSession(session->id_, options.purpose, kProgram));
+  if (repository.store().takes_one_writer()) RETURN_IF_ERROR(session->NeedToBeAlone());
   ASSIGN_OR_RETURN(session->tombstones_, session->protocol_.ListTombstones());
   RETURN_IF_ERROR(repository.SyncIndex(index, context));
   std::vector<PackName> names;
@@ -73,6 +78,33 @@ Result<std::unique_ptr<WriteSession>> WriteSession::Begin(Repository& repository
   if (options.purpose != SessionPurpose::kMaintenance) RETURN_IF_ERROR(session->AdoptOrphans());
   if (SeveralThreads(context)) session->StartSignsOfLife();
   return session;
+}
+
+// A session that is proved dead, or has been quiet for so long, does not count; nor does another of this process, which
+// knows what it does. Of two that begin at the same time each sees the other, and neither goes on.
+Result<void> WriteSession::NeedToBeAlone() {
+  constexpr int64_t kQuietSeconds = 3'600;
+  const std::vector<LocalCache::DeadSession> dead = repository_.cache().DeadSessions();
+  ASSIGN_OR_RETURN(const std::vector<SessionSeen> sessions, protocol_.ListSessions());
+  for (const SessionSeen& seen : sessions) {
+    if (seen.id == id_ || seen.ended || !seen.record) continue;
+    if (std::ranges::find(dead, seen.id, &LocalCache::DeadSession::id) != dead.end()) continue;
+    const SessionRecord& record = *seen.record;
+    if (record.machine == repository_.cache().machine() && record.process == static_cast<uint64_t>(getpid())) continue;
+    const int64_t quiet_seconds = ToWireTime(context_.clock.Now()).seconds - seen.latest.seconds;
+    if (quiet_seconds > kQuietSeconds) continue;
+    ASSIGN_OR_RETURN(const SnapshotSlot slot, protocol_.LookAtSlot(seen.id));
+    if (slot != SnapshotSlot::kEmpty) continue;
+    IgnoreError(protocol_.EndSessionWithoutSigns(id_), "the first error is the one to tell");
+    repository_.cache().ForgetDead(id_);
+    return MakeError(ErrorCode::kBusy,
+                     "{} takes one writer at a time, and process {} of {} writes to it since {}: wait until it has "
+                     "ended (one that is dead is forgotten an hour after its last sign of life, and at once on its own "
+                     "machine)",
+                     repository_.store().description(), record.process, PathForPeople(record.host),
+                     FormatTime(record.start, context_.clock.OffsetMinutes(context_.clock.Now())));
+  }
+  return {};
 }
 
 // A session of this slot that died on this machine may have put packs for which it put no segment. They are found by

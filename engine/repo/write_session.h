@@ -41,7 +41,7 @@ class BlobWriter;
 class WriteSession {
  public:
   // PutSession, ListTombstones, ListSegments, in this order; the index is brought into step. Needs the right to write
-  // or, for kMaintenance, to maintain. Borrows all.
+  // or, for kMaintenance, to maintain. kBusy where the store takes one writer, and another has not ended. Borrows all.
   static Result<std::unique_ptr<WriteSession>> Begin(Repository& repository, Index& index, const JobContext& context,
                                                      const WriteSessionOptions& options, FindingSink findings = {});
   ~WriteSession();
@@ -98,6 +98,8 @@ class WriteSession {
   void Fail(const Error& error);
   void StartSignsOfLife();
   Result<void> AdoptOrphans();
+  // On a store that takes one writer: kBusy where another session is at work, which this one then is not.
+  Result<void> NeedToBeAlone();
   Result<Bytes> MakeSnapshotObject(const SnapshotInner& snapshot, const std::vector<Digest>& heads, uint64_t counter);
   Result<void> EndQuietly();
 

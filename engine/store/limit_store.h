@@ -35,6 +35,7 @@ class LimitStore : public ObjectStore {
   Result<ObjectInfo> Stat(const ObjectName& name) override { return base_->Stat(name); }
   Result<void> CleanTemporary() override { return base_->CleanTemporary(); }
   bool is_far() const override { return base_->is_far(); }
+  bool takes_one_writer() const override { return base_->takes_one_writer(); }
   std::string description() const override { return base_->description(); }
 
  private:

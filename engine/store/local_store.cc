@@ -1,5 +1,8 @@
 #include "engine/store/local_store.h"
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
 #include <vector>
 
 namespace cairn {
@@ -50,9 +53,41 @@ Result<std::unique_ptr<LocalStore>> LocalStore::Create(FileSystem& files, const 
     const bool ours = info.is_folder && (info.name == "keys" || info.name == "config");
     if (!ours && !IsOutside(info.name)) foreign = info.name;
   }));
-  if (foreign.empty()) return store;
+  if (foreign.empty()) {
+    RETURN_IF_ERROR(store->ProbeRenameNew());
+    return store;
+  }
   return MakeError(ErrorCode::kAlreadyExists, "{} holds {} and is no repository: give an empty or a new folder",
                    store->root_, foreign);
+}
+
+Result<void> LocalStore::ProbeRenameNew() {
+  const auto refuse = [&](std::string_view what) {
+    return MakeError(
+        ErrorCode::kUnsupported,
+        "{}: its file system {}: two backups at once could take each other's place, and cairn does not use "
+        "it (mounted another way, by NFS or sshfs for example, the same disk may do)",
+        root_, what);
+  };
+  ASSIGN_OR_RETURN(const std::string first, WriteTemporary(AsBytes("first")));
+  const std::string target = first + "-named";
+  auto named = files_.RenameNew(first, target);
+  if (!named) {
+    IgnoreError(files_.Remove(first), "CleanTemporary finds it");
+    constexpr std::array kNoSuchCall = {EPERM, EINVAL, ENOSYS, EOPNOTSUPP};
+    const int why = named.error().system_errno();
+    if (std::ranges::find(kNoSuchCall, why) == kNoSuchCall.end()) return named;
+    return refuse("can neither rename a file onto a free name only nor link it (" + named.error().message() + ")");
+  }
+  ASSIGN_OR_RETURN(const std::string second, WriteTemporary(AsBytes("second")));
+  const auto again = files_.RenameNew(second, target);
+  const auto there = files_.ReadFile(target);
+  for (const std::string& path : {second, target}) IgnoreError(files_.Remove(path), "CleanTemporary finds it");
+  RETURN_IF_ERROR(there);
+  const bool is_kept = !again && AsText(*there) == "first";
+  if (is_kept && again.error().code() == ErrorCode::kAlreadyExists) return {};
+  if (is_kept) return again;
+  return refuse("renames a file over another though it is told not to");
 }
 
 Result<void> LocalStore::CheckRoot() {
@@ -157,13 +192,13 @@ Result<bool> LocalStore::PutIfAbsent(const ObjectName& name, ByteSpan bytes) {
 Result<Bytes> LocalStore::Get(const ObjectName& name, uint64_t size_max) {
   ASSIGN_OR_RETURN(const ObjectInfo info, Stat(name));
   RETURN_IF_ERROR(CheckFits(name, info.size, size_max));
-  ASSIGN_OR_RETURN(Bytes bytes, Missing(files_.ReadFile(PathOf(name.text()))));
+  ASSIGN_OR_RETURN(Bytes bytes, Missing(LookFor([&] { return files_.ReadFile(PathOf(name.text())); })));
   RETURN_IF_ERROR(CheckFits(name, bytes.size(), size_max));  // it may have been replaced since
   return bytes;
 }
 
 Result<Bytes> LocalStore::GetRange(const ObjectName& name, uint64_t offset, uint64_t size) {
-  return Missing(files_.ReadRange(PathOf(name.text()), offset, size));
+  return Missing(LookFor([&] { return files_.ReadRange(PathOf(name.text()), offset, size); }));
 }
 
 Result<void> LocalStore::List(std::string_view prefix, const Each& each, const Stranger& stranger) {
@@ -206,7 +241,7 @@ Result<void> LocalStore::Remove(const ObjectName& name) {
 }
 
 Result<ObjectInfo> LocalStore::Stat(const ObjectName& name) {
-  ASSIGN_OR_RETURN(const FileInfo info, Missing(files_.Stat(PathOf(name.text()))));
+  ASSIGN_OR_RETURN(const FileInfo info, Missing(LookFor([&] { return files_.Stat(PathOf(name.text())); })));
   if (info.is_folder || info.is_other) return Corrupt("{} is no regular file", PathOf(name.text()));
   return ObjectInfo{name, info.size, info.modified};
 }

@@ -26,7 +26,8 @@ class LocalStore final : public ObjectStore {
   // kNotFound where the folder is missing.
   static Result<std::unique_ptr<LocalStore>> Open(FileSystem& files, const Random& random, const std::string& root);
   // Makes the folder, and those above it, where they are missing. kAlreadyExists where it holds what is not cairn's;
-  // success where it is a repository already.
+  // success where it is a repository already. kUnsupported where its file system cannot give a file its name only where
+  // that is free: found by doing it, in tmp/.
   static Result<std::unique_ptr<LocalStore>> Create(FileSystem& files, const Random& random, const std::string& root);
 
   Result<void> Put(const ObjectName& name, ByteSpan bytes) override;
@@ -55,10 +56,22 @@ class LocalStore final : public ObjectStore {
                         const std::function<Result<void>(const std::string& temporary)>& rename);
   Result<std::string> WriteTemporary(ByteSpan bytes);
   Result<void> SyncFolderOf(const ObjectName& name);
+  Result<void> ProbeRenameNew();
   Result<void> EnsureFolder(const std::string& relative);
   // kNotFound where the folder is missing; kIo where it was there before, and is gone or another now: its disk may have
   // been unmounted, and what is put into the empty folder below it would be lost.
   Result<void> CheckRoot();
+  // What `look` gives. A file system in user space may say for a moment that a file is missing for which another is
+  // just being put: what seems to be missing is looked for again.
+  template <class Look>
+  static auto LookFor(const Look& look) -> decltype(look()) {
+    constexpr int kLooksMax = 5;
+    auto found = look();
+    for (int looks = 1; looks < kLooksMax && !found && found.error().code() == ErrorCode::kNotFound; ++looks) {
+      found = look();
+    }
+    return found;
+  }
   // Whether what is missing is missing in the repository.
   template <class T>
   Result<T> Missing(Result<T> result) {

@@ -58,6 +58,10 @@ class ObjectStore {
   // Each call takes a round trip over a network: several at once are quicker, and what is kept here saves one.
   virtual bool is_far() const { return false; }
 
+  // Where several processes write at the same time more than one may win at a name (PutIfAbsent), or see old listings:
+  // one at a time may. Calls of one process are as sound as elsewhere.
+  virtual bool takes_one_writer() const { return false; }
+
   // How people name it: a path or URL, without secrets.
   virtual std::string description() const = 0;
 };

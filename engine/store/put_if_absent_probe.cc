@@ -47,8 +47,8 @@ Result<void> ProbePutIfAbsent(ObjectStore& store, const Random& random) {
   }
   if (keeps_hands_off) return {};
   return MakeError(ErrorCode::kUnsupported,
-                   "{}: this server overwrites an object though it is told not to (If-None-Match): two backups at once "
-                   "could take each other's place, and cairn does not use it",
+                   "{}: this server overwrites an object though it is told not to: two backups at once could take each "
+                   "other's place, and cairn does not use it",
                    store.description());
 }
 

@@ -26,6 +26,7 @@ class ReadOnlyStore final : public ObjectStore {
   Result<void> Remove(const ObjectName& name) override;
   Result<ObjectInfo> Stat(const ObjectName& name) override { return base_->Stat(name); }
   bool is_far() const override { return base_->is_far(); }
+  bool takes_one_writer() const override { return base_->takes_one_writer(); }
   std::string description() const override { return base_->description(); }
 
  private:

@@ -11,11 +11,13 @@
 #include "engine/store/local_store.h"
 #include "engine/store/own_or_empty.h"
 #include "engine/store/put_if_absent_probe.h"
+#include "engine/store/rclone/rclone_store.h"
 #include "engine/store/retry_store.h"
 #include "engine/store/s3/credentials.h"
 #include "engine/store/s3/s3_store.h"
 #include "engine/store/sftp/sftp_store.h"
 #include "engine/store/webdav/webdav_store.h"
+#include "engine/stores/s3_options.h"
 
 namespace cairn {
 namespace {
@@ -67,6 +69,18 @@ Result<void> SetLock(const StoreSettings& settings, s3::Options& options) {
   return {};
 }
 
+Result<void> SetCreateBy(s3::Options& options, const std::string& text) {
+  const auto create = text.empty() ? s3::CreateByOf(options.place) : s3::ParseCreateBy(text);
+  if (!create) {
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "s3.create is \"{}\": it is if-none-match, forbid-overwrite or generation-match", text);
+  }
+  options.create = *create;
+  if (options.create != s3::CreateBy::kGenerationMatch || options.encryption.empty()) return {};
+  return Error(ErrorCode::kInvalidArgument,
+               "s3.encryption: Google's server encrypts by itself, and knows no such header: leave it out");
+}
+
 Result<s3::Options> S3Options(const std::string& place, const StoreSettings& settings, const StoreWorld& world) {
   s3::Options options;
   ASSIGN_OR_RETURN(options.place, s3::Place::Parse(place));
@@ -76,6 +90,7 @@ Result<s3::Options> S3Options(const std::string& place, const StoreSettings& set
   if (region.empty()) {
     ASSIGN_OR_RETURN(region, s3::FindRegion(world.files, world.environment, profile));
   }
+  if (region.empty() && options.place.is_google()) region = "auto";
   if (!region.empty()) options.region = region;
   const std::string addressing = Get(settings, "s3.addressing");
   if (addressing == "path" || addressing == "host") {
@@ -87,6 +102,7 @@ Result<s3::Options> S3Options(const std::string& place, const StoreSettings& set
   options.encryption = Get(settings, "s3.encryption");
   options.kms_key = Get(settings, "s3.kms-key");
   RETURN_IF_ERROR(SetLock(settings, options));
+  RETURN_IF_ERROR(SetCreateBy(options, Get(settings, "s3.create")));
   options.client = ClientSettingsOf(settings);
   return options;
 }
@@ -108,10 +124,14 @@ Result<azure::Options> AzureOptions(const std::string& place, const StoreSetting
   return options;
 }
 
-// Nothing where none is set.
-Result<std::shared_ptr<http::RequestLimit>> LimitOf(const std::string& name, const StoreSettings& settings,
-                                                    const StoreWorld& world) {
-  const std::string text = Get(settings, name);
+// What a host allows everybody; "" of one that is not known for it.
+std::string KnownRate(std::string_view host) { return host == "dav.jianguoyun.com" ? "600/30m" : ""; }
+
+// Nothing where none is set, or known.
+Result<std::shared_ptr<http::RequestLimit>> LimitOf(const std::string& name, const std::string& known,
+                                                    const StoreSettings& settings, const StoreWorld& world) {
+  const std::string given = Get(settings, name);
+  const std::string& text = given.empty() ? known : given;
   if (text.empty()) return std::shared_ptr<http::RequestLimit>();
   auto rate = http::RequestRate::Parse(text);
   if (!rate) return std::move(rate).error().While(name);
@@ -154,7 +174,7 @@ Result<webdav::Options> WebdavOptions(const std::string& place, const StoreSetti
                      "-o webdav.plain-password=yes",
                      options.place.text());
   }
-  ASSIGN_OR_RETURN(options.limit, LimitOf("webdav.requests", settings, world));
+  ASSIGN_OR_RETURN(options.limit, LimitOf("webdav.requests", KnownRate(options.place.origin.host), settings, world));
   options.client = ClientSettingsOf(settings);
   return options;
 }
@@ -225,10 +245,21 @@ Result<std::unique_ptr<ObjectStore>> MakeFar(std::shared_ptr<Retry> retry, Use u
   return std::make_unique<RetryStore>(Counted(*std::move(store), world), std::move(retry));
 }
 
+}  // namespace
+
 Result<std::shared_ptr<Retry>> MakeRetry(const StoreSettings& settings, const StoreWorld& world) {
   ASSIGN_OR_RETURN(const RetryOptions options, RetryOptionsOf(settings, world));
   return std::make_shared<Retry>(world.clock, world.random, world.stop, options);
 }
+
+Result<s3::Options> S3OptionsOf(const std::string& place, const StoreSettings& settings, const StoreWorld& world,
+                                const std::shared_ptr<Retry>& retry) {
+  ASSIGN_OR_RETURN(s3::Options options, S3Options(place, settings, world));
+  options.hold_off = [retry](std::chrono::seconds span) { retry->HoldOff(span); };
+  return options;
+}
+
+namespace {
 
 // What stores of objects without folders have in common: `make_home` makes the bucket where it is missing. Each step of
 // a creation is tried again by itself.
@@ -246,9 +277,8 @@ Made MakeFlat(std::unique_ptr<Store> flat, std::shared_ptr<Retry> retry, Use use
 
 Result<std::unique_ptr<ObjectStore>> MakeS3(const std::string& place, const StoreSettings& settings,
                                             const StoreWorld& world, Use use) {
-  ASSIGN_OR_RETURN(s3::Options options, S3Options(place, settings, world));
   ASSIGN_OR_RETURN(const auto retry, MakeRetry(settings, world));
-  options.hold_off = [retry](std::chrono::seconds span) { retry->HoldOff(span); };
+  ASSIGN_OR_RETURN(s3::Options options, S3OptionsOf(place, settings, world, retry));
   return MakeFlat(s3::S3Store::Open(std::move(options), world.clock), retry, use, &s3::S3Store::MakeBucket, world);
 }
 
@@ -267,6 +297,30 @@ Result<std::unique_ptr<ObjectStore>> MakeWebdav(const std::string& place, const 
   return MakeFar(
       retry, use, [&] { return AnyStore(webdav::WebdavStore::Create(options, world.random)); },
       [&] { return webdav::WebdavStore::Open(options, world.random); }, world);
+}
+
+// Words between blanks.
+std::vector<std::string> WordsOf(const std::string& text) {
+  std::vector<std::string> words;
+  for (size_t begin = text.find_first_not_of(' '); begin != std::string::npos;
+       begin = text.find_first_not_of(' ', begin)) {
+    const size_t end = std::min(text.find(' ', begin), text.size());
+    words.push_back(text.substr(begin, end - begin));
+    begin = end;
+  }
+  return words;
+}
+
+Result<std::unique_ptr<ObjectStore>> MakeRclone(const std::string& remote, const StoreSettings& settings,
+                                                const StoreWorld& world, Use use) {
+  rclone::Options options;
+  ASSIGN_OR_RETURN(options.remote, rclone::ParseRemote(remote));
+  if (const std::string program = Get(settings, "rclone.program"); !program.empty()) options.program = program;
+  options.arguments = WordsOf(Get(settings, "rclone.args"));
+  ASSIGN_OR_RETURN(const auto retry, MakeRetry(settings, world));
+  return MakeFar(
+      retry, use, [&] { return AnyStore(rclone::RcloneStore::Create(options, world.random, world.clock, world.stop)); },
+      [&] { return rclone::RcloneStore::Open(options, world.random, world.clock, world.stop); });
 }
 
 Result<std::unique_ptr<ObjectStore>> MakeSftp(const std::string& address, const StoreSettings& settings,
@@ -288,10 +342,11 @@ Result<std::unique_ptr<ObjectStore>> Make(const std::string& address, const Stor
   if (kind == "azure") return MakeAzure(place, settings, world, use);
   if (kind == "webdav") return MakeWebdav(place, settings, world, use);
   if (kind == "sftp") return MakeSftp(address, settings, world, use);
+  if (kind == "rclone") return MakeRclone(place, settings, world, use);
   return MakeError(ErrorCode::kInvalidArgument,
                    "stores of kind \"{}\" are not known to this version of cairn; it knows a folder, "
-                   "s3:https://host/bucket/prefix, azure:container:/prefix, webdav:https://host/folder, and "
-                   "sftp:user@host:/folder",
+                   "s3:https://host/bucket/prefix, azure:container:/prefix, webdav:https://host/folder, "
+                   "sftp:user@host:/folder, and rclone:remote:folder",
                    kind);
 }
 
@@ -314,9 +369,13 @@ class RetryLocker final : public ObjectLocker {
 const std::vector<StoreSettingHelp>& KnownStoreSettings() {
   static const std::vector<StoreSettingHelp> known = {
       {"azure.access-tier", "of data packs: Hot, Cool or Cold"},
+      {"rclone.args", "what rclone is started with, words between blanks: --config FILE --bwlimit 4M"},
+      {"rclone.program", "rclone itself, where it is not found by its name"},
       {"retry.first", "the pause before what failed is tried again (500ms); it doubles each time, up to a minute"},
       {"retry.time", "how long it is tried again (15m)"},
       {"s3.addressing", "path (https://host/bucket) or host (https://bucket.host); by itself as the server wants it"},
+      {"s3.create",
+       "how to put only where nothing is: if-none-match, forbid-overwrite (Alibaba), generation-match (Google)"},
       {"s3.encryption", "by the server, on top of cairn's own: AES256 or aws:kms"},
       {"s3.kms-key", "the key of aws:kms"},
       {"s3.lock-for", "for how long nobody can remove what is put: 30d"},

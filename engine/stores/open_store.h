@@ -43,9 +43,9 @@ Result<void> AddStoreSetting(StoreSettings& settings, const std::string& text);
 // The folder that an address names ("/path", "local:/path"), nothing where it names another kind of store.
 std::optional<std::string> LocalFolderOf(const std::string& address);
 
-// Addresses: a folder, local:FOLDER, and what s3::Place, azure::Place and webdav::Place have. What is reached over a
-// network is tried again where that may help. kInvalidArgument for an address of no kind that is known. Open, Create:
-// as those of the backend.
+// Addresses: a folder, local:FOLDER, what s3::Place, azure::Place, webdav::Place and SftpPlace have, and rclone:REMOTE.
+// What is reached over a network is tried again where that may help. kInvalidArgument for an address of no kind that is
+// known. Open, Create: as those of the backend.
 Result<std::unique_ptr<ObjectStore>> OpenStore(const std::string& address, const StoreSettings& settings,
                                                const StoreWorld& world);
 // Of a store that is opened with settings for locks; kInvalidArgument of others. What fails is tried again as by the

@@ -6,6 +6,7 @@
 #include "engine/jobs/backup.h"
 #include "frontends/cli/command.h"
 #include "frontends/cli/exit_code.h"
+#include "frontends/cli/import_bucket.h"
 #include "frontends/cli/import_zone.h"
 #include "frontends/cli/option_values.h"
 #include "frontends/cli/origin.h"
@@ -54,24 +55,20 @@ class ImportRun {
       ASSIGN_OR_RETURN(const std::string zone, ParseZone(command_.zone));
       UseZone(zone);
     }
-    ASSIGN_OR_RETURN(const auto walk, import::FindOriginals(command_.sources, {cli_.RepositoryFolder()}));
+    std::vector<std::string> buckets, folders;
+    for (const std::string& source : command_.sources) (NamesBucket(source) ? buckets : folders).push_back(source);
+    ASSIGN_OR_RETURN(const auto walk, import::FindOriginals(folders, {cli_.RepositoryFolder()}));
     RETURN_IF_ERROR(OpenRepository());
     for (const auto& problem : walk.unreadable) RETURN_IF_ERROR(Refuse(problem.path, nullptr, problem.error));
     paths_.insert(walk.files.begin(), walk.files.end());
     named_.insert(walk.named.begin(), walk.named.end());
     auto progress = cli_.ShowProgress();
-    auto found = Recognise(walk);
-    if (found) {
-      for (const Found& one : *found) {
-        auto done = Import(one);
-        if (!done) found = std::move(done).error();
-        if (!found) break;
-      }
-    }
+    auto done = ImportAll(walk);
+    for (auto bucket = buckets.begin(); done && bucket != buckets.end(); ++bucket) done = ImportBucket(*bucket);
     progress.reset();
     for (const std::string& path : walk.passed) Pass(path, "it is no file");
-    Summarise(found.has_value());
-    RETURN_IF_ERROR(found);
+    Summarise(done.has_value());
+    RETURN_IF_ERROR(done);
     return refused_ > 0 ? kExitIncomplete : kExitOk;
   }
 
@@ -129,12 +126,56 @@ class ImportRun {
     return all;
   }
 
-  // An Error ends the run; what is wrong with the backup alone is told.
-  Result<void> Import(const Found& found) {
+  Result<void> ImportAll(const import::OriginalWalk& walk) {
+    ASSIGN_OR_RETURN(const std::vector<Found> found, Recognise(walk));
+    for (const Found& one : found) RETURN_IF_ERROR(Import(one));
+    return {};
+  }
+
+  // Each object is fetched once, when it is its turn; one that is there already by its name, size and time is not.
+  Result<void> ImportBucket(const std::string& address) {
+    ASSIGN_OR_RETURN(const auto bucket, OpenBucketAt(cli_, address));
+    cli_.context().progress.SetPhase("looking");
+    ASSIGN_OR_RETURN(const std::vector<BucketFile> files, FilesOfBucket(*bucket, SystemClock()));
+    if (files.empty()) return MakeError(ErrorCode::kNotFound, "{} holds nothing", address);
+    for (const BucketFile& file : files) paths_.insert(file.path);
+    for (const BucketFile& file : files) {
+      if (cli_.stop().stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted");
+      const auto* known =
+          command_.rehash || command_.verify_only ? nullptr : known_.Find(file.path, file.object.size, file.modified);
+      if (known != nullptr) {
+        TellKnown(file.path, *known);
+      } else {
+        RETURN_IF_ERROR(ImportObject(*bucket, file));
+      }
+    }
+    return {};
+  }
+
+  Result<void> ImportObject(Bucket& bucket, const BucketFile& file) {
+    BeginOne("fetching", file.path);
+    auto original = FetchFile(bucket, file);
+    if (!original) return Refuse(file.path, nullptr, original.error());
+    auto recognition = import::Recognise(*std::move(original), command_.limits, SystemClock(), cli_.stop());
+    if (!recognition) return Refuse(file.path, nullptr, recognition.error());
+    if (!recognition->backup) {
+      Pass(file.path, recognition->why);
+      return {};
+    }
+    BeginOne(command_.verify_only ? "verifying" : "importing", file.path);
+    return ImportRecognised(*recognition->backup);
+  }
+
+  void BeginOne(const std::string& phase, const std::string& path) {
     Progress& progress = cli_.context().progress;
     progress.bytes_done = progress.bytes_total = progress.items_done = progress.items_total = 0;
-    progress.SetPhase(command_.verify_only ? "verifying" : "importing");
-    progress.SetCurrent(found.path);
+    progress.SetPhase(phase);
+    progress.SetCurrent(path);
+  }
+
+  // An Error ends the run; what is wrong with the backup alone is told.
+  Result<void> Import(const Found& found) {
+    BeginOne(command_.verify_only ? "verifying" : "importing", found.path);
     auto original = Original::Open(found.path);
     if (!original) return Refuse(found.path, nullptr, original.error());
     auto recognition = import::Recognise(*std::move(original), command_.limits, SystemClock(), cli_.stop());
@@ -142,7 +183,11 @@ class ImportRun {
     if (!recognition->backup) {
       return Refuse(found.path, nullptr, Error(ErrorCode::kBusy, "it changed meanwhile: " + recognition->why));
     }
-    const ForeignBackup& backup = *recognition->backup;
+    return ImportRecognised(*recognition->backup);
+  }
+
+  Result<void> ImportRecognised(const ForeignBackup& backup) {
+    const std::string& own_path = backup.original->path();
     if (command_.verify_only) return VerifyOne(backup);
     if (repository_ == nullptr) {  // nothing to compare with
       Tell("would import", backup, nullptr, nullptr, backup.notes);
@@ -150,15 +195,15 @@ class ImportRun {
       return {};
     }
     auto fingerprint = backup.original->Hash(cli_.stop());
-    if (!fingerprint) return Refuse(found.path, &backup, fingerprint.error());
+    if (!fingerprint) return Refuse(own_path, &backup, fingerprint.error());
     // What another file of this run was, or will be found to be, is not this one.
     const auto may_be = [&](const ImportedBackups::Known& known) {
       const std::string path(AsText(known.origin.path));
-      return path == found.path || (!taken_.contains(known.id) && !paths_.contains(path));
+      return path == own_path || (!taken_.contains(known.id) && !paths_.contains(path));
     };
     const auto* known = known_.Find(*fingerprint, backup.series, backup.written_time, may_be);
     if (known != nullptr) {
-      TellKnown(found.path, *known);
+      TellKnown(own_path, *known);
       return {};
     }
     if (command_.dry_run) {
@@ -345,7 +390,8 @@ class ImportRun {
 void AddImport(CLI::App& app, Cli& cli, Action& action) {
   auto options = std::make_shared<ImportCommand>();
   CLI::App* command = app.add_subcommand("import", "Bring in backups that other programs made, each as a snapshot");
-  command->add_option("SOURCE", options->sources, "Files, and folders of them")->required();
+  command->add_option("SOURCE", options->sources, "Files, folders of them, and s3:https://host/bucket/prefix")
+      ->required();
   command->add_option("--zone", options->zone, "Zone of the times in names (default: this machine's)")
       ->type_name("ZONE")
       ->check(ValueOf(ParseZone));

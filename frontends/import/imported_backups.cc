@@ -24,7 +24,12 @@ void ImportedBackups::Add(Known known, bool is_of_host) {
 
 const ImportedBackups::Known* ImportedBackups::Find(const Original& original) const {
   if (original.log() != nullptr) return nullptr;
-  const auto found = by_place_.find(Place(ToBytes(AsBytes(original.path())), original.size(), original.modified()));
+  return Find(original.path(), original.size(), original.modified());
+}
+
+const ImportedBackups::Known* ImportedBackups::Find(const std::string& path, uint64_t size,
+                                                    const WireTime& modified) const {
+  const auto found = by_place_.find(Place(ToBytes(AsBytes(path)), size, modified));
   return found == by_place_.end() ? nullptr : &found->second;
 }
 

@@ -28,6 +28,7 @@ class ImportedBackups {
 
   // By path, size and time, where none of the three can hide a change; without reading it. nullptr: not known so.
   const Known* Find(const Original& original) const;
+  const Known* Find(const std::string& path, uint64_t size, const WireTime& modified) const;
   // By fingerprint, by series, and by the time that its name or its metadata give it: what has the same bytes on
   // another day, or at another place, is a backup of its own. `may_be` rules out others.
   const Known* Find(const Digest& fingerprint, const std::string& series, const std::string& written_time,

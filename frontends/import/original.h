@@ -1,6 +1,7 @@
 // A file that another system left as a backup: read, and never written, nor anything beside it.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -18,7 +19,13 @@ class Original {
   // kInvalidArgument: no file.
   static Result<std::shared_ptr<const Original>> Open(const std::string& path);
 
-  const std::string& path() const { return path_; }  // absolute
+  // Of an object that is elsewhere: `fetch` gives all of its bytes, which are kept in a file of this run alone. `path`:
+  // its address. kCorrupt where they are not `size`.
+  using Take = std::function<Result<void>(ByteSpan piece)>;
+  static Result<std::shared_ptr<const Original>> Fetch(const std::string& path, uint64_t size, const WireTime& modified,
+                                                       const std::function<Result<void>(const Take& take)>& fetch);
+
+  const std::string& path() const { return path_; }  // absolute, or an address
   const SharedFd& file() const { return file_; }
   uint64_t size() const { return size_; }
   const WireTime& modified() const { return modified_; }
@@ -42,6 +49,7 @@ class Original {
   uint64_t size_ = 0, log_size_ = 0;
   WireTime modified_, log_modified_;
   bool has_journal_ = false;
+  bool is_fetched_ = false;  // nobody else has the file
 };
 
 }  // namespace cairn::import

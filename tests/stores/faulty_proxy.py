@@ -107,6 +107,10 @@ class FaultyProxy:
         """An Answer that the server is not asked for, or None."""
         return None
 
+    def changed(self, request, answer):  # pylint: disable=unused-argument
+        """What becomes of the server's answer."""
+        return answer
+
     # One thread a connection.
 
     def _accept(self):
@@ -150,7 +154,7 @@ class FaultyProxy:
         request.body = reader.read(int(request.header("content-length") or 0))
         answer = Answer.failure(*ANSWERS[fault]) if fault in ANSWERS else self.instead(request)
         if answer is None:
-            answer = self._forward(request, server, fault)
+            answer = self.changed(request, self._forward(request, server, fault))
         time.sleep(self.latency)
         self._give(client, request, answer, fault)
         with self._lock:

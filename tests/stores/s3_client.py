@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
 ALGORITHM = "AWS4-HMAC-SHA256"
+GOOGLES_ALGORITHM = "GOOG4-HMAC-SHA256"
 
 
 @dataclass(frozen=True)
@@ -26,14 +27,15 @@ def amz_date(when):
     return datetime.datetime.fromtimestamp(when, datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
 
 
-def signature(secret_key, method, path, query, headers, scope, date):
+def signature(secret_key, method, path, query, headers, scope, date, vendor="amz"):
     """Of a request as it is sent: path and query encoded, headers those that are signed, in small letters."""
+    algorithm = ALGORITHM if vendor == "amz" else GOOGLES_ALGORITHM
     lines = "".join(f"{name}:{' '.join(headers[name].split())}\n" for name in sorted(headers))
-    canonical = "\n".join((method, path, query, lines, ";".join(sorted(headers)), headers["x-amz-content-sha256"]))
-    key = ("AWS4" + secret_key).encode()
+    canonical = "\n".join((method, path, query, lines, ";".join(sorted(headers)), headers[f"x-{vendor}-content-sha256"]))
+    key = (algorithm.split("-", maxsplit=1)[0] + secret_key).encode()
     for part in scope.split("/"):
         key = hmac.digest(key, part.encode(), "sha256")
-    text = "\n".join((ALGORITHM, date, scope, hashlib.sha256(canonical.encode()).hexdigest()))
+    text = "\n".join((algorithm, date, scope, hashlib.sha256(canonical.encode()).hexdigest()))
     return hmac.digest(key, text.encode(), "sha256").hex()
 
 

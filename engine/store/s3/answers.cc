@@ -14,6 +14,8 @@ namespace {
 
 using http::OneLine;
 
+constexpr std::string_view kIsThere = "FileAlreadyExists";  // with status 409: Alibaba's word for 412
+
 bool IsOneOf(std::string_view text, std::initializer_list<std::string_view> all) {
   return std::ranges::find(all, text) != all.end();
 }
@@ -21,7 +23,7 @@ bool IsOneOf(std::string_view text, std::initializer_list<std::string_view> all)
 // May the same request succeed later?
 bool MayPass(const Failure& failure) {
   constexpr std::array kStatus = {408, 409, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524};
-  if (failure.code == "BucketAlreadyExists") return false;
+  if (failure.code == "BucketAlreadyExists" || failure.code == kIsThere) return false;
   if (std::ranges::find(kStatus, failure.status) != kStatus.end()) return true;
   // Not the server's: it says what is not there.
   if (failure.status == 404 && failure.code.empty()) return true;
@@ -33,6 +35,8 @@ bool MayPass(const Failure& failure) {
 ErrorCode CodeOf(const Failure& failure) {
   if (IsOneOf(failure.code, {"QuotaExceeded", "InsufficientStorage", "NotEnoughSpace"})) return ErrorCode::kNoSpace;
   if (IsOneOf(failure.code, {"ExpiredToken", "InvalidToken", "TokenRefreshRequired"})) return ErrorCode::kPermission;
+  if (failure.code == kIsThere) return ErrorCode::kAlreadyExists;
+  if (failure.code == "NotImplemented") return ErrorCode::kUnsupported;
   switch (failure.status) {
     case 401:
     case 403:
@@ -110,6 +114,8 @@ class PageReader {
     } else if (name == "/Contents/LastModified") {
       const auto when = http::ParseDate(text);
       object_.modified = when ? *when : 0;
+    } else if (name == "/Contents/ETag") {
+      object_.tag = WithoutQuotes(text);
     } else if (name == "/Contents/Size") {
       const auto size = http::ParseNumber(text);
       if (!size) return Corrupt("\"{}\" is no size", OneLine(text));
@@ -145,6 +151,11 @@ class PageReader {
 };
 
 }  // namespace
+
+std::string WithoutQuotes(std::string_view tag) {
+  if (tag.starts_with('"') && tag.ends_with('"') && tag.size() > 1) tag = tag.substr(1, tag.size() - 2);
+  return std::string(tag);
+}
 
 Failure FailureOf(const http::Response& response) {
   Failure failure{.status = response.status,

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/env/clock.h"
@@ -29,11 +30,14 @@ struct ListedObject {
   std::string key;
   uint64_t size = 0;
   UnixNs modified = 0;  // 0: not said
+  std::string tag;      // its ETag, without quotes
 };
 struct ListedPage {
   std::vector<ListedObject> objects;
   std::string next;  // the token of the next page; "" where this is the last
 };
+// Of an ETag.
+std::string WithoutQuotes(std::string_view tag);
 // Of ListObjectsV2, asked with encoding-type=url. kCorrupt where it is none, or not whole.
 Result<ListedPage> ParseListedPage(ByteSpan body);
 

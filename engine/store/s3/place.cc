@@ -29,6 +29,9 @@ bool Place::is_aws() const {
   return EndsWithDomain(origin.host, kAws) || EndsWithDomain(origin.host, "amazonaws.com.cn");
 }
 
+bool Place::is_alibaba() const { return EndsWithDomain(origin.host, "aliyuncs.com"); }
+bool Place::is_google() const { return EndsWithDomain(origin.host, "storage.googleapis.com"); }
+
 Result<Place> Place::Parse(std::string_view text) {
   const bool is_bucket_of_aws = text.starts_with("//");
   ASSIGN_OR_RETURN(const http::Address address,
@@ -58,7 +61,7 @@ Result<Place> Place::Parse(std::string_view text) {
   RETURN_IF_ERROR(CheckBucket(place.bucket));
   // A dot in a bucket's name fits no certificate.
   const bool may_be_virtual = place.bucket.find('.') == std::string::npos;
-  place.virtual_host = may_be_virtual && (place.is_aws() || EndsWithDomain(place.origin.host, "aliyuncs.com"));
+  place.virtual_host = may_be_virtual && (place.is_aws() || place.is_alibaba());
   return place;
 }
 

@@ -28,6 +28,8 @@ struct Place {
   // Of an object by its whole key, or of the bucket where `key` is "": begins with "/", decoded.
   std::string PathOf(std::string_view key) const;
   bool is_aws() const;
+  bool is_alibaba() const;
+  bool is_google() const;
 };
 
 }  // namespace cairn::s3

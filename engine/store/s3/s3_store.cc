@@ -61,6 +61,30 @@ Error NotThere(const std::string& url) { return MakeError(ErrorCode::kNotFound, 
 
 }  // namespace
 
+std::string_view Name(CreateBy create) {
+  switch (create) {
+    case CreateBy::kIfNoneMatch:
+      return "if-none-match";
+    case CreateBy::kForbidOverwrite:
+      return "forbid-overwrite";
+    case CreateBy::kGenerationMatch:
+      return "generation-match";
+  }
+  return "";
+}
+
+std::optional<CreateBy> ParseCreateBy(std::string_view text) {
+  for (const CreateBy one : {CreateBy::kIfNoneMatch, CreateBy::kForbidOverwrite, CreateBy::kGenerationMatch}) {
+    if (Name(one) == text) return one;
+  }
+  return std::nullopt;
+}
+
+CreateBy CreateByOf(const Place& place) {
+  if (place.is_alibaba()) return CreateBy::kForbidOverwrite;
+  return place.is_google() ? CreateBy::kGenerationMatch : CreateBy::kIfNoneMatch;
+}
+
 S3Store::S3Store(Options options, const Clock& clock)
     : options_(std::move(options)),
       clock_(clock),
@@ -93,8 +117,8 @@ Result<http::Response> S3Store::SendOnce(const Call& call, const Signer& signer)
                          .query = call.query,
                          .headers = call.headers,
                          .body = call.body};
-  const http::Headers headers =
-      Sign(request, options_.credentials, {.region = signer.region}, clock_.Now() + signer.clock_error);
+  const http::Headers headers = Sign(request, options_.credentials, {.region = signer.region, .dialect = call.dialect},
+                                     clock_.Now() + signer.clock_error);
   std::string url = UrlIn(signer.region, call.key);
   if (!call.query.empty()) url += "?" + CanonicalQuery(call.query);
   return client_.Send({.method = call.method,
@@ -188,18 +212,52 @@ Result<void> S3Store::NeedTag(const Call& call, const http::Response& put) const
       .Transient();
 }
 
-Result<bool> S3Store::PutIfAbsent(const ObjectName& name, ByteSpan bytes) {
-  const std::string key = KeyOf(name);
+S3Store::Call S3Store::Creation(const ObjectName& name, ByteSpan bytes) const {
   Call call{.method = "PUT",
-            .key = key,
+            .key = KeyOf(name),
             .headers = HeadersOfPut(name.text(), bytes),
             .body = bytes,
             .answer_bytes_max = kMiB};
-  call.headers.emplace_back("If-None-Match", "*");
+  switch (options_.create) {
+    case CreateBy::kIfNoneMatch:
+      call.headers.emplace_back("If-None-Match", "*");
+      break;
+    case CreateBy::kForbidOverwrite:
+      call.headers.emplace_back("x-oss-forbid-overwrite", "true");
+      break;
+    case CreateBy::kGenerationMatch:
+      // Beside this header Google's server refuses each that begins with x-amz-.
+      call.headers = {{"x-goog-if-generation-match", "0"}};
+      call.dialect = Dialect::kGoogle;
+      break;
+  }
+  return call;
+}
+
+// In a bucket that keeps versions Alibaba's server overwrites though it is told not to, and tells the new version.
+Result<void> S3Store::NeedNoVersions(const http::Response& created) const {
+  if (options_.create != CreateBy::kForbidOverwrite) return {};
+  if (created.header("x-oss-version-id").empty() && created.header("x-amz-version-id").empty()) return {};
+  return MakeError(ErrorCode::kUnsupported,
+                   "{}: the bucket keeps versions, and then its server overwrites what is there though it is told not "
+                   "to: two backups at once could take each other's place; give a bucket that never kept versions",
+                   description());
+}
+
+Result<bool> S3Store::PutIfAbsent(const ObjectName& name, ByteSpan bytes) {
+  const std::string key = KeyOf(name);
+  const Call call = Creation(name, bytes);
   auto put = Succeed(call);
   if (put) {
     RETURN_IF_ERROR(NeedTag(call, *put));
+    RETURN_IF_ERROR(NeedNoVersions(*put));
     return true;
+  }
+  if (put.error().code() == ErrorCode::kUnsupported) {
+    return MakeError(ErrorCode::kUnsupported,
+                     "{}; it was asked to put only where nothing is (s3.create={}): where this server has another "
+                     "header for that, -o s3.create= names it",
+                     put.error().message(), Name(options_.create));
   }
   if (put.error().code() != ErrorCode::kAlreadyExists) return std::move(put).error();
   // A request over a connection that broke is sent again: the name may hold what the first of the two has put.
@@ -242,11 +300,24 @@ Result<Bytes> S3Store::GetRange(const ObjectName& name, uint64_t offset, uint64_
   return http::PartOf(std::move(response), offset, size, UrlOf(call.key));
 }
 
-Result<ListedPage> S3Store::Page(std::string_view prefix, const std::string& token) {
-  Call call{
-      .method = "GET",
-      .query = {{"list-type", "2"}, {"encoding-type", "url"}, {"prefix", options_.place.prefix + std::string(prefix)}},
-      .answer_bytes_max = kPageBytesMax};
+Result<Bytes> S3Store::GetKeyRange(const std::string& key, const std::string& tag, uint64_t offset, uint64_t size) {
+  const std::string url = UrlOf(key);
+  ASSIGN_OR_RETURN(http::Response response,
+                   Succeed({.method = "GET",
+                            .key = key,
+                            .headers = {{"Range", fmt::format("bytes={}-{}", offset, offset + size - 1)}},
+                            .answer_bytes_max = size,
+                            .is_range = true}));
+  if (WithoutQuotes(response.header("etag")) != tag) {
+    return MakeError(ErrorCode::kBusy, "{} was replaced while it was read: run it again", url);
+  }
+  return http::PartOf(std::move(response), offset, size, url);
+}
+
+Result<ListedPage> S3Store::ListKeys(const std::string& prefix, const std::string& token) {
+  Call call{.method = "GET",
+            .query = {{"list-type", "2"}, {"encoding-type", "url"}, {"prefix", prefix}},
+            .answer_bytes_max = kPageBytesMax};
   if (!token.empty()) call.query.emplace_back("continuation-token", token);
   ASSIGN_OR_RETURN(const http::Response response, Send(call));
   if (!response.succeeded()) return ErrorOf(FailureOf(response), "listing " + description(), "s3:ListBucket");
@@ -260,7 +331,7 @@ Result<ListedPage> S3Store::Page(std::string_view prefix, const std::string& tok
 Result<void> S3Store::List(std::string_view prefix, const Each& each, const Stranger& stranger) {
   std::string token;
   do {
-    ASSIGN_OR_RETURN(ListedPage page, Page(prefix, token));
+    ASSIGN_OR_RETURN(ListedPage page, ListKeys(options_.place.prefix + std::string(prefix), token));
     for (const ListedObject& object : page.objects) {
       if (!object.key.starts_with(options_.place.prefix)) {  // to leave it out could be to leave out all
         return MakeError(ErrorCode::kIo, "listing {}: the server told a key that does not begin as asked: \"{}\"",

@@ -5,7 +5,9 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "engine/env/clock.h"
 #include "engine/http/client.h"
@@ -17,9 +19,22 @@
 
 namespace cairn::s3 {
 
+// By which header an object is put only where there is none.
+enum class CreateBy : uint8_t {
+  kIfNoneMatch,      // If-None-Match: *, as Amazon has it
+  kForbidOverwrite,  // x-oss-forbid-overwrite: true, as Alibaba has it: not minded in a bucket that keeps versions
+  kGenerationMatch,  // x-goog-if-generation-match: 0, as Google has it: signed in its own dialect
+};
+std::string_view Name(CreateBy create);
+// As Name has it; nothing else.
+std::optional<CreateBy> ParseCreateBy(std::string_view text);
+// By the server's name.
+CreateBy CreateByOf(const Place& place);
+
 struct Options {
   Place place;
   Credentials credentials;
+  CreateBy create = CreateBy::kIfNoneMatch;
   std::string region = "us-east-1";  // the server's word counts more: it is taken over where it differs
   // Of data packs; "" as the bucket has it. What is read in every run stays in the bucket's own class.
   std::string storage_class;
@@ -34,8 +49,8 @@ struct Options {
 
 // One request an object: a PUT is atomic up to 5 GiB, far beyond a pack, where an upload in parts is three requests and
 // more, and is not bound to an empty name by every server. What is put carries its SHA-256, which the server compares.
-// PutIfAbsent is If-None-Match. A clock that is wrong is corrected by the server's. "tmp/" below the prefix is not the
-// repository's: nothing in it is an object.
+// PutIfAbsent is a PUT with the header that CreateBy names. A clock that is wrong is corrected by the server's. "tmp/"
+// below the prefix is not the repository's: nothing in it is an object.
 //
 // With a lock, what a repository consists of (packs, segments, snapshots, also forgotten ones that are kept, configs,
 // keys) is put so that nobody can remove its version before the time is over. The bucket must be made for it, as
@@ -60,6 +75,12 @@ class S3Store final : public ObjectStore, public ObjectLocker {
   bool is_far() const override { return true; }
   std::string description() const override { return options_.place.text(); }
 
+  // Of what others have put there, under any name: keys are whole ones. A page of those that begin with `prefix`; the
+  // first one where `token` is "".
+  Result<ListedPage> ListKeys(const std::string& prefix, const std::string& token);
+  // Exactly these bytes of an object with this ETag; kBusy where it has another one now. `size` is not 0.
+  Result<Bytes> GetKeyRange(const std::string& key, const std::string& tag, uint64_t offset, uint64_t size);
+
  private:
   struct Call {
     std::string method;
@@ -69,6 +90,7 @@ class S3Store final : public ObjectStore, public ObjectLocker {
     ByteSpan body = {};
     uint64_t answer_bytes_max = 0;
     bool is_range = false;
+    Dialect dialect = Dialect::kAmazon;
   };
 
   // What a request is signed with; another thread may have learnt better meanwhile.
@@ -96,7 +118,9 @@ class S3Store final : public ObjectStore, public ObjectLocker {
   http::Headers HeadersOfPut(std::string_view name, ByteSpan bytes) const;
   // When a lock ends that begins now, by the server's clock, as S3 writes it.
   std::string LockEnd() const;
-  Result<ListedPage> Page(std::string_view prefix, const std::string& token);
+  // A PUT that fills an empty name only.
+  Call Creation(const ObjectName& name, ByteSpan bytes) const;
+  Result<void> NeedNoVersions(const http::Response& created) const;
 
   const Options options_;
   const Clock& clock_;

@@ -11,7 +11,16 @@
 namespace cairn::s3 {
 namespace {
 
-constexpr std::string_view kAlgorithm = "AWS4-HMAC-SHA256";
+// What differs.
+struct Words {
+  std::string_view algorithm, key_prefix, service, end, header_prefix;
+};
+
+const Words& WordsOf(Dialect dialect) {
+  static constexpr Words kAmazon{"AWS4-HMAC-SHA256", "AWS4", "s3", "aws4_request", "x-amz-"};
+  static constexpr Words kGoogle{"GOOG4-HMAC-SHA256", "GOOG4", "storage", "goog4_request", "x-goog-"};
+  return dialect == Dialect::kGoogle ? kGoogle : kAmazon;
+}
 
 // 20130524T000000Z.
 std::string AmzDate(UnixNs now) {
@@ -48,12 +57,13 @@ Digest Hmac(ByteSpan key, std::string_view text) { return HmacSha256(key, {AsByt
 
 // The key of a day, a region and a service.
 Digest SigningKey(const Credentials& credentials, const SigningScope& scope, std::string_view day) {
-  std::string first = "AWS4" + credentials.secret_key;
+  const Words& words = WordsOf(scope.dialect);
+  std::string first = std::string(words.key_prefix) + credentials.secret_key;
   const WipeGuard wipe({reinterpret_cast<uint8_t*>(first.data()), first.size()});
   const Digest of_day = Hmac(AsBytes(first), day);
   const Digest of_region = Hmac(of_day.bytes(), scope.region);
-  const Digest of_service = Hmac(of_region.bytes(), scope.service);
-  return Hmac(of_service.bytes(), "aws4_request");
+  const Digest of_service = Hmac(of_region.bytes(), words.service);
+  return Hmac(of_service.bytes(), words.end);
 }
 
 }  // namespace
@@ -68,13 +78,15 @@ std::string CanonicalQuery(const std::vector<std::pair<std::string, std::string>
 }
 
 http::Headers Sign(const Unsigned& request, const Credentials& credentials, const SigningScope& scope, UnixNs now) {
+  const Words& words = WordsOf(scope.dialect);
+  const auto header = [&](std::string_view name) { return fmt::format("{}{}", words.header_prefix, name); };
   const std::string date = AmzDate(now);
   const std::string day = date.substr(0, 8);
   const std::string body_hash = Sha256(request.body).ToHex();
   http::Headers headers = request.headers;
-  headers.emplace_back("x-amz-content-sha256", body_hash);
-  headers.emplace_back("x-amz-date", date);
-  if (!credentials.session_token.empty()) headers.emplace_back("x-amz-security-token", credentials.session_token);
+  headers.emplace_back(header("content-sha256"), body_hash);
+  headers.emplace_back(header("date"), date);
+  if (!credentials.session_token.empty()) headers.emplace_back(header("security-token"), credentials.session_token);
 
   std::string header_lines, names;
   for (const auto& [name, value] : Canonical(request, headers)) {
@@ -84,12 +96,13 @@ http::Headers Sign(const Unsigned& request, const Credentials& credentials, cons
   const std::string canonical =
       fmt::format("{}\n{}\n{}\n{}\n{}\n{}", request.method, http::PercentEncode(request.path, http::Slash::kKept),
                   CanonicalQuery(request.query), header_lines, names, body_hash);
-  const std::string scope_text = fmt::format("{}/{}/{}/aws4_request", day, scope.region, scope.service);
+  const std::string scope_text = fmt::format("{}/{}/{}/{}", day, scope.region, words.service, words.end);
   const std::string to_sign =
-      fmt::format("{}\n{}\n{}\n{}", kAlgorithm, date, scope_text, Sha256(AsBytes(canonical)).ToHex());
+      fmt::format("{}\n{}\n{}\n{}", words.algorithm, date, scope_text, Sha256(AsBytes(canonical)).ToHex());
   const Digest signature = Hmac(SigningKey(credentials, scope, day).bytes(), to_sign);
-  headers.emplace_back("Authorization", fmt::format("{} Credential={}/{},SignedHeaders={},Signature={}", kAlgorithm,
-                                                    credentials.access_key, scope_text, names, signature.ToHex()));
+  headers.emplace_back("Authorization",
+                       fmt::format("{} Credential={}/{},SignedHeaders={},Signature={}", words.algorithm,
+                                   credentials.access_key, scope_text, names, signature.ToHex()));
   return headers;
 }
 

@@ -2,6 +2,7 @@
 // Requests (AWS Signature Version 4)".
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,9 +20,13 @@ struct Credentials {
   std::string session_token;  // "": none
 };
 
+// Google's server knows Amazon's signatures, and its own, which are the same with other words: its own headers
+// (x-goog-...) it takes only with these.
+enum class Dialect : uint8_t { kAmazon, kGoogle };
+
 struct SigningScope {
   std::string region;
-  std::string service = "s3";
+  Dialect dialect = Dialect::kAmazon;
 };
 
 // Of a request, before it is encoded. Names of headers and of the query are as they will be sent.
@@ -38,7 +43,8 @@ struct Unsigned {
 std::string CanonicalQuery(const std::vector<std::pair<std::string, std::string>>& query);
 
 // All headers to send but Host: those given, x-amz-date, x-amz-content-sha256, x-amz-security-token where there is a
-// token, and Authorization. `now`: by the server's clock, which may differ from ours by at most a quarter of an hour.
+// token (or x-goog-...), and Authorization. `now`: by the server's clock, which may differ from ours by at most a
+// quarter of an hour.
 http::Headers Sign(const Unsigned& request, const Credentials& credentials, const SigningScope& scope, UnixNs now);
 
 }  // namespace cairn::s3

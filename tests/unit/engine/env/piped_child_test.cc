@@ -50,6 +50,12 @@ TEST(PipedChild, ArgumentsAreNoShellText) {
   EXPECT_EQ(ReadToEnd(*child), "$HOME; a  b\n");
 }
 
+TEST(PipedChild, HasTheEnvironmentThatIsGiven) {
+  ASSERT_OK_AND_ASSIGN(const auto child, PipedChild::Start({"sh", "-c", "echo \"$GIVEN ${HOME-none} ${PATH:+path}\""},
+                                                           500, {"GIVEN=a b=c", "HOME"}));
+  EXPECT_EQ(ReadToEnd(*child), "a b=c none path\n");
+}
+
 TEST(PipedChild, IsGoneWithItsObjectThoughItDoesNotListen) {
   const auto begin = std::chrono::steady_clock::now();
   pid_t id;

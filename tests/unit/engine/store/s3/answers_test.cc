@@ -62,6 +62,8 @@ TEST(Answers, ByStatusAndCode) {
       {404, "", ErrorCode::kIo, true},
       {404, "NoSuchKey", ErrorCode::kNotFound, false},
       {409, "BucketAlreadyExists", ErrorCode::kIo, false},
+      {409, "FileAlreadyExists", ErrorCode::kAlreadyExists, false},
+      {400, "NotImplemented", ErrorCode::kUnsupported, false},
       {522, "", ErrorCode::kIo, true},
       {301, "PermanentRedirect", ErrorCode::kIo, false},
   };

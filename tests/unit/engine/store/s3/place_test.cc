@@ -1,5 +1,6 @@
 #include "engine/store/s3/place.h"
 
+#include "engine/store/s3/s3_store.h"
 #include "tests/support/matchers.h"
 
 namespace cairn::s3 {
@@ -33,6 +34,24 @@ TEST(Place, OfAmazonIsAHostOfItsOwn) {
   // No certificate fits a.b.s3.amazonaws.com.
   ASSERT_OK_AND_ASSIGN(const Place dotted, Place::Parse("//a.b/c"));
   EXPECT_EQ(dotted.HostIn("us-east-1"), "s3.amazonaws.com");
+}
+
+TEST(Place, KnowsWhoseServerItIs) {
+  ASSERT_OK_AND_ASSIGN(const Place alibaba, Place::Parse("https://oss-cn-hangzhou.aliyuncs.com/backups/x"));
+  EXPECT_TRUE(alibaba.is_alibaba());
+  EXPECT_EQ(alibaba.HostIn("us-east-1"), "backups.oss-cn-hangzhou.aliyuncs.com");
+  EXPECT_EQ(CreateByOf(alibaba), CreateBy::kForbidOverwrite);
+  ASSERT_OK_AND_ASSIGN(const Place google, Place::Parse("https://storage.googleapis.com/backups/x"));
+  EXPECT_TRUE(google.is_google());
+  EXPECT_FALSE(google.virtual_host);
+  EXPECT_EQ(CreateByOf(google), CreateBy::kGenerationMatch);
+  for (const char* other : {"//backups", "https://minio.example.org/b", "https://aliyuncs.com.example.org/b"}) {
+    EXPECT_EQ(CreateByOf(Place::Parse(other).value()), CreateBy::kIfNoneMatch) << other;
+  }
+  for (const CreateBy one : {CreateBy::kIfNoneMatch, CreateBy::kForbidOverwrite, CreateBy::kGenerationMatch}) {
+    EXPECT_EQ(ParseCreateBy(Name(one)), one);
+  }
+  EXPECT_FALSE(ParseCreateBy("luck"));
 }
 
 TEST(Place, TakesPrefixesOfAnyBytes) {

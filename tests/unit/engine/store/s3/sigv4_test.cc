@@ -72,6 +72,22 @@ TEST(SigV4, SaysWhoAndWhat) {
   for (const auto& [name, value] : headers) EXPECT_EQ(value.find("SK"), std::string::npos) << name;
 }
 
+TEST(SigV4, HasGooglesWordsForGooglesHeaders) {
+  const auto headers = Sign({.method = "PUT",
+                             .host = "storage.googleapis.com",
+                             .path = "/bucket/a",
+                             .headers = {{"x-goog-if-generation-match", "0"}}},
+                            {.access_key = "AK", .secret_key = "SK", .session_token = ""},
+                            {.region = "auto", .dialect = Dialect::kGoogle}, May24());
+  EXPECT_EQ(HeaderOf(headers, "x-goog-date"), "20130524T000000Z");
+  const std::string line = HeaderOf(headers, "Authorization");
+  EXPECT_TRUE(
+      line.starts_with("GOOG4-HMAC-SHA256 Credential=AK/20130524/auto/storage/goog4_request,"
+                       "SignedHeaders=host;x-goog-content-sha256;x-goog-date;x-goog-if-generation-match,"))
+      << line;
+  for (const auto& [name, value] : headers) EXPECT_FALSE(name.starts_with("x-amz-")) << name;
+}
+
 TEST(SigV4, EncodesAndSortsAQueryByItsEncodedForm) {
   EXPECT_EQ(CanonicalQuery({{"prefix", "a b/c+d=e&f"}, {"Z", ""}, {"a", "~*'(é"}}),
             "Z=&a=~%2A%27%28%C3%A9&prefix=a%20b%2Fc%2Bd%3De%26f");
