@@ -4,6 +4,7 @@
 
 #include <chrono>
 
+#include "engine/jobs/repair.h"
 #include "engine/jobs/session_watch.h"
 #include "engine/repo/write_session.h"
 #include "tests/protocol/shared_repository.h"
@@ -228,6 +229,31 @@ TEST_F(DeadSessions, PruneInsideEveryCallOfAPruneThatIsTakenForDeadLosesNothing)
     EXPECT_TRUE(reader.Read(part) == half && reader.Read(kept_) == files_);
     ASSERT_EQ(reader.Damages(), 0u);
     if (!work.ran()) break;
+  }
+}
+
+// Its store was out of reach for a moment at the very end: that must not leave a session that nobody can end.
+TEST_F(DeadSessions, MaintenanceThatCouldNotEndItsSessionIsEndedByTheNextPrune) {
+  for (const bool forgets : {true, false}) {
+    SCOPED_TRACE(forgets);
+    FaultStore store(memory_);
+    Machine machine(store, forgets ? 2 : 22);
+    store.FailWhere(
+        [](const StoreCall& call) {
+          return call.operation == StoreOperation::kRemove && call.name.starts_with("sessions/");
+        },
+        FaultStore::Broken());
+    if (forgets) {
+      ASSERT_OK(machine.ForgetAll());
+    } else {
+      ASSERT_OK(RepairIndex(machine.context.job, *machine.repository, {}, {}));
+    }
+    ASSERT_EQ(CountOf("sessions/"), 1u);
+    store.ClearFaults();
+    const auto pruned = machine.Prune(kNever);
+    ASSERT_OK(pruned);
+    EXPECT_EQ(pruned->sessions_ended, 1u);
+    EXPECT_EQ(CountOf("sessions/"), 0u);
   }
 }
 
