@@ -114,8 +114,8 @@ Result<ForgetReport> RunForget(const JobContext& context, Repository& repository
     return {};
   };
   auto done = run();
-  IgnoreError(protocol.EndSession(session), "a prune ends it");
-  repository.cache().ForgetDead(session);
+  // Where it cannot be ended, its lock file is the proof that it is dead, and a prune of this machine ends it.
+  if (protocol.EndSession(session)) repository.cache().ForgetDead(session);
   RETURN_IF_ERROR(std::move(done));
   return report;
 }

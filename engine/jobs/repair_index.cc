@@ -35,8 +35,8 @@ class IndexRepair {
     }
     auto done = Repair();
     if (!dry_run_) {
-      IgnoreError(protocol_.EndSession(session), "a prune ends it");
-      repository_.cache().ForgetDead(session);
+      // Where it cannot be ended, its lock file is the proof that it is dead, and a prune of this machine ends it.
+      if (protocol_.EndSession(session)) repository_.cache().ForgetDead(session);
     }
     RETURN_IF_ERROR(std::move(done));
     if (undecided_) return *std::move(undecided_);

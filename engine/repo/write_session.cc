@@ -388,7 +388,9 @@ Result<SnapshotId> WriteSession::Commit(const SnapshotInner& snapshot, const std
   RETURN_IF_ERROR(repository_.NeedHost(snapshot.host));
   RETURN_IF_ERROR(Flush());
   ASSIGN_OR_RETURN(const Bytes object, MakeSnapshotObject(snapshot, heads, counter));
+  commit_is_open_ = true;
   ASSIGN_OR_RETURN(const CommitOutcome outcome, protocol_.Commit(id_, object));
+  commit_is_open_ = false;
   if (outcome == CommitOutcome::kFenced) {
     index_.DropAddedPacks();  // what this session put may be gone
     RETURN_IF_ERROR(EndQuietly());
@@ -420,6 +422,9 @@ Result<void> WriteSession::Abandon() {
   IgnoreError(metadata_packs_.Flush(), "what cannot be kept is read again");
   RETURN_IF_ERROR(WaitForPuts());
   RETURN_IF_ERROR(PutOpenSegment());
+  // It may still arrive, and must not when a prune has seen that the session is gone. The next run of this machine
+  // fills the name with a fence, if nothing has, and ends the session then.
+  if (commit_is_open_) return {};
   return EndQuietly();
 }
 

@@ -74,6 +74,7 @@ class WriteSession {
   // For sessions without a snapshot (maintenance): Flush, then the end.
   Result<void> End();
   // The run was stopped: what was put already gets its segment, so that the next run finds it, and the session ends.
+  // But after a commit without an answer it is left as a crash leaves it.
   Result<void> Abandon();
 
   // The digest of the committed snapshot object.
@@ -115,6 +116,7 @@ class WriteSession {
   std::vector<TombstoneSeen> tombstones_;
   WriteTotals totals_;
   Digest snapshot_digest_;
+  bool commit_is_open_ = false;  // it was sent, and nobody knows whether it arrives
 
   std::mutex claim_mutex_;
   std::unordered_map<BlobId, uint32_t> claimed_;  // guarded by claim_mutex_: in flight, not yet in the index

@@ -4,6 +4,7 @@
 
 #include <chrono>
 
+#include "engine/jobs/repair.h"
 #include "engine/jobs/session_watch.h"
 #include "engine/repo/write_session.h"
 #include "tests/protocol/shared_repository.h"
@@ -228,6 +229,58 @@ TEST_F(DeadSessions, PruneInsideEveryCallOfAPruneThatIsTakenForDeadLosesNothing)
     EXPECT_TRUE(reader.Read(part) == half && reader.Read(kept_) == files_);
     ASSERT_EQ(reader.Damages(), 0u);
     if (!work.ran()) break;
+  }
+}
+
+// The request may still be on its way: a prune that found the session gone would remove what the snapshot needs.
+TEST_F(DeadSessions, ACommitWithoutAnAnswerLeavesItsSessionToTheNextRun) {
+  FaultStore store(memory_);
+  Machine writer(store, 2);
+  store.FailWhere(IsCommit, FaultStore::Broken());
+  ASSERT_FALSE(writer.Backup(files_));
+  ASSERT_EQ(CountOf("sessions/"), 1u);
+  const std::string session = Names("sessions/").front();
+  Machine other(memory_, 3);
+  ASSERT_OK(other.ForgetAll());
+  const auto pruned = other.Prune(kNever);
+  ASSERT_OK(pruned);
+  EXPECT_EQ(pruned->packs_removed, 0u);
+  EXPECT_GT(pruned->packs_waiting, 0u);
+  store.ClearFaults();
+  const auto report = writer.Backup(files_);
+  ASSERT_OK(report);
+  EXPECT_EQ(CountOf("sessions/"), 0u);
+  const auto late = ObjectName::Parse("snapshots/" + session.substr(session.find('/') + 1));
+  ASSERT_OK(late);
+  const auto arrives = memory_.PutIfAbsent(*late, AsBytes("a snapshot"));
+  ASSERT_OK(arrives);
+  EXPECT_FALSE(*arrives) << "its name is filled";
+  ASSERT_OK(other.Prune(kNever));
+  ExpectGood(*report->id, files_);
+}
+
+// Its store was out of reach for a moment at the very end: that must not leave a session that nobody can end.
+TEST_F(DeadSessions, MaintenanceThatCouldNotEndItsSessionIsEndedByTheNextPrune) {
+  for (const bool forgets : {true, false}) {
+    SCOPED_TRACE(forgets);
+    FaultStore store(memory_);
+    Machine machine(store, forgets ? 2 : 22);
+    store.FailWhere(
+        [](const StoreCall& call) {
+          return call.operation == StoreOperation::kRemove && call.name.starts_with("sessions/");
+        },
+        FaultStore::Broken());
+    if (forgets) {
+      ASSERT_OK(machine.ForgetAll());
+    } else {
+      ASSERT_OK(RepairIndex(machine.context.job, *machine.repository, {}, {}));
+    }
+    ASSERT_EQ(CountOf("sessions/"), 1u);
+    store.ClearFaults();
+    const auto pruned = machine.Prune(kNever);
+    ASSERT_OK(pruned);
+    EXPECT_EQ(pruned->sessions_ended, 1u);
+    EXPECT_EQ(CountOf("sessions/"), 0u);
   }
 }
 

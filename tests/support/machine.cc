@@ -70,26 +70,29 @@ uint64_t Machine::Damages() {
   return report ? report->damages : 1;
 }
 
-// The files of a snapshot, read back.
-MemoryFiles Machine::Read(const SnapshotId& id) {
-  auto set = LoadSnapshots(*repository, context.job, {});
-  auto index = repository->LoadIndex(context.job);
-  EXPECT_TRUE(set && index);
-  BlobReader reader(*repository, **index, context.job, 1 << 20);
+Result<MemoryFiles> Machine::TryRead(const SnapshotId& id) {
+  ASSIGN_OR_RETURN(const SnapshotSet set, LoadSnapshots(*repository, context.job, {}));
+  ASSIGN_OR_RETURN(const auto index, repository->LoadIndex(context.job));
+  BlobReader reader(*repository, *index, context.job, 1 << 20);
   MemoryFiles files;
-  for (const LoadedSnapshot& snapshot : set->snapshots) {
+  for (const LoadedSnapshot& snapshot : set.snapshots) {
     if (snapshot.id != id) continue;
-    auto walked = ForEachNode(reader, snapshot.inner.items[0].root, [&](const Node& node) -> Result<void> {
+    RETURN_IF_ERROR(ForEachNode(reader, snapshot.inner.items[0].root, [&](const Node& node) -> Result<void> {
       std::string& bytes = files[ToString(node.name)];
       return ForEachEntry(reader, *node.content, 0, UINT64_MAX, [&](uint64_t, const ListEntry& entry) -> Result<void> {
         ASSIGN_OR_RETURN(const auto blob, reader.ReadBlob(BlobKind::kData, entry.id));
         for (uint64_t i = 0; i < entry.count; ++i) bytes += ToString(*blob);
         return {};
       });
-    });
-    EXPECT_TRUE(walked) << walked.error().message();
+    }));
   }
   return files;
+}
+
+MemoryFiles Machine::Read(const SnapshotId& id) {
+  auto files = TryRead(id);
+  EXPECT_TRUE(files) << files.error().message();
+  return files ? *std::move(files) : MemoryFiles();
 }
 
 }  // namespace cairn

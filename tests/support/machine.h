@@ -33,7 +33,9 @@ struct Machine {
   Result<ForgetReport> ForgetAll();
   // What a check of everything with its data finds; each finding is a failure of the test.
   uint64_t Damages();
-  // The files of a snapshot, read back. A failure is one of the test.
+  // The files of a snapshot, read back; none where there is no such snapshot.
+  Result<MemoryFiles> TryRead(const SnapshotId& id);
+  // The same; a failure is one of the test.
   MemoryFiles Read(const SnapshotId& id);
 
   TempFolder folder = TempFolder::InMemory();
