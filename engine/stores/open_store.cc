@@ -320,7 +320,7 @@ Result<std::unique_ptr<ObjectStore>> MakeRclone(const std::string& remote, const
   ASSIGN_OR_RETURN(const auto retry, MakeRetry(settings, world));
   return MakeFar(
       retry, use, [&] { return AnyStore(rclone::RcloneStore::Create(options, world.random, world.clock, world.stop)); },
-      [&] { return rclone::RcloneStore::Open(options, world.random, world.clock, world.stop); });
+      [&] { return rclone::RcloneStore::Open(options, world.random, world.clock, world.stop); }, world);
 }
 
 Result<std::unique_ptr<ObjectStore>> MakeSftp(const std::string& address, const StoreSettings& settings,
