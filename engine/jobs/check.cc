@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <condition_variable>
 #include <map>
+#include <optional>
 #include <set>
+#include <utility>
 
 #include "engine/env/byte_budget.h"
 #include "engine/jobs/lock_extension.h"
@@ -53,6 +55,10 @@ class CheckRun {
  private:
   void Tell(const Finding& finding) {
     const std::lock_guard lock(mutex_);
+    if (held_) {
+      held_->push_back(finding);
+      return;
+    }
     switch (finding.severity) {
       case Finding::Severity::kDamage:
         ++report_.damages;
@@ -166,9 +172,49 @@ class CheckRun {
     Tell({Finding::Severity::kDamage, error.code(), PackObjectName(pack.kind, pack.name).text(), error.message()});
   }
 
-  // Everything that the snapshots need is in the index; metadata is read on the way.
+  // Everything that the snapshots need is in the index; metadata is read on the way. What a snapshot lacks that was
+  // forgotten meanwhile, and pruned, is no damage: it is done once more, without that.
   Result<void> CheckReachable() {
     context_.progress.SetPhase("following what the snapshots need");
+    constexpr int kTriesMax = 5;
+    for (int tries = 1;; ++tries) {
+      held_.emplace();
+      auto followed = FollowSnapshots();
+      const std::vector<Finding> found = *std::exchange(held_, std::nullopt);
+      const bool any_loss = std::ranges::any_of(found, [](const Finding& one) { return IsLoss(one.code); });
+      if (followed && any_loss && tries < kTriesMax) {
+        ASSIGN_OR_RETURN(const bool gone, DropForgotten());
+        if (gone) continue;
+      }
+      for (const Finding& one : found) Tell(one);
+      return followed;
+    }
+  }
+
+  // Of those that are followed. The index is brought into step.
+  Result<bool> DropForgotten() {
+    Protocol protocol(repository_, context_, [](const Finding&) {});
+    std::set<SnapshotId> there;
+    ASSIGN_OR_RETURN(const auto snapshots, protocol.ListSnapshots());
+    ASSIGN_OR_RETURN(const auto deleted, protocol.ListDeleted());
+    for (const ListedSnapshot& one : deleted) there.insert(one.id);
+    for (const ListedSnapshot& one : snapshots) {
+      auto slot = protocol.LookAtSlot(one.id);
+      if (!slot || *slot == SnapshotSlot::kSnapshot) there.insert(one.id);
+    }
+    const size_t before = chosen_.size();
+    std::erase_if(chosen_, [&](const LoadedSnapshot* one) { return !there.contains(one->id); });
+    if (chosen_.size() == before) return false;
+    report_.snapshots = static_cast<uint64_t>(
+        std::ranges::count_if(chosen_, [&](const LoadedSnapshot* one) { return !deleted_.contains(one->id); }));
+    report_.blobs_needed = 0;
+    needed_packs_.clear();
+    bad_.Clear();
+    RETURN_IF_ERROR(repository_.SyncIndex(*index_, context_, [](const SegmentId&, const Error&) {}));
+    return true;
+  }
+
+  Result<void> FollowSnapshots() {
     needed_ = std::make_unique<IdSorter>(repository_.cache().folder(), context_.limits.memory_bytes / 8);
     BlobReader reader(
         repository_, *index_, context_, context_.limits.memory_bytes / 8,
@@ -176,7 +222,6 @@ class CheckRun {
     RETURN_IF_ERROR(MarkReachable(
         context_, reader, chosen_, *needed_,
         [this](const LoadedSnapshot& snapshot, const std::string& path, const Error& error) -> Result<void> {
-          if (IsOverMeanwhile(snapshot.id)) return {};
           Tell({SeverityOf(error), error.code(), fmt::format("{}:/{}", TextOf(snapshot), path), error.message()});
           return {};
         }));
@@ -201,13 +246,6 @@ class CheckRun {
 
   std::string TextOf(const LoadedSnapshot& snapshot) const {
     return (deleted_.contains(snapshot.id) ? "forgotten snapshot " : "snapshot ") + snapshot.id.Short();
-  }
-
-  // A prune beside this check may have done away with a forgotten snapshot whose time is over, and with what it needed.
-  bool IsOverMeanwhile(const SnapshotId& id) const {
-    if (!deleted_.contains(id)) return false;
-    const auto there = repository_.store().Stat(DeletedName(id));
-    return !there && there.error().code() == ErrorCode::kNotFound;
   }
 
   // Few blobs of a large index are looked up one by one.
@@ -399,7 +437,8 @@ class CheckRun {
   const CheckOptions options_;
   const FindingSink findings_;
   std::mutex mutex_;
-  CheckReport report_;  // guarded by mutex_ while packs are read
+  CheckReport report_;                        // guarded by mutex_ while packs are read
+  std::optional<std::vector<Finding>> held_;  // findings that are not told yet; guarded by mutex_
   SnapshotSet set_;
   std::vector<const LoadedSnapshot*> chosen_;
   std::set<SnapshotId> deleted_;  // of these

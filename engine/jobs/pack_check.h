@@ -17,6 +17,10 @@ class BadBlobs {
     const std::lock_guard lock(mutex_);
     ids_.insert(id);
   }
+  void Clear() {
+    const std::lock_guard lock(mutex_);
+    ids_.clear();
+  }
   bool Has(const BlobId& id) const {
     const std::lock_guard lock(mutex_);
     return ids_.contains(id);

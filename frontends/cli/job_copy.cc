@@ -178,7 +178,8 @@ void SayCopy(Cli& cli, const CopyOutcome& outcome, bool dry_run) {
   if (dry_run && !outcome.error) {
     cli.Say(fmt::format("copy {}: {} snapshots would be sent\n", outcome.to, outcome.waiting.size()));
   } else if (!outcome.error) {
-    cli.Say(fmt::format("copy {}: {} snapshots sent, {}\n", outcome.to, outcome.sent, HumanBytes(outcome.bytes_sent)));
+    cli.Say(fmt::format("copy {}: {} snapshot{} sent, {}\n", outcome.to, outcome.sent, outcome.sent == 1 ? "" : "s",
+                        HumanBytes(outcome.bytes_sent)));
   }
   SayRetention(cli, "copy " + outcome.to, outcome.retention, dry_run);
 }

@@ -206,15 +206,12 @@ void Simulation::Check(Client& client, View& view) {
   CheckOptions options;
   options.data = CheckOptions::Data::kAll;
   std::string damage;
-  const size_t gone_before = view.world.forgotten.size();
   const auto report = RunCheck(view.machine->context.job, *view.machine->repository, options, [&](const Finding& one) {
     if (one.severity == Finding::Severity::kDamage) damage += one.object + ": " + one.detail + "\n";
   });
   const std::string what = fmt::format("machine {} check", client.number);
-  // What is forgotten and pruned while it is checked may be missed.
-  const bool may_miss = view.world.perhaps_forgotten.size() > gone_before;
   if (!Went(view, what, report, {ErrorCode::kBusy}) || view.unreliable->dead()) return;
-  if (report->damages > 0 && !may_miss) Fail(what + " finds " + damage);
+  if (report->damages > 0) Fail(what + " finds " + damage);
 }
 
 void Simulation::Copy(Client& client) {
