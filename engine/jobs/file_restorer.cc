@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <system_error>
 
 #include "engine/repo/time_text.h"
 #include "engine/tree/list_reader.h"
@@ -61,9 +62,9 @@ struct FileRestorer::Window {
   std::vector<std::unique_ptr<OpenFile>> files;
   std::vector<Want> wants;    // until it is planned
   std::vector<Range> ranges;  // then; what the tasks work on
-  size_t begun = 0;           // ranges; of the feeder alone
   size_t running = 0;         // tasks; guarded by mutex_, as the rest
-  bool is_fed = false;        // no range of it is handed out any more
+  bool is_begun = false;      // somebody hands its ranges out
+  bool is_fed = false;        // and is done with that
   Result<void> stopped;       // what kept ranges back
 };
 
@@ -82,9 +83,7 @@ FileRestorer::FileRestorer(const JobContext& context, Repository& repository, In
       far_executor_(repository.store().is_far() && context.limits.gets > context.executor.workers()
                         ? MakeThreadPool(context.limits.gets)
                         : nullptr),
-      open_(std::make_unique<Window>()) {
-  feeder_ = std::jthread([this] { Feed(); });
-}
+      open_(std::make_unique<Window>()) {}
 
 FileRestorer::~FileRestorer() {
   {
@@ -183,19 +182,33 @@ Result<bool> FileRestorer::IsThereAlready(OpenFile& file, uint64_t offset, const
   return true;
 }
 
-// Where nothing is to run beside the caller, what happens, happens in one order: for tests.
+// Where nothing is to run beside the caller (a test's wish), or the system gives no thread, the window is fed here.
 Result<void> FileRestorer::Begin() {
   if (open_->files.empty()) return TargetEnd();
   open_->ranges = PlanFetches(open_->wants);
   open_->wants = {};
   Window* window = open_.get();
+  const bool has_feeder = context_.limits.gets > 1 && StartFeeder();
   {
     const std::lock_guard lock(mutex_);
+    window->is_begun = !has_feeder;
     running_.push_back(std::exchange(open_, std::make_unique<Window>()));
   }
   changed_.notify_all();
-  if (context_.limits.gets <= 1) WaitUntilDone(*window);
+  if (has_feeder) return TargetEnd();
+  FeedWindow(*window);
+  WaitUntilDone(*window);
   return TargetEnd();
+}
+
+bool FileRestorer::StartFeeder() {
+  if (feeder_.joinable()) return true;
+  try {
+    feeder_ = std::jthread([this] { Feed(); });
+  } catch (const std::system_error&) {
+    return false;
+  }
+  return true;
 }
 
 void FileRestorer::Submit(Executor& executor, Window& window, std::function<void()> task) {
@@ -218,29 +231,34 @@ void FileRestorer::Feed() {
     {
       std::unique_lock lock(mutex_);
       const auto next = [&] {
-        const auto found = std::ranges::find(running_, false, [](const auto& one) { return one->is_fed; });
+        const auto found = std::ranges::find(running_, false, [](const auto& one) { return one->is_begun; });
         window = found == running_.end() ? nullptr : found->get();
         return window != nullptr || is_closing_;
       };
       changed_.wait(lock, next);
       if (window == nullptr) return;
+      window->is_begun = true;
     }
-    Result<void> stopped;
-    for (const Range& range : window->ranges) {
-      stopped = fetch_budget_.Acquire(range.size, context_.stop);
-      if (!stopped) break;
-      if (is_ended_) {
-        fetch_budget_.Release(range.size);
-        break;
-      }
-      Submit(far_executor_ != nullptr ? *far_executor_ : context_.executor, *window,
-             [this, window, &range] { FetchRange(*window, range); });
-    }
-    const std::lock_guard lock(mutex_);
-    window->stopped = std::move(stopped);
-    window->is_fed = true;
-    changed_.notify_all();
+    FeedWindow(*window);
   }
+}
+
+void FileRestorer::FeedWindow(Window& window) {
+  Result<void> stopped;
+  for (const Range& range : window.ranges) {
+    stopped = fetch_budget_.Acquire(range.size, context_.stop);
+    if (!stopped) break;
+    if (is_ended_) {
+      fetch_budget_.Release(range.size);
+      break;
+    }
+    Submit(far_executor_ != nullptr ? *far_executor_ : context_.executor, window,
+           [this, &window, &range] { FetchRange(window, range); });
+  }
+  const std::lock_guard lock(mutex_);
+  window.stopped = std::move(stopped);
+  window.is_fed = true;
+  changed_.notify_all();
 }
 
 void FileRestorer::WaitUntilDone(Window& window) {

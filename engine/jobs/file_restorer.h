@@ -71,7 +71,9 @@ class FileRestorer {
   struct Window;
 
   Result<void> TargetEnd();
+  bool StartFeeder();
   void Feed();
+  void FeedWindow(Window& window);
   void Submit(Executor& executor, Window& window, std::function<void()> task);
   void WaitUntilDone(Window& window);
   Result<void> PlanFile(FilePlan plan);

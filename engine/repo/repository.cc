@@ -19,12 +19,14 @@ namespace {
 
 struct ConfigListed {
   uint64_t number = 0, size = 0;
+  UnixNs modified = 0;
 };
 Result<ConfigListed> NewestConfig(ObjectStore& store) {
   ConfigListed newest;
   RETURN_IF_ERROR(store.List(kConfigPrefix, [&](const ObjectInfo& info) -> Result<void> {
     const ParsedName parsed = ParseObjectName(info.name.text());
-    if (parsed.kind == ParsedName::Kind::kConfig && parsed.number > newest.number) newest = {parsed.number, info.size};
+    if (parsed.kind == ParsedName::Kind::kConfig && parsed.number > newest.number)
+      newest = {parsed.number, info.size, info.modified};
     return {};
   }));
   if (newest.number == 0) {
@@ -60,6 +62,7 @@ Result<SlotKeys> OpenKey(ObjectStore& store, const KeyId& id, ByteSpan password)
 struct LastOpened {
   KeyId key;
   uint64_t config_number = 0;
+  UnixNs config_modified = 0;
   Bytes config;
 };
 
@@ -75,6 +78,7 @@ std::optional<LastOpened> LoadLastOpened(const ObjectStore& store, const OpenOpt
   LastOpened last;
   last.key = reader.Get<KeyId>();
   last.config_number = reader.U64();
+  last.config_modified = static_cast<UnixNs>(reader.U64());
   last.config = ToBytes(reader.String(limits::kConfigBytesMax));
   if (!reader.Finish()) return std::nullopt;
   return last;
@@ -85,6 +89,7 @@ void StoreLastOpened(const ObjectStore& store, const OpenOptions& options, const
   WireWriter writer;
   writer.Put(last.key);
   writer.U64(last.config_number);
+  writer.U64(static_cast<uint64_t>(last.config_modified));
   writer.String(last.config);
   const std::string temporary = options.cache_root + "/tmp-" + random.NewId<ObjectId>().ToHex();
   Bytes file = std::move(writer).Take();
@@ -205,8 +210,8 @@ Result<FoundRepository> Repository::Find(ObjectStore& store, const OpenOptions& 
       auto object = store.Get(KeyName(last->key), limits::kKeyObjectBytesMax);
       if (object) found.last_key.emplace(last->key, *std::move(object));
       if (object) return {};
-      // Which it is, is told where all are tried.
-      if (!IsLoss(object.error().code())) return std::move(object).error();
+      // Another may open it; what is wrong with this one is told where all are tried.
+      if (object.error().code() == ErrorCode::kInterrupted) return std::move(object).error();
     }
     ASSIGN_OR_RETURN(found.keys, ListKeyObjects(store));
     return {};
@@ -215,9 +220,11 @@ Result<FoundRepository> Repository::Find(ObjectStore& store, const OpenOptions& 
   RETURN_IF_ERROR(newest);
   RETURN_IF_ERROR(of_keys);
   found.config_number = newest->number;
+  found.config_modified = newest->modified;
   // Where its key object is gone, what stands at the address may be another repository.
   const bool is_known = last && found.last_key && last->config_number == newest->number &&
-                        last->config.size() == newest->size && store.is_far();
+                        last->config.size() == newest->size && last->config_modified == newest->modified &&
+                        newest->modified != 0 && store.is_far();
   if (is_known) {
     found.config = last->config;
   } else {
@@ -268,8 +275,9 @@ Result<std::unique_ptr<Repository>> Repository::Open(ObjectStore& store, const F
     IgnoreError(repository->cache().Store(remembered), "advisory");
   }
   const auto last = LoadLastOpened(store, options);
-  if (!last || last->key != opened.id || last->config_number != number || last->config != found.config) {
-    StoreLastOpened(store, options, {opened.id, number, found.config}, context.random);
+  if (!last || last->key != opened.id || last->config_number != number ||
+      last->config_modified != found.config_modified || last->config != found.config) {
+    StoreLastOpened(store, options, {opened.id, number, found.config_modified, found.config}, context.random);
   }
   return repository;
 }

@@ -36,6 +36,7 @@ struct OpenOptions {
 // What an opener sees of a repository before it has a key.
 struct FoundRepository {
   uint64_t config_number = 0;  // the newest
+  UnixNs config_modified = 0;  // as the store lists it
   Bytes config;
   std::optional<std::pair<KeyId, Bytes>> last_key;  // the key object that opened it last time, where it is there
   std::vector<KeyId> keys;                          // ascending; without `last_key` only

@@ -174,12 +174,20 @@ class Loader {
       names.push_back(infos[i].name);
     }
     const auto each_missing = [&](size_t number, Result<Bytes> object) {
-      if (kept && object) kept->Add(infos[missing[number]], *object);
+      if (kept && object && IsRight(names[number], *object)) kept->Add(infos[missing[number]], *object);
       return each(missing[number], std::move(object));
     };
     RETURN_IF_ERROR(GetEach(repository_.store(), names, limits::kSnapshotBytesMax, context_, each_missing));
     if (kept) kept->Save(all);
     return {};
+  }
+
+  // What came damaged is not kept: it may be mended on the store, with the size and time that it had.
+  bool IsRight(const ObjectName& name, ByteSpan object) {
+    const ParsedName parsed = ParseObjectName(name.text());
+    const RawId id = parsed.kind == ParsedName::Kind::kSnapshot ? ToRawId(parsed.session) : ToRawId(parsed.id);
+    const auto header = ObjectHeader::Parse(object);
+    return header && repository_.sealer().Open(object, header->kind, id, name.text());
   }
 
   Result<Fetched> FetchAll(std::string_view prefix, ParsedName::Kind kind) {
@@ -191,6 +199,7 @@ class Loader {
     fetched.objects.assign(fetched.listed.size(), Result<Bytes>(Bytes()));
     RETURN_IF_ERROR(Get(std::string(prefix.substr(0, prefix.size() - 1)), fetched.listed, fetched.listed,
                         [&](size_t number, Result<Bytes> object) -> Result<void> {
+                          if (!object && !IsLoss(object.error().code())) return std::move(object).error();
                           fetched.objects[number] = std::move(object);
                           return {};
                         }));

@@ -405,16 +405,15 @@ Result<void> RemoteFiles::FollowLinks(const std::string& path, RemoteFolder& fol
 }
 
 Result<std::vector<RemoteFolder>> RemoteFiles::List(const std::vector<std::string>& paths,
-                                                    const std::vector<std::string>& first,
+                                                    const std::vector<std::string>& then,
                                                     std::vector<Result<RemoteInfo>>* found) {
-  Sent opens(*connection_);
-  for (const std::string& path : first) {
-    RETURN_IF_ERROR(opens.Add(connection_->Send(Request(PacketType::kStat, path))));
-  }
+  Sent opens(*connection_), looks(*connection_);
   for (const std::string& path : paths) {
     RETURN_IF_ERROR(opens.Add(connection_->Send(Request(PacketType::kOpenFolder, path))));
   }
-  for (const std::string& path : first) found->push_back(TakeStat(opens.Next(), path));
+  for (const std::string& path : then) {
+    RETURN_IF_ERROR(looks.Add(connection_->Send(Request(PacketType::kStat, path))));
+  }
   std::vector<RemoteFolder> folders(paths.size());
   std::vector<std::vector<size_t>> links(paths.size());
   std::vector<std::optional<Handle>> handles(paths.size());
@@ -425,6 +424,7 @@ Result<std::vector<RemoteFolder>> RemoteFiles::List(const std::vector<std::strin
     folders[i].is_missing = !handle && handle.error().code() == ErrorCode::kNotFound;
     if (!handle && !folders[i].is_missing && failed) failed = std::move(handle).error();
   }
+  for (const std::string& path : then) found->push_back(TakeStat(looks.Next(), path));
   RETURN_IF_ERROR(std::move(failed));
   for (bool is_open = true; is_open;) {
     is_open = false;

@@ -54,10 +54,10 @@ class RemoteFiles {
   // Link, and then `source` goes, whether it was linked or not.
   Result<void> LinkAndRemove(const std::string& source, const std::string& target);
   Result<Space> FreeSpace(const std::string& path);  // kUnsupported where the server does not tell
-  // What each folder holds, in the same order; links are followed. Before they are opened, and on the same way, each of
-  // `first` is asked for.
+  // What each folder holds, in the same order; links are followed. After they were opened, and on the same way, each of
+  // `then` is asked for: `found` has an answer for each, or is empty where the connection broke.
   Result<std::vector<RemoteFolder>> List(const std::vector<std::string>& paths,
-                                         const std::vector<std::string>& first = {},
+                                         const std::vector<std::string>& then = {},
                                          std::vector<Result<RemoteInfo>>* found = nullptr);
   // Makes `change` in the folder, and syncs its names: kDone, they survive a power cut. That takes a server that opens
   // a folder as it opens a file, which OpenSSH's does where its system lets it. The folder is asked for before the

@@ -16,7 +16,7 @@ ConnectionPool::ConnectionPool(SftpPlace place, SftpOptions options, const Clock
 // All are asked to end before the first is waited for.
 ConnectionPool::~ConnectionPool() {
   stop_.request_stop();
-  openers_.clear();
+  if (opener_.joinable()) opener_.join();
   for (const Slot& slot : slots_) slot.connection->Finish();
 }
 
@@ -41,7 +41,9 @@ Result<Lease> ConnectionPool::Get(Traffic traffic) {
       return lease;
     }
     if (connecting_ == 0) break;
-    changed_.wait(lock);  // for the one that is on its way
+    const uint64_t failures = failures_;
+    changed_.wait(lock);                                            // for the one that is on its way
+    if (failures_ != failures && slots_.empty()) return *failure_;  // not one after the other, each for its time
   }
   ++connecting_;
   lock.unlock();
@@ -57,7 +59,7 @@ Result<Lease> ConnectionPool::Get(Traffic traffic) {
 void ConnectionPool::OpenOneMore() {
   ++connecting_;
   try {
-    openers_.emplace_back([this] { IgnoreError(Connect(), "there is another one"); });
+    opener_ = std::jthread([this] { IgnoreError(Connect(), "there is another one"); });
   } catch (const std::system_error&) {
     --connecting_;
     slots_max_ = static_cast<unsigned>(slots_.size());
@@ -71,6 +73,8 @@ Result<void> ConnectionPool::Connect() {
   changed_.notify_all();
   if (!opened) {
     // It serves no more than these at once.
+    ++failures_;
+    failure_ = opened.error();
     if (!slots_.empty()) slots_max_ = static_cast<unsigned>(slots_.size());
     return std::move(opened).error();
   }

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <thread>
 #include <vector>
@@ -66,7 +67,9 @@ class ConnectionPool {
   std::vector<Slot> slots_;  // guarded by mutex_, as all below
   unsigned connecting_ = 0;  // threads that open one
   unsigned slots_max_;
-  std::vector<std::jthread> openers_;
+  uint64_t failures_ = 0;         // to connect
+  std::optional<Error> failure_;  // the last of them
+  std::jthread opener_;           // the last one: it is through where connecting_ is 0
 };
 
 }  // namespace cairn::sftp

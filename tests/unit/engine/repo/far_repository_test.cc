@@ -173,5 +173,79 @@ TEST_F(FarRepositoryTest, ACheckFindsWhatIsDamagedOnTheStoreThoughTheCacheIsRigh
   EXPECT_GT(report.damages, 0);
 }
 
+// What was got once and is damaged on the store (or on its way) is mended there, with the time that it had.
+TEST_F(FarRepositoryTest, WhatCameDamagedIsNotKept) {
+  Machine machine(store_, 1);
+  const auto report = machine.Backup({{"a", "1"}});
+  ASSERT_OK(report);
+  const ObjectName name = SnapshotName(*report->id);
+  Machine other(store_, 2);
+  const auto flip = [](Bytes& bytes) { bytes[bytes.size() / 2] ^= 1; };
+  ASSERT_TRUE(memory_.Damage(name, flip));
+  ASSERT_OK_AND_ASSIGN(const SnapshotSet broken, LoadSnapshots(*other.repository, other.context.job, {}));
+  EXPECT_EQ(broken.unreadable.size(), 1);
+  ASSERT_TRUE(memory_.Damage(name, flip));
+  ASSERT_OK_AND_ASSIGN(const SnapshotSet check,
+                       LoadSnapshots(*other.repository, other.context.job, {}, SnapshotsFrom::kTheStore));
+  EXPECT_EQ(check.unreadable.size(), 0);
+  ASSERT_OK_AND_ASSIGN(const SnapshotSet mended, LoadSnapshots(*other.repository, other.context.job, {}));
+  EXPECT_EQ(mended.unreadable.size(), 0);
+  EXPECT_OK(other.Prune(0));
+}
+
+// The store was set back to config 1, and another config 2 of the same size was made there.
+TEST_F(FarRepositoryTest, AnotherConfigOfTheSameNumberIsSeen) {
+  Machine machine(store_, 1);
+  const auto before = memory_.Contents();
+  const auto add = [&](Machine& by, std::string_view password) {
+    NewSlot slot;
+    slot.rights = kOwnerRights;
+    slot.label = "label";
+    return AddKey(*by.repository, slot, AsBytes(password), PasswordCost::ForTests(), by.context.job);
+  };
+  ASSERT_OK(add(machine, "password 2"));
+  ASSERT_OK_AND_ASSIGN(const auto seen, OpenAgain(machine));
+  EXPECT_EQ(seen->keyring().config_number(), 2);
+  const size_t size_a = memory_.Contents().at("config/2").size();
+  memory_.SetContents(before);
+  Machine admin(store_, 3);
+  ASSERT_OK(add(admin, "password 3"));
+  EXPECT_EQ(memory_.Contents().at("config/2").size(), size_a);
+  ASSERT_OK_AND_ASSIGN(const auto opened, OpenAgain(machine));
+  EXPECT_TRUE(opened->stale_config()) << "SPEC 7.1: refuses to write where another hash is remembered for the same n";
+}
+
+// One that the store cannot give ends it: not each of ten thousand is tried, for as long as tries last.
+TEST_F(FarRepositoryTest, AStoreThatFailsIsNotAskedForEachNote) {
+  Machine machine(store_, 1);
+  const auto report = machine.Backup({{"a", "1"}});
+  ASSERT_OK(report);
+  for (int i = 0; i < 200; ++i) {
+    const auto id = machine.context.random.NewId<ObjectId>();
+    ASSERT_OK(memory_.Put(*ObjectName::Parse("notes/" + report->id->ToHex() + "/" + id.ToHex()), AsBytes("x")));
+  }
+  store_.FailWhere(
+      [](const StoreCall& call) { return call.operation == StoreOperation::kGet && call.name.starts_with("notes/"); },
+      FaultStore::Transient());
+  const size_t begin = Now();
+  EXPECT_FALSE(LoadSnapshots(*machine.repository, machine.context.job, {}));
+  EXPECT_LE(Asked(StoreOperation::kGet, "notes/", begin), 32);
+}
+
+// A bad sector below the key object that opened last; the password opens another.
+TEST_F(FarRepositoryTest, AnotherKeyOpensWhereTheLastOneCannotBeRead) {
+  Machine machine(store_, 1);
+  NewSlot slot;
+  slot.rights = kOwnerRights;
+  slot.label = "label";
+  ASSERT_OK(AddKey(*machine.repository, slot, AsBytes("password 2"), PasswordCost::ForTests(), machine.context.job));
+  ASSERT_OK(OpenAgain(machine));
+  const std::string last = KeyName(machine.repository->opened_with()).text();
+  store_.FailWhere(
+      [last](const StoreCall& call) { return call.operation == StoreOperation::kGet && call.name == last; },
+      FaultStore::Broken());
+  EXPECT_OK(OpenAgain(machine, "password 2"));
+}
+
 }  // namespace
 }  // namespace cairn
