@@ -48,6 +48,7 @@ class CountingStore final : public ObjectStore {
   Result<ObjectInfo> Stat(const ObjectName& name) override;
   Result<void> CleanTemporary() override { return base_->CleanTemporary(); }
   bool is_far() const override { return base_->is_far(); }
+  bool takes_one_writer() const override { return base_->takes_one_writer(); }
   std::string description() const override { return base_->description(); }
 
  private:

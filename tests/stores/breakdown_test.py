@@ -70,12 +70,13 @@ class Breakdown(S3Test):
         self.backup()
         self.settings = ["retry.first=50ms", "retry.time=3s"]
         self.write("more", random.Random(6).randbytes(60_000_000))
-        commands = {"backup": ("PUT", ["backup", self.source]), "restore": ("GET", ["restore", "latest", "--target", self.path("out")]),
-                    "check": ("GET", ["check", "--read-data"])}
-        for name, (kind, command) in commands.items():
+        commands = {"backup": ("PUT", 3, ["backup", self.source]),
+                    "restore": ("LIST", 2, ["restore", "latest", "--target", self.path("out")]),
+                    "check": ("GET", 3, ["check", "--read-data"])}
+        for name, (kind, number, command) in commands.items():
             with self.subTest(command=name), FaultyProxy(self.ceph.port) as proxy:
                 self.repo = self.address(proxy.url)
-                proxy.when(kind, 3, proxy.close)
+                proxy.when(kind, number, proxy.close)
                 begin = time.monotonic()
                 told = self.says(1, ["given up after", "is the address right, and the server up?"], *command, timeout=SECONDS_MAX)
                 self.assertLess(time.monotonic() - begin, 30)
