@@ -95,7 +95,7 @@ class Protocol {
   Result<void> PutForgotten(const std::vector<ForgottenSnapshot>& snapshots);
   // Puts deleted/<sid> again where there is one: of a forget that died before it took the snapshot away.
   Result<void> PutDeleted(const SnapshotId& snapshot, const DeletedRecord& record);
-  // Names under deleted/, from listings that agree. Of a pruner: after ListSnapshots (SPEC 13.4).
+  // Names under deleted/. Of a pruner: after ListSnapshots (SPEC 13.4).
   Result<std::vector<ListedSnapshot>> ListDeleted();
   Result<void> RemoveDeleted(const SnapshotId& snapshot);
   // SPEC 13.5: a fence over it where its session is there, else the name is removed. The snapshot was seen before.
