@@ -69,6 +69,26 @@ Result<void> SetLock(const StoreSettings& settings, s3::Options& options) {
   return {};
 }
 
+// Of what is brought back from an archive.
+Result<void> SetRestore(const StoreSettings& settings, s3::Options& options) {
+  if (const std::string tier = Get(settings, "s3.restore-tier"); !tier.empty()) {
+    constexpr std::array<std::string_view, 3> kTiers = {"Expedited", "Standard", "Bulk"};
+    if (std::ranges::find(kTiers, tier) == kTiers.end()) {
+      return MakeError(ErrorCode::kInvalidArgument, "s3.restore-tier is \"{}\": it is Expedited, Standard or Bulk",
+                       tier);
+    }
+    options.restore_tier = tier;
+  }
+  const std::string days = Get(settings, "s3.restore-days");
+  if (days.empty()) return {};
+  constexpr uint32_t kDaysMax = 3'650;
+  const auto [end, error] = std::from_chars(days.data(), days.data() + days.size(), options.restore_days);
+  const bool is_right = error == std::errc() && end == days.data() + days.size() && options.restore_days > 0 &&
+                        options.restore_days <= kDaysMax;
+  if (is_right) return {};
+  return MakeError(ErrorCode::kInvalidArgument, "s3.restore-days is \"{}\": it is a number of days, as 7", days);
+}
+
 Result<void> SetCreateBy(s3::Options& options, const std::string& text) {
   const auto create = text.empty() ? s3::CreateByOf(options.place) : s3::ParseCreateBy(text);
   if (!create) {
@@ -99,6 +119,7 @@ Result<s3::Options> S3Options(const std::string& place, const StoreSettings& set
     return MakeError(ErrorCode::kInvalidArgument, "s3.addressing is \"{}\": it is path or host", addressing);
   }
   options.storage_class = Get(settings, "s3.storage-class");
+  RETURN_IF_ERROR(SetRestore(settings, options));
   options.encryption = Get(settings, "s3.encryption");
   options.kms_key = Get(settings, "s3.kms-key");
   RETURN_IF_ERROR(SetLock(settings, options));
@@ -114,11 +135,17 @@ Result<azure::Options> AzureOptions(const std::string& place, const StoreSetting
                                                .endpoint_suffix = world.environment("AZURE_ENDPOINT_SUFFIX")}));
   ASSIGN_OR_RETURN(options.credentials, azure::FindCredentials(world.environment));
   options.access_tier = Get(settings, "azure.access-tier");
-  constexpr std::array kTiers = {"", "Hot", "Cool", "Cold"};
+  constexpr std::array kTiers = {"", "Hot", "Cool", "Cold", "Archive"};
   if (std::ranges::find(kTiers, options.access_tier) == kTiers.end()) {
-    return MakeError(ErrorCode::kInvalidArgument,
-                     "azure.access-tier is \"{}\": it is Hot, Cool or Cold (what is archived cannot be read)",
+    return MakeError(ErrorCode::kInvalidArgument, "azure.access-tier is \"{}\": it is Hot, Cool, Cold or Archive",
                      options.access_tier);
+  }
+  if (const std::string priority = Get(settings, "azure.rehydrate-priority"); !priority.empty()) {
+    if (priority != "Standard" && priority != "High") {
+      return MakeError(ErrorCode::kInvalidArgument, "azure.rehydrate-priority is \"{}\": it is Standard or High",
+                       priority);
+    }
+    options.rehydrate_priority = priority;
   }
   options.client = ClientSettingsOf(settings);
   return options;
@@ -350,25 +377,68 @@ Result<std::unique_ptr<ObjectStore>> Make(const std::string& address, const Stor
                    kind);
 }
 
-// Sends again what may work the next time.
-class RetryLocker final : public ObjectLocker {
+// What is beside a store itself: sent again where that may work, and counted. The meter may be nothing.
+class Repeated {
  public:
-  RetryLocker(std::unique_ptr<ObjectLocker> base, std::shared_ptr<Retry> retry)
-      : base_(std::move(base)), retry_(std::move(retry)) {}
-  Result<bool> ExtendLock(const ObjectName& name) override {
-    return retry_->Repeat([&] { return base_->ExtendLock(name); });
+  Repeated(std::shared_ptr<Retry> retry, RequestMeter* meter) : retry_(std::move(retry)), meter_(meter) {}
+  // `counts` of a try, by what it gave.
+  template <class Call, class Counts>
+  auto Send(const Call& call, const Counts& counts) const {
+    return retry_->Repeat([&] {
+      auto answer = call();
+      if (meter_ != nullptr) meter_->Add(counts(answer));
+      return answer;
+    });
   }
 
  private:
-  std::unique_ptr<ObjectLocker> base_;
   std::shared_ptr<Retry> retry_;
+  RequestMeter* meter_;
+};
+
+class RepeatedLocker final : public ObjectLocker {
+ public:
+  RepeatedLocker(std::unique_ptr<ObjectLocker> base, Repeated repeated)
+      : base_(std::move(base)), repeated_(std::move(repeated)) {}
+  Result<bool> ExtendLock(const ObjectName& name) override {
+    const uint64_t data = name.text().starts_with(kDataPrefix) ? 1 : 0;
+    return repeated_.Send([&] { return base_->ExtendLock(name); },
+                          [&](const Result<bool>& extended) -> RequestCounts {
+                            if (!extended || !*extended) return {.heads = 1};
+                            return {.puts = 1, .heads = 1, .data_puts = data};
+                          });
+  }
+
+ private:
+  const std::unique_ptr<ObjectLocker> base_;
+  const Repeated repeated_;
+};
+
+class RepeatedWarmer final : public ObjectWarmer {
+ public:
+  RepeatedWarmer(std::unique_ptr<ObjectWarmer> base, Repeated repeated)
+      : base_(std::move(base)), repeated_(std::move(repeated)) {}
+  Result<Warmth> LookAt(const ObjectName& name) override {
+    return repeated_.Send([&] { return base_->LookAt(name); },
+                          [](const Result<Warmth>&) { return RequestCounts{.heads = 1}; });
+  }
+  Result<Warmth> WarmUp(const ObjectName& name) override {
+    return repeated_.Send([&] { return base_->WarmUp(name); },
+                          [](const Result<Warmth>&) { return RequestCounts{.puts = 1, .data_puts = 1}; });
+  }
+  std::string terms() const override { return base_->terms(); }
+
+ private:
+  const std::unique_ptr<ObjectWarmer> base_;
+  const Repeated repeated_;
 };
 
 }  // namespace
 
 const std::vector<StoreSettingHelp>& KnownStoreSettings() {
   static const std::vector<StoreSettingHelp> known = {
-      {"azure.access-tier", "of data packs: Hot, Cool or Cold"},
+      {"azure.access-tier", "of data packs: Hot, Cool, Cold or Archive"},
+      {"azure.rehydrate-priority", "how soon what is archived is brought back: Standard or High"},
       {"rclone.args", "what rclone is started with, words between blanks: --config FILE --bwlimit 4M"},
       {"rclone.program", "rclone itself, where it is not found by its name"},
       {"retry.first", "the pause before what failed is tried again (500ms); it doubles each time, up to a minute"},
@@ -382,6 +452,8 @@ const std::vector<StoreSettingHelp>& KnownStoreSettings() {
       {"s3.object-lock", "governance or compliance: what is put cannot be removed for s3.lock-for"},
       {"s3.profile", "the section of ~/.aws/credentials whose keys are used"},
       {"s3.region", "where the bucket is; by itself what the server says"},
+      {"s3.restore-days", "for how many days what was archived can be read: 7"},
+      {"s3.restore-tier", "how soon what is archived is brought back: Standard, Bulk or Expedited"},
       {"s3.storage-class", "of data packs: STANDARD_IA, for example"},
       {"store.least-age", "for how long a data pack is billed at least: 30d; by itself as its storage class has it"},
       {"store.least-size", "as what size a smaller data pack is billed: 128K; by itself as its storage class has it"},
@@ -437,8 +509,28 @@ Result<std::unique_ptr<ObjectLocker>> OpenLocker(const std::string& address, con
   ASSIGN_OR_RETURN(s3::Options options, S3Options(address.substr(kind->size() + 1), settings, world));
   ASSIGN_OR_RETURN(auto retry, MakeRetry(settings, world));
   options.hold_off = [retry](std::chrono::seconds span) { retry->HoldOff(span); };
-  return std::unique_ptr<ObjectLocker>(
-      std::make_unique<RetryLocker>(s3::S3Store::Open(std::move(options), world.clock), std::move(retry)));
+  return std::unique_ptr<ObjectLocker>(std::make_unique<RepeatedLocker>(
+      s3::S3Store::Open(std::move(options), world.clock), Repeated(std::move(retry), world.meter)));
+}
+
+Result<std::unique_ptr<ObjectWarmer>> OpenWarmer(const std::string& address, const StoreSettings& settings,
+                                                 const StoreWorld& world) {
+  const std::string kind = KindOf(address).value_or("");
+  const std::string place = kind.empty() ? address : address.substr(kind.size() + 1);
+  ASSIGN_OR_RETURN(auto retry, MakeRetry(settings, world));
+  std::unique_ptr<ObjectWarmer> base;
+  if (kind == "s3") {
+    ASSIGN_OR_RETURN(s3::Options options, S3OptionsOf(place, settings, world, retry));
+    base = s3::S3Store::Open(std::move(options), world.clock);
+  } else if (kind == "azure") {
+    ASSIGN_OR_RETURN(azure::Options options, AzureOptions(place, settings, world));
+    base = azure::AzureStore::Open(std::move(options), world.clock);
+  } else {
+    return MakeError(ErrorCode::kInvalidArgument, "{} has no archive from which anything is to be brought back",
+                     address);
+  }
+  return std::unique_ptr<ObjectWarmer>(
+      std::make_unique<RepeatedWarmer>(std::move(base), Repeated(std::move(retry), world.meter)));
 }
 
 }  // namespace cairn
