@@ -37,8 +37,8 @@ class CheckRun {
     for (const std::string& text : set_.unexplained) {
       Tell({Finding::Severity::kDamage, ErrorCode::kNotFound, "snapshots/", text});
     }
-    ASSIGN_OR_RETURN(index_, repository_.LoadIndex(
-                                 context_, [this](const SegmentId&, const Error&) { index_is_whole_ = false; }));
+    ASSIGN_OR_RETURN(
+        index_, repository_.LoadIndex(context_, [this](const SegmentId&, const Error&) { index_is_whole_ = false; }));
     RETURN_IF_ERROR(ChooseSnapshots());
     RETURN_IF_ERROR(ComparePacks());
     if (repository_.keyring().rights().Has(Rights::kMetadataKey)) {
@@ -376,7 +376,9 @@ class CheckRun {
     std::vector<uint32_t> numbers = verdict.bad_frames;
     // Whose bytes a later version, or another role, can read are not damaged.
     const ErrorCode code = verdict.error->code();
-    if (code != ErrorCode::kUnsupported && code != ErrorCode::kNoRight) {
+    const bool may_be_whole =
+        code == ErrorCode::kUnsupported || code == ErrorCode::kNoRight || code == ErrorCode::kArchived;
+    if (!may_be_whole) {
       numbers.insert(numbers.end(), verdict.unread_frames.begin(), verdict.unread_frames.end());
     }
     for (const uint32_t number : numbers) {
@@ -394,14 +396,15 @@ class CheckRun {
     bool ids_checked = false;
     const PackVerdict verdict = CheckPack(repository_, pack, *frames, reader, &ids_checked);
     const bool is_suspect = verdict.error && IsLoss(verdict.error->code());
+    const bool is_archived = verdict.error && verdict.error->code() == ErrorCode::kArchived;
     {
       const std::lock_guard lock(mutex_);
-      ++report_.packs_read;
-      report_.bytes_read += pack.size;
-      if (pack.kind == BlobKind::kData) report_.ids_checked = ids_checked;
+      ++(is_archived ? report_.packs_archived : report_.packs_read);
+      (is_archived ? report_.bytes_archived : report_.bytes_read) += pack.size;
+      if (pack.kind == BlobKind::kData && !is_archived) report_.ids_checked = ids_checked;
       if (is_suspect) suspects_.insert(pack.name);
     }
-    if (verdict.error && !is_suspect) TellBadPack(pack, *frames, verdict);
+    if (verdict.error && !is_suspect && !is_archived) TellBadPack(pack, *frames, verdict);
     ++context_.progress.items_done;
     context_.progress.bytes_done += pack.size;
   }
