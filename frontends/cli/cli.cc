@@ -237,22 +237,27 @@ StoreWorld Cli::WorldOf(RequestMeter* meter) {
           .meter = meter};
 }
 
-Result<Cli::BesideStore> Cli::BesideMain() {
-  ASSIGN_OR_RETURN(const RepositoryChoice* choice, MainChoice());
-  ASSIGN_OR_RETURN(StoreSettings settings, SettingsOf(*choice));
+Result<Cli::BesideStore> Cli::Beside(const RepositoryChoice& choice) {
+  ASSIGN_OR_RETURN(StoreSettings settings, SettingsOf(choice));
   const std::lock_guard lock(open_mutex_);
   const auto main = std::ranges::find(metered_, store_.get(), [](const auto& one) { return one->store; });
-  RequestMeter* meter = store_ == nullptr || main == metered_.end() ? nullptr : &(*main)->meter;
-  return BesideStore{choice->address, std::move(settings), WorldOf(meter)};
+  const bool is_counted = &choice == &main_ && store_ != nullptr && main != metered_.end();
+  return BesideStore{choice.address, std::move(settings), WorldOf(is_counted ? &(*main)->meter : nullptr)};
 }
 
 Result<std::unique_ptr<ObjectLocker>> Cli::OpenLocker() {
-  ASSIGN_OR_RETURN(const BesideStore beside, BesideMain());
+  ASSIGN_OR_RETURN(const RepositoryChoice* choice, MainChoice());
+  ASSIGN_OR_RETURN(const BesideStore beside, Beside(*choice));
   return cairn::OpenLocker(beside.address, beside.settings, beside.world);
 }
 
 Result<std::unique_ptr<ObjectWarmer>> Cli::OpenWarmer() {
-  ASSIGN_OR_RETURN(const BesideStore beside, BesideMain());
+  ASSIGN_OR_RETURN(const RepositoryChoice* choice, MainChoice());
+  return OpenWarmerOf(*choice);
+}
+
+Result<std::unique_ptr<ObjectWarmer>> Cli::OpenWarmerOf(const RepositoryChoice& choice) {
+  ASSIGN_OR_RETURN(const BesideStore beside, Beside(choice));
   return cairn::OpenWarmer(beside.address, beside.settings, beside.world);
 }
 

@@ -77,6 +77,7 @@ class Cli {
   // Beside the store of -r, with its settings; their requests count as its own once it is open.
   Result<std::unique_ptr<ObjectLocker>> OpenLocker();
   Result<std::unique_ptr<ObjectWarmer>> OpenWarmer();
+  Result<std::unique_ptr<ObjectWarmer>> OpenWarmerOf(const RepositoryChoice& choice);
   // The repository, opened with the password of the global options. Once. `meanwhile` is called when nobody has to type
   // any more, before the key is derived, which takes a while.
   Result<Repository*> Open(const std::function<void()>& meanwhile = {});
@@ -129,7 +130,7 @@ class Cli {
   };
   void ProgressLine(const std::string& line);
   StoreWorld WorldOf(RequestMeter* meter);
-  Result<BesideStore> BesideMain();
+  Result<BesideStore> Beside(const RepositoryChoice& choice);
   Result<void> ChooseMain();
   Result<std::string> UsableCache(const RepositoryChoice& choice);
   Result<OpenOptions> OptionsFor(const RepositoryChoice& choice);

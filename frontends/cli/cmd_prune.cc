@@ -1,9 +1,9 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/jobs/prune.h"
-#include "engine/stores/storage_terms.h"
 #include "frontends/cli/option_values.h"
 #include "frontends/cli/prune_command.h"
+#include "frontends/cli/retention_run.h"
 #include "frontends/cli/text.h"
 #include "frontends/config/values.h"
 
@@ -165,17 +165,12 @@ Result<nlohmann::json> PruneCommand::Run(Cli& cli) const {
   options.dry_run = dry_run;
   ASSIGN_OR_RETURN(const RepositoryChoice* choice, cli.MainChoice());
   ASSIGN_OR_RETURN(const StoreSettings settings, cli.SettingsOf(*choice));
-  ASSIGN_OR_RETURN(const StorageTerms terms, TermsOf(settings));
-  options.least_age_seconds = terms.least_age_seconds;
-  options.least_pack_bytes = terms.least_bytes;
   ASSIGN_OR_RETURN(Repository * repository, cli.Open());
-  std::unique_ptr<ObjectWarmer> warmer;
-  if (warm_up || KeepsInArchive(settings)) {
-    auto opened = cli.OpenWarmer();
-    if (!opened && warm_up) return std::move(opened).error();
-    if (opened) warmer = *std::move(opened);
+  ASSIGN_OR_RETURN(StorageOfPacks storage, StorageOf(cli, *choice));
+  if (warm_up && storage.warmer == nullptr) {
+    ASSIGN_OR_RETURN(storage.warmer, cli.OpenWarmer());
   }
-  options.warmer = warmer.get();
+  storage.SetIn(options);
   options.warm_up = warm_up;
   auto progress = cli.ShowProgress();
   auto report = RunPrune(cli.context(), *repository, options, cli.Findings());

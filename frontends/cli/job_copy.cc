@@ -53,9 +53,8 @@ class CatchUpRun {
     auto copied = outcome_.waiting.empty() || request_.dry_run ? Result<void>() : Copy(*target.repository);
     const bool is_reached = copied || IsLoss(copied.error().code());
     if (!request_.copy.retention || !is_reached) return copied;
-    ASSIGN_OR_RETURN(const StoreSettings settings, cli_.SettingsOf(request_.target));
-    ASSIGN_OR_RETURN(const StorageTerms terms, TermsOf(settings));
-    auto kept = KeepTo(context_, *target.repository, *request_.copy.retention, filter_, terms, request_.dry_run,
+    ASSIGN_OR_RETURN(const StorageOfPacks storage, StorageOf(cli_, request_.target));
+    auto kept = KeepTo(context_, *target.repository, *request_.copy.retention, filter_, storage, request_.dry_run,
                        cli_.Findings());
     if (!kept) return std::move(kept).error().While("its retention");
     outcome_.retention = *std::move(kept);

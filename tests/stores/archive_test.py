@@ -144,6 +144,22 @@ class Archive:
         self.assertEqual(self.proxy.asked, [])
 
 
+    def test_the_prune_of_a_job_leaves_it_too(self):
+        self.init()
+        config = self.path("cairn.toml")
+        store = ", ".join('"{}" = "{}"'.format(*setting.split("=", 1)) for setting in self.settings)
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(f'[repository.cold]\naddress = "{self.repo}"\nstore = {{ {store} }}\n'
+                       f'[job.one]\nto = "cold"\npaths = ["{os.path.abspath(self.source)}"]\nretention = {{ keep-last = 1 }}\n')
+        os.chmod(config, 0o600)
+        self.settings = []
+        for _ in range(2):
+            self.write("file", os.urandom(300_000))
+            self.run_cairn("--config", config, "run", "one", XDG_STATE_HOME=self.path("state"))
+        self.assertEqual(len(self.names("data/")), 2)
+        self.assertEqual(self.names("tombstones/"), [])
+
+
 class Amazon(Archive, S3Test):
     def setUp(self):
         super().setUp()
