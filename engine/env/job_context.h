@@ -16,7 +16,8 @@ namespace cairn {
 // Sizes that this process keeps to. Not the limits of the format (repo-format/limits.h).
 struct Limits {
   uint64_t memory_bytes = 256 * kMiB;  // the sum of all budgets of a job
-  uint64_t pack_bytes = 16 * kMiB;     // a full pack
+  uint64_t pack_bytes = 16 * kMiB;     // a full pack,
+  uint64_t pack_blobs_max = 65'536;    // or a pack of so many blobs: what is known of each is held until it is put
   uint64_t frame_bytes_files = kMiB;   // plain bytes at which a frame is closed, by kind of source
   uint64_t frame_bytes_rows = 256 * kKiB;
   uint64_t frame_bytes_pages = 64 * kKiB;

@@ -34,8 +34,9 @@ WriteSession::WriteSession(Repository& repository, Index& index, const JobContex
       keys_(SessionKeys::New(repository.keyring(), id_, context.random)),
       sealer_(keys_, repository.keyring().family(), context.random, options.compression),
       data_packs_(BlobKind::kData, repository.sealer(), context.random, context.limits.pack_bytes,
-                  [this](FinishedPack pack) { return PackFinished(std::move(pack)); }),
+                  context.limits.pack_blobs_max, [this](FinishedPack pack) { return PackFinished(std::move(pack)); }),
       metadata_packs_(BlobKind::kMetadata, repository.sealer(), context.random, context.limits.pack_bytes,
+                      context.limits.pack_blobs_max,
                       [this](FinishedPack pack) { return PackFinished(std::move(pack)); }),
       put_executor_(SeveralThreads(context) ? MakeThreadPool(context.limits.puts) : MakeInlineExecutor()) {
   if (options.purpose != SessionPurpose::kCopy) return;
