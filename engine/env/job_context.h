@@ -24,6 +24,7 @@ struct Limits {
   uint64_t frame_bytes_metadata = 64 * kKiB;
   uint64_t segment_blobs_max = 200'000;  // entries of a segment before the next is begun
   uint64_t segment_interval_s = 300;     // a running backup puts what it has at least this often
+  uint64_t window_blobs = 32'768;        // that a restore plans at once
   unsigned merge_fan_in = 16;            // segments of a level that are merged into one of the next
   unsigned readers = 2;                  // threads that read the source
   unsigned puts = 4;                     // puts under way at once
