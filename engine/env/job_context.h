@@ -22,7 +22,7 @@ struct Limits {
   uint64_t frame_bytes_rows = 256 * kKiB;
   uint64_t frame_bytes_pages = 64 * kKiB;
   uint64_t frame_bytes_metadata = 64 * kKiB;
-  uint64_t segment_blobs_max = 200'000;  // entries of a segment before the next is begun
+  uint64_t segment_blobs_max = 100'000;  // entries of a segment before the next is begun
   uint64_t segment_interval_s = 300;     // a running backup puts what it has at least this often
   uint64_t window_blobs = 32'768;        // that a restore plans at once
   unsigned merge_fan_in = 16;            // segments of a level that are merged into one of the next
