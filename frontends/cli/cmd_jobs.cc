@@ -9,11 +9,7 @@
 namespace cairn {
 namespace {
 
-std::string TimeText(const std::optional<WireTime>& time) {
-  if (!time) return "";
-  const UnixNs when = time->seconds * 1'000'000'000;
-  return FormatTime(*time, SystemClock().OffsetMinutes(when));
-}
+std::string TimeText(const std::optional<WireTime>& time) { return time ? FormatTimeThen(*time, SystemClock()) : ""; }
 
 nlohmann::json TimeJson(const std::optional<WireTime>& time) {
   return time ? nlohmann::json(JsonTime(*time)) : nlohmann::json();
