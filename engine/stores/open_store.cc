@@ -76,6 +76,12 @@ Result<void> SetCreateBy(s3::Options& options, const std::string& text) {
                      "s3.create is \"{}\": it is if-none-match, forbid-overwrite or generation-match", text);
   }
   options.create = *create;
+  if (options.create != s3::CreateBy::kIfNoneMatch && !options.lock_mode.empty()) {
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "s3.object-lock: a server of s3.create={} does not know Amazon's headers for locks, and what is "
+                     "put would not be locked: leave it out",
+                     s3::Name(options.create));
+  }
   if (options.create != s3::CreateBy::kGenerationMatch || options.encryption.empty()) return {};
   return Error(ErrorCode::kInvalidArgument,
                "s3.encryption: Google's server encrypts by itself, and knows no such header: leave it out");
