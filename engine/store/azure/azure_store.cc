@@ -77,7 +77,10 @@ Result<http::Response> AzureStore::Send(const Call& call) {
 }
 
 Result<http::Response> AzureStore::SuccessOf(const Call& call, http::Response response) const {
-  if (response.succeeded()) return response;
+  if (response.succeeded()) {
+    if (call.method != "DELETE") RETURN_IF_ERROR(http::NeedTag(response, call.method + " " + UrlOf(call.blob)));
+    return response;
+  }
   const Failure failure = FailureOf(response);
   if (IsGone(failure)) return MakeError(ErrorCode::kNotFound, "{} is not there", UrlOf(call.blob));
   Error error = ErrorOf(failure, call.method + " " + UrlOf(call.blob));
@@ -156,18 +159,24 @@ Result<Bytes> AzureStore::GetRange(const ObjectName& name, uint64_t offset, uint
 }
 
 Result<ListedPage> AzureStore::Page(std::string_view prefix, const std::string& marker) {
-  Call call{
-      .method = "GET",
-      .query = {{"restype", "container"}, {"comp", "list"}, {"prefix", options_.place.prefix + std::string(prefix)}},
-      .answer_bytes_max = kPageBytesMax};
+  const std::string whole_prefix = options_.place.prefix + std::string(prefix);
+  Call call{.method = "GET",
+            .query = {{"restype", "container"}, {"comp", "list"}, {"prefix", whole_prefix}},
+            .answer_bytes_max = kPageBytesMax};
   if (!marker.empty()) call.query.emplace_back("marker", marker);
   ASSIGN_OR_RETURN(const http::Response response, Send(call));
   if (!response.succeeded()) return ErrorOf(FailureOf(response), "listing " + description());
   auto page = ParseListedPage(response.body);
-  if (page && (page->next.empty() || page->next != marker)) return page;
-  // Not the repository's bytes: a proxy's, or cut off.
-  const std::string why = page ? "the next page is the same" : page.error().message();
-  return MakeError(ErrorCode::kIo, "listing {}: {}", description(), why).Transient();
+  const auto wrong = [&](const std::string& why) {  // not the container's bytes: a proxy's, or cut off
+    return MakeError(ErrorCode::kIo, "listing {}: {}", description(), why).Transient();
+  };
+  if (!page) return wrong(page.error().message());
+  if (!page->next.empty() && page->next == marker) return wrong("the next page is the same");
+  for (const ListedBlob& blob : page->blobs) {
+    if (blob.name.starts_with(whole_prefix)) continue;  // to leave it out could be to leave out all
+    return wrong(fmt::format("the server told a name that does not begin as asked: \"{}\"", http::OneLine(blob.name)));
+  }
+  return page;
 }
 
 Result<void> AzureStore::List(std::string_view prefix, const Each& each, const Stranger& stranger) {
@@ -175,11 +184,6 @@ Result<void> AzureStore::List(std::string_view prefix, const Each& each, const S
   do {
     ASSIGN_OR_RETURN(ListedPage page, Page(prefix, marker));
     for (const ListedBlob& blob : page.blobs) {
-      if (!blob.name.starts_with(options_.place.prefix)) {  // to leave it out could be to leave out all
-        return MakeError(ErrorCode::kIo, "listing {}: the server told a name that does not begin as asked: \"{}\"",
-                         description(), http::OneLine(blob.name))
-            .Transient();
-      }
       const std::string name = blob.name.substr(options_.place.prefix.size());
       if (name.empty() || name.starts_with(kOutside)) continue;
       auto parsed = ObjectName::Parse(name);

@@ -161,8 +161,13 @@ Result<http::Response> S3Store::Send(const Call& call) {
 
 Result<http::Response> S3Store::Succeed(const Call& call) {
   ASSIGN_OR_RETURN(http::Response response, Send(call));
-  if (response.succeeded()) return response;
-  return Refused(call, FailureOf(response));
+  return SuccessOf(call, std::move(response));
+}
+
+Result<http::Response> S3Store::SuccessOf(const Call& call, http::Response response) const {
+  if (!response.succeeded()) return Refused(call, FailureOf(response));
+  if (call.method != "DELETE") RETURN_IF_ERROR(http::NeedTag(response, call.method + " " + UrlOf(call.key)));
+  return response;
 }
 
 Error S3Store::Refused(const Call& call, const Failure& failure) const {
@@ -200,16 +205,8 @@ Result<void> S3Store::Put(const ObjectName& name, ByteSpan bytes) {
                   .headers = HeadersOfPut(name.text(), bytes),
                   .body = bytes,
                   .answer_bytes_max = kMiB};
-  ASSIGN_OR_RETURN(const http::Response put, Succeed(call));
-  return NeedTag(call, put);
-}
-
-// Every S3 server tells the tag of what it has put. A page to log in to a network, with status 200, does not.
-Result<void> S3Store::NeedTag(const Call& call, const http::Response& put) const {
-  if (!put.header("etag").empty()) return {};
-  return MakeError(ErrorCode::kIo, "PUT {}: the answer ({}) is not that of an S3 server: it has no ETag",
-                   UrlOf(call.key), put.status)
-      .Transient();
+  RETURN_IF_ERROR(Succeed(call));
+  return {};
 }
 
 S3Store::Call S3Store::Creation(const ObjectName& name, ByteSpan bytes) const {
@@ -249,7 +246,6 @@ Result<bool> S3Store::PutIfAbsent(const ObjectName& name, ByteSpan bytes) {
   const Call call = Creation(name, bytes);
   auto put = Succeed(call);
   if (put) {
-    RETURN_IF_ERROR(NeedTag(call, *put));
     RETURN_IF_ERROR(NeedNoVersions(*put));
     return true;
   }
@@ -296,7 +292,7 @@ Result<Bytes> S3Store::GetRange(const ObjectName& name, uint64_t offset, uint64_
     ASSIGN_OR_RETURN(const ObjectInfo info, Stat(name));
     if (info.size < offset || size > info.size - offset) return too_short(info.size);
   }
-  if (!response.succeeded()) return Refused(call, FailureOf(response));
+  ASSIGN_OR_RETURN(response, SuccessOf(call, std::move(response)));
   return http::PartOf(std::move(response), offset, size, UrlOf(call.key));
 }
 
@@ -322,10 +318,16 @@ Result<ListedPage> S3Store::ListKeys(const std::string& prefix, const std::strin
   ASSIGN_OR_RETURN(const http::Response response, Send(call));
   if (!response.succeeded()) return ErrorOf(FailureOf(response), "listing " + description(), "s3:ListBucket");
   auto page = ParseListedPage(response.body);
-  if (page && (page->next.empty() || page->next != token)) return page;
-  // Not the repository's bytes: a proxy's, or cut off.
-  const std::string why = page ? "the next page is the same" : page.error().message();
-  return MakeError(ErrorCode::kIo, "listing {}: {}", description(), why).Transient();
+  const auto wrong = [&](const std::string& why) {  // not the bucket's bytes: a proxy's, or cut off
+    return MakeError(ErrorCode::kIo, "listing {}: {}", description(), why).Transient();
+  };
+  if (!page) return wrong(page.error().message());
+  if (!page->next.empty() && page->next == token) return wrong("the next page is the same");
+  for (const ListedObject& object : page->objects) {
+    if (object.key.starts_with(prefix)) continue;  // to leave it out could be to leave out all
+    return wrong(fmt::format("the server told a key that does not begin as asked: \"{}\"", http::OneLine(object.key)));
+  }
+  return page;
 }
 
 Result<void> S3Store::List(std::string_view prefix, const Each& each, const Stranger& stranger) {
@@ -333,11 +335,6 @@ Result<void> S3Store::List(std::string_view prefix, const Each& each, const Stra
   do {
     ASSIGN_OR_RETURN(ListedPage page, ListKeys(options_.place.prefix + std::string(prefix), token));
     for (const ListedObject& object : page.objects) {
-      if (!object.key.starts_with(options_.place.prefix)) {  // to leave it out could be to leave out all
-        return MakeError(ErrorCode::kIo, "listing {}: the server told a key that does not begin as asked: \"{}\"",
-                         description(), http::OneLine(object.key))
-            .Transient();
-      }
       const std::string name = object.key.substr(options_.place.prefix.size());
       if (name.empty() || name.starts_with(kOutside)) continue;
       auto parsed = ObjectName::Parse(name);
@@ -360,9 +357,9 @@ Result<void> S3Store::Remove(const ObjectName& name) {
 
 Result<ObjectInfo> S3Store::Stat(const ObjectName& name) {
   const Call call{.method = "HEAD", .key = KeyOf(name)};
-  ASSIGN_OR_RETURN(const http::Response response, Send(call));
+  ASSIGN_OR_RETURN(http::Response response, Send(call));
   if (response.status == 404) return MissingBy(call.key);
-  if (!response.succeeded()) return Refused(call, FailureOf(response));
+  ASSIGN_OR_RETURN(response, SuccessOf(call, std::move(response)));
   ASSIGN_OR_RETURN(const http::Extent extent, http::ExtentOf(response, UrlOf(KeyOf(name))));
   return ObjectInfo{.name = name, .size = extent.size, .modified = extent.modified};
 }
@@ -371,9 +368,9 @@ Result<bool> S3Store::ExtendLock(const ObjectName& name) {
   if (options_.lock_mode.empty() || !IsToBeLocked(name.text())) return false;
   const std::string key = KeyOf(name);
   const Call look{.method = "HEAD", .key = key};
-  ASSIGN_OR_RETURN(const http::Response response, Send(look));
+  ASSIGN_OR_RETURN(http::Response response, Send(look));
   if (response.status == 404) return MissingBy(key);
-  if (!response.succeeded()) return Refused(look, FailureOf(response));
+  ASSIGN_OR_RETURN(response, SuccessOf(look, std::move(response)));
   const auto end = http::ParseDate(response.header("x-amz-object-lock-retain-until-date"));
   const UnixNs now = clock_.Now() + CurrentSigner().clock_error;
   if (end && *end - now >= std::chrono::nanoseconds(options_.lock_for).count() / 2) return false;
