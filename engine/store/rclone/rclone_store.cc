@@ -40,6 +40,32 @@ std::optional<std::string> NameAt(std::string_view path) {
   return name;
 }
 
+// Does an option that is given in a remote's own name ("NAME=", of ":sftp,host=x,pass=...:path") hold a secret? Names
+// of files and ids do not.
+bool IsSecret(std::string_view option) {
+  constexpr std::array kWords = {"pass",   "secret", "token", "credential", "grant",
+                                 "cookie", "auth",   "sas",   "2fa",        "key"};
+  constexpr std::array kHarmless = {"_file", "_id", "_url", "_env", "_agent", "_method"};
+  if (std::ranges::any_of(kHarmless, [&](std::string_view end) { return option.ends_with(end); })) {
+    return option == "sas_url";
+  }
+  return std::ranges::any_of(kWords, [&](std::string_view word) { return option.find(word) != option.npos; });
+}
+
+bool HoldsSecret(std::string_view remote) {
+  for (size_t equal = remote.find('='); equal != remote.npos; equal = remote.find('=', equal + 1)) {
+    std::string option;
+    for (size_t at = equal; at > 0; --at) {
+      const char c = remote[at - 1];
+      const bool is_large = c >= 'A' && c <= 'Z';
+      if (!is_large && !(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '_' && c != '-') break;
+      option.insert(option.begin(), is_large ? static_cast<char>(c - 'A' + 'a') : c == '-' ? '_' : c);
+    }
+    if (IsSecret(option)) return true;
+  }
+  return false;
+}
+
 std::optional<uint64_t> VersionAt(std::string_view path) {
   return webdav::VersionOf({.name = std::string(path.substr(path.rfind('/') + 1))});
 }
@@ -53,11 +79,8 @@ Result<std::string> ParseRemote(std::string_view text) {
   std::string remote(text);
   while (remote.size() > 1 && remote.ends_with('/') && !remote.ends_with(":/")) remote.pop_back();
   if (remote.empty()) return refuse("the remote is missing");
-  constexpr std::array kSecrets = {"pass=", "secret=", "token=", "key="};
-  for (const std::string_view secret : kSecrets) {
-    if (text.find(secret) != std::string_view::npos) {
-      return refuse("this one holds a secret, and an address is printed: give it a name by rclone config");
-    }
+  if (HoldsSecret(text)) {
+    return refuse("this one holds a secret, and an address is printed: give it a name by rclone config");
   }
   // Of these the web server in rclone makes another path, or none.
   const std::string parts = remote + "/";
