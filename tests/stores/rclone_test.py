@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """cairn and rclone: its local disk, its memory, and servers that it goes to, as they are."""
+import json
 import os
 import signal
 import subprocess
@@ -8,7 +9,7 @@ import unittest
 
 from ceph_testing import CephServer
 from rclone_testing import SftpOfRclone, kill, obscured, rclone_children
-from web_testing import BIN, StoreTest
+from web_testing import BIN, HERE, StoreTest
 from webdav_testing import need
 
 
@@ -135,6 +136,19 @@ class TheChild(RcloneTest):
         """However that ends."""
         self.init()
         self.wait_until(lambda: not self.children())
+        process = self.start_cairn("backup", "--stdin")
+        self.wait_until(lambda: len(self.children()) == 1)
+        process.kill()
+        self.wait_until(lambda: not self.children(), seconds=5)
+
+    def test_one_behind_a_script_ends_with_cairn(self):
+        script = self.path("my-rclone")
+        with open(script, "w", encoding="utf-8") as file:
+            file.write(f'#!/bin/sh\n{need("rclone")} "$@"\nexit $?\n')
+        os.chmod(script, 0o755)
+        self.settings = (f"rclone.program={script}",)
+        self.init()
+        self.wait_until(lambda: not self.children(), seconds=5)
         process = self.start_cairn("backup", "--stdin")
         self.wait_until(lambda: len(self.children()) == 1)
         process.kill()
