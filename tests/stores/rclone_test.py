@@ -181,6 +181,50 @@ class TheChild(RcloneTest):
         self.assertIn("rclone.program=FILE", self.refused("snapshots"))
 
 
+class BehindFaults(RcloneTest):
+    """Between cairn and rclone: half answers, none, and words that are not what was asked for."""
+
+    settings = ("retry.first=5ms", f"rclone.program={os.path.join(HERE, 'faulty_rclone.py')}")
+
+    def env(self, password="secret", **more):
+        return super().env(password, **{"CAIRN_FAULTY_RCLONE": json.dumps(self.how), **more})
+
+    def test_nothing_is_lost(self):
+        shares = {"500": 0.03, "lost": 0.04, "cut-answer": 0.03, "torn-listing": 0.1, "cut-request": 0.04, "refused": 0.03}
+        self.how = {"seed": 1, "shares": shares}
+        self.make_source(files=30)
+        self.init()
+        kept = None
+        for day in range(4):
+            self.how["seed"] += 1
+            self.write(f"new{day}", os.urandom(200_000))
+            kept, gone = self.backup()["id"], kept
+            if gone:
+                self.run_cairn("forget", gone, "--prune")
+        self.run_cairn("check", "--read-data")
+        self.restore_equals_source()
+        self.assertEqual(len(self.run_cairn("snapshots", "--json").stdout.split(b'"id"')), 2)
+
+    def test_a_service_without_empty_files(self):
+        self.how = {"refuses": ["empty"]}
+        self.make_source(files=3)
+        self.init()
+        left = self.path("far", "repo", "tmp", "half an upload")
+        with open(left, "wb"):
+            pass
+        os.utime(left, (1, 1))
+        self.run_cairn("prune")
+        self.assertFalse(os.path.exists(left))
+
+    def test_why_a_part_cannot_be_read_is_told_at_once(self):
+        self.how = {"refuses": []}
+        self.make_source(files=3)
+        self.init()
+        self.backup()
+        self.how = {"refuses": ["ranges"]}
+        self.assertIn("open: permission denied", self.refused("restore", "latest", "--target", self.path("out"), "--no-cache"))
+
+
 class OneWriter(RcloneTest):
     def test_a_second_one_is_refused(self):
         self.make_source(files=3)

@@ -333,9 +333,9 @@ Result<void> RcloneStore::Remove(const ObjectName& name) {
 
 Result<void> RcloneStore::CleanTemporary() {
   ASSIGN_OR_RETURN(const auto served, Serving());
-  // A new file tells what time it is there.
+  // A new file tells what time it is there. Not an empty one: some services have none.
   const std::string folder(kTemporary), probe = random_.NewId<ObjectId>().ToHex();
-  RETURN_IF_ERROR(served->remote.Upload(folder, probe, {}, random_.NewId<ObjectId>().ToHex()));
+  RETURN_IF_ERROR(served->remote.Upload(folder, probe, AsBytes("now"), random_.NewId<ObjectId>().ToHex()));
   std::vector<RemoteEntry> entries;
   const auto listed = served->remote.List(folder, Remote::Depth::kOne, [&](RemoteEntry entry) {
     if (!entry.is_folder) entries.push_back(std::move(entry));
@@ -392,9 +392,11 @@ Result<void> RcloneStore::ProbeFiles(Remote& remote) {
     if (!size || *size != text.size()) return refuse("does not list what it has just been given");
   }
   const auto part = remote.GetRange(path, 3, 3);
+  if (!part && part.error().transient()) return part.error();
   if (!part || AsText(*part) != "345") return refuse("does not give a range of a file");
   RETURN_IF_ERROR(remote.Remove(path));
   const auto gone = remote.Get(path, 1);
+  if (!gone && gone.error().transient()) return gone.error();
   ASSIGN_OR_RETURN(const auto size, listed_size());
   if (gone || gone.error().code() != ErrorCode::kNotFound || size) return refuse("still has what it has removed");
   return {};
