@@ -248,7 +248,11 @@ Result<void> Protocol::NoteMoments(const std::vector<ObjectInfo>& listed, std::m
     if (found == sessions.end()) continue;
     if (parsed.kind == ParsedName::Kind::kSession) found->second.last_sign = info.modified;
     const bool is_moment = parsed.kind == ParsedName::Kind::kSessionEnd || parsed.kind == ParsedName::Kind::kSignOfLife;
-    if (!is_moment || !found->second.slot) continue;  // told already
+    if (is_moment && !found->second.slot) {  // told already
+      found->second.last_sign = std::max(found->second.last_sign, info.modified);
+      continue;
+    }
+    if (!is_moment) continue;
     moments.push_back(info);
     names.push_back(info.name);
   }
