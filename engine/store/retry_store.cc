@@ -5,14 +5,14 @@
 namespace cairn {
 
 Result<void> RetryStore::Put(const ObjectName& name, ByteSpan bytes) {
-  return retry_->Repeat([&] { return base_->Put(name, bytes); });
+  return retry_->Repeat([&] { return base().Put(name, bytes); });
 }
 
 Result<bool> RetryStore::PutIfAbsent(const ObjectName& name, ByteSpan bytes) {
   unsigned tries = 0;
   ASSIGN_OR_RETURN(const bool filled_now, retry_->Repeat([&] {
     ++tries;
-    return base_->PutIfAbsent(name, bytes);
+    return base().PutIfAbsent(name, bytes);
   }));
   if (filled_now || tries == 1) return filled_now;
   const auto there = Get(name, bytes.size());
@@ -23,11 +23,11 @@ Result<bool> RetryStore::PutIfAbsent(const ObjectName& name, ByteSpan bytes) {
 }
 
 Result<Bytes> RetryStore::Get(const ObjectName& name, uint64_t size_max) {
-  return retry_->Repeat([&] { return base_->Get(name, size_max); });
+  return retry_->Repeat([&] { return base().Get(name, size_max); });
 }
 
 Result<Bytes> RetryStore::GetRange(const ObjectName& name, uint64_t offset, uint64_t size) {
-  return retry_->Repeat([&] { return base_->GetRange(name, offset, size); });
+  return retry_->Repeat([&] { return base().GetRange(name, offset, size); });
 }
 
 Result<void> RetryStore::List(std::string_view prefix, const Each& each, const Stranger& stranger) {
@@ -40,7 +40,7 @@ Result<void> RetryStore::List(std::string_view prefix, const Each& each, const S
       objects.push_back(info);
       return {};
     };
-    return base_->List(prefix, keep, [&](const std::string& name) { strangers.push_back(name); });
+    return base().List(prefix, keep, [&](const std::string& name) { strangers.push_back(name); });
   }));
   for (const ObjectInfo& info : objects) RETURN_IF_ERROR(each(info));
   for (const std::string& name : strangers) {
@@ -50,11 +50,11 @@ Result<void> RetryStore::List(std::string_view prefix, const Each& each, const S
 }
 
 Result<void> RetryStore::Remove(const ObjectName& name) {
-  return retry_->Repeat([&] { return base_->Remove(name); });
+  return retry_->Repeat([&] { return base().Remove(name); });
 }
 
 Result<ObjectInfo> RetryStore::Stat(const ObjectName& name) {
-  return retry_->Repeat([&] { return base_->Stat(name); });
+  return retry_->Repeat([&] { return base().Stat(name); });
 }
 
 }  // namespace cairn
