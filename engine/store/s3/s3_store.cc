@@ -19,7 +19,6 @@ namespace {
 
 constexpr uint64_t kPageBytesMax = 8 * kMiB;  // 1,000 objects with keys of 1,024 bytes, each byte encoded
 constexpr std::string_view kOutside = "tmp/";
-constexpr std::string_view kRegionOfOld = "us-east-1";
 constexpr size_t kRegionBytesMax = 64;
 
 // A region's name goes into a signature and into a host's name.
@@ -410,7 +409,7 @@ Result<void> S3Store::MakeBucket() {
   const Failure failure = FailureOf(there);
   if (failure.status != 404) return ErrorOf(failure, "looking for the bucket of " + description(), "s3:ListBucket");
   std::string constraint;
-  if (options_.place.is_aws() && options_.region != kRegionOfOld) {
+  if (options_.place.is_aws() && options_.region != kFirstRegion) {
     constraint = fmt::format(
         "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><LocationConstraint>{}"
         "</LocationConstraint></CreateBucketConfiguration>",

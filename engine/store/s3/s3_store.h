@@ -35,7 +35,7 @@ struct Options {
   Place place;
   Credentials credentials;
   CreateBy create = CreateBy::kIfNoneMatch;
-  std::string region = "us-east-1";  // the server's word counts more: it is taken over where it differs
+  std::string region{kFirstRegion};  // the server's word counts more: it is taken over where it differs
   // Of data packs; "" as the bucket has it. What is read in every run stays in the bucket's own class.
   std::string storage_class;
   std::string encryption;            // by the server: "", "AES256" or "aws:kms"
