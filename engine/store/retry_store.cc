@@ -2,6 +2,8 @@
 
 #include <vector>
 
+#include "engine/store/compact_listing.h"
+
 namespace cairn {
 
 Result<void> RetryStore::Put(const ObjectName& name, ByteSpan bytes) {
@@ -31,21 +33,23 @@ Result<Bytes> RetryStore::GetRange(const ObjectName& name, uint64_t offset, uint
 }
 
 Result<void> RetryStore::List(std::string_view prefix, const Each& each, const Stranger& stranger) {
-  std::vector<ObjectInfo> objects;
+  CompactListing objects;
   std::vector<std::string> strangers;
+  const auto keep = [&](const ObjectInfo& info) -> Result<void> {
+    objects.Add(info);
+    return {};
+  };
+  const auto keep_stranger = [&](const std::string& name) -> Result<void> {
+    strangers.push_back(name);
+    return {};
+  };
   RETURN_IF_ERROR(retry_->Repeat([&] {
-    objects.clear();
+    objects.Clear();
     strangers.clear();
-    const auto keep = [&](const ObjectInfo& info) -> Result<void> {
-      objects.push_back(info);
-      return {};
-    };
-    return base().List(prefix, keep, [&](const std::string& name) { strangers.push_back(name); });
+    return base().List(prefix, keep, stranger ? Stranger(keep_stranger) : Stranger());
   }));
-  for (const ObjectInfo& info : objects) RETURN_IF_ERROR(each(info));
-  for (const std::string& name : strangers) {
-    if (stranger) stranger(name);
-  }
+  RETURN_IF_ERROR(objects.ForEach(each));
+  for (const std::string& name : strangers) RETURN_IF_ERROR(stranger(name));
   return {};
 }
 

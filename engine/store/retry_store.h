@@ -14,7 +14,7 @@ namespace cairn {
 //
 // An answer may be lost though the call had its effect, so a repeated PutIfAbsent that finds the name filled reads it,
 // and returns true where it holds these very bytes: objects are sealed with random salts, so no two puts are alike. A
-// listing is told only when one try has come to its end; until then it is in memory (some 150 bytes an object).
+// listing is told only when one try has come to its end; until then it is in memory (CompactListing).
 //
 // Safe for concurrent use; borrows the clock and the randomness.
 class RetryStore final : public StoreDecorator {

@@ -190,7 +190,7 @@ Result<void> AzureStore::List(std::string_view prefix, const Each& each, const S
       if (parsed) {
         RETURN_IF_ERROR(each({.name = *std::move(parsed), .size = blob.size, .modified = blob.modified}));
       } else if (stranger) {
-        stranger(name);
+        RETURN_IF_ERROR(stranger(name));
       }
     }
     marker = std::move(page.next);

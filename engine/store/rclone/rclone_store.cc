@@ -289,11 +289,12 @@ Result<void> RcloneStore::ListFiles(Remote& remote, std::string_view prefix, con
       return {};
     }
     auto parsed = name ? ObjectName::Parse(*name) : Result<ObjectName>(Corrupt("it is hidden"));
-    if (!parsed || IsShared(*name)) {
-      if (stranger) stranger(entry.path);
-      return {};
+    Result<void> taken;
+    if (parsed && !IsShared(*name)) {
+      taken = each({.name = *std::move(parsed), .size = entry.size, .modified = entry.modified});
+    } else if (stranger) {
+      taken = stranger(entry.path);
     }
-    auto taken = each({.name = *std::move(parsed), .size = entry.size, .modified = entry.modified});
     if (!taken) of_each = taken.error();
     return taken;
   };

@@ -340,7 +340,7 @@ Result<void> S3Store::List(std::string_view prefix, const Each& each, const Stra
       if (parsed) {
         RETURN_IF_ERROR(each({.name = *std::move(parsed), .size = object.size, .modified = object.modified}));
       } else if (stranger) {
-        stranger(name);
+        RETURN_IF_ERROR(stranger(name));
       }
     }
     token = std::move(page.next);

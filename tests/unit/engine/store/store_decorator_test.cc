@@ -44,8 +44,8 @@ class StoreDecoratorTest : public testing::Test {
     const ObjectName name = ObjectName::Parse("index/a").value();
     EXPECT_OK(store.Put(name, AsBytes("12345")));
     EXPECT_THAT(store.PutIfAbsent(name, AsBytes("x")), IsOkAnd(false));
-    EXPECT_THAT(store.Get(name, 10), BytesAre("12345"));
-    EXPECT_THAT(store.GetRange(name, 1, 2), BytesAre("23"));
+    EXPECT_THAT(store.Get(name, 10), IsOkAnd(BytesAre("12345")));
+    EXPECT_THAT(store.GetRange(name, 1, 2), IsOkAnd(BytesAre("23")));
     EXPECT_EQ(store.Stat(name).value().size, 5U);
     int listed = 0;
     EXPECT_OK(store.List("index/", [&](const ObjectInfo&) -> Result<void> {
