@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <limits>
 #include <optional>
 #include <vector>
 
@@ -18,7 +17,6 @@ namespace cairn::s3 {
 namespace {
 
 constexpr uint64_t kPageBytesMax = 8 * kMiB;  // 1,000 objects with keys of 1,024 bytes, each byte encoded
-constexpr std::string_view kOutside = "tmp/";
 constexpr size_t kRegionBytesMax = 64;
 
 // A region's name goes into a signature and into a host's name.
@@ -255,13 +253,7 @@ Result<bool> S3Store::PutIfAbsent(const ObjectName& name, ByteSpan bytes) {
                      put.error().message(), Name(options_.create));
   }
   if (put.error().code() != ErrorCode::kAlreadyExists) return std::move(put).error();
-  // A request over a connection that broke is sent again: the name may hold what the first of the two has put.
-  auto there = Succeed({.method = "GET", .key = key, .answer_bytes_max = bytes.size()});
-  if (there) return Equal(there->body, bytes);
-  const ErrorCode code = there.error().code();
-  if (code == ErrorCode::kCorrupt) return false;  // larger, and so another's
-  if (code != ErrorCode::kNotFound) return std::move(there).error();
-  return MakeError(ErrorCode::kIo, "PUT {}: it was there, and is not any more", UrlOf(key)).Transient();
+  return flat::IsOwnPut(Succeed({.method = "GET", .key = key, .answer_bytes_max = bytes.size()}), bytes, UrlOf(key));
 }
 
 Result<Bytes> S3Store::Get(const ObjectName& name, uint64_t size_max) {
@@ -271,28 +263,14 @@ Result<Bytes> S3Store::Get(const ObjectName& name, uint64_t size_max) {
 }
 
 Result<Bytes> S3Store::GetRange(const ObjectName& name, uint64_t offset, uint64_t size) {
-  const auto too_short = [&](uint64_t there) {
-    return Corrupt("{} has {} bytes, {} from {} were asked for", UrlOf(KeyOf(name)), there, size, offset);
+  Call call{.method = "GET", .key = KeyOf(name), .answer_bytes_max = size, .is_range = true};
+  const auto get = [&](const std::string& range) {
+    call.headers = {{"Range", range}};
+    return Send(call);
   };
-  constexpr uint64_t kEndMax = std::numeric_limits<int64_t>::max();
-  if (size == 0 || offset > kEndMax || size > kEndMax - offset) {  // no range that could be asked for
-    ASSIGN_OR_RETURN(const ObjectInfo info, Stat(name));
-    if (size > 0 || offset > info.size) return too_short(info.size);
-    return Bytes();
-  }
-  const Call call{.method = "GET",
-                  .key = KeyOf(name),
-                  .headers = {{"Range", fmt::format("bytes={}-{}", offset, offset + size - 1)}},
-                  .answer_bytes_max = size,
-                  .is_range = true};
-  ASSIGN_OR_RETURN(http::Response response, Send(call));
-  const bool is_nothing = response.succeeded() && response.body.empty();  // of an empty one some do not say 416
-  if (response.status == 416 || is_nothing) {
-    ASSIGN_OR_RETURN(const ObjectInfo info, Stat(name));
-    if (info.size < offset || size > info.size - offset) return too_short(info.size);
-  }
-  ASSIGN_OR_RETURN(response, SuccessOf(call, std::move(response)));
-  return http::PartOf(std::move(response), offset, size, UrlOf(call.key));
+  const auto judge = [&](http::Response response) { return SuccessOf(call, std::move(response)); };
+  return flat::GetRange({.what = UrlOf(call.key), .get = get, .judge = judge, .stat = [&] { return Stat(name); }},
+                        offset, size);
 }
 
 Result<Bytes> S3Store::GetKeyRange(const std::string& key, const std::string& tag, uint64_t offset, uint64_t size) {
@@ -316,36 +294,13 @@ Result<ListedPage> S3Store::ListKeys(const std::string& prefix, const std::strin
   if (!token.empty()) call.query.emplace_back("continuation-token", token);
   ASSIGN_OR_RETURN(const http::Response response, Send(call));
   if (!response.succeeded()) return ErrorOf(FailureOf(response), "listing " + description(), "s3:ListBucket");
-  auto page = ParseListedPage(response.body);
-  const auto wrong = [&](const std::string& why) {  // not the bucket's bytes: a proxy's, or cut off
-    return MakeError(ErrorCode::kIo, "listing {}: {}", description(), why).Transient();
-  };
-  if (!page) return wrong(page.error().message());
-  if (!page->next.empty() && page->next == token) return wrong("the next page is the same");
-  for (const ListedObject& object : page->objects) {
-    if (object.key.starts_with(prefix)) continue;  // to leave it out could be to leave out all
-    return wrong(fmt::format("the server told a key that does not begin as asked: \"{}\"", http::OneLine(object.key)));
-  }
-  return page;
+  return flat::CheckedPage(ParseListedPage(response.body), prefix, token, "listing " + description());
 }
 
 Result<void> S3Store::List(std::string_view prefix, const Each& each, const Stranger& stranger) {
-  std::string token;
-  do {
-    ASSIGN_OR_RETURN(ListedPage page, ListKeys(options_.place.prefix + std::string(prefix), token));
-    for (const ListedObject& object : page.objects) {
-      const std::string name = object.key.substr(options_.place.prefix.size());
-      if (name.empty() || name.starts_with(kOutside)) continue;
-      auto parsed = ObjectName::Parse(name);
-      if (parsed) {
-        RETURN_IF_ERROR(each({.name = *std::move(parsed), .size = object.size, .modified = object.modified}));
-      } else if (stranger) {
-        RETURN_IF_ERROR(stranger(name));
-      }
-    }
-    token = std::move(page.next);
-  } while (!token.empty());
-  return {};
+  const std::string& above = options_.place.prefix;
+  const auto page_of = [&](const std::string& token) { return ListKeys(above + std::string(prefix), token); };
+  return flat::ListPages(page_of, above, each, stranger);
 }
 
 Result<void> S3Store::Remove(const ObjectName& name) {
