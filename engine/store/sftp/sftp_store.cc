@@ -433,7 +433,7 @@ Result<void> SftpStore::GiveListed(RemoteFiles& files, const std::vector<std::st
       } else if (parsed && !info.is_other) {
         RETURN_IF_ERROR(each({*parsed, info.size, info.modified}));
       } else if (stranger) {
-        stranger(info.is_folder ? name + "/" : name);
+        RETURN_IF_ERROR(stranger(info.is_folder ? name + "/" : name));
       }
     }
     listed[i].entries = {};

@@ -209,7 +209,10 @@ TEST_F(SftpStoreTest, StrangersAreTold) {
         objects.insert(info.name.text());
         return {};
       },
-      [&](const std::string& name) { strangers.insert(name); }));
+      [&](const std::string& name) -> Result<void> {
+        strangers.insert(name);
+        return {};
+      }));
   EXPECT_EQ(strangers, (std::set<std::string>{"data/Thumbs.db", "Folder/", "data/ab/broken", "linked/Thumbs.db",
                                               "linked/ab/broken"}));
   EXPECT_EQ(objects, (std::set<std::string>{"data/ab/cd", "linked/ab/cd"}));
