@@ -233,7 +233,8 @@ Result<void> WriteSession::AddSealedFrame(BlobKind kind, const PackSession& sess
 
 Result<void> WriteSession::PackFinished(FinishedPack pack) {
   const uint64_t bytes = pack.object.size();
-  const uint64_t bytes_max = std::max<uint64_t>(context_.limits.puts, 1) * context_.limits.pack_bytes;
+  // A full pack is larger than pack_bytes: by the frame that went beyond, and its directory.
+  const uint64_t bytes_max = std::max<uint64_t>(context_.limits.puts, 1) * (context_.limits.pack_bytes / 8 * 9);
   {
     std::unique_lock lock(put_mutex_);
     // Not ended by the stop token: the puts under way end by themselves, by the store's own time limits.
