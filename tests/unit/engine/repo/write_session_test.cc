@@ -17,6 +17,7 @@ namespace {
 TEST(WriteSession, PutsAsManyPacksAtOnceAsTheLimitSays) {
   MemoryStore memory;
   FaultStore store(memory);
+  store.set_far(true);
   InitForTests(store);
   Machine machine(store, 1, 2);
   // The fake clock would put signs of life without end.
