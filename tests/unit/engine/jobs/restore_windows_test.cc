@@ -273,6 +273,7 @@ class RestoreRanges : public testing::Test {
     InitForTests(memory_);
     Machine machine(memory_, 1);  // in one thread, so that frames are in the order of the files
     machine.context.job.limits.pack_bytes = 16 * kMiB;
+    machine.context.job.limits.pack_blobs_max = 2 * kFiles;
     machine.context.job.limits.frame_bytes_files = 64 * kKiB;
     MemoryFiles files;
     for (size_t i = 0; i < kFiles; ++i) {
@@ -292,6 +293,7 @@ class RestoreRanges : public testing::Test {
     Machine machine(store, 2, 2);
     machine.context.job.limits.gets = 8;
     machine.context.job.limits.memory_bytes = 256 * kMiB;
+    machine.context.job.limits.window_blobs = 2 * kFiles;
     const auto set = LoadSnapshots(*machine.repository, machine.context.job, {});
     const auto index = machine.repository->LoadIndex(machine.context.job);
     const TempFolder target = TempFolder::InMemory();
