@@ -11,10 +11,14 @@ namespace cairn {
 namespace {
 
 constexpr size_t kWindowFiles = 4'096;
-constexpr size_t kPartsMax = 2;  // that run while the next is planned
+constexpr size_t kWindowFilesFar = 16'384;  // each window has twice the files of the one before, up to this
+constexpr size_t kPartsMax = 2;             // that run while the next is planned
 constexpr uint64_t kRangeBytesMax = 8 * kMiB;
-constexpr uint64_t kRangeGapMax = 64 * kKiB;  // cheaper to read over than to ask again
-constexpr size_t kFramesInTurn = 4;           // that a file's blobs lie in by turns, as after a few changes of it
+constexpr uint64_t kRangeBytesMaxFar = 20 * kMiB;  // a whole pack
+constexpr uint64_t kRangeGapMax = 64 * kKiB;       // cheaper to read over than to ask again
+constexpr uint64_t kRangeGapMaxFar = kMiB;         // where no more than a part of the range is read over
+constexpr uint64_t kRangePartReadOver = 16;
+constexpr size_t kFramesInTurn = 4;  // that a file's blobs lie in by turns, as after a few changes of it
 constexpr size_t kBlobsPassedOver = 16;
 constexpr size_t kFinishedAtOnce = 64;  // files, by one task
 
@@ -56,7 +60,20 @@ struct FileRestorer::Fetch {
 
 struct FileRestorer::Range {
   uint64_t offset = 0, size = 0;
+  uint64_t read_over = 0;  // of these, bytes that nobody wants
   std::vector<Fetch> fetches;
+
+  // Whether a frame that lies behind it may be asked for together with it.
+  bool Joins(uint64_t begin, uint64_t end, bool is_far) const {
+    if (begin < offset + size || end - offset > (is_far ? kRangeBytesMaxFar : kRangeBytesMax)) return false;
+    const uint64_t gap = begin - (offset + size);
+    if (gap <= kRangeGapMax) return true;
+    return is_far && gap <= kRangeGapMaxFar && read_over + gap <= (end - offset) / kRangePartReadOver;
+  }
+  void Join(uint64_t begin, uint64_t end) {
+    read_over += begin - (offset + size);
+    size = end - offset;
+  }
 };
 
 struct FileRestorer::Window {
@@ -81,11 +98,13 @@ FileRestorer::FileRestorer(const JobContext& context, Repository& repository, In
       options_(options),
       report_(report),
       findings_(std::move(findings)),
-      fetch_budget_(context.limits.memory_bytes / 4),
+      is_far_(repository.store().is_far()),
+      window_files_max_(kWindowFiles),
+      // The way is long, and what is on it is held.
+      fetch_budget_(context.limits.memory_bytes / 8 * (is_far_ ? 3 : 2)),
       // A core is not busy while it waits for a far store.
-      far_executor_(repository.store().is_far() && context.limits.gets > context.executor.workers()
-                        ? MakeThreadPool(context.limits.gets)
-                        : nullptr),
+      far_executor_(is_far_ && context.limits.gets > context.executor.workers() ? MakeThreadPool(context.limits.gets)
+                                                                                : nullptr),
       open_(std::make_unique<Window>()) {}
 
 FileRestorer::~FileRestorer() {
@@ -100,7 +119,8 @@ FileRestorer::~FileRestorer() {
 Result<void> FileRestorer::Add(FilePlan plan) { return PlanFile(std::move(plan)); }
 
 bool FileRestorer::is_full() const {
-  return open_->files.size() >= kWindowFiles || open_->wants.size() >= context_.limits.window_blobs || open_->has_parts;
+  return open_->files.size() >= window_files_max_ || open_->wants.size() >= context_.limits.window_blobs ||
+         open_->has_parts;
 }
 
 FileRestorer::Outcome FileRestorer::OutcomeOf(const LinkGroup& group) {
@@ -233,6 +253,8 @@ Result<bool> FileRestorer::IsThereAlready(OpenFile& file, uint64_t offset, const
 // Where nothing is to run beside the caller (a test's wish), or the system gives no thread, the window is fed here.
 Result<void> FileRestorer::Begin() {
   if (open_->files.empty()) return TargetEnd();
+  // The first one is small, so that something is on its way soon; what a larger one wants lies together more often.
+  if (is_far_) window_files_max_ = std::min(2 * window_files_max_, kWindowFilesFar);
   return Run(std::exchange(open_, std::make_unique<Window>()));
 }
 
@@ -428,11 +450,9 @@ std::vector<FileRestorer::Range> FileRestorer::PlanFetches(const std::vector<Wan
     const uint64_t begin = fetch.location.frame_offset;
     const uint64_t end = begin + fetch.location.frame->sealed_length;
     const PackName& name = std::get<0>(key);
-    const bool joins = pack != nullptr && *pack == name && begin >= ranges.back().offset + ranges.back().size &&
-                       begin - (ranges.back().offset + ranges.back().size) <= kRangeGapMax &&
-                       end - ranges.back().offset <= kRangeBytesMax;
-    if (!joins) ranges.push_back({begin, 0, {}});
-    ranges.back().size = end - ranges.back().offset;
+    const bool joins = pack != nullptr && *pack == name && ranges.back().Joins(begin, end, is_far_);
+    if (!joins) ranges.push_back({.offset = begin, .size = 0, .read_over = 0, .fetches = {}});
+    ranges.back().Join(begin, end);
     ranges.back().fetches.push_back(std::move(fetch));
     pack = &name;
   }

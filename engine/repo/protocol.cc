@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "engine/repo/get_each.h"
+#include "engine/repo/own_objects.h"
 #include "engine/repo/time_text.h"
 #include "repo-format/limits.h"
 
@@ -57,6 +58,15 @@ Result<std::vector<ListedSnapshot>> ListSnapshotsTwice(ObjectStore& store, std::
 }
 
 WireTime Now(const JobContext& context) { return ToWireTime(context.clock.Now()); }
+
+// Not what a fence in its place could be taken for, by its size in a listing.
+void KeepOwn(const Repository& repository, const JobContext& context, const SnapshotId& snapshot, ByteSpan object) {
+  auto own = OwnObjectsOf(repository, context.random);
+  if (!own) return;
+  const FenceRecord record{.reason = FenceReason::kForgotten, .by = snapshot, .time = Now(context), .unknown = {}};
+  const auto fence = repository.sealer().Seal(ObjectKind::kFence, ToRawId(snapshot), record.Encode());
+  if (fence && fence->Joined().size() != object.size()) own->Keep(SnapshotName(snapshot), object);
+}
 
 }  // namespace
 
@@ -183,12 +193,16 @@ Result<SegmentId> Protocol::PutSegment(const IndexSegment& segment) {
   const auto id = context_.random.NewId<SegmentId>();
   ASSIGN_OR_RETURN(const Bytes object, SealSmall(ObjectKind::kSegment, ToRawId(id), segment.Encode()));
   RETURN_IF_ERROR(repository_.store().Put(SegmentName(id), object));
+  if (auto own = OwnObjectsOf(repository_, context_.random)) own->Keep(SegmentName(id), object);
   return id;
 }
 
 Result<CommitOutcome> Protocol::Commit(const SessionId& session, ByteSpan snapshot_object) {
   ASSIGN_OR_RETURN(const bool first, repository_.store().PutIfAbsent(SnapshotName(session), snapshot_object));
-  if (first) return CommitOutcome::kCommitted;
+  if (first) {
+    KeepOwn(repository_, context_, session, snapshot_object);
+    return CommitOutcome::kCommitted;
+  }
   const std::string what = SnapshotName(session).text();
   ASSIGN_OR_RETURN(const Bytes there, repository_.store().Get(SnapshotName(session), limits::kSnapshotBytesMax));
   if (Equal(there, snapshot_object)) return CommitOutcome::kCommitted;  // our own: an answer was lost

@@ -72,8 +72,12 @@ enum class SnapshotsFrom : uint8_t { kMayBeCached, kTheStore };
 Result<SnapshotSet> LoadSnapshots(Repository& repository, const JobContext& context, FindingSink findings,
                                   SnapshotsFrom from = SnapshotsFrom::kMayBeCached);
 
-// The same, and then those under deleted/. In this order: a forget puts the deleted snapshot before it takes the
-// snapshot away, so that whoever lists the snapshots first, and then the deleted ones, misses none (SPEC 13.4).
+// The same for a backup, which looks for a parent, and for the heads that it names: without notes, and of one listing
+// only. What is there all the while is in each; on what came or went meanwhile nothing of a backup rests.
+Result<SnapshotSet> LoadSnapshotsForBackup(Repository& repository, const JobContext& context, FindingSink findings);
+
+// As LoadSnapshots, and then those under deleted/. In this order: a forget puts the deleted snapshot before it takes
+// the snapshot away, so that whoever lists the snapshots first, and then the deleted ones, misses none (SPEC 13.4).
 Result<SnapshotSet> LoadSnapshotsAndDeleted(Repository& repository, const JobContext& context, FindingSink findings,
                                             SnapshotsFrom from = SnapshotsFrom::kMayBeCached);
 

@@ -250,7 +250,8 @@ Result<void> WriteSession::AddSealedFrame(BlobKind kind, const PackSession& sess
 
 Result<void> WriteSession::PackFinished(FinishedPack pack) {
   const uint64_t bytes = pack.object.size();
-  // A disk is kept busy by two; a far store takes as many as it is given.
+  // A disk is kept busy by two; a far store takes as many as it is given. A full pack is larger than pack_bytes: by the
+  // frame that went beyond, and its directory.
   const uint64_t puts = repository_.store().is_far() ? context_.limits.puts : std::min(context_.limits.puts, 2U);
   const uint64_t bytes_max = std::max<uint64_t>(puts, 1) * (context_.limits.pack_bytes / 8 * 9);
   {

@@ -313,6 +313,34 @@ TEST_F(RelayTest, SyncsTheFileThenItsNameThenTheFolder) {
   EXPECT_THAT(asked([&] { EXPECT_OK(store->Remove(Named("index/ef"))); }), ElementsAre(open, remove, sync));
 }
 
+// Of what takes long, the bytes go first; the name waits for both.
+TEST_F(RelayTest, AFolderIsMadeWhileALargeObjectIsOnItsWay) {
+  const std::string notes = folder_ / "notes";
+  ASSERT_OK_AND_ASSIGN(const Store store,
+                       Create(place_, {.command = {CAIRN_SOURCE_DIR "/tests/support/sftp_relay.py", "record", notes}}));
+  ASSERT_OK(store->Put(Named("data/ab/first"), AsBytes("x")));
+  fs::resize_file(notes, 0);
+  ASSERT_OK(store->Put(Named("data/cd/second"), Bytes(kMiB)));
+  std::vector<std::string> lines;
+  std::ifstream file(notes);
+  for (std::string line; std::getline(file, line);) lines.push_back(line);
+  const std::string sync = "fsync@openssh.com";
+  const auto at = [&](const std::string& line) { return std::ranges::find(lines, line); };
+  EXPECT_LT(at("6"), at(sync)) << "a write comes before the name of the folder is synced";
+  EXPECT_NE(at("14"), lines.end());
+  EXPECT_EQ(std::count(lines.begin(), at("posix-rename@openssh.com"), sync), 2) << "of the file, and of the folder";
+  EXPECT_EQ(std::count(at("posix-rename@openssh.com"), lines.end(), sync), 1) << "of the name";
+  EXPECT_THAT(store->Get(Named("data/cd/second"), 2 * kMiB), IsOkAnd(testing::SizeIs(kMiB)));
+}
+
+TEST_F(RelayTest, AFolderThatCannotBeMadeIsToldOfALargeObject) {
+  ASSERT_OK_AND_ASSIGN(const Store store, Create(place_, {.command = {"/usr/lib/openssh/sftp-server"}}));
+  ASSERT_OK(store->Put(Named("data/ab/first"), AsBytes("x")));
+  WriteFile(folder_ / "repository/data/cd", "a file");
+  EXPECT_THAT(store->Put(Named("data/cd/second"), Bytes(kMiB)), ErrorIs(ErrorCode::kIo, HasSubstr("is a file")));
+  EXPECT_TRUE(BecomesEmpty(folder_ / "repository/tmp"));
+}
+
 TEST_F(SftpStoreTest, OpenSshSyncsFolders) {
   fs::create_directory(root_);
   sftp::ConnectionPool pool(server_.Place(root_), server_.Client(), SystemClock(), {});
