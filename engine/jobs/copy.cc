@@ -45,6 +45,12 @@ class CopyRun {
         memory_(target.cache()) {}
 
   Result<CopyReport> Run() {
+    if (source_.keyring().repository() == target_.keyring().repository()) {
+      return MakeError(
+          ErrorCode::kInvalidArgument,
+          "{} and {} are the same repository: nothing is copied into itself (cairn init makes another one)",
+          source_.store().description(), target_.store().description());
+    }
     verbatim_ = SharesKeys(source_.keyring(), target_.keyring());
     RETURN_IF_ERROR(source_.keyring().Need(
         verbatim_ ? Rights::kMetadataKey : Rights::kMetadataKey | Rights::kContentKey, "copying from a repository"));

@@ -49,6 +49,7 @@ class CatchUpRun {
 
   Result<void> CopyAndKeep() {
     ASSIGN_OR_RETURN(const OpenedRepository target, cli_.OpenOther(request_.target));
+    RETURN_IF_ERROR(request_.repositories.Add(*target.repository, request_.copy.to));
     RETURN_IF_ERROR(Plan(*target.repository));
     auto copied = outcome_.waiting.empty() || request_.dry_run ? Result<void>() : Copy(*target.repository);
     const bool is_reached = copied || IsLoss(copied.error().code());
@@ -143,6 +144,15 @@ SnapshotFilter SnapshotsOfJob(const ConfiguredJob& job) {
 CopyOutcome CatchUp(Cli& cli, const JobContext& context, Repository& source, const SnapshotSet& have,
                     const CopyRequest& request) {
   return CatchUpRun(cli, context, source, have, request).Run();
+}
+
+Result<void> RunRepositories::Add(const Repository& repository, const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  const auto [other, is_new] = names_.emplace(repository.keyring().repository(), name);
+  if (is_new) return {};
+  return MakeError(ErrorCode::kInvalidArgument,
+                   "{} is the same repository as {}, by another address: it is no copy (cairn init makes another one)",
+                   repository.store().description(), other->second);
 }
 
 nlohmann::json RetentionJson(const RetentionOutcome& retention, bool dry_run) {

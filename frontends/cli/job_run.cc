@@ -99,6 +99,7 @@ class JobRun {
 
   Result<Repository*> Open(const std::function<void()>& meanwhile) {
     ASSIGN_OR_RETURN(source_, cli_.OpenOther(target_, meanwhile));
+    RETURN_IF_ERROR(repositories_.Add(*source_.repository, job_.to));
     return source_.repository.get();
   }
 
@@ -124,6 +125,7 @@ class JobRun {
                                       .job = job_,
                                       .copy = copy,
                                       .before = before == state_.copies.end() ? CopyState() : before->second,
+                                      .repositories = repositories_,
                                       .dry_run = dry_run_});
       }
     };
@@ -279,6 +281,7 @@ class JobRun {
   const bool dry_run_;
   RepositoryChoice target_;
   OpenedRepository source_;
+  RunRepositories repositories_;
   JobState state_;
   JobOutcome outcome_;
 };

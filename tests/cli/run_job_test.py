@@ -291,6 +291,49 @@ class Copies(RunJob):
         self.assertEqual(results, {"bad": "failure", "shop": "success"})
 
 
+class OneRepositoryTwice(RunJob):
+    """An address is no identity: a link, a mount, a name of a server lead to what another address leads to."""
+
+    def setUp(self):
+        super().setUp()
+        self.make_source(files=3)
+
+    def link(self, name, to):
+        os.symlink(self.path("repos", to), self.path("repos", name))
+
+    def test_the_first_one_by_another_address_is_no_copy(self):
+        self.configure(self.job('retention = { keep-last = 10 }',
+                                'copies = [{ to = "near", retention = { keep-last = 1 } }, "far"]'))
+        self.make("local", "far")
+        self.link("near", "local")
+        with open(self.path("near.password"), "w") as file:
+            file.write("local's password\n")
+        for number in range(3):
+            report = self.run_job(code=3)
+            near, far = report["copies"]
+            self.assertEqual((near["result"], far["result"]), ("failure", "success"))
+            self.assertIn("is the same repository as local", near["error"])
+        self.assertEqual(len(self.snapshots("local")), 3, "nothing was forgotten by the retention of the copy")
+        self.assertIn("is the same repository as local", self.run_job("--dry-run", code=3)["copies"][0]["error"])
+
+    def test_two_copies_are_two_repositories(self):
+        self.configure(self.job())
+        self.make("local", "near")
+        self.link("far", "near")
+        with open(self.path("far.password"), "w") as file:
+            file.write("near's password\n")
+        report = self.run_job(code=3)
+        self.assertEqual(sorted(copy["result"] for copy in report["copies"]), ["failure", "success"])
+        self.assertEqual(len(self.snapshots("near")), 1)
+
+    def test_copy_refuses_it_too(self):
+        self.configure(self.job())
+        self.make("local")
+        self.run_job(code=3)
+        told = self.run_cairn("-r", "@local", "copy", "--to", "@local", code=1).stderr.decode()
+        self.assertIn("are the same repository", told)
+
+
 class Hooks(RunJob):
     def hooks(self, **commands):
         """Each writes what it is told to a log, then runs the rest."""

@@ -60,5 +60,12 @@ TEST_F(CopyTest, WhatAPruneBeganToRemoveBetweenTwoCopiesIsStoredAnew) {
   EXPECT_TRUE(after.Read(report.snapshots.at(1).target) == files_);
 }
 
+TEST_F(CopyTest, NothingIsCopiedIntoItself) {
+  const SnapshotId id = Backup(1);
+  Machine from(source_, 2), to(source_, 3);
+  const auto copied = RunCopy(from.context.job, *from.repository, *to.repository, {.snapshots = {id}}, {});
+  EXPECT_THAT(copied, ErrorCodeIs(ErrorCode::kInvalidArgument));
+}
+
 }  // namespace
 }  // namespace cairn
