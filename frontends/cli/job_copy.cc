@@ -54,13 +54,16 @@ class CatchUpRun {
     auto copied = outcome_.waiting.empty() || request_.dry_run ? Result<void>() : Copy(*target.repository);
     const bool is_reached = copied || IsLoss(copied.error().code());
     if (!request_.copy.retention || !is_reached) return copied;
+    auto kept = Keep(*target.repository, *request_.copy.retention);
+    return copied ? std::move(kept).While("its retention") : copied;  // the first error is the one to tell
+  }
+
+  Result<void> Keep(Repository& target, const ConfiguredRetention& retention) {
     ASSIGN_OR_RETURN(const StoreSettings settings, cli_.SettingsOf(request_.target));
     ASSIGN_OR_RETURN(const StorageTerms terms, TermsOf(settings));
-    auto kept = KeepTo(context_, *target.repository, *request_.copy.retention, filter_, terms, request_.dry_run,
-                       cli_.Findings());
-    if (!kept) return std::move(kept).error().While("its retention");
-    outcome_.retention = *std::move(kept);
-    return copied;
+    ASSIGN_OR_RETURN(outcome_.retention, KeepTo(context_, target, retention, filter_, request_.made, terms,
+                                                request_.dry_run, cli_.Findings()));
+    return {};
   }
 
   // What is there is looked up there, whatever this machine remembers.
@@ -72,7 +75,16 @@ class CatchUpRun {
     }
     CopyMemory memory(target.cache());
     IgnoreError(memory.Load(), "what was forgotten there is sent again, at worst");
-    CatchUpOptions options{.filter = filter_, .policy = {}, .same_ids = false, .was_forgotten = {}};
+    CatchUpOptions options{.filter = filter_,
+                           .policy = {},
+                           .guard = {.now = context_.clock.Now(), .made = request_.made},
+                           .same_ids = source_.keyring().family() == target.keyring().family(),
+                           .copy_of = [&](const SnapshotId& id) { return memory.Find(id); },
+                           .was_forgotten =
+                               [&](const SnapshotId& id) {
+                                 const auto copy = memory.Find(id);
+                                 return copy && forgotten.contains(*copy);
+                               }};
     if (request_.copy.retention) options.policy = request_.copy.retention->policy;
     options.same_ids = source_.keyring().family() == target.keyring().family();
     options.was_forgotten = [&](const SnapshotId& id) {

@@ -48,6 +48,7 @@ struct CopyRequest {
   const ConfiguredCopy& copy;
   CopyState before;
   RunRepositories& repositories;
+  std::optional<SnapshotId> made;  // by this run
   bool dry_run = false;
 };
 

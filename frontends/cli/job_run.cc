@@ -126,6 +126,7 @@ class JobRun {
                                       .copy = copy,
                                       .before = before == state_.copies.end() ? CopyState() : before->second,
                                       .repositories = repositories_,
+                                      .made = Made(),
                                       .dry_run = dry_run_});
       }
     };
@@ -161,8 +162,8 @@ class JobRun {
     const auto settings = cli_.SettingsOf(target_);
     const auto terms = settings ? TermsOf(*settings) : Result<StorageTerms>(settings.error());
     if (!terms) return Lack(Error(terms.error()).While("the retention of " + job_.to));
-    auto kept = KeepTo(cli_.context(), *source_.repository, *job_.retention, SnapshotsOfJob(job_), *terms, dry_run_,
-                       cli_.Findings(), [this](const std::vector<SnapshotId>& going) { TellOfLost(going); });
+    auto kept = KeepTo(cli_.context(), *source_.repository, *job_.retention, SnapshotsOfJob(job_), Made(), *terms,
+                       dry_run_, cli_.Findings(), [this](const std::vector<SnapshotId>& going) { TellOfLost(going); });
     if (!kept) return Lack(std::move(kept).error().While("the retention of " + job_.to));
     outcome_.retention = *std::move(kept);
     if (!cli_.json()) SayRetention(cli_, job_.to, outcome_.retention, dry_run_);
@@ -227,9 +228,9 @@ class JobRun {
     Lack(error);
   }
 
-  std::string SnapshotText() const {
-    return outcome_.backup && outcome_.backup->report.id ? outcome_.backup->report.id->ToHex() : "";
-  }
+  std::optional<SnapshotId> Made() const { return outcome_.backup ? outcome_.backup->report.id : std::nullopt; }
+
+  std::string SnapshotText() const { return Made() ? Made()->ToHex() : ""; }
 
   std::string CopiesFailed() const {
     std::string names;

@@ -334,6 +334,43 @@ class OneRepositoryTwice(RunJob):
         self.assertIn("are the same repository", told)
 
 
+class Clocks(RunJob):
+    """A machine without a clock of its own wakes up in 1970, and one that is set wrong makes snapshots of tomorrow."""
+
+    def setUp(self):
+        super().setUp()
+        self.configure(self.job("retention = { keep-last = 1 }",
+                                'copies = [{ to = "near", retention = { keep-last = 1, keep-within = "3d" } }]'))
+        self.make("local", "near")
+        self.make_source(files=3)
+
+    def made_at(self, seconds_ahead, name="local"):
+        when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds_ahead))
+        return self.json("-r", "@" + name, "backup", self.source, "--time", when, "--tag", "job:shop")["id"]
+
+    def test_what_a_run_has_made_stays_though_others_are_newer(self):
+        newer = self.made_at(20 * 3600)
+        report = self.run_job()
+        self.assertEqual(sorted(self.originals("local")), sorted([newer, report["snapshot"]]))
+        self.assertIn(report["snapshot"], self.originals("near"))
+        self.assertEqual(report["copies"][0]["snapshots_waiting"], 0)
+
+    def test_one_of_another_year_displaces_none(self):
+        self.made_at(10 * 365 * 86400)
+        self.made_at(10 * 365 * 86400, "near")
+        made = []
+        for number in range(3):
+            done = self.run_cairn("run", "shop")
+            self.assertIn("this machine's clock is at", done.stderr.decode())
+            made = self.snapshots("local")[0]["id"]
+        self.assertEqual(len(self.snapshots("local")), 2)
+        self.assertEqual(len(self.snapshots("near")), 5, "the three of the last days, the strange one and its like")
+        self.assertIn(made, self.originals("near"))
+        told = self.run_cairn("-r", "@local", "forget", "--keep-last", "1", "--group-by", "host").stderr.decode()
+        self.assertIn("this machine's clock is at", told)
+        self.assertEqual(len(self.snapshots("local")), 2)
+
+
 class Hooks(RunJob):
     def hooks(self, **commands):
         """Each writes what it is told to a log, then runs the rest."""
