@@ -38,7 +38,7 @@ class JobRun {
       state_.result = "running";
       state_.begun = Now();
       state_.process = ::getpid();
-      RETURN_IF_ERROR(file->Store(state_));
+      Store(*file);
     }
     const auto start = SystemClock().Steady();
     RunSteps();
@@ -46,13 +46,18 @@ class JobRun {
     outcome_.seconds = std::chrono::duration<double>(SystemClock().Steady() - start).count();
     if (!dry_run_) {
       Remember();
-      auto stored = file->Store(state_);
-      if (!stored) cli_.context().log.Warning("job {}: {}", job_.name, stored.error().message());
+      Store(*file);
     }
     return std::move(outcome_);
   }
 
  private:
+  // For people only: a full disk of this machine is no reason to back up nothing.
+  void Store(const JobStateFile& file) const {
+    auto stored = file.Store(state_);
+    if (!stored) cli_.context().log.Warning("job {}: {}", job_.name, stored.error().message());
+  }
+
   // --- the steps ---
 
   void RunSteps() {
@@ -62,9 +67,19 @@ class JobRun {
     RunAfter();
     if (!made || IsStopped("before the copies")) return;
     auto loaded = LoadSnapshots(*source_.repository, cli_.context(), cli_.Findings());
-    if (!loaded) return Fail(loaded.error());
+    if (!loaded) return LackAllCopies(std::move(loaded).error().While("looking for what " + job_.to + " holds"));
     CopyAll(*loaded);
     if (!IsStopped("before the retention")) Keep();
+  }
+
+  // The backup is there all the same.
+  void LackAllCopies(const Error& error) {
+    for (const ConfiguredCopy& copy : job_.copies) {
+      outcome_.copies.emplace_back();
+      outcome_.copies.back().to = copy.to;
+      outcome_.copies.back().error = error;
+    }
+    Lack(error);
   }
 
   bool IsStopped(const char* when) {
@@ -98,7 +113,9 @@ class JobRun {
   }
 
   Result<Repository*> Open(const std::function<void()>& meanwhile) {
-    ASSIGN_OR_RETURN(source_, cli_.OpenOther(target_, meanwhile));
+    auto opened = cli_.OpenOther(target_, meanwhile, &outcome_.is_repository_missing);
+    RETURN_IF_ERROR(opened);
+    source_ = *std::move(opened);
     RETURN_IF_ERROR(repositories_.Add(*source_.repository, job_.to));
     return source_.repository.get();
   }
@@ -331,6 +348,7 @@ int ExitCodeOf(const JobOutcome& outcome) {
     case JobResult::kIncomplete:
       return kExitIncomplete;
     case JobResult::kFailure:
+      if (outcome.is_repository_missing) return kExitNoRepository;
       return outcome.error ? ExitCodeOf(*outcome.error) : kExitFatal;
     case JobResult::kInterrupted:
       return kExitInterrupted;

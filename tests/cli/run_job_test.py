@@ -371,6 +371,78 @@ class Clocks(RunJob):
         self.assertEqual(len(self.snapshots("local")), 2)
 
 
+class Ends(RunJob):
+    def test_a_first_repository_that_is_not_there(self):
+        self.configure(self.job())
+        self.make_source(files=1)
+        self.run_job(code=10)
+        os.makedirs(self.path("repos", "local"))
+        self.run_job(code=10)
+        os.rmdir(self.path("repos", "local"))
+        self.make("local", "near")
+        os.remove(self.path("local.password"))
+        self.run_job(code=1)
+        with open(self.path("local.password"), "w") as file:
+            file.write("wrong\n")
+        self.run_job(code=12)
+
+    def test_copies_that_cannot_even_be_planned_leave_the_backup(self):
+        """A disk that the hook after takes away."""
+        local = self.path("repos", "local")
+        self.configure(self.job(f"[job.shop.hooks]\nafter = 'mv {local} {local}.away'\n"
+                                f"on-failure = 'echo $CAIRN_COPIES_FAILED > {self.path('failed')}'\n"))
+        self.make("local", "near", "far")
+        self.make_source(files=1)
+        report = self.run_job(code=3)
+        self.assertEqual((report["result"], len(report["snapshot"])), ("incomplete", 32))
+        self.assertEqual([copy["result"] for copy in report["copies"]], ["failure", "failure"])
+        with open(self.path("failed")) as file:
+            self.assertEqual(file.read(), "near,far\n")
+        self.assertEqual([copy["result"] for copy in self.status()["copies"]], ["failure", "failure"])
+
+    def test_who_stops_reading_hides_no_failure(self):
+        self.configure(self.job())
+        self.make("local", "near")  # far is missing
+        self.make_source(files=1)
+        for args in (("run", "shop"), ("run", "shop", "--json", "--verbose")):
+            process = subprocess.Popen([BIN, *args], env=self.env(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            process.stdout.close()
+            self.assertEqual(process.wait(timeout=60), 3)
+        os.rename(self.path("repos", "local"), self.path("repos", "gone"))
+        process = subprocess.Popen([BIN, "run", "shop", "--json"], env=self.env(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        process.stdout.close()
+        self.assertEqual(process.wait(timeout=60), 10)
+
+    def test_what_cannot_be_remembered_stops_no_backup(self):
+        self.configure(self.job(copies=""))
+        self.make("local")
+        self.make_source(files=1)
+        self.run_job()
+        jobs = self.path("state", "cairn", "jobs")
+        state = next(name for name in os.listdir(jobs) if name.endswith(".json"))
+        os.makedirs(os.path.join(jobs, state[:-len("json")] + "tmp", "in the way"))
+        done = self.run_cairn("run", "shop")
+        self.assertIn("warning: job shop: ", done.stderr.decode())
+        self.assertEqual(len(self.snapshots("local")), 2)
+
+    def test_a_repository_of_the_command_line_is_none_of_a_job(self):
+        self.configure(self.job(copies=""))
+        self.make("local", "near")
+        for option, value in (("-r", "@near"), ("--password-file", self.path("near.password")), ("--password-command", "x")):
+            told = self.run_cairn(option, value, "run", "shop", code=1).stderr.decode()
+            self.assertIn("a job says itself which repositories", told)
+        self.assertEqual(self.snapshots("local"), [])
+
+    def test_a_password_file_of_the_environment_opens_it_as_for_any_command(self):
+        self.configure("")
+        with open(self.config, "w") as file:
+            file.write(f'[repository.local]\naddress = "{self.path("repos", "local")}"\n' + self.job(copies=""))
+        self.make_source(files=1)
+        more = {"password": "", "CAIRN_PASSWORD_FILE": self.path("near.password")}
+        self.run_cairn("-r", "@local", "init", **more)
+        self.run_job(**more)
+
+
 class Hooks(RunJob):
     def hooks(self, **commands):
         """Each writes what it is told to a log, then runs the rest."""
