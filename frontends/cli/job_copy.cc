@@ -86,18 +86,13 @@ class CatchUpRun {
                                  return copy && forgotten.contains(*copy);
                                }};
     if (request_.copy.retention) options.policy = request_.copy.retention->policy;
-    options.same_ids = source_.keyring().family() == target.keyring().family();
-    options.was_forgotten = [&](const SnapshotId& id) {
-      const auto copy = memory.Find(id);
-      return copy && forgotten.contains(*copy);
-    };
     ASSIGN_OR_RETURN(CatchUpPlan plan, PlanCatchUp(have_.snapshots, there.snapshots, options));
     outcome_.waiting = std::move(plan.missing);
     outcome_.passed_over = plan.passed_over.size();
     return {};
   }
 
-  // One that cannot be read here does not keep the others back.
+  // One that cannot be read here does not keep the others back; a target that has gone does.
   Result<void> Copy(Repository& target) {
     CopyOptions options{.snapshots = outcome_.waiting, .compression = {}};
     ASSIGN_OR_RETURN(options.compression, ParseCompression(request_.job.compression));
@@ -111,7 +106,7 @@ class CatchUpRun {
         break;
       }
       if (!first) first = report.error();
-      IgnoreError(Plan(target), "then all of them are said to wait");
+      if (!Plan(target)) break;  // all of them are said to wait
       // In their order: the first of them that is not there has failed.
       const auto is_waiting = [&](const SnapshotId& id) {
         return std::ranges::find(outcome_.waiting, id) != outcome_.waiting.end();
@@ -121,7 +116,7 @@ class CatchUpRun {
       lost.insert(*failed);
       options.snapshots.erase(options.snapshots.begin(), failed + 1);
     }
-    outcome_.sent = waiting_before - std::min(waiting_before, outcome_.waiting.size());
+    outcome_.sent = waiting_before - std::min(waiting_before, outcome_.waiting.size() + were_there_);
     if (first) return *std::move(first);
     return {};
   }
@@ -129,7 +124,10 @@ class CatchUpRun {
   void Count(const CopyReport& report, const std::set<SnapshotId>& lost) {
     outcome_.waiting.assign(lost.begin(), lost.end());
     outcome_.bytes_sent = report.bytes_copied;
-    for (const CopyReport::One& one : report.snapshots) outcome_.incomplete += one.is_incomplete ? 1 : 0;
+    for (const CopyReport::One& one : report.snapshots) {
+      outcome_.incomplete += one.is_incomplete ? 1 : 0;
+      were_there_ += one.was_there ? 1 : 0;
+    }
   }
 
   Cli& cli_;
@@ -139,6 +137,7 @@ class CatchUpRun {
   const CopyRequest& request_;
   SnapshotFilter filter_;
   CopyOutcome outcome_;
+  size_t were_there_ = 0;  // though the plan did not see them
 };
 
 }  // namespace
@@ -198,7 +197,9 @@ void SayRetention(Cli& cli, const std::string& where, const RetentionOutcome& re
 
 void SayCopy(Cli& cli, const CopyOutcome& outcome, bool dry_run) {
   if (dry_run && !outcome.error) {
-    cli.Say(fmt::format("copy {}: {} snapshots would be sent\n", outcome.to, outcome.waiting.size()));
+    const std::string others =
+        outcome.waiting.empty() ? "" : fmt::format(", and {} that wait,", outcome.waiting.size());
+    cli.Say(fmt::format("copy {}: the new snapshot{} would be sent\n", outcome.to, others));
   } else if (!outcome.error) {
     cli.Say(fmt::format("copy {}: {} snapshot{} sent, {}\n", outcome.to, outcome.sent, outcome.sent == 1 ? "" : "s",
                         HumanBytes(outcome.bytes_sent)));

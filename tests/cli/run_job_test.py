@@ -443,6 +443,51 @@ class Ends(RunJob):
         self.run_job(**more)
 
 
+class WriterThere(RunJob):
+    def test_what_was_sent_is_known_though_its_key_sees_none_of_it(self):
+        """As an offsite copy should be: who has this machine cannot take its history away there."""
+        self.configure(self.job(copies='copies = ["near"]'))
+        self.make("local", "near")
+        self.make_source(files=5)
+        self.run_cairn("-r", "@near", "key", "add", "--role", "writer", CAIRN_NEW_PASSWORD="the writer's")
+        with open(self.path("near.password"), "w") as file:
+            file.write("the writer's\n")
+        for number in range(3):
+            done = self.run_cairn("run", "shop", "--json")
+            copy = json.loads(done.stdout.decode().splitlines()[-1])["copies"][0]
+            self.assertEqual((copy["result"], copy["snapshots_sent"], copy["snapshots_waiting"]), ("success", 1, 0))
+            self.assertNotIn("finding", done.stdout.decode())
+
+
+class AwayInTheMiddle(RunJob):
+    def test_a_target_that_goes_is_told_once_and_caught_up(self):
+        self.configure(self.job(copies='copies = [{ to = "near", retention = { keep-last = 9 } }]'))
+        self.make("local", "near")
+        self.make_source(files=30)
+        self.write("large", os.urandom(50_000_000))  # several packs
+        self.take_away("near")
+        for number in range(3):
+            self.write(f"more{number}", os.urandom(3_000_000))
+            self.run_job(code=3)
+        self.bring_back("near")
+        process = subprocess.Popen([BIN, "run", "shop", "--limit-upload", "8M", "--json"], env=self.env(),
+                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        packs = self.path("repos", "near", "data")
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and not (os.path.isdir(packs) and os.listdir(packs)):
+            time.sleep(0.01)
+        self.take_away("near")
+        out, _ = process.communicate(timeout=100)
+        self.assertEqual(process.returncode, 3)
+        copy = json.loads(out.splitlines()[-1])["copies"][0]
+        self.assertEqual((copy["result"], copy["snapshots_sent"], copy["snapshots_waiting"]), ("failure", 0, 4))
+        self.assertNotIn("its retention", copy["error"])
+        self.assertFalse(os.path.exists(self.path("repos", "near")), "nothing is written where it was")
+        self.bring_back("near")
+        self.assertEqual(self.run_job()["copies"][0]["snapshots_sent"], 5)
+        self.expect_whole("near")
+
+
 class Hooks(RunJob):
     def hooks(self, **commands):
         """Each writes what it is told to a log, then runs the rest."""
