@@ -541,6 +541,18 @@ class Hooks(RunJob):
         self.assertEqual([line.split()[0] for line in self.log()], ["before", "after", "on-failure"])
         self.assertIn("result=failure", self.log()[-1])
 
+    def test_what_stands_in_a_command_is_not_told(self):
+        self.configure(self.job("[job.shop.hooks]\nbefore = 'TOKEN=hunter2 sh -c \"exit 7\"'\n"
+                                f"on-failure = ['sh', '-c', 'echo \"$CAIRN_ERROR\" > {self.path('error')}; exit 8', 'hunter2']\n", ""))
+        self.make("local")
+        self.make_source(files=1)
+        done = self.run_cairn("run", "shop", "--json", code=1)
+        with open(self.path("error")) as file:
+            told = done.stdout.decode() + done.stderr.decode() + file.read() + json.dumps(self.status())
+        self.assertNotIn("hunter2", told)
+        self.assertIn("the hook before: /bin/sh ended with status 7", told)
+        self.assertIn("the hook on-failure: /bin/sh ended with status 8", told)
+
     def test_after_runs_though_the_backup_fails_and_before_the_copies(self):
         self.configure(self.job(self.hooks(after=f"ls {self.path('repos', 'near', 'snapshots')} >> {self.path('log')}; true",
                                            on_failure="true")))
