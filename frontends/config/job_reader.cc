@@ -6,6 +6,7 @@
 #include "frontends/config/compression_option.h"
 #include "frontends/config/named_set.h"
 #include "frontends/config/repository_reader.h"
+#include "frontends/config/schedule.h"
 #include "frontends/config/values.h"
 #include "frontends/files/exclude_rules.h"
 
@@ -245,6 +246,11 @@ Result<ConfiguredJob> ReadJob(const std::string& file, const TomlEntry& entry) {
   RETURN_IF_ERROR(reader.Word("compression", &job.compression, CheckedBy(ParseCompression)));
   RETURN_IF_ERROR(reader.Flag("force", &job.force));
   RETURN_IF_ERROR(reader.Strings("schedule", &job.schedules, CheckSchedule));
+  RETURN_IF_ERROR(
+      reader.String("time-zone", &job.time_zone, [](const std::string& zone) { return CheckTimeZone(zone); }));
+  if (!job.time_zone.empty() && job.schedules.empty()) {
+    return reader.At(reader.place(), "time-zone", "it is that of a schedule: give schedule too");
+  }
   RETURN_IF_ERROR(ReadCopies(reader, job.copies));
   ASSIGN_OR_RETURN(job.retention, ReadRetention(reader));
   RETURN_IF_ERROR(ReadHooks(reader, job.hooks));
