@@ -179,6 +179,8 @@ TEST(ConfigFile, NamesPlaceAndKeyOfWhatIsWrong) {
       {"schedule = \"at noon\"\n", "c.toml:8:12: job.a.schedule: \"at noon\" is no schedule"},
       {"schedule = \"@daily\"\ntime-zone = \"CEST-ish\"\n",
        "c.toml:9:13: job.a.time-zone: \"CEST-ish\" is no time zone"},
+      {"tag = [\"x\", \"y,job:b\"]\n", "c.toml:8:13: job.a.tag: \"job:b\": tags that begin with job: are"},
+      {"tag = \"job:a\"\nhost = 1\n", "c.toml:9:8: job.a.host"},
       {"time-zone = \"UTC\"\n", "job.a.time-zone: it is that of a schedule: give schedule too"},
       {"host = \"a\\u0000b\"\n", "c.toml:8:8: a text with a character 0 in it"},
       {"paths = [\"/a\", \"/b\\u0000\"]\n", "cannot redefine"},
