@@ -168,7 +168,7 @@ class JobRun {
     const std::string waiting =
         copy.waiting.empty() ? ""
                              : fmt::format(" ({} snapshots wait for it, the oldest of {}; the next run sends them)",
-                                           copy.waiting.size(), FormatTime(copy.waiting_since.value_or(WireTime()), 0));
+                                           copy.waiting.size(), LocalTimeText(copy.waiting_since));
     cli_.Findings()({Finding::Severity::kWarning, copy.error->code(), what, copy.error->message() + waiting});
     Lack(Error(*copy.error).While(what));
   }
@@ -210,7 +210,7 @@ class JobRun {
                                 {"CAIRN_HOOK", moment},
                                 {"CAIRN_RESULT", result},
                                 {"CAIRN_SNAPSHOT", SnapshotText()},
-                                {"CAIRN_ERROR", outcome_.error ? outcome_.error->message() : ""},
+                                {"CAIRN_ERROR", ErrorText()},
                                 {"CAIRN_COPIES_FAILED", CopiesFailed()}},
                 .secrets = {},
                 .stop = stop,
@@ -248,6 +248,12 @@ class JobRun {
   std::optional<SnapshotId> Made() const { return outcome_.backup ? outcome_.backup->report.id : std::nullopt; }
 
   std::string SnapshotText() const { return Made() ? Made()->ToHex() : ""; }
+
+  // The system starts no program with a variable that is too long.
+  std::string ErrorText() const {
+    constexpr size_t kBytesMax = 16 * kKiB;
+    return outcome_.error ? outcome_.error->message().substr(0, kBytesMax) : "";
+  }
 
   std::string CopiesFailed() const {
     std::string names;

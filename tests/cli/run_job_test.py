@@ -220,8 +220,10 @@ class Copies(RunJob):
         self.run_job()
         self.take_away("near")
         self.run_job(code=3)
-        told = self.run_cairn("run", "shop", code=3).stderr.decode()
+        told = self.run_cairn("run", "shop", code=3, TZ="Asia/Tokyo").stderr.decode()
         self.assertIn("copy near: 1 snapshots that it has not got go by the retention of local", told)
+        since = re.search("the oldest of ([-0-9]+ [0-9:]+);", told).group(1)
+        self.assertIn(since, self.run_cairn("jobs", TZ="Asia/Tokyo").stdout.decode(), "one time is told as one time")
 
     def test_several_copies_keep_to_the_memory_together(self):
         self.configure(self.job())
