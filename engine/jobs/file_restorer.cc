@@ -11,7 +11,7 @@ namespace cairn {
 namespace {
 
 constexpr size_t kWindowFiles = 4'096;
-constexpr size_t kPartsMax = 2;  // of one window, that run while the next is planned
+constexpr size_t kPartsMax = 2;  // that run while the next is planned
 constexpr uint64_t kRangeBytesMax = 8 * kMiB;
 constexpr uint64_t kRangeGapMax = 64 * kKiB;  // cheaper to read over than to ask again
 constexpr size_t kFramesInTurn = 4;           // that a file's blobs lie in by turns, as after a few changes of it
@@ -62,6 +62,7 @@ struct FileRestorer::Range {
 struct FileRestorer::Window {
   std::vector<std::unique_ptr<OpenFile>> files;  // none in a part: they are of the window that ends them
   bool is_part = false;                          // of the next window behind it that is none
+  bool has_parts = false;                        // that run already: it ends with the file they are of
   std::vector<Want> wants;                       // until it is planned
   std::vector<Range> ranges;                     // then; what the tasks work on
   size_t running = 0;                            // tasks; guarded by mutex_, as the rest
@@ -99,7 +100,7 @@ FileRestorer::~FileRestorer() {
 Result<void> FileRestorer::Add(FilePlan plan) { return PlanFile(std::move(plan)); }
 
 bool FileRestorer::is_full() const {
-  return open_->files.size() >= kWindowFiles || open_->wants.size() >= context_.limits.window_blobs;
+  return open_->files.size() >= kWindowFiles || open_->wants.size() >= context_.limits.window_blobs || open_->has_parts;
 }
 
 FileRestorer::Outcome FileRestorer::OutcomeOf(const LinkGroup& group) {
@@ -144,15 +145,18 @@ Result<void> FileRestorer::PlanFile(FilePlan plan) {
     }
   }
   bool is_target = false;  // that an error is of
+  uint64_t planned_end = 0;
   Result<void> part;
   const auto walked =
       ForEachEntry(blobs_, *node.content, 0, UINT64_MAX, [&](uint64_t offset, const ListEntry& entry) -> Result<void> {
-        if (auto planned = PlanEntry(file, offset, entry); !planned) {
-          is_target = true;
-          return planned;
-        }
+        if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while restoring");
+        // Not behind the last entry: a window that is full then is the caller's to begin.
         if (open_->wants.size() >= context_.limits.window_blobs) part = BeginPart();
-        return part;
+        RETURN_IF_ERROR(part);
+        auto planned = PlanEntry(file, offset, entry);
+        is_target = !planned;
+        planned_end = offset + entry.TotalBytes();
+        return planned;
       });
   if (!part) return part;
   if (walked) {
@@ -160,7 +164,11 @@ Result<void> FileRestorer::PlanFile(FilePlan plan) {
     file.is_planned = true;
   }
   if (walked || walked.error().code() == ErrorCode::kInterrupted) return walked;
-  is_target ? FailTarget(file, 0, node.size, walked.error()) : FailFile(file, 0, node.size, walked.error());
+  if (!is_target) {  // what comes before the place where its list is damaged comes back
+    FailFile(file, planned_end, node.size - std::min(planned_end, node.size), walked.error());
+    return TargetEnd();
+  }
+  FailTarget(file, 0, node.size, walked.error());
   std::erase_if(open_->wants, [&](const Want& want) { return want.file == &file; });
   return TargetEnd();
 }
@@ -184,7 +192,7 @@ Result<void> FileRestorer::PlanEntry(OpenFile& file, uint64_t offset, const List
 // What is wanted so far runs while the rest is planned: a file may be of any size.
 Result<void> FileRestorer::BeginPart() {
   auto part = std::make_unique<Window>();
-  part->is_part = true;
+  part->is_part = open_->has_parts = true;
   part->wants = std::exchange(open_->wants, {});
   RETURN_IF_ERROR(Run(std::move(part)));
   for (;;) {
@@ -214,6 +222,7 @@ Result<bool> FileRestorer::IsThereAlready(OpenFile& file, uint64_t offset, const
   if (!repository_.hasher().Has(BlobKind::kData)) return false;
   Bytes bytes(entry.length);
   for (uint64_t i = 0; i < entry.count; ++i) {
+    if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while restoring");
     auto got = file.file->ReadAt(offset + i * entry.length, bytes);
     if (!got || *got != bytes.size()) return false;
     if (repository_.hasher().Compute(BlobKind::kData, bytes) != entry.id) return false;
@@ -641,6 +650,7 @@ Result<void> FileRestorer::VerifyFile(OpenFile& file) {
       blobs_, *file.plan.node.content, 0, UINT64_MAX, [&](uint64_t offset, const ListEntry& entry) -> Result<void> {
         const uint64_t piece = entry.type == ListEntry::Type::kHole ? kMiB : entry.length;
         for (uint64_t done = 0; done < entry.TotalBytes(); done += bytes.size()) {
+          if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while verifying");
           bytes.resize(std::min(piece, entry.TotalBytes() - done));
           ASSIGN_OR_RETURN(const size_t got, file.file->ReadAt(offset + done, bytes));
           if (got != bytes.size()) return Corrupt("reading back: it ends after byte {}", offset + done + got);

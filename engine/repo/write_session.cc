@@ -103,7 +103,7 @@ Result<void> WriteSession::NeedToBeAlone() {
                      "ended (one that is dead is forgotten an hour after its last sign of life, and at once on its own "
                      "machine)",
                      repository_.store().description(), record.process, PathForPeople(record.host),
-                     FormatTime(record.start, context_.clock.OffsetMinutes(context_.clock.Now())));
+                     FormatTimeThen(record.start, context_.clock));
   }
   return {};
 }

@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "engine/repo/time_text.h"
 #include "frontends/cli/command.h"
 #include "frontends/cli/job_state.h"
 #include "frontends/cli/snapshot_json.h"
@@ -8,13 +9,15 @@
 namespace cairn {
 namespace {
 
+std::string TimeText(const std::optional<WireTime>& time) { return time ? FormatTimeThen(*time, SystemClock()) : ""; }
+
 nlohmann::json TimeJson(const std::optional<WireTime>& time) {
   return time ? nlohmann::json(JsonTime(*time)) : nlohmann::json();
 }
 
 std::string LagText(const CopyState& copy) {
   if (copy.waiting == 0) return copy.result == "success" ? "none" : copy.result;
-  return fmt::format("{} wait since {}", copy.waiting, LocalTimeText(copy.waiting_since));
+  return fmt::format("{} wait since {}", copy.waiting, TimeText(copy.waiting_since));
 }
 
 nlohmann::json ToJson(const ConfiguredJob& job, const JobState& state) {
@@ -53,7 +56,7 @@ Result<int> Run(Cli& cli) {
     // A process that was killed has not said so.
     if (state.result == "running" && !file->IsLocked()) state.result = "interrupted";
     list.push_back(ToJson(job, state));
-    table.Add({job.name, job.to, LocalTimeText(state.begun), state.result.empty() ? "never ran here" : state.result,
+    table.Add({job.name, job.to, TimeText(state.begun), state.result.empty() ? "never ran here" : state.result,
                job.copies.empty() ? "" : job.copies.front().to,
                job.copies.empty() ? "" : LagText(state.copies[job.copies.front().to])});
     for (size_t i = 1; i < job.copies.size(); ++i) {

@@ -166,9 +166,10 @@ class JobRun {
           MakeError(ErrorCode::kIo, "{}: {} snapshots there lack what could not be sent", what, copy.incomplete));
     }
     const std::string waiting =
-        copy.waiting.empty() ? ""
-                             : fmt::format(" ({} snapshots wait for it, the oldest of {}; the next run sends them)",
-                                           copy.waiting.size(), LocalTimeText(copy.waiting_since));
+        copy.waiting.empty()
+            ? ""
+            : fmt::format(" ({} snapshots wait for it, the oldest of {}; the next run sends them)", copy.waiting.size(),
+                          FormatTimeThen(copy.waiting_since.value_or(WireTime()), SystemClock()));
     cli_.Findings()({Finding::Severity::kWarning, copy.error->code(), what, copy.error->message() + waiting});
     Lack(Error(*copy.error).While(what));
   }

@@ -2,13 +2,11 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "engine/crypto/hash.h"
 #include "engine/env/clock.h"
-#include "engine/repo/time_text.h"
 
 namespace cairn {
 namespace {
@@ -79,13 +77,6 @@ std::string StateFolder() {
   if (const std::string folder = Variable("XDG_STATE_HOME"); !folder.empty()) return folder + "/cairn";
   const std::string home = Variable("HOME");
   return ::geteuid() == 0 || home.empty() ? "/var/lib/cairn" : home + "/.local/state/cairn";
-}
-
-std::string LocalTimeText(const std::optional<WireTime>& time) {
-  constexpr int64_t kSecondsMax = INT64_MAX / 1'000'000'000 - 1;  // a damaged file may say anything
-  if (!time) return "";
-  const UnixNs when = std::clamp(time->seconds, -kSecondsMax, kSecondsMax) * 1'000'000'000;
-  return FormatTime(*time, SystemClock().OffsetMinutes(when));
 }
 
 Result<std::unique_ptr<JobStateFile>> JobStateFile::Open(FileSystem& files, const std::string& folder,

@@ -56,7 +56,5 @@ class JobStateFile {
 };
 
 std::string StateFolder();
-// For people, by this machine's time zone; "" where there is none.
-std::string LocalTimeText(const std::optional<WireTime>& time);
 
 }  // namespace cairn
