@@ -36,6 +36,7 @@ nlohmann::json ToJson(const ConfiguredJob& job, const JobState& state) {
   return {{"job", job.name},
           {"to", job.to},
           {"schedule", job.schedules},
+          {"time_zone", job.time_zone},
           {"result", state.result},
           {"error", state.error},
           {"snapshot", state.snapshot},
