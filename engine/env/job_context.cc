@@ -11,6 +11,7 @@ Limits Limits::ForTests() {
   limits.frame_bytes_pages = 256;
   limits.frame_bytes_metadata = 512;
   limits.segment_blobs_max = 8;
+  limits.window_blobs = 16;
   limits.merge_fan_in = 4;
   limits.readers = 1;
   limits.puts = 1;  // inside the caller's thread

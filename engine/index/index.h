@@ -69,8 +69,8 @@ struct IndexedFrame {
 // Safe for concurrent use, but that no two may Sync, nor one while another is in ForEachBlob. Several processes may
 // open the same folder: one of them writes the shared copy, each other reads it and keeps what it adds in a private
 // copy that goes with it; none waits, none fails. The folder may be lost, stale or damaged at any time: it is then made
-// anew from the segments. Memory: options.memory_bytes and about 150 bytes a pack, and an eighth of the limits while
-// Sync takes many segments over. Disk: about 90 bytes a blob, and 48 more meanwhile.
+// anew from the segments. Memory: options.memory_bytes, about 150 bytes a pack and 1.75 bytes a blob (256 MiB at most),
+// and an eighth of the limits while Sync takes many segments over. Disk: about 90 bytes a blob, and 48 more meanwhile.
 class Index {
  public:
   static Result<std::unique_ptr<Index>> Open(const IndexOptions& options);

@@ -21,7 +21,6 @@ using index_rows::BlobKey;
 using index_rows::PackRow;
 
 constexpr uint64_t kFileBytes = 64 * kMiB;  // what RocksDB itself would make
-constexpr uint64_t kRowBytes = 54;          // of a blob in such a file, about
 constexpr size_t kKeyBytes = std::tuple_size_v<BlobKey>;
 constexpr uint64_t kRowsBetweenStops = 4096;
 constexpr uint64_t kThreadBlobsMin = 50'000;  // for fewer a thread is not worth its while
@@ -184,7 +183,7 @@ Result<std::vector<std::string>> IndexTable::Bulk::MakePart(uint64_t part, uint6
 
 // Threads of its own: who syncs may be a task of the job's executor, and must not wait for another.
 Result<void> IndexTable::Bulk::MakeBlobFiles(unsigned threads, const std::stop_token& stop, Made& made) {
-  const uint64_t files = blobs_.added() * kRowBytes / kFileBytes + 1;
+  const uint64_t files = blobs_.added() * kBlobRowBytes / kFileBytes + 1;
   const uint64_t parts = std::max(files, std::min<uint64_t>(threads, blobs_.added() / kThreadBlobsMin));
   const auto bound = [parts](uint64_t part) {  // the first bytes of ids from which a part is
     Bytes first;
@@ -247,7 +246,9 @@ Result<void> IndexTable::Bulk::Finish(unsigned threads, const std::stop_token& s
   if (all.empty()) return {};
   RETURN_IF_ERROR(PutNextNumber());
   RETURN_IF_ERROR(table_.Flush());
-  return state_.ToResult(state_.db->IngestExternalFiles(all));
+  RETURN_IF_ERROR(state_.ToResult(state_.db->IngestExternalFiles(all)));
+  state_.FitCache();
+  return {};
 }
 
 }  // namespace cairn

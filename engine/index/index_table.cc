@@ -157,9 +157,8 @@ Result<void> IndexTable::ForEachPack(const EachPack& each) const {
 }
 
 uint64_t IndexTable::EstimatePacks() const {
-  uint64_t count = 0;
-  state_->db->GetIntProperty(state_->family(Family::kPacks), rocksdb::DB::Properties::kEstimateNumKeys, &count);
-  return count;
+  constexpr uint64_t kRowBytes = 100;
+  return state_->EstimateRows(Family::kPacks, kRowBytes);
 }
 
 Result<void> IndexTable::ForEachSegment(const EachSegment& each) const {

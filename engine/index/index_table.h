@@ -21,7 +21,8 @@ class IndexTable {
   struct Options {
     std::string folder;
     RepositoryId repository;
-    uint64_t memory_bytes = 0;  // of the block cache and the write buffers together
+    // Of the block cache and the write buffers together; filters have up to 1.75 bytes a blob more, 256 MiB at most.
+    uint64_t memory_bytes = 0;
     bool is_temporary = false;  // nobody reads it after this process
   };
   // kCorrupt also where the copy is of another repository or layout: remove the folder, and open again.

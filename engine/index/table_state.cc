@@ -15,6 +15,11 @@ namespace {
 
 // Files stay open up to this many; a copy of 100 million blobs has about 150.
 constexpr int kOpenFilesMax = 256;
+// What is not there is told by filters, and where a row is by indexes. They grow with the copy: without room for all of
+// them each look-up reads a piece of them again.
+constexpr uint64_t kFilterBitsABlob = 14;  // 7 to 8 of it for the filter, the rest for the indexes, and room
+constexpr uint64_t kFilterBytesMax = 256 * kMiB;
+constexpr double kFiltersShare = 0.8;  // of the cache, which rows do not push out
 
 // RocksDB writes about itself into a file that grows, unless it has somebody to tell.
 class SilentLogger : public rocksdb::Logger {
@@ -93,9 +98,12 @@ std::vector<rocksdb::ColumnFamilyDescriptor> Families(uint64_t memory_bytes,
 Result<std::unique_ptr<IndexTable::State>> IndexTable::State::Open(const Options& options, bool* is_new) {
   std::error_code ignored;
   *is_new = !std::filesystem::exists(options.folder + "/CURRENT", ignored);
-  const auto cache = rocksdb::NewLRUCache(options.memory_bytes);
+  const auto cache =
+      rocksdb::NewLRUCache(options.memory_bytes, /*num_shard_bits=*/-1, /*strict_capacity_limit=*/false, kFiltersShare);
   auto state = std::make_unique<State>();
   state->folder = options.folder;
+  state->cache = cache;
+  state->cache_bytes_min = options.memory_bytes;
   std::filesystem::remove_all(state->BulkFolder(), ignored);  // of a process that died
   rocksdb::DBOptions database = DatabaseOptions(options.memory_bytes, cache);
   database.avoid_flush_during_shutdown = options.is_temporary;
@@ -108,7 +116,19 @@ Result<std::unique_ptr<IndexTable::State>> IndexTable::State::Open(const Options
     return Corrupt("index copy in {}: {}", options.folder, status.ToString());
   }
   RETURN_IF_ERROR(ToResult(status, options.folder));
+  state->FitCache();
   return state;
+}
+
+void IndexTable::State::FitCache() const {
+  const uint64_t filter_bytes = EstimateRows(Family::kBlobs, kBlobRowBytes) * kFilterBitsABlob / 8;
+  cache->SetCapacity(cache_bytes_min + std::min(filter_bytes, kFilterBytesMax));
+}
+
+uint64_t IndexTable::State::EstimateRows(Family which, uint64_t row_bytes) const {
+  uint64_t bytes = 0;
+  db->GetIntProperty(family(which), rocksdb::DB::Properties::kLiveSstFilesSize, &bytes);
+  return bytes / row_bytes;
 }
 
 IndexTable::State::~State() {

@@ -2,6 +2,7 @@
 // own headers are seen here.
 #pragma once
 
+#include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 
 #include <memory>
@@ -14,6 +15,8 @@ namespace cairn {
 
 // Column families, in the order of IndexTable::State::families.
 enum class Family : size_t { kDefault, kBlobs, kPacks, kFrames, kSegments };
+
+inline constexpr uint64_t kBlobRowBytes = 54;  // in a file of such, about
 
 inline rocksdb::Slice ToSlice(std::string_view text) { return {text.data(), text.size()}; }
 inline rocksdb::Slice ToSlice(ByteSpan bytes) { return ToSlice(AsText(bytes)); }
@@ -36,7 +39,14 @@ struct IndexTable::State {
   Result<void> ToResult(const rocksdb::Status& status) const { return ToResult(status, folder); }
   static Result<void> ToResult(const rocksdb::Status& status, const std::string& folder);
 
+  // The cache holds the filters of as many blobs as there are now.
+  void FitCache() const;
+  // By the size of its files: RocksDB's own count would have to look into each of them.
+  uint64_t EstimateRows(Family which, uint64_t row_bytes) const;
+
   std::string folder;
+  std::shared_ptr<rocksdb::Cache> cache;
+  uint64_t cache_bytes_min = 0;
   std::unique_ptr<rocksdb::DB> db;
   std::vector<rocksdb::ColumnFamilyHandle*> families;  // owned by db, given back before it goes
 };

@@ -11,7 +11,7 @@ namespace cairn {
 namespace {
 
 constexpr size_t kWindowFiles = 4'096;
-constexpr size_t kWindowWants = 65'536;
+constexpr size_t kPartsMax = 2;  // of one window, that run while the next is planned
 constexpr uint64_t kRangeBytesMax = 8 * kMiB;
 constexpr uint64_t kRangeGapMax = 64 * kKiB;  // cheaper to read over than to ask again
 constexpr size_t kFramesInTurn = 4;           // that a file's blobs lie in by turns, as after a few changes of it
@@ -29,7 +29,8 @@ struct FileRestorer::OpenFile {
   std::unique_ptr<SinkFile> file;  // guarded by mutex; nothing until there is something to write
   bool failed = false;             // guarded by mutex
   bool refused = false;            // guarded by mutex: by the target, which is asked for no more of it
-  uint64_t wanted = 0;             // bytes that are to be written, by the thread that plans
+  bool is_planned = false;         // guarded by mutex: nothing more will be wanted
+  uint64_t wanted = 0;             // guarded by mutex: bytes that are to be written
   uint64_t written = 0;            // guarded by mutex
   bool is_finished = false;        // by the one thread that finishes it
 };
@@ -59,13 +60,14 @@ struct FileRestorer::Range {
 };
 
 struct FileRestorer::Window {
-  std::vector<std::unique_ptr<OpenFile>> files;
-  std::vector<Want> wants;    // until it is planned
-  std::vector<Range> ranges;  // then; what the tasks work on
-  size_t running = 0;         // tasks; guarded by mutex_, as the rest
-  bool is_begun = false;      // somebody hands its ranges out
-  bool is_fed = false;        // and is done with that
-  Result<void> stopped;       // what kept ranges back
+  std::vector<std::unique_ptr<OpenFile>> files;  // none in a part: they are of the window that ends them
+  bool is_part = false;                          // of the next window behind it that is none
+  std::vector<Want> wants;                       // until it is planned
+  std::vector<Range> ranges;                     // then; what the tasks work on
+  size_t running = 0;                            // tasks; guarded by mutex_, as the rest
+  bool is_begun = false;                         // somebody hands its ranges out
+  bool is_fed = false;                           // and is done with that
+  Result<void> stopped;                          // what kept ranges back
 };
 
 FileRestorer::FileRestorer(const JobContext& context, Repository& repository, Index& index, BlobReader& blobs,
@@ -97,7 +99,7 @@ FileRestorer::~FileRestorer() {
 Result<void> FileRestorer::Add(FilePlan plan) { return PlanFile(std::move(plan)); }
 
 bool FileRestorer::is_full() const {
-  return open_->files.size() >= kWindowFiles || open_->wants.size() >= kWindowWants;
+  return open_->files.size() >= kWindowFiles || open_->wants.size() >= context_.limits.window_blobs;
 }
 
 FileRestorer::Outcome FileRestorer::OutcomeOf(const LinkGroup& group) {
@@ -141,26 +143,63 @@ Result<void> FileRestorer::PlanFile(FilePlan plan) {
       return TargetEnd();
     }
   }
-  Result<void> hole;
-  auto walked =
+  bool is_target = false;  // that an error is of
+  Result<void> part;
+  const auto walked =
       ForEachEntry(blobs_, *node.content, 0, UINT64_MAX, [&](uint64_t offset, const ListEntry& entry) -> Result<void> {
-        if (entry.type == ListEntry::Type::kHole) {
-          hole = OpenTarget(file);
-          if (hole) hole = file.file->MakeHole(offset, entry.length);
-          return hole;
+        if (auto planned = PlanEntry(file, offset, entry); !planned) {
+          is_target = true;
+          return planned;
         }
-        if (file.file != nullptr && file.file->is_in_place()) {
-          ASSIGN_OR_RETURN(const bool there, IsThereAlready(file, offset, entry));
-          if (there) return {};
-        }
-        file.wanted += entry.TotalBytes();
-        open_->wants.push_back({&file, offset, entry.count, entry.id, static_cast<uint32_t>(entry.length)});
-        return {};
+        if (open_->wants.size() >= context_.limits.window_blobs) part = BeginPart();
+        return part;
       });
+  if (!part) return part;
+  if (walked) {
+    const std::lock_guard lock(file.mutex);
+    file.is_planned = true;
+  }
   if (walked || walked.error().code() == ErrorCode::kInterrupted) return walked;
-  hole ? FailFile(file, 0, node.size, walked.error()) : FailTarget(file, 0, node.size, walked.error());
+  is_target ? FailTarget(file, 0, node.size, walked.error()) : FailFile(file, 0, node.size, walked.error());
   std::erase_if(open_->wants, [&](const Want& want) { return want.file == &file; });
   return TargetEnd();
+}
+
+// An error is of the target. Parts of the file may be written meanwhile.
+Result<void> FileRestorer::PlanEntry(OpenFile& file, uint64_t offset, const ListEntry& entry) {
+  const std::lock_guard lock(file.mutex);
+  if (entry.type == ListEntry::Type::kHole) {
+    RETURN_IF_ERROR(OpenTarget(file));
+    return file.file->MakeHole(offset, entry.length);
+  }
+  if (file.file != nullptr && file.file->is_in_place()) {
+    ASSIGN_OR_RETURN(const bool there, IsThereAlready(file, offset, entry));
+    if (there) return {};
+  }
+  file.wanted += entry.TotalBytes();
+  open_->wants.push_back({&file, offset, entry.count, entry.id, static_cast<uint32_t>(entry.length)});
+  return {};
+}
+
+// What is wanted so far runs while the rest is planned: a file may be of any size.
+Result<void> FileRestorer::BeginPart() {
+  auto part = std::make_unique<Window>();
+  part->is_part = true;
+  part->wants = std::exchange(open_->wants, {});
+  RETURN_IF_ERROR(Run(std::move(part)));
+  for (;;) {
+    Window* first = nullptr;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto is_part = [](const auto& one) { return one->is_part; };
+      if (static_cast<size_t>(std::ranges::count_if(running_, is_part)) <= kPartsMax) return TargetEnd();
+      first = std::ranges::find_if(running_, is_part)->get();
+    }
+    WaitUntilDone(*first);
+    const std::lock_guard lock(mutex_);
+    RETURN_IF_ERROR(first->stopped);
+    std::erase_if(running_, [&](const auto& one) { return one.get() == first; });
+  }
 }
 
 // Where it is not yet.
@@ -185,14 +224,18 @@ Result<bool> FileRestorer::IsThereAlready(OpenFile& file, uint64_t offset, const
 // Where nothing is to run beside the caller (a test's wish), or the system gives no thread, the window is fed here.
 Result<void> FileRestorer::Begin() {
   if (open_->files.empty()) return TargetEnd();
-  open_->ranges = PlanFetches(open_->wants);
-  open_->wants = {};
-  Window* window = open_.get();
+  return Run(std::exchange(open_, std::make_unique<Window>()));
+}
+
+Result<void> FileRestorer::Run(std::unique_ptr<Window> planned) {
+  Window* window = planned.get();
+  window->ranges = PlanFetches(window->wants);
+  window->wants = {};
   const bool has_feeder = context_.limits.gets > 1 && StartFeeder();
   {
     const std::lock_guard lock(mutex_);
     window->is_begun = !has_feeder;
-    running_.push_back(std::exchange(open_, std::make_unique<Window>()));
+    running_.push_back(std::move(planned));
   }
   changed_.notify_all();
   if (has_feeder) return TargetEnd();
@@ -268,13 +311,18 @@ void FileRestorer::WaitUntilDone(Window& window) {
 
 Result<void> FileRestorer::Finish() {
   Window* window = nullptr;
-  {
-    const std::lock_guard lock(mutex_);
-    if (running_.empty()) return TargetEnd();
-    window = running_.front().get();
+  Result<void> stopped;
+  for (;;) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (window != nullptr) running_.pop_front();  // it was a part
+      if (running_.empty()) return TargetEnd();
+      window = running_.front().get();
+    }
+    WaitUntilDone(*window);
+    if (stopped) stopped = std::move(window->stopped);
+    if (!window->is_part) break;
   }
-  WaitUntilDone(*window);
-  Result<void> stopped = std::move(window->stopped);
   if (stopped) stopped = TargetEnd();
   // Ranges that were not begun left their files as they are: nothing may be said of those.
   if (context_.stop.stop_requested()) stopped = Error(ErrorCode::kInterrupted, "interrupted while restoring");
@@ -482,7 +530,7 @@ void FileRestorer::Write(OpenFile& file, uint64_t offset, uint64_t count, ByteSp
       file.written += bytes.size();
       context_.progress.bytes_done += bytes.size();
     }
-    is_whole = opened && written && file.written == file.wanted && !file.failed;
+    is_whole = opened && written && file.is_planned && file.written == file.wanted && !file.failed;
   }
   if (!opened) return FailTarget(file, 0, file.plan.node.size, opened.error());
   if (!written) return FailTarget(file, offset, count * bytes.size(), written.error());

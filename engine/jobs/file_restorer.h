@@ -30,8 +30,9 @@ struct FilePlan {
 };
 
 // One window after another: while one is fetched, opened and written by context.executor's threads, the caller adds and
-// plans the next. With limits.gets of one each window is done when Begin returns. Memory: about 100 bytes for each blob
-// of the windows that run, and a byte budget for what is fetched.
+// plans the next. With limits.gets of one each window is done when Begin returns. A large file begins before it is
+// planned to its end, in parts. Memory: about 150 bytes for each of some 100,000 blobs of what runs, and a byte budget
+// for what is fetched.
 class FileRestorer {
  public:
   FileRestorer(const JobContext& context, Repository& repository, Index& index, BlobReader& blobs, Sink& sink,
@@ -76,7 +77,10 @@ class FileRestorer {
   void FeedWindow(Window& window);
   void Submit(Executor& executor, Window& window, std::function<void()> task);
   void WaitUntilDone(Window& window);
+  Result<void> Run(std::unique_ptr<Window> planned);
+  Result<void> BeginPart();
   Result<void> PlanFile(FilePlan plan);
+  Result<void> PlanEntry(OpenFile& file, uint64_t offset, const ListEntry& entry);
   Result<void> OpenTarget(OpenFile& file);
   Result<bool> IsThereAlready(OpenFile& file, uint64_t offset, const ListEntry& entry);
   std::vector<Range> PlanFetches(const std::vector<Want>& wants);

@@ -5,8 +5,13 @@
 namespace cairn {
 
 PackAssembler::PackAssembler(BlobKind kind, const ObjectSealer& sealer, const Random& random, uint64_t pack_bytes,
-                             Finished finished)
-    : kind_(kind), sealer_(sealer), random_(random), pack_bytes_(pack_bytes), finished_(std::move(finished)) {}
+                             uint64_t pack_blobs_max, Finished finished)
+    : kind_(kind),
+      sealer_(sealer),
+      random_(random),
+      pack_bytes_(pack_bytes),
+      pack_blobs_max_(pack_blobs_max),
+      finished_(std::move(finished)) {}
 
 bool PackAssembler::Takes(const OpenPack& pack, const FrameEntry& entry) const {
   if (pack == nullptr || pack->empty()) return true;
@@ -26,10 +31,10 @@ PackAssembler::OpenPack& PackAssembler::Choose(const FrameEntry& entry, std::vec
   return open_[first];
 }
 
-Result<void> PackAssembler::Finish(const std::vector<OpenPack>& packs, bool pad) const {
+Result<void> PackAssembler::Finish(const std::vector<OpenPack>& packs) const {
   for (const OpenPack& pack : packs) {
     if (pack == nullptr || pack->empty()) continue;
-    ASSIGN_OR_RETURN(FinishedPack finished, pack->Finish(pad));
+    ASSIGN_OR_RETURN(FinishedPack finished, pack->Finish(pack->frame_bytes() < pack_bytes_));
     RETURN_IF_ERROR(finished_(std::move(finished)));
   }
   return {};
@@ -46,13 +51,13 @@ Result<void> PackAssembler::Add(const PackSession& session, FrameEntry entry, By
       if (putter_) pack->NameSession(*putter_);
     }
     pack->AddFrame(session, std::move(entry), sealed);
-    if (pack->frame_bytes() >= pack_bytes_) {
+    if (pack->frame_bytes() >= pack_bytes_ || pack->blob_count() >= pack_blobs_max_) {
       full.push_back(std::move(pack));
       pack = nullptr;
       first_done_ = true;
     }
   }
-  return Finish(full, false);
+  return Finish(full);
 }
 
 Result<void> PackAssembler::Flush() {
@@ -65,7 +70,7 @@ Result<void> PackAssembler::Flush() {
       pack = nullptr;
     }
   }
-  return Finish(last, true);
+  return Finish(last);
 }
 
 }  // namespace cairn

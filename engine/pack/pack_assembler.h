@@ -12,14 +12,15 @@
 
 namespace cairn {
 
-// Fills packs of one kind to one size; from the second pack on, frames go at random to one of two open packs. Safe for
-// concurrent use; `finished` is called without a lock held, on the thread whose frame filled the pack, and may be
-// called by several threads at once. Memory: two packs of pack_bytes, and those inside `finished`.
+// Fills packs of one kind to one size, or with so many blobs; from the second pack on, frames go at random to one of
+// two open packs. Safe for concurrent use; `finished` is called without a lock held, on the thread whose frame filled
+// the pack, and may be called by several threads at once. Memory: two packs of pack_bytes with some 100 bytes a blob,
+// and those inside `finished`.
 class PackAssembler {
  public:
   using Finished = std::function<Result<void>(FinishedPack)>;
   PackAssembler(BlobKind kind, const ObjectSealer& sealer, const Random& random, uint64_t pack_bytes,
-                Finished finished);
+                uint64_t pack_blobs_max, Finished finished);
 
   // Each pack names this session too, whosever its frames are. Before the first frame.
   void SetPutter(const PackSession& session) { putter_ = session; }
@@ -32,12 +33,12 @@ class PackAssembler {
   bool Takes(const OpenPack& pack, const FrameEntry& entry) const;
   // The open pack that this frame goes to; one that had to make room for it is given away in `full`.
   OpenPack& Choose(const FrameEntry& entry, std::vector<OpenPack>& full);
-  Result<void> Finish(const std::vector<OpenPack>& packs, bool pad) const;
+  Result<void> Finish(const std::vector<OpenPack>& packs) const;  // padded where they are not full by their bytes
 
   const BlobKind kind_;
   const ObjectSealer& sealer_;
   const Random& random_;
-  const uint64_t pack_bytes_;
+  const uint64_t pack_bytes_, pack_blobs_max_;
   const Finished finished_;
   std::optional<PackSession> putter_;
   std::mutex mutex_;

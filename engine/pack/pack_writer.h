@@ -34,6 +34,7 @@ class PackWriter {
   bool Has(const BlobId& id) const { return ids_.contains(id); }
 
   uint64_t frame_bytes() const { return frame_bytes_; }
+  uint64_t blob_count() const { return ids_.size(); }
   bool empty() const { return directory_.frames.empty(); }
 
   // Seals the directory; the writer is empty afterwards. `pad` adds a padding frame up to the next Padme size.

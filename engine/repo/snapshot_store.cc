@@ -3,6 +3,7 @@
 #include <fnmatch.h>
 
 #include <algorithm>
+#include <charconv>
 #include <map>
 #include <set>
 
@@ -423,29 +424,63 @@ Result<SnapshotSet> LoadSnapshotsAndDeleted(Repository& repository, const JobCon
   return Loader(repository, context, std::move(findings), from, true).Run();
 }
 
+namespace {
+
+// "latest", with "@TIME" or "~N" or both behind it.
+struct LatestName {
+  std::optional<WireTime> not_after;
+  uint64_t before = 0;  // so many are passed over
+
+  static Result<std::optional<LatestName>> Parse(std::string_view name) {
+    constexpr std::string_view kLatest = "latest";
+    if (!name.starts_with(kLatest)) return std::optional<LatestName>();
+    std::string_view rest = name.substr(kLatest.size());
+    LatestName parsed;
+    if (const size_t tilde = rest.find('~'); tilde != std::string_view::npos) {
+      const std::string_view digits = rest.substr(tilde + 1);
+      const auto end = std::from_chars(digits.data(), digits.data() + digits.size(), parsed.before);
+      if (digits.empty() || end.ec != std::errc() || end.ptr != digits.data() + digits.size()) {
+        return MakeError(ErrorCode::kInvalidArgument, "\"{}\" is no snapshot: a number goes behind ~, as in latest~1",
+                         name);
+      }
+      rest = rest.substr(0, tilde);
+    }
+    if (rest.starts_with('@')) {
+      ASSIGN_OR_RETURN(parsed.not_after, ParseEndOfTime(rest.substr(1), SystemClock()));
+      rest = {};
+    }
+    return rest.empty() ? std::optional(parsed) : std::nullopt;
+  }
+};
+
+Result<const LoadedSnapshot*> ResolveLatest(const SnapshotSet& set, std::string_view name, const LatestName& latest,
+                                            const SnapshotFilter& filter) {
+  uint64_t passed = 0;
+  for (auto snapshot = set.snapshots.rbegin(); snapshot != set.snapshots.rend(); ++snapshot) {  // descending by time
+    // What a restore has put aside is nobody's latest backup.
+    if (snapshot->inner.snapshot_class == SnapshotClass::kSafety) continue;
+    if (filter && !filter(*snapshot)) continue;
+    if (latest.not_after && snapshot->inner.start > *latest.not_after) continue;
+    if (passed++ == latest.before) return &*snapshot;
+  }
+  return MakeError(ErrorCode::kNotFound, "none of the {} snapshots of this repository is \"{}\"{}",
+                   set.snapshots.size(), name, filter ? ", with what --host, --tag and --path ask for" : "");
+}
+
+}  // namespace
+
 Result<const LoadedSnapshot*> ResolveSnapshot(const SnapshotSet& set, std::string_view name,
                                               const SnapshotFilter& filter) {
-  const bool latest = name == "latest" || name.starts_with("latest@");
+  ASSIGN_OR_RETURN(const auto latest, LatestName::Parse(name));
+  if (latest) return ResolveLatest(set, name, *latest, filter);
+  if (name.size() < 4) {
+    return MakeError(
+        ErrorCode::kInvalidArgument,
+        "\"{}\" is no snapshot: give \"latest\", \"latest@TIME\", \"latest~1\", or at least 4 digits of an id", name);
+  }
   std::vector<const LoadedSnapshot*> found;
-  std::optional<WireTime> not_after;
-  if (name.starts_with("latest@")) {
-    ASSIGN_OR_RETURN(not_after, ParseTime(name.substr(7), SystemClock()));
-  }
-  if (!latest && name.size() < 4) {
-    return MakeError(ErrorCode::kInvalidArgument,
-                     "\"{}\" is no snapshot: give \"latest\", \"latest@TIME\", or at least 4 digits of an id", name);
-  }
   for (const LoadedSnapshot& snapshot : set.snapshots) {
-    // What a restore has put aside is nobody's latest backup.
-    if (latest && snapshot.inner.snapshot_class == SnapshotClass::kSafety) continue;
-    if (latest ? (filter && !filter(snapshot)) : !snapshot.id.ToHex().starts_with(name)) continue;
-    if (not_after && snapshot.inner.start > *not_after) continue;
-    if (latest) found.clear();  // ascending by time: the last one stays
-    found.push_back(&snapshot);
-  }
-  if (found.empty() && latest) {
-    return MakeError(ErrorCode::kNotFound, "none of the {} snapshots of this repository is \"{}\"{}",
-                     set.snapshots.size(), name, filter ? ", with what --host, --tag and --path ask for" : "");
+    if (snapshot.id.ToHex().starts_with(name)) found.push_back(&snapshot);
   }
   if (found.empty()) {
     return MakeError(ErrorCode::kNotFound, "there is no snapshot \"{}\" among the {} of this repository", name,

@@ -77,8 +77,8 @@ Result<SnapshotSet> LoadSnapshots(Repository& repository, const JobContext& cont
 Result<SnapshotSet> LoadSnapshotsAndDeleted(Repository& repository, const JobContext& context, FindingSink findings,
                                             SnapshotsFrom from = SnapshotsFrom::kMayBeCached);
 
-// One of them, by what a person types: "latest", "latest@TIME" (the newest not after it), an id or a unique prefix of
-// at least 4 digits. A safety snapshot is never the latest. `filter` (may be empty) narrows "latest" (host, tags,
+// One of them, by what a person types: "latest", "latest@TIME" (the newest not after it), each with "~N" behind it (the
+// Nth before that one), an id or a unique prefix of at least 4 digits. A safety snapshot is never the latest. `filter` (may be empty) narrows "latest" (host, tags,
 // paths). kNotFound and kInvalidArgument (ambiguous, with the candidates) say so.
 using SnapshotFilter = std::function<bool(const LoadedSnapshot&)>;
 Result<const LoadedSnapshot*> ResolveSnapshot(const SnapshotSet& set, std::string_view name,

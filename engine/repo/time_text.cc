@@ -22,10 +22,25 @@ bool TakeChar(std::string_view& text, std::string_view one_of) {
   return true;
 }
 
+constexpr int64_t kSecond = 1'000'000'000;  // in nanoseconds
+
 struct CivilTime {
   int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
+  uint32_t nanosecond = 0;
+  int64_t span = 86'400 * kSecond;  // of what was named: a day, a minute, a second or less; in nanoseconds
   std::optional<int> offset_minutes;
 };
+
+// Behind the point: up to nine digits.
+bool TakeFraction(std::string_view& text, CivilTime& time) {
+  time.span = kSecond;
+  int digits = 0;
+  for (; digits < 9 && !text.empty() && text.front() >= '0' && text.front() <= '9'; ++digits, text.remove_prefix(1)) {
+    time.span /= 10;
+    time.nanosecond += static_cast<uint32_t>((text.front() - '0') * time.span);
+  }
+  return digits > 0;
+}
 
 bool TakeOffset(std::string_view& text, CivilTime& time) {
   if (TakeChar(text, "zZ")) {
@@ -61,10 +76,13 @@ std::optional<CivilTime> ParseCivil(std::string_view text) {
     if (!minute) return std::nullopt;
     time.hour = *hour;
     time.minute = *minute;
+    time.span = 60 * kSecond;
     if (TakeChar(text, ":")) {
       const auto second = TakeNumber(text, 2);
       if (!second) return std::nullopt;
       time.second = *second;
+      time.span = kSecond;
+      if (TakeChar(text, ".") && !TakeFraction(text, time)) return std::nullopt;
     }
     if (!text.empty() && !TakeOffset(text, time)) return std::nullopt;
   }
@@ -73,9 +91,13 @@ std::optional<CivilTime> ParseCivil(std::string_view text) {
   return time;
 }
 
-}  // namespace
+struct TimeSpan {
+  WireTime begin;
+  int64_t seconds = 0;  // with less than one: nanoseconds
+  uint32_t nanoseconds = 0;
+};
 
-Result<WireTime> ParseTime(std::string_view text, const Clock& clock) {
+Result<TimeSpan> ParseSpan(std::string_view text, const Clock& clock) {
   using namespace std::chrono;
   const auto bad = [&] {
     return MakeError(ErrorCode::kInvalidArgument,
@@ -86,14 +108,34 @@ Result<WireTime> ParseTime(std::string_view text, const Clock& clock) {
   const year_month_day date{year(civil->year), month(static_cast<unsigned>(civil->month)),
                             day(static_cast<unsigned>(civil->day))};
   if (!date.ok()) return bad();
+  const auto to_utc = [&](int64_t local) {
+    if (civil->offset_minutes) return local - *civil->offset_minutes * 60;
+    // The offset in force at that local time: asked twice, for the first guess may lie across a change.
+    const int64_t utc = local - clock.OffsetMinutes(local * kSecond) * 60;
+    return local - clock.OffsetMinutes(utc * kSecond) * 60;
+  };
   const int64_t local = sys_days(date).time_since_epoch().count() * int64_t{86'400} + civil->hour * 3'600 +
                         civil->minute * 60 + civil->second;
-  constexpr int64_t kSecond = 1'000'000'000;
-  if (civil->offset_minutes) return WireTime{local - *civil->offset_minutes * 60, 0};
-  // The offset in force at that local time: asked twice, for the first guess may lie across a change.
-  int64_t utc = local - clock.OffsetMinutes(local * kSecond) * 60;
-  utc = local - clock.OffsetMinutes(utc * kSecond) * 60;
-  return WireTime{utc, 0};
+  const int64_t begin = to_utc(local);
+  const int64_t seconds = civil->span / kSecond;  // a day may be of 23 or 25 hours
+  return TimeSpan{.begin = {begin, civil->nanosecond},
+                  .seconds = seconds == 0 ? 0 : to_utc(local + seconds) - begin,
+                  .nanoseconds = static_cast<uint32_t>(civil->span % kSecond)};
+}
+
+}  // namespace
+
+Result<WireTime> ParseTime(std::string_view text, const Clock& clock) {
+  ASSIGN_OR_RETURN(const TimeSpan span, ParseSpan(text, clock));
+  return span.begin;
+}
+
+Result<WireTime> ParseEndOfTime(std::string_view text, const Clock& clock) {
+  ASSIGN_OR_RETURN(const TimeSpan span, ParseSpan(text, clock));
+  const int64_t nanoseconds = span.begin.nanoseconds + int64_t{span.nanoseconds} - 1;  // -1: the second before
+  const bool is_before = nanoseconds < 0;
+  return WireTime{span.begin.seconds + span.seconds - (is_before ? 1 : 0),
+                  static_cast<uint32_t>(is_before ? nanoseconds + kSecond : nanoseconds)};
 }
 
 std::string FormatTime(const WireTime& time, int32_t offset_minutes) {

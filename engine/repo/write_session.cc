@@ -34,8 +34,9 @@ WriteSession::WriteSession(Repository& repository, Index& index, const JobContex
       keys_(SessionKeys::New(repository.keyring(), id_, context.random)),
       sealer_(keys_, repository.keyring().family(), context.random, options.compression),
       data_packs_(BlobKind::kData, repository.sealer(), context.random, context.limits.pack_bytes,
-                  [this](FinishedPack pack) { return PackFinished(std::move(pack)); }),
+                  context.limits.pack_blobs_max, [this](FinishedPack pack) { return PackFinished(std::move(pack)); }),
       metadata_packs_(BlobKind::kMetadata, repository.sealer(), context.random, context.limits.pack_bytes,
+                      context.limits.pack_blobs_max,
                       [this](FinishedPack pack) { return PackFinished(std::move(pack)); }),
       put_executor_(SeveralThreads(context) ? MakeThreadPool(context.limits.puts) : MakeInlineExecutor()) {
   if (options.purpose != SessionPurpose::kCopy) return;
@@ -233,7 +234,9 @@ Result<void> WriteSession::AddSealedFrame(BlobKind kind, const PackSession& sess
 
 Result<void> WriteSession::PackFinished(FinishedPack pack) {
   const uint64_t bytes = pack.object.size();
-  const uint64_t bytes_max = std::max<uint64_t>(context_.limits.puts, 1) * context_.limits.pack_bytes;
+  // A disk is kept busy by two; a far store takes as many as it is given.
+  const uint64_t puts = repository_.store().is_far() ? context_.limits.puts : std::min(context_.limits.puts, 2U);
+  const uint64_t bytes_max = std::max<uint64_t>(puts, 1) * (context_.limits.pack_bytes / 8 * 9);
   {
     std::unique_lock lock(put_mutex_);
     // Not ended by the stop token: the puts under way end by themselves, by the store's own time limits.

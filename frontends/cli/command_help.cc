@@ -42,7 +42,9 @@ const std::map<std::string, std::string>& AllExamples() {
       {"find",
        "cairn find '*.odt' --newer 2026-01-01\n"
        "cairn find --regex '/mail/.*\\.db$' --larger 1G\n"},
-      {"diff", "cairn diff latest@2026-01-31 latest\n"},
+      {"diff",
+       "cairn diff latest~1 latest\n"
+       "cairn diff latest@2026-01-31 latest\n"},
       {"dump",
        "cairn dump latest:/etc/fstab\n"
        "cairn dump latest:/home/ann | tar xf - -C /tmp/ann\n"},
@@ -151,8 +153,8 @@ std::string ValueSyntax(const CLI::App& command) {
     if (Uses(command, word)) text += std::string(word) + ": " + syntax + "\n";
   };
   add("SNAPSHOT",
-      "latest, latest@TIME (the newest not after it), or the first digits of an id. --host, --tag and --path narrow\n"
-      "what latest may be.");
+      "latest, latest@TIME (the newest that began then or before; of a day: also in it), latest~1 (the one before the\n"
+      "latest), or the first digits of an id. --host, --tag and --path narrow what latest may be.");
   add(":PATH",
       "from the root of the snapshot: latest:/home/ann. A snapshot of several items is seen as a folder an item, by "
       "its\n"

@@ -195,6 +195,9 @@ class BadInput(CairnTest):
         self.run_cairn("ls", "abc", code=1)
         self.run_cairn("ls", "deadbeef", code=1)
         self.run_cairn("ls", "latest@yesterday", code=1)
+        for name in ("latest~", "latest~x", "latest~1x", "latest~-1", "latest1"):
+            self.assertIn(name.encode(), self.run_cairn("ls", name, code=1).stderr)
+        self.assertIn(b"none of the 1 snapshots", self.run_cairn("ls", "latest~1", code=1).stderr)
 
     def test_folders_nested_to_the_limit_and_beyond(self):
         self.init()

@@ -22,6 +22,19 @@ class MainJob(CairnTest):
         self.assertEqual(again["files_unchanged"], first["files"])
         self.assertEqual(again["parent"], first["id"])
 
+    def test_snapshots_are_named_from_the_latest_backwards(self):
+        self.init()
+        for number, tag in enumerate(("odd", "even", "odd")):
+            self.write("which", b"%d" % number)
+            self.backup("--tag", tag)
+        moments = [snapshot["time"] for snapshot in self.json("snapshots")["snapshots"]]
+        path = self.path("source", "which")
+        for name, options, number in (("latest", (), 2), ("latest~0", (), 2), ("latest~1", (), 1), ("latest~2", (), 0),
+                                      ("latest~1", ("--tag", "odd"), 0), (f"latest@{moments[1]}~1", (), 0),
+                                      (f"latest@{moments[1]}", (), 1)):
+            done = self.run_cairn("dump", f"{name}:{path}", *options)
+            self.assertEqual(done.stdout, b"%d" % number, name)
+
     def test_force_reads_everything_and_says_what_differs(self):
         self.init()
         self.make_source(files=10)

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <set>
 #include <thread>
 
 #include "engine/jobs/restore.h"
@@ -24,6 +25,11 @@ class RestoreWindows : public testing::Test {
   static constexpr int kFolders = 30, kFiles = 500;
 
   static void Write(const fs::path& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
+  // Of some 100 blobs, with what follows itself and a hole.
+  static std::string LargeText(int seed) {
+    const std::string text = RandomText(seed, 3 * kMiB);
+    return text + std::string(2 * kMiB, 'x') + std::string(kMiB, '\0') + RandomText(seed + 1, 3 * kMiB);
+  }
 
   RestoreWindows() {
     InitForTests(memory_);
@@ -40,6 +46,7 @@ class RestoreWindows : public testing::Test {
           Write(file, f % 7 == 0 ? "" : RandomText(d * kFiles + f, 20));
         }
       }
+      if (d % 10 == 0) Write(folder / "large", LargeText(d));
       fs::permissions(folder, d % 2 ? fs::perms(0500) : fs::perms(0700));
     }
     Machine machine(memory_, 1, 2);
@@ -60,7 +67,8 @@ class RestoreWindows : public testing::Test {
   Result<RestoreReport> Restore(ObjectStore& store, Machine& machine, const std::string& target,
                                 const RestoreOptions& options) {
     (void)store;
-    machine.context.job.limits.gets = 8;
+    machine.context.job.limits.gets = gets_;
+    machine.context.job.limits.window_blobs = window_blobs_;
     ASSIGN_OR_RETURN(const SnapshotSet set, LoadSnapshots(*machine.repository, machine.context.job, {}));
     ASSIGN_OR_RETURN(const LoadedSnapshot* snapshot, ResolveSnapshot(set, id_.ToHex(), {}));
     ASSIGN_OR_RETURN(const auto index, machine.repository->LoadIndex(machine.context.job));
@@ -128,6 +136,9 @@ class RestoreWindows : public testing::Test {
   MemoryStore memory_;
   TempFolder source_ = TempFolder::InMemory();
   SnapshotId id_;
+  unsigned gets_ = 8;
+  uint64_t window_blobs_ = 32'768;
+  static constexpr int kLarge = 3;
   std::atomic<bool> ready_ = false;
 };
 
@@ -140,7 +151,7 @@ TEST_F(RestoreWindows, AllComesBack) {
     const auto report = Restore(store, machine, target.path(), {});
     ASSERT_OK(report);
     EXPECT_EQ(report->failed, 0);
-    EXPECT_EQ(report->files, kFolders * kFiles);
+    EXPECT_EQ(report->files, kFolders * kFiles + kLarge);
     Compare(target.path());
     // Again, over it: half of the files are other ones.
     Open(target.path());
@@ -158,6 +169,69 @@ TEST_F(RestoreWindows, AllComesBack) {
     ASSERT_OK(others);
     EXPECT_EQ(others->failed, 0);
     Compare(target.path());
+    Open(target.path());
+  }
+}
+
+TEST_F(RestoreWindows, ALargeFileIsWrittenBeforeItIsPlannedToItsEnd) {
+  window_blobs_ = 16;
+  for (const unsigned gets : {1, 8}) {
+    gets_ = gets;
+    Machine machine(memory_, 2, 2);
+    TempFolder target = TempFolder::InMemory();
+    const auto report = Restore(memory_, machine, target.path(), {});
+    ASSERT_OK(report);
+    EXPECT_EQ(report->failed, 0);
+    EXPECT_EQ(report->files, kFolders * kFiles + kLarge);
+    Compare(target.path());
+    Open(target.path());
+    for (const auto& entry : fs::recursive_directory_iterator(target.path())) {
+      if (entry.path().filename() != "large") continue;
+      std::fstream file(entry.path(), std::ios::binary | std::ios::in | std::ios::out);
+      file.seekp(2 * kMiB);
+      file << "not what it was";
+      file.seekp(5 * kMiB + 7);  // in the hole
+      file << "no hole any more";
+    }
+    const auto again = Restore(memory_, machine, target.path(), {.overwrite = Overwrite::kAlways, .verify = true});
+    ASSERT_OK(again);
+    EXPECT_EQ(again->failed, 0);
+    Compare(target.path());
+    Open(target.path());
+  }
+}
+
+// Each large file loses some of its bytes: what there is of it is told as incomplete, with all the rest in its place.
+TEST_F(RestoreWindows, ALargeFileThatLacksABlobIsIncomplete) {
+  window_blobs_ = 16;
+  for (const int damaged : {0, 3, 9, 15, 20}) {
+    FaultStore store(memory_);
+    std::set<std::string> packs;
+    Machine machine(store, 2, 2);
+    EXPECT_OK(memory_.List(kDataPrefix, [&](const ObjectInfo& info) -> Result<void> {
+      packs.insert(std::string(info.name.text()));
+      return {};
+    }));
+    ASSERT_GT(packs.size(), 20u);
+    const std::string lost = *std::next(packs.begin(), damaged);
+    store.FailWhere([&](const StoreCall& call) { return call.name == lost; }, FaultStore::Broken());
+    TempFolder target = TempFolder::InMemory();
+    const auto report = Restore(store, machine, target.path(), {});
+    ASSERT_OK(report);
+    EXPECT_GT(report->failed, 0);
+    const auto want = Read(source_.path() + "/src");
+    int incomplete = 0;
+    for (const auto& entry : fs::recursive_directory_iterator(target.path())) {
+      if (entry.path().filename() != "large") continue;
+      std::ifstream in(entry.path(), std::ios::binary);
+      const std::string got(std::istreambuf_iterator<char>(in), {});
+      const std::string& text = want.at((entry.path().parent_path().filename() / "large").string()).text;
+      ASSERT_EQ(got.size(), text.size());
+      if (got == text) continue;
+      ++incomplete;
+      for (size_t i = 0; i < text.size(); ++i) ASSERT_TRUE(got[i] == text[i] || got[i] == 0) << i;
+    }
+    EXPECT_LE(incomplete, report->failed);
     Open(target.path());
   }
 }

@@ -12,13 +12,14 @@ constexpr uint64_t kPackBytes = 20'000;
 
 class PackAssemblerTest : public PackTest {
  protected:
-  PackAssembler NewAssembler(uint64_t pack_bytes = kPackBytes) {
-    return PackAssembler(BlobKind::kData, sealer_, random_, pack_bytes, [this](FinishedPack pack) -> Result<void> {
+  PackAssembler NewAssembler(uint64_t pack_bytes = kPackBytes, uint64_t pack_blobs_max = 1'000'000) {
+    const auto finished = [this](FinishedPack pack) -> Result<void> {
       const std::lock_guard lock(mutex_);
       EXPECT_TRUE(VerifyPack(sealer_, pack.kind, pack.name, pack.object));
       packs_.push_back(std::move(pack));
       return {};
-    });
+    };
+    return PackAssembler(BlobKind::kData, sealer_, random_, pack_bytes, pack_blobs_max, finished);
   }
   void Add(PackAssembler& assembler, const std::vector<uint32_t>& blobs, size_t size = 1'000) {
     Frame frame = MakeFrame(blobs, size);
@@ -121,6 +122,19 @@ TEST_F(PackAssemblerTest, FrameLargerThanAPackEndsOne) {
   EXPECT_EQ(packs_.size(), 2u);
 }
 
+TEST_F(PackAssemblerTest, PackWithManyBlobsIsFullAndPaddedThoughItIsSmall) {
+  PackAssembler assembler = NewAssembler(kPackBytes, 4);
+  for (uint32_t n = 0; n < 20; n += 2) Add(assembler, {n, n + 1}, 100);
+  ASSERT_GE(packs_.size(), 4u);  // two that are open may have two each
+  for (const FinishedPack& pack : packs_) {
+    EXPECT_EQ(pack.blobs, 4u);
+    EXPECT_TRUE(IsPadded(pack));
+    EXPECT_EQ(PadmeSize(pack.object.size()), pack.object.size());
+  }
+  ASSERT_TRUE(assembler.Flush());
+  EXPECT_GE(packs_.size(), 5u);
+}
+
 TEST_F(PackAssemblerTest, BlobThatIsInAnOpenPackGoesToAnother) {
   PackAssembler assembler = NewAssembler();
   for (int copy = 0; copy < 5; ++copy) Add(assembler, {7, static_cast<uint32_t>(100 + copy)}, 200);
@@ -136,7 +150,7 @@ TEST_F(PackAssemblerTest, BlobThatIsInAnOpenPackGoesToAnother) {
 }
 
 TEST_F(PackAssemblerTest, ErrorOfFinishedIsGivenToWhoFilledThePack) {
-  PackAssembler assembler(BlobKind::kData, sealer_, random_, 1'000,
+  PackAssembler assembler(BlobKind::kData, sealer_, random_, 1'000, 100,
                           [](FinishedPack) -> Result<void> { return MakeError(ErrorCode::kNoSpace, "full"); });
   Frame small = MakeFrame({1}, 100), large = MakeFrame({2}, 1'000);
   EXPECT_TRUE(assembler.Add(SessionOf(1), small.entry, small.sealed));
