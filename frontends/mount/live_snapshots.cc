@@ -15,6 +15,7 @@ LiveSnapshots::LiveSnapshots(Repository& repository, const JobContext& context, 
       names_([&clock = context.clock](const WireTime& time) { return LocalTimeName(time, clock); }),
       first_([this] {
         const std::lock_guard lock(renewing_);
+        if (Known() != nullptr) return;  // who looked was quicker
         const auto loaded = Renew();
         if (!loaded) context_.log.Warning("loading the snapshots: {}", loaded.error().message());
       }) {}
@@ -52,13 +53,14 @@ Result<void> LiveSnapshots::Load(const ListingMark& mark) {
   return {};
 }
 
+std::shared_ptr<const SnapshotFolders> LiveSnapshots::Known() {
+  const std::lock_guard lock(mutex_);
+  return folders_;
+}
+
 // Lists first: what comes while it loads is found by the next look.
 Result<void> LiveSnapshots::Renew() {
-  bool is_first = false;
-  {
-    const std::lock_guard lock(mutex_);
-    is_first = folders_ == nullptr;
-  }
+  const bool is_first = Known() == nullptr;
   auto mark = List();
   auto renewed = mark ? Result<void>() : Result<void>(mark.error());
   if (mark && (is_first || *mark != mark_)) {

@@ -33,7 +33,8 @@ class LiveSnapshots {
   using ListingMark = std::pair<uint64_t, uint64_t>;
   Result<ListingMark> List();
   Result<void> Load(const ListingMark& mark);
-  Result<void> Renew();
+  Result<void> Renew();  // renewing_ is held
+  std::shared_ptr<const SnapshotFolders> Known();
   std::chrono::nanoseconds Pause(MountTree::Look look) const;
 
   Repository& repository_;

@@ -121,7 +121,7 @@ TEST_F(SnapshotFoldersTest, TenThousandSnapshotsAreFoldersAtOnce) {
   }
   const auto begin = SystemClock().Steady();
   const SnapshotFolders folders(all, names_);
-  EXPECT_LT(SystemClock().Steady() - begin, std::chrono::seconds(3));  // some 60 ms, on a busy machine
+  EXPECT_LT(SystemClock().Steady() - begin, std::chrono::seconds(10));  // some 60 ms where nothing else runs
   EXPECT_EQ(folders.Find("by-time")->entries.size(), 10'001);
 }
 
