@@ -133,7 +133,7 @@ Result<std::unique_ptr<PipedChild>> PipedChild::Start(const std::vector<std::str
                            Pointers(variables).data());
   }
   if (error != 0) {
-    child->has_ended_ = true;
+    child->id_ = -1;
     return ErrnoError(error, context);
   }
   child->patience_ms_ = patience_ms;
@@ -147,20 +147,23 @@ PipedChild::~PipedChild() {
   Close(input_);
   Close(output_);
   Close(errors_);
-  if (EndsWithin(patience_ms_)) return;
-  // Its whole group: it may have started others.
-  ::kill(-id_, SIGTERM);
-  if (EndsWithin(kTermPatienceMs)) return;
+  if (id_ < 0) return;
+  // Its whole group: it may have started others, and have ended before them.
+  if (!EndsWithin(patience_ms_)) ::kill(-id_, SIGTERM);
+  static_cast<void>(EndsWithin(kTermPatienceMs));
   ::kill(-id_, SIGKILL);
   while (!EndsWithin(kTermPatienceMs)) {
   }
+  int status = 0;
+  ::waitpid(id_, &status, 0);
 }
 
+// It stays a zombie: until the whole group is gone no other may get its number.
 bool PipedChild::HasEnded() {
   if (has_ended_) return true;
-  int status = 0;
-  const pid_t done = ::waitpid(id_, &status, WNOHANG);
-  has_ended_ = done == id_ || (done < 0 && errno == ECHILD);
+  siginfo_t info = {};
+  const int done = ::waitid(P_PID, static_cast<id_t>(id_), &info, WEXITED | WNOHANG | WNOWAIT);
+  has_ended_ = (done == 0 && info.si_pid == id_) || (done < 0 && errno == ECHILD);
   return has_ended_;
 }
 

@@ -29,6 +29,12 @@ Result<Extent> ExtentOf(const Response& response, std::string_view what) {
   return Extent{.size = *size, .modified = modified ? *modified : 0};
 }
 
+Result<void> NeedTag(const Response& response, std::string_view what) {
+  if (!response.header("etag").empty()) return {};
+  return MakeError(ErrorCode::kIo, "{}: the answer ({}) is not that of a store: it has no ETag", what, response.status)
+      .Transient();
+}
+
 namespace {
 
 struct ContentRange {

@@ -22,6 +22,9 @@ struct Extent {
   UnixNs modified = 0;
 };
 Result<Extent> ExtentOf(const Response& response, std::string_view what);
+// Every answer that succeeded and is about an object, of S3 as of Azure, tells its tag. A page to log in to a network,
+// with status 200, does not: transient kIo, naming `what`.
+Result<void> NeedTag(const Response& response, std::string_view what);
 // Exactly the `size` bytes from `offset` that were asked for as a range, out of an answer that succeeded. Content-Range
 // (RFC 9110, section 14.4) must say so. kCorrupt, naming `what`, where the whole ends before; else transient kIo.
 Result<Bytes> PartOf(Response response, uint64_t offset, uint64_t size, std::string_view what);

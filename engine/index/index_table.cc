@@ -218,6 +218,8 @@ Result<PackRow> IndexTable::PutPack(uint32_t number, const SegmentPack& pack, st
   ASSIGN_OR_RETURN(PackRow row, index_rows::WritePackRows(number, pack, sessions, digest, sink));
   batch.Put(Family::kPacks, index_rows::ToNumberKey(number), row.Encode());
   RETURN_IF_ERROR(batch.Write());
+  constexpr uint32_t kPacksBetweenFits = 1024;
+  if (number % kPacksBetweenFits == 0) state_->FitCache();
   return row;
 }
 

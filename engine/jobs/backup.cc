@@ -132,8 +132,8 @@ class BackupRun {
                               {.purpose = SessionPurpose::kBackup, .compression = options_.compression}, findings_));
       return {};
     };
-    auto [begun, set] =
-        RunBoth(repository_.store().is_far(), begin, [&] { return LoadSnapshots(repository_, context_, findings_); });
+    auto [begun, set] = RunBoth(repository_.store().is_far(), begin,
+                                [&] { return LoadSnapshotsForBackup(repository_, context_, findings_); });
     if (!begun) return std::move(begun).error();
     auto found = [&]() -> Result<void> {
       ASSIGN_OR_RETURN(set_, std::move(set));

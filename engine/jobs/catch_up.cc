@@ -18,6 +18,7 @@ Result<std::set<SnapshotId>> Kept(const std::vector<LoadedSnapshot>& target,
   }
   std::vector<LoadedSnapshot> together = target;
   for (const LoadedSnapshot* one : missing) together.push_back(*one);
+  options.guard.Mark(together, options.filter, {});
   ASSIGN_OR_RETURN(const auto groups,
                    ApplyRetention(together, *options.policy, {.host = false, .paths = false}, options.filter, true));
   for (const RetentionGroup& group : groups) {
@@ -36,8 +37,10 @@ Result<CatchUpPlan> PlanCatchUp(const std::vector<LoadedSnapshot>& source, const
   std::vector<const LoadedSnapshot*> missing;
   for (const LoadedSnapshot& one : source) {
     if (one.inner.snapshot_class != SnapshotClass::kOrdinary || (options.filter && !options.filter(one))) continue;
-    const bool is_there = std::ranges::any_of(
-        target, [&](const LoadedSnapshot& there) { return LooksCopied(one, there, options.same_ids); });
+    const auto remembered = options.copy_of ? options.copy_of(one.id) : std::nullopt;
+    const bool is_there = std::ranges::any_of(target, [&](const LoadedSnapshot& there) {
+      return remembered == there.id || LooksCopied(one, there, options.same_ids);
+    });
     if (is_there) {
       ++plan.there;
     } else if (options.was_forgotten && options.was_forgotten(one.id)) {

@@ -1,22 +1,16 @@
 #include "engine/jobs/copy.h"
 
 #include <algorithm>
-#include <map>
-#include <set>
-#include <unordered_map>
 #include <utility>
 
 #include "engine/crypto/hash.h"
 #include "engine/jobs/copy_memory.h"
 #include "engine/jobs/copy_parent.h"
+#include "engine/jobs/frame_copy.h"
+#include "engine/jobs/item_copy.h"
 #include "engine/jobs/reachability.h"
-#include "engine/jobs/sealed_frames.h"
 #include "engine/jobs/successor.h"
-#include "engine/jobs/tree_rewriter.h"
-#include "engine/pack/pack_reader.h"
 #include "engine/repo/blob_reader.h"
-#include "engine/tree/list_builder.h"
-#include "engine/tree/list_reader.h"
 #include "engine/tree/tree_walker.h"
 #include "repo-format/wire_writer.h"
 
@@ -45,6 +39,12 @@ class CopyRun {
         memory_(target.cache()) {}
 
   Result<CopyReport> Run() {
+    if (source_.keyring().repository() == target_.keyring().repository()) {
+      return MakeError(
+          ErrorCode::kInvalidArgument,
+          "{} and {} are the same repository: nothing is copied into itself (cairn init makes another one)",
+          source_.store().description(), target_.store().description());
+    }
     verbatim_ = SharesKeys(source_.keyring(), target_.keyring());
     RETURN_IF_ERROR(source_.keyring().Need(
         verbatim_ ? Rights::kMetadataKey : Rights::kMetadataKey | Rights::kContentKey, "copying from a repository"));
@@ -54,6 +54,8 @@ class CopyRun {
     ASSIGN_OR_RETURN(target_index_, target_.LoadIndex(context_));
     reader_ =
         std::make_unique<BlobReader>(source_, *source_index_, context_, context_.limits.memory_bytes / 8, findings_);
+    frames_ = std::make_unique<FrameCopy>(context_, source_, *source_index_, *reader_, report_);
+    items_ = std::make_unique<ItemCopy>(context_, source_, *source_index_, *reader_, report_);
     if (auto loaded = memory_.Load(); !loaded) context_.log.Warning("copies: {}", loaded.error().message());
     WarnOfCopiesUnseen();
     for (const SnapshotId& id : options_.snapshots) {
@@ -262,17 +264,17 @@ class CopyRun {
   // `lost`: what the source does not have either.
   Result<void> SendAbsent(WriteSession& session, const LoadedSnapshot& source, const Copied& one,
                           std::optional<Error>& lost) {
-    const CopyFailed failed = [&](const Error& error) -> Result<void> {
+    const FrameCopy::Failed failed = [&](const Error& error) -> Result<void> {
       if (!IsPassedOver(error)) return error;
       if (!lost) lost = error;
       return {};
     };
-    if (verbatim_) return CopyFrames(session, source, failed);
-    parent_.reset();
+    if (verbatim_) return frames_->Copy(session, source, failed);
+    items_->SetParent(nullptr, nullptr);
     const auto there = std::ranges::find(target_set_.snapshots, one.target, &LoadedSnapshot::id);
     for (size_t i = 0; i < source.inner.items.size(); ++i) {
       SnapshotItem item = source.inner.items[i];
-      auto copied = CopyItem(session, item, source.inner.PlaceOf(item));
+      auto copied = items_->Copy(session, item, source.inner.PlaceOf(item));
       if (!copied) RETURN_IF_ERROR(failed(copied.error()));
       if (!copied || !there->opened || i >= there->inner.items.size()) continue;
       if (item.root == there->inner.items[i].root) continue;
@@ -297,122 +299,13 @@ class CopyRun {
     inner.parent.reset();
     inner.needs.clear();
     if (verbatim_) {
-      RETURN_IF_ERROR(CopyFrames(session, snapshot, [](const Error& error) -> Result<void> { return error; }));
+      RETURN_IF_ERROR(frames_->Copy(session, snapshot, [](const Error& error) -> Result<void> { return error; }));
     } else {
       FindParent(snapshot);
-      for (SnapshotItem& item : inner.items) RETURN_IF_ERROR(CopyItem(session, item, inner.PlaceOf(item)));
+      for (SnapshotItem& item : inner.items) RETURN_IF_ERROR(items_->Copy(session, item, inner.PlaceOf(item)));
     }
     const SlotHeads heads = HeadsOfSlot(target_set_, target_.keyring().slot());
     return session.Commit(inner, heads.heads, heads.counter_next);
-  }
-
-  // --- one family: whole frames, as they are ---
-
-  // Says whether to go on beside what cannot be copied.
-  using CopyFailed = std::function<Result<void>(const Error& error)>;
-
-  Result<void> CopyFrames(WriteSession& session, const LoadedSnapshot& snapshot, const CopyFailed& failed) {
-    IdSorter needed(source_.cache().folder(), context_.limits.memory_bytes / 8);
-    RETURN_IF_ERROR(MarkReachable(context_, *reader_, {&snapshot}, needed,
-                                  [&](const LoadedSnapshot&, const std::string& path, const Error& error) {
-                                    return failed(Error(error).While("reading /" + path));
-                                  }));
-    RETURN_IF_ERROR(needed.StartReading());
-    FramePlan plan;
-    for (;;) {
-      ASSIGN_OR_RETURN(const auto id, needed.Next());
-      if (!id) break;
-      ASSIGN_OR_RETURN(const bool known, session.Knows(*id, std::nullopt));
-      if (known) continue;
-      ASSIGN_OR_RETURN(const auto locations, source_index_->Find(*id));
-      if (locations.empty()) {
-        RETURN_IF_ERROR(failed(MakeError(ErrorCode::kNotFound, "blob {} is in no pack of {}", id->ToHex(),
-                                         source_.store().description())));
-        continue;
-      }
-      AddToPlan(locations, plan);
-      plan.blobs.push_back(*id);
-      plan.bytes += sizeof(BlobId);
-      if (plan.bytes >= context_.limits.memory_bytes / 16) RETURN_IF_ERROR(CopyPlanned(session, plan, failed));
-    }
-    return CopyPlanned(session, plan, failed);
-  }
-
-  // Frames that are to be copied, in the order of ids, which is none: they are read in that of their packs, so that
-  // what lies together goes on lying together.
-  struct FramePlan {
-    std::vector<BlobLocation> frames;
-    std::vector<BlobId> blobs;                         // what they are for
-    uint64_t bytes = 0;                                // of memory, that these two take
-    std::set<std::pair<PackName, uint32_t>> taken_up;  // now or before
-  };
-
-  static void AddToPlan(const std::vector<BlobLocation>& locations, FramePlan& plan) {
-    std::set<FrameCheck> checks;
-    for (const BlobLocation& location : locations) {
-      if (!checks.insert(location.frame->check).second) continue;
-      if (!plan.taken_up.emplace(location.pack.name, location.frame_number).second) continue;
-      plan.frames.push_back(location);
-      plan.bytes += sizeof(BlobLocation) + sizeof(FrameEntry) + location.frame->blobs.size() * sizeof(BlobEntry);
-    }
-  }
-
-  Result<void> CopyPlanned(WriteSession& session, FramePlan& plan, const CopyFailed& failed) {
-    bool any_lost = false;
-    RETURN_IF_ERROR(ReadSealedFrames(source_.store(), std::move(plan.frames), context_,
-                                     [&](const BlobLocation& frame, Result<ByteSpan> sealed) -> Result<void> {
-                                       if (sealed) return PutFrame(session, frame, *sealed);
-                                       if (!IsLoss(sealed.error().code())) return std::move(sealed).error();
-                                       plan.taken_up.erase({frame.pack.name, frame.frame_number});
-                                       any_lost = true;
-                                       return {};
-                                     }));
-    plan.frames.clear();
-    plan.bytes = 0;
-    const std::vector<BlobId> blobs = std::exchange(plan.blobs, {});
-    if (!any_lost) return {};
-    // One by one, wherever else they are.
-    for (const BlobId& id : blobs) {
-      ASSIGN_OR_RETURN(const auto locations, source_index_->Find(id));
-      auto copied = CopyLocations(session, locations, plan.taken_up);
-      if (!copied) RETURN_IF_ERROR(failed(copied.error()));
-    }
-    return {};
-  }
-
-  // Each frame once: which of several that differ is the right one, nobody has looked (SPEC 9).
-  Result<void> CopyLocations(WriteSession& session, const std::vector<BlobLocation>& locations,
-                             std::set<std::pair<PackName, uint32_t>>& frames) {
-    std::set<FrameCheck> checks;
-    Result<void> failure;
-    bool any = false;
-    for (const BlobLocation& location : locations) {
-      if (!checks.insert(location.frame->check).second) continue;
-      const auto [place, is_new] = frames.emplace(location.pack.name, location.frame_number);
-      auto copied = is_new ? CopyFrame(session, location) : Result<void>();
-      any = any || copied;
-      if (copied) continue;
-      if (!IsLoss(copied.error().code())) return copied;
-      frames.erase(place);
-      checks.erase(location.frame->check);  // the same frame may be whole elsewhere
-      failure = std::move(copied);
-    }
-    return any ? Result<void>() : failure;
-  }
-
-  Result<void> CopyFrame(WriteSession& session, const BlobLocation& location) {
-    ASSIGN_OR_RETURN(const Bytes sealed, ReadFrame(source_.store(), location.pack.kind, location.pack.name,
-                                                   location.frame_offset, *location.frame));
-    return PutFrame(session, location, sealed);
-  }
-
-  Result<void> PutFrame(WriteSession& session, const BlobLocation& location, ByteSpan sealed) {
-    RETURN_IF_ERROR(session.AddSealedFrame(location.pack.kind, location.session, *location.frame, sealed));
-    ++report_.frames_verbatim;
-    report_.blobs_copied += location.frame->blobs.size();
-    report_.bytes_copied += sealed.size();
-    context_.progress.bytes_done += sealed.size();
-    return {};
   }
 
   // --- other keys: opened, hashed and sealed anew ---
@@ -420,7 +313,7 @@ class CopyRun {
   // The newest snapshot of the same host and paths that is there: most of this one it has.
   void FindParent(const LoadedSnapshot& snapshot) {
     constexpr int kTriesMax = 8;
-    parent_.reset();
+    items_->SetParent(nullptr, nullptr);
     if (!target_.keyring().rights().Has(Rights::kMetadataKey)) return;
     int tries = 0;
     for (auto one = source_set_.snapshots.rbegin(); one != source_set_.snapshots.rend() && tries < kTriesMax; ++one) {
@@ -437,104 +330,9 @@ class CopyRun {
       }
       parent_copy_ = (*copy)->inner;
       parent_ = std::make_unique<CopyParent>(*reader_, *target_reader_, one->inner, parent_copy_);
+      items_->SetParent(parent_.get(), target_reader_.get());
       return;
     }
-  }
-
-  // Takes the content of a file over that the target has, whole and in packs that stay.
-  Result<bool> TakeOver(WriteSession& session, const TreePath& path, Node& node) {
-    const std::optional<Node> copy = parent_ != nullptr ? parent_->Find(path, node) : std::nullopt;
-    if (!copy) return false;
-    bool all_known = true;
-    const auto need = [&](const BlobId& id, std::optional<uint32_t> length) -> Result<void> {
-      ASSIGN_OR_RETURN(const bool known, session.Knows(id, length));
-      all_known = all_known && known;
-      return {};
-    };
-    for (const Attribute& attribute : copy->attributes) {
-      if (attribute.blob) RETURN_IF_ERROR(need(attribute.blob->id, std::nullopt));
-    }
-    auto read = ForEachListBlob(*target_reader_, *copy->content, [&](const BlobId& id) -> Result<bool> {
-      RETURN_IF_ERROR(need(id, std::nullopt));
-      return true;
-    });
-    if (read) {
-      read = ForEachEntry(*target_reader_, *copy->content, 0, UINT64_MAX,
-                          [&](uint64_t, const ListEntry& entry) -> Result<void> {
-                            return entry.type == ListEntry::Type::kHole ? Result<void>() : need(entry.id, std::nullopt);
-                          });
-    }
-    if (!read || !all_known) return false;
-    node.content = copy->content;
-    node.attributes = copy->attributes;
-    ++report_.files_unchanged;
-    context_.progress.bytes_done += node.size;
-    return true;
-  }
-
-  // `place`: of the item in its snapshot.
-  Result<void> CopyItem(WriteSession& session, SnapshotItem& item, const TreePath& place) {
-    const auto writer = session.NewBlobWriter(context_.limits.frame_bytes_files);
-    if (parent_ != nullptr) parent_->Begin(item);
-    auto subtree = RewriteTree(
-        *reader_, *writer, item.root,
-        [&](const TreePath& path, Node& node) -> Result<bool> {
-          if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while copying");
-          const auto taken_over = TakeOver(session, path, node);
-          auto copied = taken_over && !*taken_over ? CopyNode(session, *writer, item, node) : Result<void>();
-          if (!taken_over) copied = taken_over.error();
-          if (!copied) return std::move(copied).error().While("copying /" + PathForPeople(JoinPath(place, path)));
-          return true;
-        },
-        [&](const TreePath& path, const Error& error) -> Result<void> {
-          return Error(error).While("folder /" + PathForPeople(path.empty() ? place : JoinPath(place, path)));
-        });
-    auto command_line =
-        subtree && item.command_line ? CopyBlob(session, *writer, item.command_line->id) : Result<BlobId>(BlobId());
-    RETURN_IF_ERROR(writer->Finish());
-    RETURN_IF_ERROR(subtree);
-    RETURN_IF_ERROR(command_line);
-    if (item.command_line) item.command_line->id = *command_line;
-    item.root = subtree->root;
-    return {};
-  }
-
-  Result<void> CopyNode(WriteSession& session, BlobWriter& writer, const SnapshotItem& item, Node& node) {
-    for (Attribute& attribute : node.attributes) {
-      if (!attribute.blob) continue;
-      ASSIGN_OR_RETURN(attribute.blob->id, CopyBlob(session, writer, attribute.blob->id));
-    }
-    if (!node.content) return {};
-    ListBuilder list(writer, ListAverage(node.chunker ? node.chunker : item.chunker));
-    RETURN_IF_ERROR(
-        ForEachEntry(*reader_, *node.content, 0, UINT64_MAX, [&](uint64_t, const ListEntry& entry) -> Result<void> {
-          ListEntry copy = entry;
-          if (entry.type != ListEntry::Type::kHole) {
-            ASSIGN_OR_RETURN(copy.id, CopyBlob(session, writer, entry.id));
-          }
-          return list.AddEntry(copy);
-        }));
-    ASSIGN_OR_RETURN(node.content, list.Finish());
-    return {};
-  }
-
-  Result<BlobId> CopyBlob(WriteSession& session, BlobWriter& writer, const BlobId& id) {
-    if (const auto copied = copied_.find(id); copied != copied_.end()) {
-      // By an earlier session it may have been; since then a prune may have begun to remove it.
-      ASSIGN_OR_RETURN(const bool known, session.Knows(copied->second, std::nullopt));
-      if (known) return copied->second;
-    }
-    ASSIGN_OR_RETURN(const auto plain, reader_->ReadBlob(BlobKind::kData, id));
-    ASSIGN_OR_RETURN(const BlobWriter::Added added, writer.Add(BlobKind::kData, *plain));
-    if (added.is_new) {
-      ++report_.blobs_copied;
-      report_.bytes_copied += plain->size();
-    }
-    context_.progress.bytes_done += plain->size();
-    constexpr size_t kRememberedMax = 1'000'000;  // about 100 MiB; forgetting costs reading again, no more
-    if (copied_.size() >= kRememberedMax) copied_.clear();
-    copied_.insert_or_assign(id, added.id);
-    return added.id;
   }
 
   const JobContext& context_;
@@ -552,7 +350,8 @@ class CopyRun {
   std::unique_ptr<BlobReader> reader_, target_reader_;
   SnapshotInner parent_copy_;
   std::unique_ptr<CopyParent> parent_;  // of the snapshot in hand
-  std::unordered_map<BlobId, BlobId> copied_;
+  std::unique_ptr<FrameCopy> frames_;
+  std::unique_ptr<ItemCopy> items_;
 };
 
 }  // namespace

@@ -11,10 +11,14 @@ namespace cairn {
 namespace {
 
 constexpr size_t kWindowFiles = 4'096;
-constexpr size_t kPartsMax = 2;  // of one window, that run while the next is planned
+constexpr size_t kWindowFilesFar = 16'384;  // each window has twice the files of the one before, up to this
+constexpr size_t kPartsMax = 2;             // that run while the next is planned
 constexpr uint64_t kRangeBytesMax = 8 * kMiB;
-constexpr uint64_t kRangeGapMax = 64 * kKiB;  // cheaper to read over than to ask again
-constexpr size_t kFramesInTurn = 4;           // that a file's blobs lie in by turns, as after a few changes of it
+constexpr uint64_t kRangeBytesMaxFar = 20 * kMiB;  // a whole pack
+constexpr uint64_t kRangeGapMax = 64 * kKiB;       // cheaper to read over than to ask again
+constexpr uint64_t kRangeGapMaxFar = kMiB;         // where no more than a part of the range is read over
+constexpr uint64_t kRangePartReadOver = 16;
+constexpr size_t kFramesInTurn = 4;  // that a file's blobs lie in by turns, as after a few changes of it
 constexpr size_t kBlobsPassedOver = 16;
 constexpr size_t kFinishedAtOnce = 64;  // files, by one task
 
@@ -57,12 +61,26 @@ struct FileRestorer::Fetch {
 
 struct FileRestorer::Range {
   uint64_t offset = 0, size = 0;
+  uint64_t read_over = 0;  // of these, bytes that nobody wants
   std::vector<Fetch> fetches;
+
+  // Whether a frame that lies behind it may be asked for together with it.
+  bool Joins(uint64_t begin, uint64_t end, bool is_far) const {
+    if (begin < offset + size || end - offset > (is_far ? kRangeBytesMaxFar : kRangeBytesMax)) return false;
+    const uint64_t gap = begin - (offset + size);
+    if (gap <= kRangeGapMax) return true;
+    return is_far && gap <= kRangeGapMaxFar && read_over + gap <= (end - offset) / kRangePartReadOver;
+  }
+  void Join(uint64_t begin, uint64_t end) {
+    read_over += begin - (offset + size);
+    size = end - offset;
+  }
 };
 
 struct FileRestorer::Window {
   std::vector<std::unique_ptr<OpenFile>> files;  // none in a part: they are of the window that ends them
   bool is_part = false;                          // of the next window behind it that is none
+  bool has_parts = false;                        // that run already: it ends with the file they are of
   std::vector<Want> wants;                       // until it is planned
   std::vector<Range> ranges;                     // then; what the tasks work on
   size_t running = 0;                            // tasks; guarded by mutex_, as the rest
@@ -81,11 +99,13 @@ FileRestorer::FileRestorer(const JobContext& context, Repository& repository, In
       options_(options),
       report_(report),
       findings_(std::move(findings)),
-      fetch_budget_(context.limits.memory_bytes / 4),
+      is_far_(repository.store().is_far()),
+      window_files_max_(kWindowFiles),
+      // The way is long, and what is on it is held.
+      fetch_budget_(context.limits.memory_bytes / 8 * (is_far_ ? 3 : 2)),
       // A core is not busy while it waits for a far store.
-      far_executor_(repository.store().is_far() && context.limits.gets > context.executor.workers()
-                        ? MakeThreadPool(context.limits.gets)
-                        : nullptr),
+      far_executor_(is_far_ && context.limits.gets > context.executor.workers() ? MakeThreadPool(context.limits.gets)
+                                                                                : nullptr),
       open_(std::make_unique<Window>()) {}
 
 FileRestorer::~FileRestorer() {
@@ -100,7 +120,8 @@ FileRestorer::~FileRestorer() {
 Result<void> FileRestorer::Add(FilePlan plan) { return PlanFile(std::move(plan)); }
 
 bool FileRestorer::is_full() const {
-  return open_->files.size() >= kWindowFiles || open_->wants.size() >= context_.limits.window_blobs;
+  return open_->files.size() >= window_files_max_ || open_->wants.size() >= context_.limits.window_blobs ||
+         open_->has_parts;
 }
 
 FileRestorer::Outcome FileRestorer::OutcomeOf(const LinkGroup& group) {
@@ -145,15 +166,18 @@ Result<void> FileRestorer::PlanFile(FilePlan plan) {
     }
   }
   bool is_target = false;  // that an error is of
+  uint64_t planned_end = 0;
   Result<void> part;
   const auto walked =
       ForEachEntry(blobs_, *node.content, 0, UINT64_MAX, [&](uint64_t offset, const ListEntry& entry) -> Result<void> {
-        if (auto planned = PlanEntry(file, offset, entry); !planned) {
-          is_target = true;
-          return planned;
-        }
+        if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while restoring");
+        // Not behind the last entry: a window that is full then is the caller's to begin.
         if (open_->wants.size() >= context_.limits.window_blobs) part = BeginPart();
-        return part;
+        RETURN_IF_ERROR(part);
+        auto planned = PlanEntry(file, offset, entry);
+        is_target = !planned;
+        planned_end = offset + entry.TotalBytes();
+        return planned;
       });
   if (!part) return part;
   if (walked) {
@@ -161,7 +185,11 @@ Result<void> FileRestorer::PlanFile(FilePlan plan) {
     file.is_planned = true;
   }
   if (walked || walked.error().code() == ErrorCode::kInterrupted) return walked;
-  is_target ? FailTarget(file, 0, node.size, walked.error()) : FailFile(file, 0, node.size, walked.error());
+  if (!is_target) {  // what comes before the place where its list is damaged comes back
+    FailFile(file, planned_end, node.size - std::min(planned_end, node.size), walked.error());
+    return TargetEnd();
+  }
+  FailTarget(file, 0, node.size, walked.error());
   std::erase_if(open_->wants, [&](const Want& want) { return want.file == &file; });
   return TargetEnd();
 }
@@ -185,7 +213,7 @@ Result<void> FileRestorer::PlanEntry(OpenFile& file, uint64_t offset, const List
 // What is wanted so far runs while the rest is planned: a file may be of any size.
 Result<void> FileRestorer::BeginPart() {
   auto part = std::make_unique<Window>();
-  part->is_part = true;
+  part->is_part = open_->has_parts = true;
   part->wants = std::exchange(open_->wants, {});
   RETURN_IF_ERROR(Run(std::move(part)));
   for (;;) {
@@ -215,6 +243,7 @@ Result<bool> FileRestorer::IsThereAlready(OpenFile& file, uint64_t offset, const
   if (!repository_.hasher().Has(BlobKind::kData)) return false;
   Bytes bytes(entry.length);
   for (uint64_t i = 0; i < entry.count; ++i) {
+    if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while restoring");
     auto got = file.file->ReadAt(offset + i * entry.length, bytes);
     if (!got || *got != bytes.size()) return false;
     if (repository_.hasher().Compute(BlobKind::kData, bytes) != entry.id) return false;
@@ -225,6 +254,8 @@ Result<bool> FileRestorer::IsThereAlready(OpenFile& file, uint64_t offset, const
 // Where nothing is to run beside the caller (a test's wish), or the system gives no thread, the window is fed here.
 Result<void> FileRestorer::Begin() {
   if (open_->files.empty()) return TargetEnd();
+  // The first one is small, so that something is on its way soon; what a larger one wants lies together more often.
+  if (is_far_) window_files_max_ = std::min(2 * window_files_max_, kWindowFilesFar);
   return Run(std::exchange(open_, std::make_unique<Window>()));
 }
 
@@ -420,11 +451,9 @@ std::vector<FileRestorer::Range> FileRestorer::PlanFetches(const std::vector<Wan
     const uint64_t begin = fetch.location.frame_offset;
     const uint64_t end = begin + fetch.location.frame->sealed_length;
     const PackName& name = std::get<0>(key);
-    const bool joins = pack != nullptr && *pack == name && begin >= ranges.back().offset + ranges.back().size &&
-                       begin - (ranges.back().offset + ranges.back().size) <= kRangeGapMax &&
-                       end - ranges.back().offset <= kRangeBytesMax;
-    if (!joins) ranges.push_back({begin, 0, {}});
-    ranges.back().size = end - ranges.back().offset;
+    const bool joins = pack != nullptr && *pack == name && ranges.back().Joins(begin, end, is_far_);
+    if (!joins) ranges.push_back({.offset = begin, .size = 0, .read_over = 0, .fetches = {}});
+    ranges.back().Join(begin, end);
     ranges.back().fetches.push_back(std::move(fetch));
     pack = &name;
   }
@@ -654,6 +683,7 @@ Result<void> FileRestorer::VerifyFile(OpenFile& file) {
       blobs_, *file.plan.node.content, 0, UINT64_MAX, [&](uint64_t offset, const ListEntry& entry) -> Result<void> {
         const uint64_t piece = entry.type == ListEntry::Type::kHole ? kMiB : entry.length;
         for (uint64_t done = 0; done < entry.TotalBytes(); done += bytes.size()) {
+          if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while verifying");
           bytes.resize(std::min(piece, entry.TotalBytes() - done));
           ASSIGN_OR_RETURN(const size_t got, file.file->ReadAt(offset + done, bytes));
           if (got != bytes.size()) return Corrupt("reading back: it ends after byte {}", offset + done + got);

@@ -116,6 +116,8 @@ class FileRestorer {
   std::map<LinkGroup, Outcome> outcomes_;  // guarded by report_mutex_
   std::atomic<bool> is_ended_ = false;
   std::atomic<bool> is_cut_off_ = false;  // a stop left a file unfinished
+  const bool is_far_;
+  size_t window_files_max_;  // of the caller's thread
   ByteBudget fetch_budget_;
   const std::unique_ptr<Executor> far_executor_;  // waits for a far store; nullptr: the context's does
 

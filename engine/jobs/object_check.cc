@@ -42,8 +42,9 @@ class ObjectCheck {
 
  private:
   Result<void> ListNames() {
-    const auto stranger = [&](const std::string& name) {
+    const auto stranger = [&](const std::string& name) -> Result<void> {
       findings_({Severity::kWarning, ErrorCode::kUnsupported, name, "it is no object of cairn; it is left alone"});
+      return {};
     };
     return repository_.store().List(
         "",
@@ -57,8 +58,7 @@ class ObjectCheck {
               keys_.push_back(parsed.key);
               break;
             case ParsedName::Kind::kUnknown:
-              stranger(info.name.text());
-              break;
+              return stranger(info.name.text());
             default:
               break;
           }

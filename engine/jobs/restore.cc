@@ -534,7 +534,7 @@ class RestoreRun {
   const LoadedSnapshot& snapshot_;
   Sink& sink_;
   const RestoreOptions& options_;
-  static constexpr size_t kWindowsFar = 4;         // that run at once: one alone may be a few round trips
+  static constexpr size_t kWindowsFar = 2;         // that run at once: one alone may be a few round trips
   static constexpr uint64_t kHeldMax = 16 * kMiB;  // bytes of names that wait for the window's end, about
   static constexpr uint64_t kHeldCost = 256;       // of each, beside its name
 

@@ -1,13 +1,11 @@
 #include "engine/jobs/sealed_frames.h"
 
 #include <algorithm>
-#include <deque>
-#include <future>
-#include <memory>
 #include <span>
 #include <tuple>
 
 #include "engine/pack/pack_reader.h"
+#include "engine/repo/get_each.h"
 #include "repo-format/base/units.h"
 
 namespace cairn {
@@ -50,24 +48,13 @@ Result<void> ReadSealedFrames(
   });
   const uint64_t bytes_max = std::clamp<uint64_t>(context.limits.memory_bytes / 64, kMiB, 4 * kMiB);
   const std::vector<Run> runs = RunsOf(frames, bytes_max);
-  const size_t at_once = std::min<size_t>(runs.size(), std::max(1U, context.limits.gets));
-  const auto pool = at_once > 1 ? MakeThreadPool(static_cast<unsigned>(at_once)) : MakeInlineExecutor();
-  std::deque<std::future<Result<Bytes>>> under_way;  // the first is of run `told`
-  size_t begun = 0;
-  for (size_t told = 0; told < runs.size(); ++told) {
-    if (context.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while reading frames");
-    for (; begun < runs.size() && under_way.size() < at_once; ++begun) {
-      auto task = std::make_shared<std::packaged_task<Result<Bytes>()>>([&store, &run = runs[begun]] {
-        const BlobLocation& first = run.frames.front();
-        return store.GetRange(PackObjectName(first.pack.kind, first.pack.name), first.frame_offset, run.bytes);
-      });
-      under_way.push_back(task->get_future());
-      pool->Submit([task] { (*task)(); });
-    }
-    const Result<Bytes> bytes = under_way.front().get();
-    under_way.pop_front();
+  const auto get = [&](size_t number) {
+    const BlobLocation& first = runs[number].frames.front();
+    return store.GetRange(PackObjectName(first.pack.kind, first.pack.name), first.frame_offset, runs[number].bytes);
+  };
+  return GetEachBy(runs.size(), get, context, [&](size_t number, const Result<Bytes>& bytes) -> Result<void> {
     uint64_t offset = 0;
-    for (const BlobLocation& frame : runs[told].frames) {
+    for (const BlobLocation& frame : runs[number].frames) {
       if (!bytes) {
         RETURN_IF_ERROR(each(frame, bytes.error()));
         continue;
@@ -77,8 +64,8 @@ Result<void> ReadSealedFrames(
       auto right = VerifyFrame(frame.pack.name, frame.frame_offset, *frame.frame, sealed);
       RETURN_IF_ERROR(each(frame, right ? Result<ByteSpan>(sealed) : Result<ByteSpan>(right.error())));
     }
-  }
-  return {};
+    return {};
+  });
 }
 
 }  // namespace cairn

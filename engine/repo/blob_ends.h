@@ -19,12 +19,24 @@ class BlobSink {
   virtual Digest MetadataHash(std::string_view label, std::initializer_list<ByteSpan> parts) const = 0;
 };
 
+// The plaintext of a blob inside something larger, which stays in memory as long as `owner`.
+struct BlobView {
+  std::shared_ptr<const Bytes> owner;
+  ByteSpan bytes;
+};
+
 // Safe for concurrent use.
 class BlobSource {
  public:
   virtual ~BlobSource() = default;
   // The plaintext of a blob, its id verified. kNotFound where no pack has it, kCorrupt where no location gives it.
   virtual Result<std::shared_ptr<const Bytes>> ReadBlob(BlobKind kind, const BlobId& id) = 0;
+  // The same without a copy of it, for who uses a part of it at once.
+  virtual Result<BlobView> ViewBlob(BlobKind kind, const BlobId& id) {
+    ASSIGN_OR_RETURN(auto blob, ReadBlob(kind, id));
+    const ByteSpan bytes = *blob;
+    return BlobView{std::move(blob), bytes};
+  }
   virtual Digest MetadataHash(std::string_view label, std::initializer_list<ByteSpan> parts) const = 0;
 };
 

@@ -67,18 +67,32 @@ Result<std::shared_ptr<const Bytes>> BlobReader::OpenCachedFrame(const BlobLocat
   }
 }
 
+// Neighbours of one frame are asked for together, by readers beside each other: the first of them opens it.
 Result<std::shared_ptr<const Bytes>> BlobReader::FrameThroughCache(const BlobLocation& location) {
   const Key key{location.pack.number, location.frame_number};
+  std::shared_ptr<Opening> opening;
   {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     if (const auto found = by_key_.find(key); found != by_key_.end()) {
       recent_.splice(recent_.begin(), recent_, found->second);
       return found->second->plain;
     }
+    const auto [place, is_first] = opening_.try_emplace(key);
+    if (is_first) place->second = std::make_shared<Opening>();
+    opening = place->second;
+    if (!is_first) {
+      opened_.wait(lock, [&] { return opening->plain.has_value(); });
+      return *opening->plain;
+    }
   }
-  ASSIGN_OR_RETURN(auto plain, OpenFrameAt(location));
-  const std::lock_guard lock(mutex_);
-  if (!by_key_.contains(key)) Remember({key, location.pack.kind, plain, location.frame});
+  auto plain = OpenFrameAt(location);
+  {
+    const std::lock_guard lock(mutex_);
+    if (plain && !by_key_.contains(key)) Remember({key, location.pack.kind, *plain, location.frame});
+    opening->plain = plain;
+    opening_.erase(key);
+  }
+  opened_.notify_all();
   return plain;
 }
 
@@ -112,21 +126,16 @@ void BlobReader::DropOldest() {
   recent_.pop_back();
 }
 
-std::shared_ptr<const Bytes> BlobReader::FindCached(BlobKind kind, const BlobId& id) {
-  std::shared_ptr<const Bytes> plain;
-  Part part;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = by_id_.find(id);
-    if (found == by_id_.end() || found->second.frame->kind != kind) return nullptr;
-    part = found->second;
-    recent_.splice(recent_.begin(), recent_, part.frame);
-    plain = part.frame->plain;
-  }
-  return std::make_shared<const Bytes>(ToBytes(ByteSpan(*plain).subspan(part.offset, part.length)));
+std::optional<BlobView> BlobReader::FindCached(BlobKind kind, const BlobId& id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = by_id_.find(id);
+  if (found == by_id_.end() || found->second.frame->kind != kind) return std::nullopt;
+  const Part& part = found->second;
+  recent_.splice(recent_.begin(), recent_, part.frame);
+  return BlobView{part.frame->plain, ByteSpan(*part.frame->plain).subspan(part.offset, part.length)};
 }
 
-Result<std::shared_ptr<const Bytes>> BlobReader::TryLocations(BlobKind kind, const BlobId& id, Attempt* attempt) {
+Result<BlobView> BlobReader::TryLocations(BlobKind kind, const BlobId& id, Attempt* attempt) {
   const auto found = index_.Find(id);
   if (!found) attempt->may_be_stale = true;  // the copy on this machine is damaged, and is made anew
   RETURN_IF_ERROR(found);
@@ -137,7 +146,7 @@ Result<std::shared_ptr<const Bytes>> BlobReader::TryLocations(BlobKind kind, con
     auto plain = FrameThroughCache(location);
     if (plain) {
       const ByteSpan bytes = ByteSpan(**plain).subspan(location.blob_offset, location.length);
-      return std::make_shared<const Bytes>(ToBytes(bytes));
+      return BlobView{*std::move(plain), bytes};
     }
     const ErrorCode code = plain.error().code();
     if (code == ErrorCode::kNoRight || code == ErrorCode::kInterrupted) return std::move(plain).error();
@@ -163,16 +172,32 @@ Result<bool> BlobReader::SyncSince(uint64_t syncs_before) {
   if (syncs_ != syncs_before) return true;
   const auto now = context_.clock.Steady();
   if (syncs_ >= kSyncsAtOnce && now - last_sync_ < kPauseMin) return false;
+  RETURN_IF_ERROR(SyncNow());
+  return true;
+}
+
+Result<void> BlobReader::SyncNow() {
   // Who must not go on without a segment does not do so here either.
   const Repository::BadSegment pass_over = [](const SegmentId&, const Error&) {};
   RETURN_IF_ERROR(repository_.SyncIndex(index_, context_, index_.goes_on() ? pass_over : Repository::BadSegment()));
   ++syncs_;
-  last_sync_ = now;
-  return true;
+  last_sync_ = context_.clock.Steady();
+  return {};
+}
+
+Result<void> BlobReader::BringIndexIntoStep() {
+  const std::lock_guard lock(sync_mutex_);
+  return SyncNow();
 }
 
 Result<std::shared_ptr<const Bytes>> BlobReader::ReadBlob(BlobKind kind, const BlobId& id) {
-  if (auto cached = FindCached(kind, id)) return cached;
+  ASSIGN_OR_RETURN(auto view, ViewBlob(kind, id));
+  if (view.bytes.size() == view.owner->size()) return std::move(view.owner);
+  return std::make_shared<const Bytes>(ToBytes(view.bytes));
+}
+
+Result<BlobView> BlobReader::ViewBlob(BlobKind kind, const BlobId& id) {
+  if (auto cached = FindCached(kind, id)) return *std::move(cached);
   uint64_t syncs_before = 0;
   {
     const std::lock_guard lock(sync_mutex_);

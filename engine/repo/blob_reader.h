@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <list>
 #include <mutex>
 #include <optional>
@@ -27,6 +28,8 @@ class BlobReader : public BlobSource {
   BlobReader(const Repository& repository, Index& index, const JobContext& context, uint64_t cache_bytes,
              FindingSink findings = {}, Metadata metadata = Metadata::kMayBeCached);
   Result<std::shared_ptr<const Bytes>> ReadBlob(BlobKind kind, const BlobId& id) override;
+  // In the plaintext of its frame.
+  Result<BlobView> ViewBlob(BlobKind kind, const BlobId& id) override;
   Digest MetadataHash(std::string_view label, std::initializer_list<ByteSpan> parts) const override;
 
   // The plaintext of a whole frame from the store, verified; not through the cache.
@@ -34,6 +37,9 @@ class BlobReader : public BlobSource {
   // The same from sealed bytes that the caller has fetched (a coalesced range). `only`: as in OpenFrame.
   Result<Bytes> OpenSealed(const BlobLocation& location, ByteSpan sealed,
                            const std::optional<BlobNumbers>& only = std::nullopt);
+
+  // For who knows that there is something new to be read, and not to be looked for in vain first.
+  Result<void> BringIndexIntoStep();
 
   uint64_t frames_read() const { return frames_read_; }
 
@@ -59,6 +65,9 @@ class BlobReader : public BlobSource {
     std::list<Cached>::iterator frame;
     uint32_t offset = 0, length = 0;
   };
+  struct Opening {  // a frame that a thread is about to open; without a result until then
+    std::optional<Result<std::shared_ptr<const Bytes>>> plain;
+  };
   struct Attempt {
     bool any = false;                    // location of this kind
     bool may_be_stale = false;           // what the index says may no longer be so
@@ -66,13 +75,14 @@ class BlobReader : public BlobSource {
   };
   bool MayBeStale(const Attempt& attempt);
   static Error Gone(BlobKind kind, const BlobId& id, const Error& why);
-  Result<std::shared_ptr<const Bytes>> TryLocations(BlobKind kind, const BlobId& id, Attempt* attempt);
+  Result<BlobView> TryLocations(BlobKind kind, const BlobId& id, Attempt* attempt);
   Result<bool> SyncSince(uint64_t syncs_before);
+  Result<void> SyncNow();  // sync_mutex_ is held
   Result<std::shared_ptr<const Bytes>> FrameThroughCache(const BlobLocation& location);
   Result<std::shared_ptr<const Bytes>> OpenCachedFrame(const BlobLocation& location);
-  std::shared_ptr<const Bytes> FindCached(BlobKind kind, const BlobId& id);  // nullptr: in no frame of the cache
-  void Remember(Cached frame);                                               // mutex_ is held
-  void DropOldest();                                                         // mutex_ is held
+  std::optional<BlobView> FindCached(BlobKind kind, const BlobId& id);
+  void Remember(Cached frame);  // mutex_ is held
+  void DropOldest();            // mutex_ is held
 
   const Repository& repository_;
   Index& index_;
@@ -86,7 +96,9 @@ class BlobReader : public BlobSource {
   std::unordered_map<Key, std::list<Cached>::iterator, KeyHash> by_key_;  // guarded by mutex_
   // Guarded by mutex_. What was written together is asked for together: the index need not be asked for each.
   std::unordered_map<BlobId, Part> by_id_;
-  uint64_t cache_bytes_ = 0;  // guarded by mutex_
+  uint64_t cache_bytes_ = 0;                                            // guarded by mutex_
+  std::unordered_map<Key, std::shared_ptr<Opening>, KeyHash> opening_;  // guarded by mutex_
+  std::condition_variable opened_;
   std::mutex sync_mutex_;
   std::set<uint32_t> gone_;  // guarded by sync_mutex_: packs that are missing, and not for want of a newer index
   uint64_t syncs_ = 0;       // guarded by sync_mutex_

@@ -1,4 +1,4 @@
-// Many small objects at once.
+// Many requests at once.
 #pragma once
 
 #include <functional>
@@ -10,9 +10,13 @@
 
 namespace cairn {
 
-// Gets each of these, several at a time where the context has limits.gets of more than one, and gives the results in
-// order to `each`, in the caller's thread; its Error ends it, as stop being asked for does (kInterrupted). In memory
-// are as many objects as are under way.
+// Does what `get` does for each number below `count`, several at a time where the context has limits.gets of more than
+// one, each in a thread of its own, and gives the results in order to `each`, in the caller's thread; its Error ends
+// it, as stop being asked for does (kInterrupted). In memory are the results of as many as are under way.
+Result<void> GetEachBy(size_t count, const std::function<Result<Bytes>(size_t number)>& get, const JobContext& context,
+                       const std::function<Result<void>(size_t number, Result<Bytes> got)>& each);
+
+// The same of these objects, each of them whole.
 Result<void> GetEach(ObjectStore& store, std::span<const ObjectName> names, uint64_t size_max,
                      const JobContext& context,
                      const std::function<Result<void>(size_t number, Result<Bytes> object)>& each);

@@ -17,7 +17,7 @@ namespace cairn {
 //   <repository id>/CACHEDIR.TAG  so that backups leave it out
 //   <repository id>/index      the derived index
 //   <repository id>/metadata   packs of a far store (MetadataCache)
-//   <repository id>/objects    small objects of a far store (ObjectCache)
+//   <repository id>/objects    small objects of a far store (ObjectCache, OwnObjects)
 //   <repository id>/checked    packs of a far store, for one run (RunMetadata)
 //   <repository id>/remembered newest config, key that opened last, snapshots that were there
 //   <repository id>/files-*    file caches of backups

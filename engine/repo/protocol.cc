@@ -3,8 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <functional>
+#include <optional>
 
 #include "engine/repo/get_each.h"
+#include "engine/repo/own_objects.h"
 #include "engine/repo/time_text.h"
 #include "repo-format/limits.h"
 
@@ -19,7 +22,51 @@ std::vector<ObjectName> NamesOf(const std::vector<ObjectInfo>& listed, ParsedNam
   return names;
 }
 
+// Of two listings, one after the other, for what one missed the other may have: what `make` makes of each object,
+// nothing where it is no matter; by its key, in order. There may be millions, and no more than this is held.
+template <class T, class Key, class Make>
+Result<std::vector<T>> ListTwiceAs(ObjectStore& store, std::string_view prefix, Key key, const Make& make) {
+  std::vector<T> all;
+  for (int look = 0; look < 2; ++look) {
+    const auto known = static_cast<std::ptrdiff_t>(all.size());
+    const auto take = [&](const ObjectInfo& info) -> Result<void> {
+      auto one = make(info);
+      if (!one) return {};
+      const auto end = all.begin() + known;
+      const auto place = std::ranges::lower_bound(all.begin(), end, std::invoke(key, *one), {}, key);
+      if (place != end && std::invoke(key, *place) == std::invoke(key, *one)) {
+        *place = *std::move(one);  // as it is now
+      } else {
+        all.push_back(*std::move(one));
+      }
+      return {};
+    };
+    RETURN_IF_ERROR(store.List(prefix, take));
+    std::ranges::sort(all, {}, key);
+    const auto twice = std::ranges::unique(all, {}, key);
+    all.erase(twice.begin(), twice.end());
+  }
+  return all;
+}
+
+Result<std::vector<ListedSnapshot>> ListSnapshotsTwice(ObjectStore& store, std::string_view prefix,
+                                                       ParsedName::Kind kind) {
+  return ListTwiceAs<ListedSnapshot>(store, prefix, &ListedSnapshot::id, [kind](const ObjectInfo& info) {
+    const ParsedName parsed = ParseObjectName(info.name.text());
+    return parsed.kind == kind ? std::optional(ListedSnapshot{parsed.session, info.size, info.modified}) : std::nullopt;
+  });
+}
+
 WireTime Now(const JobContext& context) { return ToWireTime(context.clock.Now()); }
+
+// Not what a fence in its place could be taken for, by its size in a listing.
+void KeepOwn(const Repository& repository, const JobContext& context, const SnapshotId& snapshot, ByteSpan object) {
+  auto own = OwnObjectsOf(repository, context.random);
+  if (!own) return;
+  const FenceRecord record{.reason = FenceReason::kForgotten, .by = snapshot, .time = Now(context), .unknown = {}};
+  const auto fence = repository.sealer().Seal(ObjectKind::kFence, ToRawId(snapshot), record.Encode());
+  if (fence && fence->Joined().size() != object.size()) own->Keep(SnapshotName(snapshot), object);
+}
 
 }  // namespace
 
@@ -35,16 +82,8 @@ void Protocol::Tell(Finding::Severity severity, const Error& error, std::string 
 }
 
 Result<std::vector<ObjectInfo>> Protocol::ListTwice(std::string_view prefix) {
-  std::map<ObjectName, ObjectInfo> found;
-  for (int look = 0; look < 2; ++look) {
-    RETURN_IF_ERROR(repository_.store().List(prefix, [&](const ObjectInfo& info) -> Result<void> {
-      found.insert_or_assign(info.name, info);
-      return {};
-    }));
-  }
-  std::vector<ObjectInfo> listed;
-  for (auto& [name, info] : found) listed.push_back(std::move(info));
-  return listed;
+  return ListTwiceAs<ObjectInfo>(repository_.store(), prefix, &ObjectInfo::name,
+                                 [](const ObjectInfo& info) { return std::optional(info); });
 }
 
 Result<Bytes> Protocol::SealSmall(ObjectKind kind, const RawId& name, ByteSpan body) const {
@@ -140,13 +179,10 @@ Result<std::vector<TombstoneSeen>> Protocol::ListTombstones() {
 }
 
 Result<std::vector<SegmentId>> Protocol::ListSegments() {
-  ASSIGN_OR_RETURN(const auto listed, ListTwice(kIndexPrefix));
-  std::vector<SegmentId> segments;
-  for (const ObjectInfo& info : listed) {
+  return ListTwiceAs<SegmentId>(repository_.store(), kIndexPrefix, std::identity(), [](const ObjectInfo& info) {
     const ParsedName parsed = ParseObjectName(info.name.text());
-    if (parsed.kind == ParsedName::Kind::kSegment) segments.push_back(parsed.segment);
-  }
-  return segments;
+    return parsed.kind == ParsedName::Kind::kSegment ? std::optional(parsed.segment) : std::nullopt;
+  });
 }
 
 Result<void> Protocol::PutPack(BlobKind kind, const PackName& pack, ByteSpan object) {
@@ -157,12 +193,16 @@ Result<SegmentId> Protocol::PutSegment(const IndexSegment& segment) {
   const auto id = context_.random.NewId<SegmentId>();
   ASSIGN_OR_RETURN(const Bytes object, SealSmall(ObjectKind::kSegment, ToRawId(id), segment.Encode()));
   RETURN_IF_ERROR(repository_.store().Put(SegmentName(id), object));
+  if (auto own = OwnObjectsOf(repository_, context_.random)) own->Keep(SegmentName(id), object);
   return id;
 }
 
 Result<CommitOutcome> Protocol::Commit(const SessionId& session, ByteSpan snapshot_object) {
   ASSIGN_OR_RETURN(const bool first, repository_.store().PutIfAbsent(SnapshotName(session), snapshot_object));
-  if (first) return CommitOutcome::kCommitted;
+  if (first) {
+    KeepOwn(repository_, context_, session, snapshot_object);
+    return CommitOutcome::kCommitted;
+  }
   const std::string what = SnapshotName(session).text();
   ASSIGN_OR_RETURN(const Bytes there, repository_.store().Get(SnapshotName(session), limits::kSnapshotBytesMax));
   if (Equal(there, snapshot_object)) return CommitOutcome::kCommitted;  // our own: an answer was lost
@@ -248,7 +288,11 @@ Result<void> Protocol::NoteMoments(const std::vector<ObjectInfo>& listed, std::m
     if (found == sessions.end()) continue;
     if (parsed.kind == ParsedName::Kind::kSession) found->second.last_sign = info.modified;
     const bool is_moment = parsed.kind == ParsedName::Kind::kSessionEnd || parsed.kind == ParsedName::Kind::kSignOfLife;
-    if (!is_moment || !found->second.slot) continue;  // told already
+    if (is_moment && !found->second.slot) {  // told already
+      found->second.last_sign = std::max(found->second.last_sign, info.modified);
+      continue;
+    }
+    if (!is_moment) continue;
     moments.push_back(info);
     names.push_back(info.name);
   }
@@ -327,13 +371,7 @@ Result<SnapshotSlot> Protocol::LookAtSlot(const SnapshotId& snapshot) {
 }
 
 Result<std::vector<ListedSnapshot>> Protocol::ListSnapshots() {
-  ASSIGN_OR_RETURN(const auto listed, ListTwice(kSnapshotPrefix));
-  std::vector<ListedSnapshot> snapshots;
-  for (const ObjectInfo& info : listed) {
-    const ParsedName parsed = ParseObjectName(info.name.text());
-    if (parsed.kind == ParsedName::Kind::kSnapshot) snapshots.push_back({parsed.session, info.size, info.modified});
-  }
-  return snapshots;
+  return ListSnapshotsTwice(repository_.store(), kSnapshotPrefix, ParsedName::Kind::kSnapshot);
 }
 
 Result<void> Protocol::RemovePack(BlobKind kind, const PackName& pack) {
@@ -403,13 +441,7 @@ Result<uint32_t> Protocol::KeepSecondsOf(const SnapshotId& snapshot) const {
 }
 
 Result<std::vector<ListedSnapshot>> Protocol::ListDeleted() {
-  ASSIGN_OR_RETURN(const auto listed, ListTwice(kDeletedPrefix));
-  std::vector<ListedSnapshot> deleted;
-  for (const ObjectInfo& info : listed) {
-    const ParsedName parsed = ParseObjectName(info.name.text());
-    if (parsed.kind == ParsedName::Kind::kDeleted) deleted.push_back({parsed.session, info.size, info.modified});
-  }
-  return deleted;
+  return ListSnapshotsTwice(repository_.store(), kDeletedPrefix, ParsedName::Kind::kDeleted);
 }
 
 Result<void> Protocol::RemoveDeleted(const SnapshotId& snapshot) {

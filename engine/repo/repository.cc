@@ -9,6 +9,7 @@
 #include "engine/codec/checksum.h"
 #include "engine/crypto/hash.h"
 #include "engine/env/run_both.h"
+#include "engine/repo/own_objects.h"
 #include "engine/repo/protocol.h"
 #include "repo-format/limits.h"
 #include "repo-format/wire_reader.h"
@@ -336,18 +337,38 @@ Result<std::unique_ptr<Index>> Repository::LoadIndex(const JobContext& context, 
   return index;
 }
 
-Result<IndexSegment> Repository::LoadSegment(const SegmentId& segment) const {
+namespace {
+
+Result<IndexSegment> OpenSegment(const Repository& repository, const SegmentId& segment, const Bytes& object) {
   const std::string what = SegmentName(segment).text();
-  ASSIGN_OR_RETURN(const Bytes object,
-                   store_.Get(SegmentName(segment), limits::kSegmentBytesMax + ObjectHeader::kSize));
-  ASSIGN_OR_RETURN(const OpenedObject opened, sealer_.Open(object, ObjectKind::kSegment, ToRawId(segment), what));
+  ASSIGN_OR_RETURN(const OpenedObject opened,
+                   repository.sealer().Open(object, ObjectKind::kSegment, ToRawId(segment), what));
   ASSIGN_OR_RETURN(IndexSegment parsed, IndexSegment::Parse(opened.body).While(what));
-  const Certificate* signer = keyring_.FindCertificate(opened.slot);
+  const Certificate* signer = repository.keyring().FindCertificate(opened.slot);
   if (parsed.NeedsMaintainRight() && (signer == nullptr || !signer->rights.Has(Rights::kMaintain))) {
     return MakeError(ErrorCode::kForged, "{} takes entries out of the index, but slot {} may not", what,
                      opened.slot.ToHex());
   }
   return parsed;
+}
+
+// What this machine has put it has; where that does not open, the store is asked.
+Result<IndexSegment> LoadOwnOrStored(const Repository& repository, const Random& random, const SegmentId& segment) {
+  auto own = OwnObjectsOf(repository, random);
+  const auto object = own ? own->Take(SegmentName(segment)) : std::nullopt;
+  if (object) {
+    auto opened = OpenSegment(repository, segment, *object);
+    if (opened) return opened;
+  }
+  return repository.LoadSegment(segment);
+}
+
+}  // namespace
+
+Result<IndexSegment> Repository::LoadSegment(const SegmentId& segment) const {
+  ASSIGN_OR_RETURN(const Bytes object,
+                   store_.Get(SegmentName(segment), limits::kSegmentBytesMax + ObjectHeader::kSize));
+  return OpenSegment(*this, segment, object);
 }
 
 Result<void> Repository::SyncIndex(Index& index, const JobContext& context, const BadSegment& bad_segment) const {
@@ -363,7 +384,7 @@ Result<void> Repository::SyncIndex(Index& index, const JobContext& context, cons
     auto synced = index.Sync(
         std::move(listed),
         [&](const SegmentId& id) {
-          auto segment = LoadSegment(id);
+          auto segment = LoadOwnOrStored(*this, context.random, id);
           if (!segment && segment.error().code() != ErrorCode::kNotFound) failed = id;
           return segment;
         },

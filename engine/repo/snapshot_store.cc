@@ -11,6 +11,7 @@
 #include "engine/env/run_both.h"
 #include "engine/repo/get_each.h"
 #include "engine/repo/object_cache.h"
+#include "engine/repo/own_objects.h"
 #include "repo-format/limits.h"
 
 namespace cairn {
@@ -95,12 +96,13 @@ struct Fetched {
 
 class Loader {
  public:
-  Loader(Repository& repository, const JobContext& context, FindingSink findings, SnapshotsFrom from, bool with_deleted)
+  enum class What : uint8_t { kSnapshots, kForBackup, kWithDeleted };
+  Loader(Repository& repository, const JobContext& context, FindingSink findings, SnapshotsFrom from, What what)
       : repository_(repository),
         context_(context),
         findings_(std::move(findings)),
         may_be_cached_(from == SnapshotsFrom::kMayBeCached && repository.keeps_objects()),
-        with_deleted_(with_deleted) {}
+        what_(what) {}
 
   Result<SnapshotSet> Run() {
     // Before the listing: what another process on this machine remembers meanwhile need not be in ours.
@@ -112,7 +114,7 @@ class Loader {
     for (int looks = 1; looks < kLooksMax && !set_.unexplained.empty(); ++looks) RETURN_IF_ERROR(Look(protocol));
     // After the last listing of snapshots, never before it: a forget that puts deleted/<sid> and takes the snapshot
     // away between the two would be in neither, and a prune would free what can still be asked for.
-    if (with_deleted_) RETURN_IF_ERROR(LoadDeleted(protocol));
+    if (what_ == What::kWithDeleted) RETURN_IF_ERROR(LoadDeleted(protocol));
     RETURN_IF_ERROR(LoadNotes());
     const auto by_time = [](const LoadedSnapshot& one) { return std::pair(one.inner.start, one.id); };
     std::ranges::sort(set_.snapshots, {}, by_time);
@@ -125,13 +127,14 @@ class Loader {
   // Snapshots are listed before the records of those that went, for a record is put before its snapshot goes; and
   // before notes, so that none is without those that it had.
   Result<void> Look(Protocol& protocol) {
-    ASSIGN_OR_RETURN(const auto listed, protocol.ListSnapshots());
+    const bool for_backup = what_ == What::kForBackup;
+    ASSIGN_OR_RETURN(const auto listed, for_backup ? ListOnce() : protocol.ListSnapshots());
     for (const ListedSnapshot& one : listed) set_.newest_date = std::max(set_.newest_date, one.modified);
     const bool is_far = repository_.store().is_far();
     const auto records = [&] {
       return RunBoth(
           is_far, [&] { return FetchAll(kForgottenPrefix, ParsedName::Kind::kForgotten); },
-          [&] { return FetchAll(kNotePrefix, ParsedName::Kind::kNote); });
+          [&] { return for_backup ? Result<Fetched>(Fetched()) : FetchAll(kNotePrefix, ParsedName::Kind::kNote); });
     };
     auto [loaded, fetched] = RunBoth(is_far, [&] { return LoadListed(listed); }, records);
     RETURN_IF_ERROR(loaded);
@@ -140,6 +143,16 @@ class Loader {
     RETURN_IF_ERROR(LoadForgotten(forgotten));
     Explain();
     return {};
+  }
+
+  Result<std::vector<ListedSnapshot>> ListOnce() {
+    std::vector<ListedSnapshot> snapshots;
+    RETURN_IF_ERROR(repository_.store().List(kSnapshotPrefix, [&](const ObjectInfo& info) -> Result<void> {
+      const ParsedName parsed = ParseObjectName(info.name.text());
+      if (parsed.kind == ParsedName::Kind::kSnapshot) snapshots.push_back({parsed.session, info.size, info.modified});
+      return {};
+    }));
+    return snapshots;
   }
 
   // What is listed and was not loaded yet.
@@ -171,6 +184,11 @@ class Loader {
         RETURN_IF_ERROR(each(i, *object));
         continue;
       }
+      if (auto own = kept ? TakeOwn(infos[i]) : std::nullopt) {
+        kept->Add(infos[i], *own);
+        RETURN_IF_ERROR(each(i, *std::move(own)));
+        continue;
+      }
       missing.push_back(i);
       names.push_back(infos[i].name);
     }
@@ -181,6 +199,15 @@ class Loader {
     RETURN_IF_ERROR(GetEach(repository_.store(), names, limits::kSnapshotBytesMax, context_, each_missing));
     if (kept) kept->Save(all);
     return {};
+  }
+
+  // A snapshot that this machine committed.
+  std::optional<Bytes> TakeOwn(const ObjectInfo& listed) {
+    if (ParseObjectName(listed.name.text()).kind != ParsedName::Kind::kSnapshot) return std::nullopt;
+    auto own = OwnObjectsOf(repository_, context_.random);
+    auto object = own ? own->Take(listed.name) : std::nullopt;
+    if (!object || object->size() != listed.size || !IsRight(listed.name, *object)) return std::nullopt;
+    return object;
   }
 
   // What came damaged is not kept: it may be mended on the store, with the size and time that it had.
@@ -404,7 +431,7 @@ class Loader {
   const JobContext& context_;
   const FindingSink findings_;
   const bool may_be_cached_;
-  const bool with_deleted_;
+  const What what_;
   SnapshotSet set_;
   Fetched notes_;
   std::vector<std::pair<SnapshotId, Digest>> remembered_;  // of this machine, as it was at the beginning
@@ -416,12 +443,16 @@ class Loader {
 
 Result<SnapshotSet> LoadSnapshots(Repository& repository, const JobContext& context, FindingSink findings,
                                   SnapshotsFrom from) {
-  return Loader(repository, context, std::move(findings), from, false).Run();
+  return Loader(repository, context, std::move(findings), from, Loader::What::kSnapshots).Run();
+}
+
+Result<SnapshotSet> LoadSnapshotsForBackup(Repository& repository, const JobContext& context, FindingSink findings) {
+  return Loader(repository, context, std::move(findings), SnapshotsFrom::kMayBeCached, Loader::What::kForBackup).Run();
 }
 
 Result<SnapshotSet> LoadSnapshotsAndDeleted(Repository& repository, const JobContext& context, FindingSink findings,
                                             SnapshotsFrom from) {
-  return Loader(repository, context, std::move(findings), from, true).Run();
+  return Loader(repository, context, std::move(findings), from, Loader::What::kWithDeleted).Run();
 }
 
 namespace {

@@ -72,14 +72,19 @@ enum class SnapshotsFrom : uint8_t { kMayBeCached, kTheStore };
 Result<SnapshotSet> LoadSnapshots(Repository& repository, const JobContext& context, FindingSink findings,
                                   SnapshotsFrom from = SnapshotsFrom::kMayBeCached);
 
-// The same, and then those under deleted/. In this order: a forget puts the deleted snapshot before it takes the
-// snapshot away, so that whoever lists the snapshots first, and then the deleted ones, misses none (SPEC 13.4).
+// The same for a backup, which looks for a parent, and for the heads that it names: without notes, and of one listing
+// only. What is there all the while is in each; on what came or went meanwhile nothing of a backup rests.
+Result<SnapshotSet> LoadSnapshotsForBackup(Repository& repository, const JobContext& context, FindingSink findings);
+
+// As LoadSnapshots, and then those under deleted/. In this order: a forget puts the deleted snapshot before it takes
+// the snapshot away, so that whoever lists the snapshots first, and then the deleted ones, misses none (SPEC 13.4).
 Result<SnapshotSet> LoadSnapshotsAndDeleted(Repository& repository, const JobContext& context, FindingSink findings,
                                             SnapshotsFrom from = SnapshotsFrom::kMayBeCached);
 
-// One of them, by what a person types: "latest", "latest@TIME" (the newest not after it), each with "~N" behind it (the
-// Nth before that one), an id or a unique prefix of at least 4 digits. A safety snapshot is never the latest. `filter` (may be empty) narrows "latest" (host, tags,
-// paths). kNotFound and kInvalidArgument (ambiguous, with the candidates) say so.
+// One of them, by what a person types: "latest", "latest@TIME" (the newest that began in that day, minute or second, or
+// before), each with "~N" behind it (the Nth before that one), an id or a unique prefix of at least 4 digits. A safety
+// snapshot is never the latest. `filter` (may be empty) narrows "latest" (host, tags, paths). kNotFound and
+// kInvalidArgument (ambiguous, with the candidates) say so.
 using SnapshotFilter = std::function<bool(const LoadedSnapshot&)>;
 Result<const LoadedSnapshot*> ResolveSnapshot(const SnapshotSet& set, std::string_view name,
                                               const SnapshotFilter& filter);

@@ -1,5 +1,6 @@
 #include "engine/repo/time_text.h"
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <optional>
@@ -23,6 +24,12 @@ bool TakeChar(std::string_view& text, std::string_view one_of) {
 }
 
 constexpr int64_t kSecond = 1'000'000'000;  // in nanoseconds
+constexpr int64_t kDaySeconds = 86'400;
+
+int64_t OffsetSeconds(const Clock& clock, int64_t utc) {
+  constexpr int64_t kSecondsMax = 9'000'000'000;  // what nanoseconds in 64 bits hold
+  return clock.OffsetMinutes(std::clamp(utc, -kSecondsMax, kSecondsMax) * kSecond) * int64_t{60};
+}
 
 struct CivilTime {
   int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
@@ -110,16 +117,17 @@ Result<TimeSpan> ParseSpan(std::string_view text, const Clock& clock) {
   if (!date.ok()) return bad();
   const auto to_utc = [&](int64_t local) {
     if (civil->offset_minutes) return local - *civil->offset_minutes * 60;
-    // The offset in force at that local time: asked twice, for the first guess may lie across a change.
-    const int64_t utc = local - clock.OffsetMinutes(local * kSecond) * 60;
-    return local - clock.OffsetMinutes(utc * kSecond) * 60;
+    // What clocks show twice is the later of the two; what they pass over is counted on from before the change.
+    const int64_t before = local - OffsetSeconds(clock, local - kDaySeconds);
+    const int64_t after = local - OffsetSeconds(clock, local + kDaySeconds);
+    return after + OffsetSeconds(clock, after) == local ? after : before;
   };
   const int64_t local = sys_days(date).time_since_epoch().count() * int64_t{86'400} + civil->hour * 3'600 +
                         civil->minute * 60 + civil->second;
   const int64_t begin = to_utc(local);
-  const int64_t seconds = civil->span / kSecond;  // a day may be of 23 or 25 hours
+  const int64_t seconds = civil->span / kSecond;
   return TimeSpan{.begin = {begin, civil->nanosecond},
-                  .seconds = seconds == 0 ? 0 : to_utc(local + seconds) - begin,
+                  .seconds = seconds < kDaySeconds ? seconds : to_utc(local + seconds) - begin,  // or 23, 25 hours
                   .nanoseconds = static_cast<uint32_t>(civil->span % kSecond)};
 }
 
@@ -154,6 +162,10 @@ std::string FormatTime(const WireTime& time, int32_t offset_minutes) {
   return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", static_cast<int>(date.year()),
                      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), rest / 3'600,
                      rest / 60 % 60, rest % 60);
+}
+
+std::string FormatTimeThen(const WireTime& time, const Clock& clock) {
+  return FormatTime(time, static_cast<int32_t>(OffsetSeconds(clock, time.seconds) / 60));
 }
 
 WireTime ToWireTime(UnixNs when) {

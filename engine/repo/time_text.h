@@ -17,6 +17,8 @@ Result<WireTime> ParseTime(std::string_view text, const Clock& clock);
 Result<WireTime> ParseEndOfTime(std::string_view text, const Clock& clock);
 // "2026-11-20 22:25:16" in the given offset; "@<seconds>" beyond the calendar.
 std::string FormatTime(const WireTime& time, int32_t offset_minutes);
+// In the offset that was in force then: ParseTime reads it so.
+std::string FormatTimeThen(const WireTime& time, const Clock& clock);
 WireTime ToWireTime(UnixNs when);
 
 }  // namespace cairn

@@ -21,6 +21,24 @@ uint32_t NeededRight(SessionPurpose purpose) {
 
 bool SeveralThreads(const JobContext& context) { return context.limits.puts > 1; }
 
+// Has it shown a sign of life within the last hour? `now_there`: by the store's clock, which counts where the record
+// cannot be read; 0 where it has none.
+bool IsQuiet(const SessionSeen& seen, const JobContext& context, UnixNs now_there) {
+  constexpr int64_t kQuietSeconds = 3'600;
+  if (seen.record) return ToWireTime(context.clock.Now()).seconds - seen.latest.seconds > kQuietSeconds;
+  const bool is_known = seen.last_sign != 0 && now_there != 0;
+  return is_known && now_there - seen.last_sign > kQuietSeconds * 1'000'000'000;
+}
+
+std::string NameOf(const SessionSeen& writer, const JobContext& context) {
+  if (!writer.record) {
+    return fmt::format("session {}, whose record cannot be read, may write to it", writer.id.ToHex());
+  }
+  const SessionRecord& record = *writer.record;
+  return fmt::format("process {} of {} writes to it since {}", record.process, PathForPeople(record.host),
+                     FormatTimeThen(record.start, context.clock));
+}
+
 }  // namespace
 
 WriteSession::WriteSession(Repository& repository, Index& index, const JobContext& context,
@@ -82,28 +100,26 @@ Result<std::unique_ptr<WriteSession>> WriteSession::Begin(Repository& repository
 }
 
 // A session that is proved dead, or has been quiet for so long, does not count; nor does another of this process, which
-// knows what it does. Of two that begin at the same time each sees the other, and neither goes on.
+// knows what it does. One whose record cannot be read (it is of a key that came after this run began) is told by the
+// dates of its objects. Of two that begin at the same time each sees the other, and neither goes on.
 Result<void> WriteSession::NeedToBeAlone() {
-  constexpr int64_t kQuietSeconds = 3'600;
   const std::vector<LocalCache::DeadSession> dead = repository_.cache().DeadSessions();
   ASSIGN_OR_RETURN(const std::vector<SessionSeen> sessions, protocol_.ListSessions());
+  const auto own = std::ranges::find(sessions, id_, &SessionSeen::id);
+  const UnixNs now_there = own == sessions.end() ? 0 : own->last_sign;  // by the store's clock: it was put just now
   for (const SessionSeen& seen : sessions) {
-    if (seen.id == id_ || seen.ended || !seen.record) continue;
+    if (seen.id == id_ || seen.ended || IsQuiet(seen, context_, now_there)) continue;
+    const bool is_of_this_machine = seen.record && seen.record->machine == repository_.cache().machine();
+    if (is_of_this_machine && seen.record->process == static_cast<uint64_t>(getpid())) continue;
     if (std::ranges::find(dead, seen.id, &LocalCache::DeadSession::id) != dead.end()) continue;
-    const SessionRecord& record = *seen.record;
-    if (record.machine == repository_.cache().machine() && record.process == static_cast<uint64_t>(getpid())) continue;
-    const int64_t quiet_seconds = ToWireTime(context_.clock.Now()).seconds - seen.latest.seconds;
-    if (quiet_seconds > kQuietSeconds) continue;
     ASSIGN_OR_RETURN(const SnapshotSlot slot, protocol_.LookAtSlot(seen.id));
     if (slot != SnapshotSlot::kEmpty) continue;
     IgnoreError(protocol_.EndSessionWithoutSigns(id_), "the first error is the one to tell");
     repository_.cache().ForgetDead(id_);
     return MakeError(ErrorCode::kBusy,
-                     "{} takes one writer at a time, and process {} of {} writes to it since {}: wait until it has "
-                     "ended (one that is dead is forgotten an hour after its last sign of life, and at once on its own "
-                     "machine)",
-                     repository_.store().description(), record.process, PathForPeople(record.host),
-                     FormatTime(record.start, context_.clock.OffsetMinutes(context_.clock.Now())));
+                     "{} takes one writer at a time, and {}: wait until it has ended (one that is dead is forgotten an "
+                     "hour after its last sign of life, and at once on its own machine)",
+                     repository_.store().description(), NameOf(seen, context_));
   }
   return {};
 }
@@ -234,7 +250,8 @@ Result<void> WriteSession::AddSealedFrame(BlobKind kind, const PackSession& sess
 
 Result<void> WriteSession::PackFinished(FinishedPack pack) {
   const uint64_t bytes = pack.object.size();
-  // A disk is kept busy by two; a far store takes as many as it is given.
+  // A disk is kept busy by two; a far store takes as many as it is given. A full pack is larger than pack_bytes: by the
+  // frame that went beyond, and its directory.
   const uint64_t puts = repository_.store().is_far() ? context_.limits.puts : std::min(context_.limits.puts, 2U);
   const uint64_t bytes_max = std::max<uint64_t>(puts, 1) * (context_.limits.pack_bytes / 8 * 9);
   {

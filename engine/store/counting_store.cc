@@ -62,24 +62,24 @@ void CountingStore::CountGet(const ObjectName& name, uint64_t bytes) {
 
 Result<void> CountingStore::Put(const ObjectName& name, ByteSpan bytes) {
   CountPut(name, bytes.size());
-  return base_->Put(name, bytes);
+  return base().Put(name, bytes);
 }
 
 Result<bool> CountingStore::PutIfAbsent(const ObjectName& name, ByteSpan bytes) {
   CountPut(name, bytes.size());
-  auto put = base_->PutIfAbsent(name, bytes);
+  auto put = base().PutIfAbsent(name, bytes);
   if (put && !*put) CountGet(name, bytes.size());
   return put;
 }
 
 Result<Bytes> CountingStore::Get(const ObjectName& name, uint64_t size_max) {
-  auto bytes = base_->Get(name, size_max);
+  auto bytes = base().Get(name, size_max);
   CountGet(name, bytes ? bytes->size() : 0);
   return bytes;
 }
 
 Result<Bytes> CountingStore::GetRange(const ObjectName& name, uint64_t offset, uint64_t size) {
-  auto bytes = base_->GetRange(name, offset, size);
+  auto bytes = base().GetRange(name, offset, size);
   CountGet(name, bytes ? bytes->size() : 0);
   return bytes;
 }
@@ -90,19 +90,19 @@ Result<void> CountingStore::List(std::string_view prefix, const Each& each, cons
     ++objects;
     return each(info);
   };
-  auto listed = base_->List(prefix, count, stranger);
+  auto listed = base().List(prefix, count, stranger);
   meter_.Add({.lists = objects <= kPageObjects ? 1 : (objects + kPageObjects - 1) / kPageObjects});
   return listed;
 }
 
 Result<void> CountingStore::Remove(const ObjectName& name) {
   meter_.Add({.removes = 1});
-  return base_->Remove(name);
+  return base().Remove(name);
 }
 
 Result<ObjectInfo> CountingStore::Stat(const ObjectName& name) {
   meter_.Add({.heads = 1});
-  auto info = base_->Stat(name);
+  auto info = base().Stat(name);
   if (!info && info.error().code() == ErrorCode::kNotFound) CountGet(name, 0);
   return info;
 }

@@ -3,10 +3,9 @@
 
 #include <atomic>
 #include <memory>
-#include <string>
 #include <utility>
 
-#include "engine/store/object_store.h"
+#include "engine/store/store_decorator.h"
 
 namespace cairn {
 
@@ -35,9 +34,10 @@ class RequestMeter {
 // Stands below what tries again, so that each try counts. A listing counts one request for each 1,000 objects, as S3
 // pages them; a name that was filled already, and an object that is not there, one more, by which the server is asked
 // what stands there. Bytes are those of objects. Safe for concurrent use; borrows the meter.
-class CountingStore final : public ObjectStore {
+class CountingStore final : public StoreDecorator {
  public:
-  CountingStore(std::unique_ptr<ObjectStore> base, RequestMeter& meter) : base_(std::move(base)), meter_(meter) {}
+  CountingStore(std::unique_ptr<ObjectStore> base, RequestMeter& meter)
+      : StoreDecorator(std::move(base)), meter_(meter) {}
 
   Result<void> Put(const ObjectName& name, ByteSpan bytes) override;
   Result<bool> PutIfAbsent(const ObjectName& name, ByteSpan bytes) override;
@@ -46,16 +46,11 @@ class CountingStore final : public ObjectStore {
   Result<void> List(std::string_view prefix, const Each& each, const Stranger& stranger = {}) override;
   Result<void> Remove(const ObjectName& name) override;
   Result<ObjectInfo> Stat(const ObjectName& name) override;
-  Result<void> CleanTemporary() override { return base_->CleanTemporary(); }
-  bool is_far() const override { return base_->is_far(); }
-  bool takes_one_writer() const override { return base_->takes_one_writer(); }
-  std::string description() const override { return base_->description(); }
 
  private:
   void CountPut(const ObjectName& name, uint64_t bytes);
   void CountGet(const ObjectName& name, uint64_t bytes);
 
-  std::unique_ptr<ObjectStore> base_;
   RequestMeter& meter_;
 };
 

@@ -21,24 +21,24 @@ Result<void> LimitStore::Wait(Lane& lane, uint64_t bytes_per_second, uint64_t by
 
 Result<void> LimitStore::Put(const ObjectName& name, ByteSpan bytes) {
   RETURN_IF_ERROR(Wait(up_, limits_.upload, bytes.size()));
-  return base_->Put(name, bytes);
+  return base().Put(name, bytes);
 }
 
 Result<bool> LimitStore::PutIfAbsent(const ObjectName& name, ByteSpan bytes) {
   RETURN_IF_ERROR(Wait(up_, limits_.upload, bytes.size()));
-  return base_->PutIfAbsent(name, bytes);
+  return base().PutIfAbsent(name, bytes);
 }
 
 Result<Bytes> LimitStore::Get(const ObjectName& name, uint64_t size_max) {
-  if (limits_.download == 0) return base_->Get(name, size_max);
-  ASSIGN_OR_RETURN(const ObjectInfo info, base_->Stat(name));
+  if (limits_.download == 0) return base().Get(name, size_max);
+  ASSIGN_OR_RETURN(const ObjectInfo info, base().Stat(name));
   RETURN_IF_ERROR(Wait(down_, limits_.download, info.size));
-  return base_->Get(name, size_max);
+  return base().Get(name, size_max);
 }
 
 Result<Bytes> LimitStore::GetRange(const ObjectName& name, uint64_t offset, uint64_t size) {
   RETURN_IF_ERROR(Wait(down_, limits_.download, size));
-  return base_->GetRange(name, offset, size);
+  return base().GetRange(name, offset, size);
 }
 
 }  // namespace cairn

@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <vector>
 
+#include "engine/store/compact_listing.h"
+
 namespace cairn {
 namespace {
 
@@ -211,23 +213,28 @@ Result<void> LocalStore::List(std::string_view prefix, const Each& each, const S
 }
 
 Result<void> LocalStore::ListFolder(const std::string& relative, const Each& each, const Stranger& stranger) {
-  std::vector<FileInfo> entries;
-  auto listed = files_.List(PathOf(relative), [&](const FileInfo& info) { entries.push_back(info); });
+  CompactListing objects;
+  std::vector<std::string> folders, strangers;
+  auto listed = files_.List(PathOf(relative), [&](const FileInfo& info) {
+    if (relative.empty() && IsOutside(info.name)) return;
+    std::string name = relative.empty() ? info.name : relative + "/" + info.name;
+    auto parsed = ObjectName::Parse(name);  // this also ends a circle of links
+    if (!parsed || info.is_other) {
+      strangers.push_back(info.is_folder ? name + "/" : std::move(name));
+    } else if (info.is_folder) {
+      folders.push_back(std::move(name));
+    } else {
+      objects.Add({*std::move(parsed), info.size, info.modified});
+    }
+  });
   if (!listed && listed.error().code() == ErrorCode::kNotFound) return CheckRoot();  // never there, or gone since
   RETURN_IF_ERROR(std::move(listed));
-  for (const FileInfo& info : entries) {
-    if (relative.empty() && IsOutside(info.name)) continue;
-    RETURN_IF_ERROR(ListEntry(relative.empty() ? info.name : relative + "/" + info.name, info, each, stranger));
+  RETURN_IF_ERROR(objects.ForEach(each));
+  for (const std::string& name : strangers) {
+    if (stranger) RETURN_IF_ERROR(stranger(name));
   }
-  return {};
-}
-
-Result<void> LocalStore::ListEntry(const std::string& name, const FileInfo& info, const Each& each,
-                                   const Stranger& stranger) {
-  const auto parsed = ObjectName::Parse(name);  // this also ends a circle of links
-  if (parsed && info.is_folder) return ListFolder(name, each, stranger);
-  if (parsed && !info.is_other) return each({*parsed, info.size, info.modified});
-  if (stranger) stranger(info.is_folder ? name + "/" : name);
+  objects.Clear();
+  for (const std::string& name : folders) RETURN_IF_ERROR(ListFolder(name, each, stranger));
   return {};
 }
 

@@ -79,7 +79,6 @@ class LocalStore final : public ObjectStore {
     return result;
   }
   Result<void> ListFolder(const std::string& relative, const Each& each, const Stranger& stranger);
-  Result<void> ListEntry(const std::string& name, const FileInfo& info, const Each& each, const Stranger& stranger);
 
   FileSystem& files_;
   const Random& random_;

@@ -44,9 +44,9 @@ class ObjectStore {
   virtual Result<Bytes> GetRange(const ObjectName& name, uint64_t offset, uint64_t size) = 0;
   // Every object whose name begins with `prefix` ("" or one that ends with "/"), in any order. Temporary files of the
   // backend itself are not objects; names that break ObjectName's rules are given to `stranger` (may be empty). An
-  // Error of `each` ends the listing and is returned.
+  // Error of either ends the listing and is returned.
   using Each = std::function<Result<void>(const ObjectInfo&)>;
-  using Stranger = std::function<void(const std::string&)>;
+  using Stranger = std::function<Result<void>(const std::string&)>;
   virtual Result<void> List(std::string_view prefix, const Each& each, const Stranger& stranger = {}) = 0;
   virtual Result<void> Remove(const ObjectName& name) = 0;
   virtual Result<ObjectInfo> Stat(const ObjectName& name) = 0;

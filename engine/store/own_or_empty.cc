@@ -6,18 +6,16 @@ Result<void> NeedOwnOrEmpty(ObjectStore& store, std::string_view instead) {
   const auto config = store.Stat(ConfigName(1));
   if (config) return {};
   if (config.error().code() != ErrorCode::kNotFound) return config.error();
-  std::string foreign;
-  RETURN_IF_ERROR(store.List(
-      "",
-      [&](const ObjectInfo& info) -> Result<void> {
-        // What an interrupted creation leaves.
-        if (!info.name.text().starts_with(kKeyPrefix)) foreign = info.name.text();
-        return {};
-      },
-      [&](const std::string& name) { foreign = name; }));
-  if (foreign.empty()) return {};
-  return MakeError(ErrorCode::kAlreadyExists, "{} holds {} and is no repository: give {}", store.description(), foreign,
-                   instead);
+  // The first one ends the listing: there may be millions.
+  const auto refuse = [&](const std::string& foreign) -> Result<void> {
+    return MakeError(ErrorCode::kAlreadyExists, "{} holds {} and is no repository: give {}", store.description(),
+                     foreign, instead);
+  };
+  const auto judge = [&](const ObjectInfo& info) {
+    const bool is_left = info.name.text().starts_with(kKeyPrefix);  // of a creation that was interrupted
+    return is_left ? Result<void>() : refuse(info.name.text());
+  };
+  return store.List("", judge, refuse);
 }
 
 }  // namespace cairn

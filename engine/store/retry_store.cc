@@ -2,17 +2,19 @@
 
 #include <vector>
 
+#include "engine/store/compact_listing.h"
+
 namespace cairn {
 
 Result<void> RetryStore::Put(const ObjectName& name, ByteSpan bytes) {
-  return retry_->Repeat([&] { return base_->Put(name, bytes); });
+  return retry_->Repeat([&] { return base().Put(name, bytes); });
 }
 
 Result<bool> RetryStore::PutIfAbsent(const ObjectName& name, ByteSpan bytes) {
   unsigned tries = 0;
   ASSIGN_OR_RETURN(const bool filled_now, retry_->Repeat([&] {
     ++tries;
-    return base_->PutIfAbsent(name, bytes);
+    return base().PutIfAbsent(name, bytes);
   }));
   if (filled_now || tries == 1) return filled_now;
   const auto there = Get(name, bytes.size());
@@ -23,38 +25,40 @@ Result<bool> RetryStore::PutIfAbsent(const ObjectName& name, ByteSpan bytes) {
 }
 
 Result<Bytes> RetryStore::Get(const ObjectName& name, uint64_t size_max) {
-  return retry_->Repeat([&] { return base_->Get(name, size_max); });
+  return retry_->Repeat([&] { return base().Get(name, size_max); });
 }
 
 Result<Bytes> RetryStore::GetRange(const ObjectName& name, uint64_t offset, uint64_t size) {
-  return retry_->Repeat([&] { return base_->GetRange(name, offset, size); });
+  return retry_->Repeat([&] { return base().GetRange(name, offset, size); });
 }
 
 Result<void> RetryStore::List(std::string_view prefix, const Each& each, const Stranger& stranger) {
-  std::vector<ObjectInfo> objects;
+  CompactListing objects;
   std::vector<std::string> strangers;
+  const auto keep = [&](const ObjectInfo& info) -> Result<void> {
+    objects.Add(info);
+    return {};
+  };
+  const auto keep_stranger = [&](const std::string& name) -> Result<void> {
+    strangers.push_back(name);
+    return {};
+  };
   RETURN_IF_ERROR(retry_->Repeat([&] {
-    objects.clear();
+    objects.Clear();
     strangers.clear();
-    const auto keep = [&](const ObjectInfo& info) -> Result<void> {
-      objects.push_back(info);
-      return {};
-    };
-    return base_->List(prefix, keep, [&](const std::string& name) { strangers.push_back(name); });
+    return base().List(prefix, keep, stranger ? Stranger(keep_stranger) : Stranger());
   }));
-  for (const ObjectInfo& info : objects) RETURN_IF_ERROR(each(info));
-  for (const std::string& name : strangers) {
-    if (stranger) stranger(name);
-  }
+  RETURN_IF_ERROR(objects.ForEach(each));
+  for (const std::string& name : strangers) RETURN_IF_ERROR(stranger(name));
   return {};
 }
 
 Result<void> RetryStore::Remove(const ObjectName& name) {
-  return retry_->Repeat([&] { return base_->Remove(name); });
+  return retry_->Repeat([&] { return base().Remove(name); });
 }
 
 Result<ObjectInfo> RetryStore::Stat(const ObjectName& name) {
-  return retry_->Repeat([&] { return base_->Stat(name); });
+  return retry_->Repeat([&] { return base().Stat(name); });
 }
 
 }  // namespace cairn

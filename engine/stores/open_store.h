@@ -2,11 +2,10 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
-#include <vector>
 
 #include "engine/env/clock.h"
 #include "engine/env/file_system.h"
@@ -16,6 +15,7 @@
 #include "engine/store/object_store.h"
 #include "engine/store/object_warmer.h"
 #include "engine/store/retry.h"
+#include "engine/stores/store_settings.h"
 
 namespace cairn {
 
@@ -29,17 +29,6 @@ struct StoreWorld {
   RetryNotice retry_notice;                                  // may be empty
   RequestMeter* meter = nullptr;                             // counts the requests of a store that is far; may be none
 };
-
-// By name, as a user gives them: "s3.region".
-using StoreSettings = std::map<std::string, std::string>;
-
-// One of the settings that there are, for a help text.
-struct StoreSettingHelp {
-  std::string name, help;
-};
-const std::vector<StoreSettingHelp>& KnownStoreSettings();
-// Of "NAME=VALUE". kInvalidArgument, with the names that there are, where there is none of this name.
-Result<void> AddStoreSetting(StoreSettings& settings, const std::string& text);
 
 // The folder that an address names ("/path", "local:/path"), nothing where it names another kind of store.
 std::optional<std::string> LocalFolderOf(const std::string& address);

@@ -5,11 +5,10 @@
 #include <string>
 
 #include "engine/store/s3/s3_store.h"
-#include "engine/stores/open_store.h"
+#include "engine/stores/far_store.h"
 
 namespace cairn {
 
-Result<std::shared_ptr<Retry>> MakeRetry(const StoreSettings& settings, const StoreWorld& world);
 // `place` is without "s3:".
 Result<s3::Options> S3OptionsOf(const std::string& place, const StoreSettings& settings, const StoreWorld& world,
                                 const std::shared_ptr<Retry>& retry);

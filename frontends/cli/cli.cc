@@ -52,6 +52,15 @@ Result<void> TryToWrite(const std::string& folder) {
   return written ? std::move(removed) : std::move(written);
 }
 
+// What the environment says where nothing else does.
+void FillPassword(RepositoryChoice& choice) {
+  PasswordSources& sources = choice.password;
+  const bool is_open = sources.file.empty() && sources.command.empty() && sources.environment == "CAIRN_PASSWORD";
+  if (is_open) sources.file = Environment("CAIRN_PASSWORD_FILE");
+  if (is_open) sources.command = Environment("CAIRN_PASSWORD_COMMAND");
+  sources.keyring_repository = choice.Folder();
+}
+
 sigset_t EndingSignals() {
   sigset_t set;
   sigemptyset(&set);
@@ -143,11 +152,7 @@ Result<void> Cli::ChooseMain() {
                               "--password-file",    "--password-command"};
   main_.address = global.repository;
   ASSIGN_OR_RETURN(main_, Choose(global.repository, given));
-  PasswordSources& sources = main_.password;
-  const bool is_open = sources.file.empty() && sources.command.empty() && sources.environment == given.environment;
-  if (is_open) sources.file = Environment("CAIRN_PASSWORD_FILE");
-  if (is_open) sources.command = Environment("CAIRN_PASSWORD_COMMAND");
-  sources.keyring_repository = main_.Folder();
+  FillPassword(main_);
   return {};
 }
 
@@ -159,7 +164,7 @@ Result<const RepositoryChoice*> Cli::MainChoice() const {
 RepositoryChoice Cli::ChoiceOf(const ConfiguredRepository& repository) const {
   RepositoryChoice choice =
       named_->ChoiceOf(repository, {"", "", "CAIRN_PASSWORD", "", "password-file", "password-command"});
-  choice.password.keyring_repository = choice.Folder();
+  FillPassword(choice);
   return choice;
 }
 
@@ -274,7 +279,7 @@ Result<std::unique_ptr<ObjectStore>> Cli::OpenStoreAt(const RepositoryChoice& ch
   Metered& kept = *metered;
   kept.store = store.get();
   {
-    const std::lock_guard lock(open_mutex_);
+    const std::lock_guard lock(metered_mutex_);
     metered_.push_back(std::move(metered));
   }
   BandwidthLimits limits;
@@ -333,28 +338,38 @@ Result<std::unique_ptr<Repository>> Cli::OpenFound(ObjectStore& store, Result<Fo
   RETURN_IF_ERROR(found);
   ASSIGN_OR_RETURN(auto repository, Repository::Open(store, *found, password, options, *context_));
   // The newest of those at this address: an earlier store may have stood there.
+  const std::lock_guard metered_lock(metered_mutex_);
   const auto metered =
       std::ranges::find(metered_.rbegin(), metered_.rend(), &store, [](const auto& one) { return one->store; });
   if (metered != metered_.rend() && temporary_cache_.empty()) (*metered)->cache_folder = repository->cache().folder();
   return repository;
 }
 
-Result<OpenedRepository> Cli::OpenOther(const RepositoryChoice& choice, const std::function<void()>& meanwhile) {
-  ASSIGN_OR_RETURN(auto store, OpenStoreAt(choice, false));
+Result<OpenedRepository> Cli::OpenOther(const RepositoryChoice& choice, const std::function<void()>& meanwhile,
+                                        bool* is_missing) {
+  const auto look = [&](const auto& result) {
+    if (is_missing != nullptr) *is_missing = !result && result.error().code() == ErrorCode::kNotFound;
+  };
+  auto store = OpenStoreAt(choice, false);
+  look(store);
+  RETURN_IF_ERROR(store);
   ASSIGN_OR_RETURN(const OpenOptions options, OptionsFor(choice));
-  auto found = Repository::Find(*store, options);
+  auto found = Repository::Find(**store, options);
+  look(found);
   RETURN_IF_ERROR(found);
-  ASSIGN_OR_RETURN(auto repository, OpenFound(*store, std::move(found), choice, options, meanwhile));
-  return OpenedRepository{std::move(store), std::move(repository)};
+  ASSIGN_OR_RETURN(auto repository, OpenFound(**store, std::move(found), choice, options, meanwhile));
+  return OpenedRepository{*std::move(store), std::move(repository)};
 }
 
 RequestCounts Cli::Requests() const {
   RequestCounts all;
+  const std::lock_guard lock(metered_mutex_);
   for (const auto& one : metered_) all += one->meter.counts();
   return all;
 }
 
 void Cli::KeepRequests() {
+  const std::lock_guard lock(metered_mutex_);
   for (const auto& one : metered_) {
     const RequestCounts counts = one->meter.counts();
     if (counts.requests() == 0) continue;

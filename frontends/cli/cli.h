@@ -83,8 +83,10 @@ class Cli {
   Result<Repository*> Open(const std::function<void()>& meanwhile = {});
   Result<std::unique_ptr<Repository>> OpenAt(ObjectStore& store, const RepositoryChoice& choice,
                                              const std::function<void()>& meanwhile = {});
-  // Any thread; they ask for passwords, and derive keys, one after the other. Its errors are no failure of the command.
-  Result<OpenedRepository> OpenOther(const RepositoryChoice& choice, const std::function<void()>& meanwhile = {});
+  // Any thread; they ask for passwords, and derive keys, one after the other. Its errors are no failure of the command;
+  // `is_missing` (may be null): it failed because there is none.
+  Result<OpenedRepository> OpenOther(const RepositoryChoice& choice, const std::function<void()>& meanwhile = {},
+                                     bool* is_missing = nullptr);
   Result<SnapshotSet> Snapshots();
   std::string CacheRoot() const { return CacheRootOf(main_); }
   std::string CacheRootOf(const RepositoryChoice& choice) const;
@@ -153,7 +155,7 @@ class Cli {
     const ObjectStore* store = nullptr;
     std::string cache_folder;  // of its repository; empty where none was opened, or nothing is to be kept
   };
-  std::vector<std::unique_ptr<Metered>> metered_;
+  std::vector<std::unique_ptr<Metered>> metered_;  // guarded by metered_mutex_
   std::unique_ptr<ObjectStore> store_;
   std::unique_ptr<Repository> repository_;
   std::mutex open_mutex_;  // of who opens a repository
@@ -168,6 +170,7 @@ class Cli {
   std::string password_hint_;    // where the last password may come from
   std::string temporary_cache_;  // its folder, removed at the end
   std::atomic<bool> output_closed_{false};
+  mutable std::mutex metered_mutex_;
 };
 
 nlohmann::json RequestsJson(const RequestCounts& counts);

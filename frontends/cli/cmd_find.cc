@@ -110,8 +110,8 @@ struct FindCommand {
         return true;
       }
       if (!named) {
-        const int32_t offset = SystemClock().OffsetMinutes(snapshot.inner.start.seconds * 1'000'000'000);
-        cli.Print(fmt::format("snapshot {} of {}:\n", snapshot.id.Short(), FormatTime(snapshot.inner.start, offset)));
+        const std::string time = FormatTimeThen(snapshot.inner.start, SystemClock());
+        cli.Print(fmt::format("snapshot {} of {}:\n", snapshot.id.Short(), time));
       }
       named = true;
       const std::string text = "/" + PathForPeople(path);

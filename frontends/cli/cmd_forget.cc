@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/jobs/retention.h"
+#include "engine/jobs/retention_guard.h"
 #include "frontends/cli/command.h"
 #include "frontends/cli/option_values.h"
 #include "frontends/cli/prune_command.h"
@@ -27,7 +28,7 @@ struct ForgetCommand {
     ASSIGN_OR_RETURN(Repository * repository, cli.Open());
     if (deleted) return DropDeleted(cli, *repository);
     ASSIGN_OR_RETURN(const ForgetOptions options, Options(*repository));
-    ASSIGN_OR_RETURN(const SnapshotSet set, cli.Snapshots());
+    ASSIGN_OR_RETURN(SnapshotSet set, cli.Snapshots());
     ASSIGN_OR_RETURN(const RetentionPolicy policy, Policy());
     std::vector<SnapshotId> going;
     if (!names.empty()) {
@@ -41,7 +42,9 @@ struct ForgetCommand {
     } else {
       RETURN_IF_ERROR(repository->keyring().Need(Rights::kMetadataKey, "applying a policy"));
       ASSIGN_OR_RETURN(const GroupBy groups, GroupBy::Parse(group_by));
-      ASSIGN_OR_RETURN(const auto decided, ApplyRetention(set.snapshots, policy, groups, filter.Filter(), false));
+      const SnapshotFilter keep = filter.Filter();
+      RetentionGuard{.now = cli.context().clock.Now(), .made = {}}.Mark(set.snapshots, keep, cli.Findings());
+      ASSIGN_OR_RETURN(const auto decided, ApplyRetention(set.snapshots, policy, groups, keep, false));
       for (const RetentionGroup& group : decided) Show(cli, group);
       going = GoingOf(decided);
     }

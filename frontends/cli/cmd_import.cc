@@ -254,10 +254,7 @@ class ImportRun {
     }
   }
 
-  std::string Shown(const WireTime& time) const {
-    const Clock& clock = SystemClock();
-    return FormatTime(time, clock.OffsetMinutes(std::clamp<int64_t>(time.seconds, 0, 9'000'000'000) * 1'000'000'000));
-  }
+  static std::string Shown(const WireTime& time) { return FormatTimeThen(time, SystemClock()); }
 
   nlohmann::json JsonOf(const std::string& path, std::string_view state) const {
     nlohmann::json json = {{"message_type", "backup"}, {"state", state}};

@@ -9,11 +9,7 @@
 namespace cairn {
 namespace {
 
-std::string TimeText(const std::optional<WireTime>& time) {
-  if (!time) return "";
-  const UnixNs when = time->seconds * 1'000'000'000;
-  return FormatTime(*time, SystemClock().OffsetMinutes(when));
-}
+std::string TimeText(const std::optional<WireTime>& time) { return time ? FormatTimeThen(*time, SystemClock()) : ""; }
 
 nlohmann::json TimeJson(const std::optional<WireTime>& time) {
   return time ? nlohmann::json(JsonTime(*time)) : nlohmann::json();
@@ -40,6 +36,7 @@ nlohmann::json ToJson(const ConfiguredJob& job, const JobState& state) {
   return {{"job", job.name},
           {"to", job.to},
           {"schedule", job.schedules},
+          {"time_zone", job.time_zone},
           {"result", state.result},
           {"error", state.error},
           {"snapshot", state.snapshot},

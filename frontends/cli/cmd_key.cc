@@ -15,9 +15,8 @@ struct KeyCommand {
     nlohmann::json list = nlohmann::json::array();
     for (const KeyInfo& key : ListKeys(*repository)) {
       const Certificate& one = key.certificate;
-      const int32_t offset = SystemClock().OffsetMinutes(one.issued.seconds * 1'000'000'000);
       table.Add({key.this_slot ? "*" : "", one.slot.ToHex(), RoleName(one.rights), one.label, one.host_pattern,
-                 FormatTime(one.issued, offset), one.revoked ? "removed" : "valid"});
+                 FormatTimeThen(one.issued, SystemClock()), one.revoked ? "removed" : "valid"});
       list.push_back({{"id", one.slot.ToHex()},
                       {"role", RoleName(one.rights)},
                       {"label", one.label},

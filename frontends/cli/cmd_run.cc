@@ -11,8 +11,13 @@ namespace {
 struct RunCommand {
   std::vector<std::string> names;
   bool all = false, dry_run = false;
+  std::string others_given;  // options that name another repository than a job does
 
   Result<int> Run(Cli& cli) const {
+    if (!others_given.empty()) {
+      return MakeError(ErrorCode::kInvalidArgument,
+                       "{}: a job says itself which repositories are its own, and how they are opened", others_given);
+    }
     ASSIGN_OR_RETURN(const Configuration* configuration, cli.ReadConfiguration());
     ASSIGN_OR_RETURN(const auto jobs, Wanted(*configuration));
     int code = kExitOk;
@@ -84,7 +89,13 @@ void AddRun(CLI::App& app, Cli& cli, Action& action) {
   command->add_option("JOB", options->names, "These jobs, one after the other");
   command->add_flag("--all", options->all, "All jobs");
   command->add_flag("-n,--dry-run", options->dry_run, "Only say what would be done");
-  command->callback([&cli, &action, options] { action = [&cli, options] { return options->Run(cli); }; });
+  command->callback([&app, &cli, &action, options] {
+    for (const char* name : {"--repo", "--password-file", "--password-command"}) {
+      options->others_given +=
+          app.get_option(name)->count() > 0 ? std::string(options->others_given.empty() ? "" : ", ") + name : "";
+    }
+    action = [&cli, options] { return options->Run(cli); };
+  });
 }
 
 }  // namespace cairn

@@ -66,6 +66,9 @@ const std::map<std::string, std::string>& AllExamples() {
        "cairn restore latest --sqlite /srv/app/app.db        into a database that programs have open\n"
        "cairn restore latest --set app=sqlite:/srv/app/app.db --set covers=/srv/app/covers     all, or none\n"
        "cairn restore --undo 4f0c21aa --sqlite /srv/app/app.db\n"},
+      {"mount",
+       "cairn mount /mnt/backups                             by-time, by-id, by-host, by-tag, by-path\n"
+       "cairn mount /mnt/backups --host web1 --tag daily\n"},
       {"drill",
        "cairn drill latest --scratch /mnt/big\n"
        "cairn drill latest:shop --postgres postgresql://postgres@db-test\n"},

@@ -11,14 +11,6 @@
 namespace cairn {
 namespace {
 
-// For messages.
-std::string TextOf(const ConfiguredHook& hook) {
-  if (!hook.shell.empty()) return hook.shell;
-  std::string text;
-  for (const std::string& word : hook.program) text += (text.empty() ? "" : " ") + word;
-  return text;
-}
-
 // Its output is not read: who starts a service leaves that behind with it open.
 // Nor does what it starts have this program's passwords, or its files their modes.
 std::vector<std::string> CommandOf(const Cli& cli, const ConfiguredHook& hook, const HookRun& run) {
@@ -54,8 +46,8 @@ Result<void> RunHook(const Cli& cli, const ConfiguredHook& hook, const HookRun& 
   };
   auto done = start_and_wait();
   if (done) return done;
-  if (is_late) return MakeError(ErrorCode::kIo, "\"{}\" had not ended after {} s", TextOf(hook), hook.time_limit_s);
-  return MakeError(done.error().code(), "\"{}\": {}", TextOf(hook), done.error().message());
+  if (is_late) return MakeError(ErrorCode::kIo, "it had not ended after {} s", hook.time_limit_s);
+  return done;
 }
 
 }  // namespace cairn

@@ -20,7 +20,8 @@ struct HookRun {
 
 // Runs it to its end. What it writes goes to standard error, which is where the log goes; nobody waits for what it
 // leaves behind with that open. Its files have the modes that this program was started with. kIo: it ended with another
-// status than 0, or had not ended after its time; kInterrupted.
+// status than 0, or had not ended after its time; kInterrupted. Errors, which go into mails and logs, do not quote the
+// command: it may hold what nobody else is to know.
 Result<void> RunHook(const Cli& cli, const ConfiguredHook& hook, const HookRun& run);
 
 }  // namespace cairn

@@ -49,16 +49,20 @@ class CatchUpRun {
 
   Result<void> CopyAndKeep() {
     ASSIGN_OR_RETURN(const OpenedRepository target, cli_.OpenOther(request_.target));
+    RETURN_IF_ERROR(request_.repositories.Add(*target.repository, request_.copy.to));
     RETURN_IF_ERROR(Plan(*target.repository));
     auto copied = outcome_.waiting.empty() || request_.dry_run ? Result<void>() : Copy(*target.repository);
     const bool is_reached = copied || IsLoss(copied.error().code());
     if (!request_.copy.retention || !is_reached) return copied;
+    auto kept = Keep(*target.repository, *request_.copy.retention);
+    return copied ? std::move(kept).While("its retention") : copied;  // the first error is the one to tell
+  }
+
+  Result<void> Keep(Repository& target, const ConfiguredRetention& retention) {
     ASSIGN_OR_RETURN(const StorageOfPacks storage, StorageOf(cli_, request_.target));
-    auto kept = KeepTo(context_, *target.repository, *request_.copy.retention, filter_, storage, request_.dry_run,
-                       cli_.Findings());
-    if (!kept) return std::move(kept).error().While("its retention");
-    outcome_.retention = *std::move(kept);
-    return copied;
+    ASSIGN_OR_RETURN(outcome_.retention, KeepTo(context_, target, retention, filter_, request_.made, storage,
+                                                request_.dry_run, cli_.Findings()));
+    return {};
   }
 
   // What is there is looked up there, whatever this machine remembers.
@@ -70,20 +74,24 @@ class CatchUpRun {
     }
     CopyMemory memory(target.cache());
     IgnoreError(memory.Load(), "what was forgotten there is sent again, at worst");
-    CatchUpOptions options{.filter = filter_, .policy = {}, .same_ids = false, .was_forgotten = {}};
+    CatchUpOptions options{.filter = filter_,
+                           .policy = {},
+                           .guard = {.now = context_.clock.Now(), .made = request_.made},
+                           .same_ids = source_.keyring().family() == target.keyring().family(),
+                           .copy_of = [&](const SnapshotId& id) { return memory.Find(id); },
+                           .was_forgotten =
+                               [&](const SnapshotId& id) {
+                                 const auto copy = memory.Find(id);
+                                 return copy && forgotten.contains(*copy);
+                               }};
     if (request_.copy.retention) options.policy = request_.copy.retention->policy;
-    options.same_ids = source_.keyring().family() == target.keyring().family();
-    options.was_forgotten = [&](const SnapshotId& id) {
-      const auto copy = memory.Find(id);
-      return copy && forgotten.contains(*copy);
-    };
     ASSIGN_OR_RETURN(CatchUpPlan plan, PlanCatchUp(have_.snapshots, there.snapshots, options));
     outcome_.waiting = std::move(plan.missing);
     outcome_.passed_over = plan.passed_over.size();
     return {};
   }
 
-  // One that cannot be read here does not keep the others back.
+  // One that cannot be read here does not keep the others back; a target that has gone does.
   Result<void> Copy(Repository& target) {
     CopyOptions options{.snapshots = outcome_.waiting, .compression = {}};
     ASSIGN_OR_RETURN(options.compression, ParseCompression(request_.job.compression));
@@ -97,7 +105,7 @@ class CatchUpRun {
         break;
       }
       if (!first) first = report.error();
-      IgnoreError(Plan(target), "then all of them are said to wait");
+      if (!Plan(target)) break;  // all of them are said to wait
       // In their order: the first of them that is not there has failed.
       const auto is_waiting = [&](const SnapshotId& id) {
         return std::ranges::find(outcome_.waiting, id) != outcome_.waiting.end();
@@ -107,7 +115,7 @@ class CatchUpRun {
       lost.insert(*failed);
       options.snapshots.erase(options.snapshots.begin(), failed + 1);
     }
-    outcome_.sent = waiting_before - std::min(waiting_before, outcome_.waiting.size());
+    outcome_.sent = waiting_before - std::min(waiting_before, outcome_.waiting.size() + were_there_);
     if (first) return *std::move(first);
     return {};
   }
@@ -115,7 +123,10 @@ class CatchUpRun {
   void Count(const CopyReport& report, const std::set<SnapshotId>& lost) {
     outcome_.waiting.assign(lost.begin(), lost.end());
     outcome_.bytes_sent = report.bytes_copied;
-    for (const CopyReport::One& one : report.snapshots) outcome_.incomplete += one.is_incomplete ? 1 : 0;
+    for (const CopyReport::One& one : report.snapshots) {
+      outcome_.incomplete += one.is_incomplete ? 1 : 0;
+      were_there_ += one.was_there ? 1 : 0;
+    }
   }
 
   Cli& cli_;
@@ -125,6 +136,7 @@ class CatchUpRun {
   const CopyRequest& request_;
   SnapshotFilter filter_;
   CopyOutcome outcome_;
+  size_t were_there_ = 0;  // though the plan did not see them
 };
 
 }  // namespace
@@ -142,6 +154,15 @@ SnapshotFilter SnapshotsOfJob(const ConfiguredJob& job) {
 CopyOutcome CatchUp(Cli& cli, const JobContext& context, Repository& source, const SnapshotSet& have,
                     const CopyRequest& request) {
   return CatchUpRun(cli, context, source, have, request).Run();
+}
+
+Result<void> RunRepositories::Add(const Repository& repository, const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  const auto [other, is_new] = names_.emplace(repository.keyring().repository(), name);
+  if (is_new) return {};
+  return MakeError(ErrorCode::kInvalidArgument,
+                   "{} is the same repository as {}, by another address: it is no copy (cairn init makes another one)",
+                   repository.store().description(), other->second);
 }
 
 nlohmann::json RetentionJson(const RetentionOutcome& retention, bool dry_run) {
@@ -175,7 +196,9 @@ void SayRetention(Cli& cli, const std::string& where, const RetentionOutcome& re
 
 void SayCopy(Cli& cli, const CopyOutcome& outcome, bool dry_run) {
   if (dry_run && !outcome.error) {
-    cli.Say(fmt::format("copy {}: {} snapshots would be sent\n", outcome.to, outcome.waiting.size()));
+    const std::string others =
+        outcome.waiting.empty() ? "" : fmt::format(", and {} that wait,", outcome.waiting.size());
+    cli.Say(fmt::format("copy {}: the new snapshot{} would be sent\n", outcome.to, others));
   } else if (!outcome.error) {
     cli.Say(fmt::format("copy {}: {} snapshot{} sent, {}\n", outcome.to, outcome.sent, outcome.sent == 1 ? "" : "s",
                         HumanBytes(outcome.bytes_sent)));

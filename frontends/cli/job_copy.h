@@ -1,6 +1,8 @@
 // A copy of a job: what another repository lacks of it is sent there, and its retention is kept to.
 #pragma once
 
+#include <map>
+#include <mutex>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -29,11 +31,24 @@ struct CopyOutcome {
   bool is_whole() const { return !error && incomplete == 0; }
 };
 
+// The repositories of a run, which are each to be another one: one may have several addresses. Safe for concurrent use.
+class RunRepositories {
+ public:
+  // kInvalidArgument where another name of the run has led to it already.
+  Result<void> Add(const Repository& repository, const std::string& name);
+
+ private:
+  std::mutex mutex_;
+  std::map<RepositoryId, std::string> names_;  // guarded by mutex_
+};
+
 struct CopyRequest {
   RepositoryChoice target;
   const ConfiguredJob& job;
   const ConfiguredCopy& copy;
   CopyState before;
+  RunRepositories& repositories;
+  std::optional<SnapshotId> made;  // by this run
   bool dry_run = false;
 };
 

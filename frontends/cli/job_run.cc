@@ -38,7 +38,7 @@ class JobRun {
       state_.result = "running";
       state_.begun = Now();
       state_.process = ::getpid();
-      RETURN_IF_ERROR(file->Store(state_));
+      Store(*file);
     }
     const auto start = SystemClock().Steady();
     RunSteps();
@@ -46,13 +46,18 @@ class JobRun {
     outcome_.seconds = std::chrono::duration<double>(SystemClock().Steady() - start).count();
     if (!dry_run_) {
       Remember();
-      auto stored = file->Store(state_);
-      if (!stored) cli_.context().log.Warning("job {}: {}", job_.name, stored.error().message());
+      Store(*file);
     }
     return std::move(outcome_);
   }
 
  private:
+  // For people only: a full disk of this machine is no reason to back up nothing.
+  void Store(const JobStateFile& file) const {
+    auto stored = file.Store(state_);
+    if (!stored) cli_.context().log.Warning("job {}: {}", job_.name, stored.error().message());
+  }
+
   // --- the steps ---
 
   void RunSteps() {
@@ -62,9 +67,19 @@ class JobRun {
     RunAfter();
     if (!made || IsStopped("before the copies")) return;
     auto loaded = LoadSnapshots(*source_.repository, cli_.context(), cli_.Findings());
-    if (!loaded) return Fail(loaded.error());
+    if (!loaded) return LackAllCopies(std::move(loaded).error().While("looking for what " + job_.to + " holds"));
     CopyAll(*loaded);
     if (!IsStopped("before the retention")) Keep();
+  }
+
+  // The backup is there all the same.
+  void LackAllCopies(const Error& error) {
+    for (const ConfiguredCopy& copy : job_.copies) {
+      outcome_.copies.emplace_back();
+      outcome_.copies.back().to = copy.to;
+      outcome_.copies.back().error = error;
+    }
+    Lack(error);
   }
 
   bool IsStopped(const char* when) {
@@ -98,7 +113,10 @@ class JobRun {
   }
 
   Result<Repository*> Open(const std::function<void()>& meanwhile) {
-    ASSIGN_OR_RETURN(source_, cli_.OpenOther(target_, meanwhile));
+    auto opened = cli_.OpenOther(target_, meanwhile, &outcome_.is_repository_missing);
+    RETURN_IF_ERROR(opened);
+    source_ = *std::move(opened);
+    RETURN_IF_ERROR(repositories_.Add(*source_.repository, job_.to));
     return source_.repository.get();
   }
 
@@ -124,6 +142,8 @@ class JobRun {
                                       .job = job_,
                                       .copy = copy,
                                       .before = before == state_.copies.end() ? CopyState() : before->second,
+                                      .repositories = repositories_,
+                                      .made = Made(),
                                       .dry_run = dry_run_});
       }
     };
@@ -146,9 +166,10 @@ class JobRun {
           MakeError(ErrorCode::kIo, "{}: {} snapshots there lack what could not be sent", what, copy.incomplete));
     }
     const std::string waiting =
-        copy.waiting.empty() ? ""
-                             : fmt::format(" ({} snapshots wait for it, the oldest of {}; the next run sends them)",
-                                           copy.waiting.size(), FormatTime(copy.waiting_since.value_or(WireTime()), 0));
+        copy.waiting.empty()
+            ? ""
+            : fmt::format(" ({} snapshots wait for it, the oldest of {}; the next run sends them)", copy.waiting.size(),
+                          FormatTimeThen(copy.waiting_since.value_or(WireTime()), SystemClock()));
     cli_.Findings()({Finding::Severity::kWarning, copy.error->code(), what, copy.error->message() + waiting});
     Lack(Error(*copy.error).While(what));
   }
@@ -158,8 +179,8 @@ class JobRun {
     if (!job_.retention) return;
     const auto storage = StorageOf(cli_, target_);
     if (!storage) return Lack(Error(storage.error()).While("the retention of " + job_.to));
-    auto kept = KeepTo(cli_.context(), *source_.repository, *job_.retention, SnapshotsOfJob(job_), *storage, dry_run_,
-                       cli_.Findings(), [this](const std::vector<SnapshotId>& going) { TellOfLost(going); });
+    auto kept = KeepTo(cli_.context(), *source_.repository, *job_.retention, SnapshotsOfJob(job_), Made(), *storage,
+                       dry_run_, cli_.Findings(), [this](const std::vector<SnapshotId>& going) { TellOfLost(going); });
     if (!kept) return Lack(std::move(kept).error().While("the retention of " + job_.to));
     outcome_.retention = *std::move(kept);
     if (!cli_.json()) SayRetention(cli_, job_.to, outcome_.retention, dry_run_);
@@ -189,7 +210,7 @@ class JobRun {
                                 {"CAIRN_HOOK", moment},
                                 {"CAIRN_RESULT", result},
                                 {"CAIRN_SNAPSHOT", SnapshotText()},
-                                {"CAIRN_ERROR", outcome_.error ? outcome_.error->message() : ""},
+                                {"CAIRN_ERROR", ErrorText()},
                                 {"CAIRN_COPIES_FAILED", CopiesFailed()}},
                 .secrets = {},
                 .stop = stop,
@@ -224,8 +245,14 @@ class JobRun {
     Lack(error);
   }
 
-  std::string SnapshotText() const {
-    return outcome_.backup && outcome_.backup->report.id ? outcome_.backup->report.id->ToHex() : "";
+  std::optional<SnapshotId> Made() const { return outcome_.backup ? outcome_.backup->report.id : std::nullopt; }
+
+  std::string SnapshotText() const { return Made() ? Made()->ToHex() : ""; }
+
+  // The system starts no program with a variable that is too long.
+  std::string ErrorText() const {
+    constexpr size_t kBytesMax = 16 * kKiB;
+    return outcome_.error ? outcome_.error->message().substr(0, kBytesMax) : "";
   }
 
   std::string CopiesFailed() const {
@@ -278,6 +305,7 @@ class JobRun {
   const bool dry_run_;
   RepositoryChoice target_;
   OpenedRepository source_;
+  RunRepositories repositories_;
   JobState state_;
   JobOutcome outcome_;
 };
@@ -326,6 +354,7 @@ int ExitCodeOf(const JobOutcome& outcome) {
     case JobResult::kIncomplete:
       return kExitIncomplete;
     case JobResult::kFailure:
+      if (outcome.is_repository_missing) return kExitNoRepository;
       return outcome.error ? ExitCodeOf(*outcome.error) : kExitFatal;
     case JobResult::kInterrupted:
       return kExitInterrupted;

@@ -17,7 +17,8 @@ std::string_view Name(JobResult result);
 struct JobOutcome {
   std::string job;
   JobResult result = JobResult::kSuccess;
-  std::optional<Error> error;  // why it failed, or the first thing that is incomplete
+  std::optional<Error> error;          // why it failed, or the first thing that is incomplete
+  bool is_repository_missing = false;  // why it failed: there is none that could be backed up into
   std::optional<MadeBackup> backup;
   std::vector<CopyOutcome> copies;
   RetentionOutcome retention;             // in the first repository

@@ -65,6 +65,7 @@ void AddCommands(CLI::App& app, cairn::Cli& cli, cairn::Action& action) {
   cairn::AddDump(app, cli, action);
   cairn::AddExport(app, cli, action);
   cairn::AddRestore(app, cli, action);
+  cairn::AddMount(app, cli, action);
   cairn::AddDrill(app, cli, action);
   cairn::AddCheck(app, cli, action);
   cairn::AddRepair(app, cli, action);
@@ -155,10 +156,11 @@ int main(int argc, char** argv) {
   cli.command = app.get_subcommands().front()->get_name();
   auto code = action();
   cli.KeepRequests();
-  if (cli.output_closed()) return cairn::kExitOk;
+  // Who read the output has gone, which ends what only lists; what failed has failed all the same.
+  const bool was_cut = cli.output_closed() && !code && code.error().code() == cairn::ErrorCode::kInterrupted;
+  if (was_cut && !cli.stop().stop_requested()) return cairn::kExitOk;
   if (!code) return cli.Fail(code.error());
-  if (std::fflush(stdout) != 0) {
-    if (errno == EPIPE) return cairn::kExitOk;
+  if (std::fflush(stdout) != 0 && errno != EPIPE) {
     std::fprintf(stderr, "cairn: standard output could not be written\n");
     return cairn::kExitFatal;
   }

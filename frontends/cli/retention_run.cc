@@ -1,5 +1,6 @@
 #include "frontends/cli/retention_run.h"
 
+#include "engine/jobs/retention_guard.h"
 #include "frontends/config/values.h"
 
 namespace cairn {
@@ -40,14 +41,15 @@ Result<StorageOfPacks> StorageOf(Cli& cli, const RepositoryChoice& choice) {
 }
 
 Result<RetentionOutcome> KeepTo(const JobContext& context, Repository& repository, const ConfiguredRetention& retention,
-                                const SnapshotFilter& filter, const StorageOfPacks& storage, bool dry_run,
-                                const FindingSink& findings,
+                                const SnapshotFilter& filter, const std::optional<SnapshotId>& made,
+                                const StorageOfPacks& storage, bool dry_run, const FindingSink& findings,
                                 const std::function<void(const std::vector<SnapshotId>&)>& before_forget) {
   RETURN_IF_ERROR(repository.keyring().Need(Rights::kMetadataKey, "applying a policy"));
   ASSIGN_OR_RETURN(PruneOptions options, ParsePruneOptions(retention.max_unused, retention.max_repack_size));
   options.dry_run = dry_run;
   storage.SetIn(options);
-  ASSIGN_OR_RETURN(const SnapshotSet set, LoadSnapshots(repository, context, findings));
+  ASSIGN_OR_RETURN(SnapshotSet set, LoadSnapshots(repository, context, findings));
+  RetentionGuard{.now = context.clock.Now(), .made = made}.Mark(set.snapshots, filter, findings);
   ASSIGN_OR_RETURN(const auto decided,
                    ApplyRetention(set.snapshots, retention.policy, {.host = false, .paths = false}, filter, false));
   RetentionOutcome outcome{.forgotten = GoingOf(decided), .pruned = {}};

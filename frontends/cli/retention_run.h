@@ -35,11 +35,11 @@ struct RetentionOutcome {
   std::optional<PruneReport> pruned;
 };
 // Applies the policy to all snapshots that pass the filter, as one group, forgets, and prunes where something was
-// forgotten, as its store keeps packs. `before_forget` sees what goes. What was forgotten stays so where the prune
-// fails.
+// forgotten, as its store keeps packs. What `made` is, and its copies, stays (RetentionGuard). `before_forget` sees
+// what goes. What was forgotten stays so where the prune fails.
 Result<RetentionOutcome> KeepTo(const JobContext& context, Repository& repository, const ConfiguredRetention& retention,
-                                const SnapshotFilter& filter, const StorageOfPacks& storage, bool dry_run,
-                                const FindingSink& findings,
+                                const SnapshotFilter& filter, const std::optional<SnapshotId>& made,
+                                const StorageOfPacks& storage, bool dry_run, const FindingSink& findings,
                                 const std::function<void(const std::vector<SnapshotId>&)>& before_forget = {});
 
 }  // namespace cairn

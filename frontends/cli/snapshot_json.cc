@@ -118,7 +118,7 @@ Table SnapshotTable(const std::vector<const LoadedSnapshot*>& snapshots) {
     if (snapshot->is_protected) tags += tags.empty() ? "(protected)" : " (protected)";
     if (!complete) paths += "  (incomplete)";
     std::vector<std::string> cells{snapshot->id.Short(),
-                                   FormatTime(inner.start, SystemClock().OffsetMinutes(SystemClock().Now())),
+                                   FormatTimeThen(inner.start, SystemClock()),
                                    PathForPeople(inner.host),
                                    tags,
                                    HumanCount(inner.totals.files),
@@ -143,17 +143,17 @@ nlohmann::json DeletedJson(const DeletedSnapshot& deleted) {
 
 Table DeletedTable(const std::vector<const DeletedSnapshot*>& deleted) {
   Table table({"ID", "Time", "Host", "Tags", ">Files", ">Size", "Forgotten", "Kept until", "Paths"});
-  const int32_t offset = SystemClock().OffsetMinutes(SystemClock().Now());
   for (const DeletedSnapshot* one : deleted) {
     const LoadedSnapshot& snapshot = one->snapshot;
     const SnapshotInner& inner = snapshot.inner;
     std::string tags;
     for (const std::string& tag : snapshot.tags) tags += (tags.empty() ? "" : ",") + tag;
     const UnixNs until = one->put + int64_t{one->keep_seconds} * 1'000'000'000;
-    table.Add({snapshot.id.Short(), snapshot.opened ? FormatTime(inner.start, offset) : "(this role cannot open it)",
+    table.Add({snapshot.id.Short(),
+               snapshot.opened ? FormatTimeThen(inner.start, SystemClock()) : "(this role cannot open it)",
                PathForPeople(inner.host), tags, HumanCount(inner.totals.files), HumanBytes(inner.totals.bytes),
-               one->put == 0 ? "?" : FormatTime(ToWireTime(one->put), offset),
-               one->put == 0 ? "?" : FormatTime(ToWireTime(until), offset), PathsForPeople(inner)});
+               one->put == 0 ? "?" : FormatTimeThen(ToWireTime(one->put), SystemClock()),
+               one->put == 0 ? "?" : FormatTimeThen(ToWireTime(until), SystemClock()), PathsForPeople(inner)});
   }
   return table;
 }
@@ -181,9 +181,8 @@ std::string LongLine(const Node& node, const std::string& path) {
   const std::string group = node.group.empty() ? fmt::format("{}", node.gid) : PathForPeople(node.group);
   const std::string size =
       node.device ? fmt::format("{},{}", node.device->major, node.device->minor) : fmt::format("{}", node.size);
-  std::string line =
-      fmt::format("{} {:<8} {:<8} {:>12} {} {}", ModeText(node), user, group, size,
-                  FormatTime(node.modified, SystemClock().OffsetMinutes(node.modified.seconds * 1'000'000'000)), path);
+  std::string line = fmt::format("{} {:<8} {:<8} {:>12} {} {}", ModeText(node), user, group, size,
+                                 FormatTimeThen(node.modified, SystemClock()), path);
   if (node.type == NodeType::kSymlink) line += " -> " + PathForPeople(node.target);
   return line;
 }

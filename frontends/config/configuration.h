@@ -72,7 +72,8 @@ struct ConfiguredJob {
   std::vector<std::string> tags;
   std::string host, description, compression = "default";
   bool force = false;
-  std::vector<std::string> schedules;  // cron expressions, kept for who runs jobs by them
+  std::vector<std::string> schedules;  // schedule.h; kept for who runs jobs by them
+  std::string time_zone;               // of the schedules; "" that of the machine
   std::string to;                      // the first repository
   std::vector<ConfiguredCopy> copies;
   std::optional<ConfiguredRetention> retention;  // in the first repository

@@ -6,6 +6,7 @@
 #include "frontends/config/compression_option.h"
 #include "frontends/config/named_set.h"
 #include "frontends/config/repository_reader.h"
+#include "frontends/config/schedule.h"
 #include "frontends/config/values.h"
 #include "frontends/files/exclude_rules.h"
 
@@ -224,6 +225,17 @@ Result<void> ReadCopies(TableReader& reader, std::vector<ConfiguredCopy>& copies
   return {};
 }
 
+// By the tag of another job its retention would count what this one makes, and let go of its own for it.
+Result<void> CheckTags(const std::string& list, const std::string& job) {
+  ASSIGN_OR_RETURN(const auto tags, ParseTags(list));
+  for (const std::string& tag : tags) {
+    if (!tag.starts_with("job:") || tag == "job:" + job) continue;
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "\"{}\": tags that begin with job: are those by which jobs know their own snapshots", tag);
+  }
+  return {};
+}
+
 // What two addresses of one place have in common.
 std::string Comparable(const std::string& address) {
   std::string text = address.starts_with("local:") ? address.substr(6) : address;
@@ -239,12 +251,17 @@ Result<ConfiguredJob> ReadJob(const std::string& file, const TomlEntry& entry) {
   RETURN_IF_ERROR(reader.String("to", &job.to));
   if (job.to.empty()) return reader.At(entry.place, "to", "it names no repository that the job backs up into");
   RETURN_IF_ERROR(ReadItems(reader, job.items));
-  RETURN_IF_ERROR(reader.Strings("tag", &job.tags, CheckedBy(ParseTags)));
+  RETURN_IF_ERROR(reader.Strings("tag", &job.tags, [&](const std::string& list) { return CheckTags(list, job.name); }));
   RETURN_IF_ERROR(reader.String("host", &job.host));
   RETURN_IF_ERROR(reader.String("description", &job.description));
   RETURN_IF_ERROR(reader.Word("compression", &job.compression, CheckedBy(ParseCompression)));
   RETURN_IF_ERROR(reader.Flag("force", &job.force));
   RETURN_IF_ERROR(reader.Strings("schedule", &job.schedules, CheckSchedule));
+  RETURN_IF_ERROR(
+      reader.String("time-zone", &job.time_zone, [](const std::string& zone) { return CheckTimeZone(zone); }));
+  if (!job.time_zone.empty() && job.schedules.empty()) {
+    return reader.At(reader.place(), "time-zone", "it is that of a schedule: give schedule too");
+  }
   RETURN_IF_ERROR(ReadCopies(reader, job.copies));
   ASSIGN_OR_RETURN(job.retention, ReadRetention(reader));
   RETURN_IF_ERROR(ReadHooks(reader, job.hooks));

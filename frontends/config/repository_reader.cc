@@ -17,6 +17,16 @@ bool HasPassword(const std::string& address) {
   return at != std::string::npos && host.find(':') < at;
 }
 
+// "password=", as a keyword or behind the "?" of a URL, and with blanks round the "=" as libpq takes them.
+bool HasPasswordWord(std::string_view address) {
+  constexpr std::string_view kWord = "password";
+  for (size_t at = address.find(kWord); at != std::string_view::npos; at = address.find(kWord, at + 1)) {
+    const size_t next = address.find_first_not_of(" \t\n", at + kWord.size());
+    if (next != std::string_view::npos && address[next] == '=') return true;
+  }
+  return false;
+}
+
 Result<void> CheckVariable(const std::string& name) {
   const auto is_letter = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_'; };
   const bool is_name = !name.empty() && is_letter(name.front()) &&
@@ -33,7 +43,11 @@ Result<void> ReadPassword(TableReader& reader, ConfiguredRepository& repository)
                      "no password is written into the configuration: give password-file, password-command or "
                      "password-env");
   }
-  RETURN_IF_ERROR(reader.String("password-file", &repository.password_file, CheckConfiguredPath));
+  // Not shown: it may be the password.
+  RETURN_IF_ERROR(reader.String("password-file", &repository.password_file, [](const std::string& path) {
+    return path.starts_with("/") ? Result<void>()
+                                 : Error(ErrorCode::kInvalidArgument, "it is no whole path, from / on, of a file");
+  }));
   RETURN_IF_ERROR(reader.String("password-command", &repository.password_command));
   RETURN_IF_ERROR(reader.String("password-env", &repository.password_variable, CheckVariable));
   const int sources = (repository.password_file.empty() ? 0 : 1) + (repository.password_command.empty() ? 0 : 1) +
@@ -80,11 +94,7 @@ Result<void> CheckRepositoryAddress(const std::string& address) {
 }
 
 Result<void> CheckServerAddress(const std::string& address) {
-  const bool has_word = address.find("://") == std::string::npos && address.find("password=") != std::string::npos;
-  if (!HasPassword(address) && !has_word && address.find("?password=") == std::string::npos &&
-      address.find("&password=") == std::string::npos) {
-    return {};
-  }
+  if (!HasPassword(address) && !HasPasswordWord(address)) return {};
   return Error(ErrorCode::kInvalidArgument,
                "it holds a password, which is not written into the configuration: give env:NAME for an environment "
                "variable that holds the address, PGPASSWORD, or ~/.pgpass");

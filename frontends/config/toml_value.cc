@@ -33,6 +33,21 @@ TomlValue Converted(const toml::node& node) {
   return value;
 }
 
+bool HasZero(std::string_view text) { return text.find('\0') != std::string_view::npos; }
+
+// nullptr: there is none. Neither a path, nor a command, nor what else is given to the system goes on behind it.
+const TomlValue* FindZero(const TomlValue& value) {
+  if (HasZero(value.text)) return &value;
+  for (const TomlValue& item : value.items) {
+    if (const TomlValue* bad = FindZero(item)) return bad;
+  }
+  for (const TomlEntry& entry : value.entries) {
+    const TomlValue* bad = HasZero(entry.key) ? &entry.value : FindZero(entry.value);
+    if (bad != nullptr) return bad;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 std::string_view KindText(TomlValue::Kind kind) {
@@ -55,7 +70,12 @@ std::string_view KindText(TomlValue::Kind kind) {
 
 Result<TomlValue> ParseToml(std::string_view text, const std::string& file) {
   try {
-    return Converted(toml::parse(text));
+    TomlValue document = Converted(toml::parse(text));
+    const TomlValue* bad = FindZero(document);
+    if (bad == nullptr) return document;
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "{}:{}:{}: a text with a character 0 in it, at which the system would cut it off", file,
+                     bad->place.line, bad->place.column);
   } catch (const toml::parse_error& error) {
     const TextPlace place = PlaceOf(error.source());
     return MakeError(ErrorCode::kInvalidArgument, "{}:{}:{}: {}", file, place.line, place.column, error.description());

@@ -1,7 +1,6 @@
 #include "frontends/config/values.h"
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <charconv>
 #include <cmath>
@@ -32,44 +31,6 @@ std::optional<uint32_t> ParseNumber(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return value;
-}
-
-struct CronField {
-  const char* name;
-  uint32_t least, most;
-  std::string_view words;  // of three letters each, from `least` on
-};
-constexpr std::array kCronFields = {CronField{"minute", 0, 59, ""}, CronField{"hour", 0, 23, ""},
-                                    CronField{"day of the month", 1, 31, ""},
-                                    CronField{"month", 1, 12, "janfebmaraprmayjunjulaugsepoctnovdec"},
-                                    CronField{"day of the week", 0, 7, "sunmontuewedthufrisat"}};
-
-std::optional<uint32_t> CronValue(const CronField& field, std::string_view text) {
-  if (const auto number = ParseNumber(text)) {
-    return *number >= field.least && *number <= field.most ? number : std::nullopt;
-  }
-  if (text.size() != 3) return std::nullopt;
-  std::string word(text);
-  for (char& c : word) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  const size_t at = field.words.find(word);
-  if (at == std::string_view::npos || at % 3 != 0) return std::nullopt;
-  return field.least + static_cast<uint32_t>(at / 3);
-}
-
-// One part between commas: "*", "5", "1-5", and each of them with "/2" behind it.
-bool IsCronPart(const CronField& field, std::string_view part) {
-  const size_t slash = part.find('/');
-  if (slash != std::string_view::npos) {
-    const auto step = ParseNumber(part.substr(slash + 1));
-    if (!step || *step == 0 || *step > field.most) return false;
-    part = part.substr(0, slash);
-  }
-  if (part == "*") return true;
-  const size_t dash = part.find('-');
-  const auto first = CronValue(field, part.substr(0, dash));
-  if (!first || dash == std::string_view::npos) return first.has_value();
-  const auto last = CronValue(field, part.substr(dash + 1));
-  return last && *first <= *last;
 }
 
 }  // namespace
@@ -151,31 +112,6 @@ Result<uint32_t> ParseTimeLimit(const std::string& text) {
     return MakeError(ErrorCode::kInvalidArgument, "\"{}\" is no time limit: write for example 90s, 10m or 1h", text);
   }
   return *value * factor;
-}
-
-Result<void> CheckSchedule(const std::string& text) {
-  for (const char* word : {"@hourly", "@daily", "@weekly", "@monthly"}) {
-    if (text == word) return {};
-  }
-  std::vector<std::string> fields;
-  for (std::string& field : Split(text, ' ')) {
-    if (!field.empty()) fields.push_back(std::move(field));
-  }
-  if (fields.size() != kCronFields.size()) {
-    return MakeError(ErrorCode::kInvalidArgument,
-                     "\"{}\" is no schedule: write minute, hour, day of the month, month, day of the week, as in "
-                     "\"0 2 * * *\", or @hourly, @daily, @weekly, @monthly",
-                     text);
-  }
-  for (size_t i = 0; i < fields.size(); ++i) {
-    const CronField& field = kCronFields[i];
-    const auto parts = Split(fields[i], ',');
-    if (std::ranges::all_of(parts, [&](const std::string& part) { return IsCronPart(field, part); })) continue;
-    return MakeError(ErrorCode::kInvalidArgument,
-                     "\"{}\": {} is \"{}\", expected {} to {}, with *, lists, ranges and steps", text, field.name,
-                     fields[i], field.least, field.most);
-  }
-  return {};
 }
 
 }  // namespace cairn

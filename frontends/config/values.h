@@ -21,7 +21,5 @@ Result<uint32_t> ParseKeepCount(const std::string& text);
 Result<PruneOptions> ParsePruneOptions(const std::string& max_unused, const std::string& max_repack_size);
 // "90s", "10m", "1h", "90": 1 to 604800 seconds.
 Result<uint32_t> ParseTimeLimit(const std::string& text);
-// A cron expression of five fields, or @hourly, @daily, @weekly, @monthly.
-Result<void> CheckSchedule(const std::string& text);
 
 }  // namespace cairn

@@ -220,8 +220,10 @@ class Copies(RunJob):
         self.run_job()
         self.take_away("near")
         self.run_job(code=3)
-        told = self.run_cairn("run", "shop", code=3).stderr.decode()
+        told = self.run_cairn("run", "shop", code=3, TZ="Asia/Tokyo").stderr.decode()
         self.assertIn("copy near: 1 snapshots that it has not got go by the retention of local", told)
+        since = re.search("the oldest of ([-0-9]+ [0-9:]+);", told).group(1)
+        self.assertIn(since, self.run_cairn("jobs", TZ="Asia/Tokyo").stdout.decode(), "one time is told as one time")
 
     def test_several_copies_keep_to_the_memory_together(self):
         self.configure(self.job())
@@ -291,6 +293,203 @@ class Copies(RunJob):
         self.assertEqual(results, {"bad": "failure", "shop": "success"})
 
 
+class OneRepositoryTwice(RunJob):
+    """An address is no identity: a link, a mount, a name of a server lead to what another address leads to."""
+
+    def setUp(self):
+        super().setUp()
+        self.make_source(files=3)
+
+    def link(self, name, to):
+        os.symlink(self.path("repos", to), self.path("repos", name))
+
+    def test_the_first_one_by_another_address_is_no_copy(self):
+        self.configure(self.job('retention = { keep-last = 10 }',
+                                'copies = [{ to = "near", retention = { keep-last = 1 } }, "far"]'))
+        self.make("local", "far")
+        self.link("near", "local")
+        with open(self.path("near.password"), "w") as file:
+            file.write("local's password\n")
+        for number in range(3):
+            report = self.run_job(code=3)
+            near, far = report["copies"]
+            self.assertEqual((near["result"], far["result"]), ("failure", "success"))
+            self.assertIn("is the same repository as local", near["error"])
+        self.assertEqual(len(self.snapshots("local")), 3, "nothing was forgotten by the retention of the copy")
+        self.assertIn("is the same repository as local", self.run_job("--dry-run", code=3)["copies"][0]["error"])
+
+    def test_two_copies_are_two_repositories(self):
+        self.configure(self.job())
+        self.make("local", "near")
+        self.link("far", "near")
+        with open(self.path("far.password"), "w") as file:
+            file.write("near's password\n")
+        report = self.run_job(code=3)
+        self.assertEqual(sorted(copy["result"] for copy in report["copies"]), ["failure", "success"])
+        self.assertEqual(len(self.snapshots("near")), 1)
+
+    def test_copy_refuses_it_too(self):
+        self.configure(self.job())
+        self.make("local")
+        self.run_job(code=3)
+        told = self.run_cairn("-r", "@local", "copy", "--to", "@local", code=1).stderr.decode()
+        self.assertIn("are the same repository", told)
+
+
+class Clocks(RunJob):
+    """A machine without a clock of its own wakes up in 1970, and one that is set wrong makes snapshots of tomorrow."""
+
+    def setUp(self):
+        super().setUp()
+        self.configure(self.job("retention = { keep-last = 1 }",
+                                'copies = [{ to = "near", retention = { keep-last = 1, keep-within = "3d" } }]'))
+        self.make("local", "near")
+        self.make_source(files=3)
+
+    def made_at(self, seconds_ahead, name="local"):
+        when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds_ahead))
+        return self.json("-r", "@" + name, "backup", self.source, "--time", when, "--tag", "job:shop")["id"]
+
+    def test_what_a_run_has_made_stays_though_others_are_newer(self):
+        newer = self.made_at(20 * 3600)
+        report = self.run_job()
+        self.assertEqual(sorted(self.originals("local")), sorted([newer, report["snapshot"]]))
+        self.assertIn(report["snapshot"], self.originals("near"))
+        self.assertEqual(report["copies"][0]["snapshots_waiting"], 0)
+
+    def test_one_of_another_year_displaces_none(self):
+        self.made_at(10 * 365 * 86400)
+        self.made_at(10 * 365 * 86400, "near")
+        made = []
+        for number in range(3):
+            done = self.run_cairn("run", "shop")
+            self.assertIn("this machine's clock is at", done.stderr.decode())
+            made = self.snapshots("local")[0]["id"]
+        self.assertEqual(len(self.snapshots("local")), 2)
+        self.assertEqual(len(self.snapshots("near")), 5, "the three of the last days, the strange one and its like")
+        self.assertIn(made, self.originals("near"))
+        told = self.run_cairn("-r", "@local", "forget", "--keep-last", "1", "--group-by", "host").stderr.decode()
+        self.assertIn("this machine's clock is at", told)
+        self.assertEqual(len(self.snapshots("local")), 2)
+
+
+class Ends(RunJob):
+    def test_a_first_repository_that_is_not_there(self):
+        self.configure(self.job())
+        self.make_source(files=1)
+        self.run_job(code=10)
+        os.makedirs(self.path("repos", "local"))
+        self.run_job(code=10)
+        os.rmdir(self.path("repos", "local"))
+        self.make("local", "near")
+        os.remove(self.path("local.password"))
+        self.run_job(code=1)
+        with open(self.path("local.password"), "w") as file:
+            file.write("wrong\n")
+        self.run_job(code=12)
+
+    def test_copies_that_cannot_even_be_planned_leave_the_backup(self):
+        """A disk that the hook after takes away."""
+        local = self.path("repos", "local")
+        self.configure(self.job(f"[job.shop.hooks]\nafter = 'mv {local} {local}.away'\n"
+                                f"on-failure = 'echo $CAIRN_COPIES_FAILED > {self.path('failed')}'\n"))
+        self.make("local", "near", "far")
+        self.make_source(files=1)
+        report = self.run_job(code=3)
+        self.assertEqual((report["result"], len(report["snapshot"])), ("incomplete", 32))
+        self.assertEqual([copy["result"] for copy in report["copies"]], ["failure", "failure"])
+        with open(self.path("failed")) as file:
+            self.assertEqual(file.read(), "near,far\n")
+        self.assertEqual([copy["result"] for copy in self.status()["copies"]], ["failure", "failure"])
+
+    def test_who_stops_reading_hides_no_failure(self):
+        self.configure(self.job())
+        self.make("local", "near")  # far is missing
+        self.make_source(files=1)
+        for args in (("run", "shop"), ("run", "shop", "--json", "--verbose")):
+            process = subprocess.Popen([BIN, *args], env=self.env(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            process.stdout.close()
+            self.assertEqual(process.wait(timeout=60), 3)
+        os.rename(self.path("repos", "local"), self.path("repos", "gone"))
+        process = subprocess.Popen([BIN, "run", "shop", "--json"], env=self.env(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        process.stdout.close()
+        self.assertEqual(process.wait(timeout=60), 10)
+
+    def test_what_cannot_be_remembered_stops_no_backup(self):
+        self.configure(self.job(copies=""))
+        self.make("local")
+        self.make_source(files=1)
+        self.run_job()
+        jobs = self.path("state", "cairn", "jobs")
+        state = next(name for name in os.listdir(jobs) if name.endswith(".json"))
+        os.makedirs(os.path.join(jobs, state[:-len("json")] + "tmp", "in the way"))
+        done = self.run_cairn("run", "shop")
+        self.assertIn("warning: job shop: ", done.stderr.decode())
+        self.assertEqual(len(self.snapshots("local")), 2)
+
+    def test_a_repository_of_the_command_line_is_none_of_a_job(self):
+        self.configure(self.job(copies=""))
+        self.make("local", "near")
+        for option, value in (("-r", "@near"), ("--password-file", self.path("near.password")), ("--password-command", "x")):
+            told = self.run_cairn(option, value, "run", "shop", code=1).stderr.decode()
+            self.assertIn("a job says itself which repositories", told)
+        self.assertEqual(self.snapshots("local"), [])
+
+    def test_a_password_file_of_the_environment_opens_it_as_for_any_command(self):
+        self.configure("")
+        with open(self.config, "w") as file:
+            file.write(f'[repository.local]\naddress = "{self.path("repos", "local")}"\n' + self.job(copies=""))
+        self.make_source(files=1)
+        more = {"password": "", "CAIRN_PASSWORD_FILE": self.path("near.password")}
+        self.run_cairn("-r", "@local", "init", **more)
+        self.run_job(**more)
+
+
+class WriterThere(RunJob):
+    def test_what_was_sent_is_known_though_its_key_sees_none_of_it(self):
+        """As an offsite copy should be: who has this machine cannot take its history away there."""
+        self.configure(self.job(copies='copies = ["near"]'))
+        self.make("local", "near")
+        self.make_source(files=5)
+        self.run_cairn("-r", "@near", "key", "add", "--role", "writer", CAIRN_NEW_PASSWORD="the writer's")
+        with open(self.path("near.password"), "w") as file:
+            file.write("the writer's\n")
+        for number in range(3):
+            done = self.run_cairn("run", "shop", "--json")
+            copy = json.loads(done.stdout.decode().splitlines()[-1])["copies"][0]
+            self.assertEqual((copy["result"], copy["snapshots_sent"], copy["snapshots_waiting"]), ("success", 1, 0))
+            self.assertNotIn("finding", done.stdout.decode())
+
+
+class AwayInTheMiddle(RunJob):
+    def test_a_target_that_goes_is_told_once_and_caught_up(self):
+        self.configure(self.job(copies='copies = [{ to = "near", retention = { keep-last = 9 } }]'))
+        self.make("local", "near")
+        self.make_source(files=30)
+        self.write("large", os.urandom(50_000_000))  # several packs
+        self.take_away("near")
+        for number in range(3):
+            self.write(f"more{number}", os.urandom(3_000_000))
+            self.run_job(code=3)
+        self.bring_back("near")
+        process = subprocess.Popen([BIN, "run", "shop", "--limit-upload", "8M", "--json"], env=self.env(),
+                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        packs = self.path("repos", "near", "data")
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and not (os.path.isdir(packs) and os.listdir(packs)):
+            time.sleep(0.01)
+        self.take_away("near")
+        out, _ = process.communicate(timeout=100)
+        self.assertEqual(process.returncode, 3)
+        copy = json.loads(out.splitlines()[-1])["copies"][0]
+        self.assertEqual((copy["result"], copy["snapshots_sent"], copy["snapshots_waiting"]), ("failure", 0, 4))
+        self.assertNotIn("its retention", copy["error"])
+        self.assertFalse(os.path.exists(self.path("repos", "near")), "nothing is written where it was")
+        self.bring_back("near")
+        self.assertEqual(self.run_job()["copies"][0]["snapshots_sent"], 5)
+        self.expect_whole("near")
+
+
 class Hooks(RunJob):
     def hooks(self, **commands):
         """Each writes what it is told to a log, then runs the rest."""
@@ -343,6 +542,18 @@ class Hooks(RunJob):
         self.assertEqual(self.snapshots("local"), [])
         self.assertEqual([line.split()[0] for line in self.log()], ["before", "after", "on-failure"])
         self.assertIn("result=failure", self.log()[-1])
+
+    def test_what_stands_in_a_command_is_not_told(self):
+        self.configure(self.job("[job.shop.hooks]\nbefore = 'TOKEN=hunter2 sh -c \"exit 7\"'\n"
+                                f"on-failure = ['sh', '-c', 'echo \"$CAIRN_ERROR\" > {self.path('error')}; exit 8', 'hunter2']\n", ""))
+        self.make("local")
+        self.make_source(files=1)
+        done = self.run_cairn("run", "shop", "--json", code=1)
+        with open(self.path("error")) as file:
+            told = done.stdout.decode() + done.stderr.decode() + file.read() + json.dumps(self.status())
+        self.assertNotIn("hunter2", told)
+        self.assertIn("the hook before: /bin/sh ended with status 7", told)
+        self.assertIn("the hook on-failure: /bin/sh ended with status 8", told)
 
     def test_after_runs_though_the_backup_fails_and_before_the_copies(self):
         self.configure(self.job(self.hooks(after=f"ls {self.path('repos', 'near', 'snapshots')} >> {self.path('log')}; true",

@@ -41,7 +41,10 @@ class Machine {
           names.push_back(info.name.text());
           return {};
         },
-        [](const std::string& name) { ADD_FAILURE() << "a stranger: " << name; }));
+        [](const std::string& name) -> Result<void> {
+          ADD_FAILURE() << "a stranger: " << name;
+          return {};
+        }));
     std::ranges::sort(names);
     return names;
   }

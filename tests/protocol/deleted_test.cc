@@ -17,32 +17,21 @@ constexpr uint32_t kKeep = 1'000;
 constexpr std::chrono::seconds kAWhile(kKeep / 2), kOver(kKeep + 1);
 
 // A store that tells no dates. Borrows the base.
-class DatelessStore final : public ObjectStore {
+class DatelessStore final : public StoreDecorator {
  public:
-  explicit DatelessStore(ObjectStore& base) : base_(base) {}
-  Result<void> Put(const ObjectName& name, ByteSpan bytes) override { return base_.Put(name, bytes); }
-  Result<bool> PutIfAbsent(const ObjectName& name, ByteSpan bytes) override { return base_.PutIfAbsent(name, bytes); }
-  Result<Bytes> Get(const ObjectName& name, uint64_t size_max) override { return base_.Get(name, size_max); }
-  Result<Bytes> GetRange(const ObjectName& name, uint64_t offset, uint64_t size) override {
-    return base_.GetRange(name, offset, size);
-  }
+  explicit DatelessStore(ObjectStore& base) : StoreDecorator(base) {}
   Result<void> List(std::string_view prefix, const Each& each, const Stranger& stranger) override {
     const auto without = [&](ObjectInfo info) {
       info.modified = 0;
       return each(info);
     };
-    return base_.List(prefix, without, stranger);
+    return base().List(prefix, without, stranger);
   }
-  Result<void> Remove(const ObjectName& name) override { return base_.Remove(name); }
   Result<ObjectInfo> Stat(const ObjectName& name) override {
-    ASSIGN_OR_RETURN(ObjectInfo info, base_.Stat(name));
+    ASSIGN_OR_RETURN(ObjectInfo info, base().Stat(name));
     info.modified = 0;
     return info;
   }
-  std::string description() const override { return "dateless"; }
-
- private:
-  ObjectStore& base_;
 };
 
 Result<SnapshotSet> Load(Machine& machine) {

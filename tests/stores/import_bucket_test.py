@@ -25,6 +25,12 @@ def dump(day):
     return b"".join(lines) + b"\\.\n\n" + PG_END
 
 
+def renamed(answer):
+    """A listing of another folder."""
+    answer.body = answer.body.replace(b"<Key>nightly", b"<Key>someone's")
+    return answer
+
+
 class ImportFromABucket(S3Test):
     def setUp(self):
         super().setUp()
@@ -107,6 +113,14 @@ class ImportFromABucket(S3Test):
     def test_nothing_there(self):
         self.says(1, "holds nothing", "import", self.old)
         self.says(1, "NoSuchBucket", "import", f"s3:{self.proxy.url}/nobodys-{self.bucket}/x")
+
+    def test_a_server_that_tells_other_keys(self):
+        """Than those that begin as asked: some know no prefixes, and all would be taken in."""
+        self.put_days(1)
+        self.settings = ["retry.first=5ms", "retry.time=20ms"]
+        changed = self.proxy.changed
+        self.proxy.changed = lambda request, answer: renamed(changed(request, answer))
+        self.says(1, "does not begin as asked", "import", self.old)
 
     def test_more_than_a_page(self):
         for number in range(1_050):

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """cairn and rclone: its local disk, its memory, and servers that it goes to, as they are."""
+import json
 import os
 import signal
 import subprocess
@@ -8,7 +9,7 @@ import unittest
 
 from ceph_testing import CephServer
 from rclone_testing import SftpOfRclone, kill, obscured, rclone_children
-from web_testing import BIN, StoreTest
+from web_testing import BIN, HERE, StoreTest
 from webdav_testing import need
 
 
@@ -140,6 +141,19 @@ class TheChild(RcloneTest):
         process.kill()
         self.wait_until(lambda: not self.children(), seconds=5)
 
+    def test_one_behind_a_script_ends_with_cairn(self):
+        script = self.path("my-rclone")
+        with open(script, "w", encoding="utf-8") as file:
+            file.write(f'#!/bin/sh\n{need("rclone")} "$@"\nexit $?\n')
+        os.chmod(script, 0o755)
+        self.settings = (f"rclone.program={script}",)
+        self.init()
+        self.wait_until(lambda: not self.children(), seconds=5)
+        process = self.start_cairn("backup", "--stdin")
+        self.wait_until(lambda: len(self.children()) == 1)
+        process.kill()
+        self.wait_until(lambda: not self.children(), seconds=5)
+
     def test_its_password_is_in_no_argument(self):
         self.init()
         process = self.start_cairn("backup", "--stdin")
@@ -165,6 +179,50 @@ class TheChild(RcloneTest):
         self.assertIn("does not take its arguments", self.refused("snapshots"))
         self.settings = ("rclone.program=/no/such/rclone",)
         self.assertIn("rclone.program=FILE", self.refused("snapshots"))
+
+
+class BehindFaults(RcloneTest):
+    """Between cairn and rclone: half answers, none, and words that are not what was asked for."""
+
+    settings = ("retry.first=5ms", f"rclone.program={os.path.join(HERE, 'faulty_rclone.py')}")
+
+    def env(self, password="secret", **more):
+        return super().env(password, **{"CAIRN_FAULTY_RCLONE": json.dumps(self.how), **more})
+
+    def test_nothing_is_lost(self):
+        shares = {"500": 0.03, "lost": 0.04, "cut-answer": 0.03, "torn-listing": 0.1, "cut-request": 0.04, "refused": 0.03}
+        self.how = {"seed": 1, "shares": shares}
+        self.make_source(files=30)
+        self.init()
+        kept = None
+        for day in range(4):
+            self.how["seed"] += 1
+            self.write(f"new{day}", os.urandom(200_000))
+            kept, gone = self.backup()["id"], kept
+            if gone:
+                self.run_cairn("forget", gone, "--prune")
+        self.run_cairn("check", "--read-data")
+        self.restore_equals_source()
+        self.assertEqual(len(self.run_cairn("snapshots", "--json").stdout.split(b'"id"')), 2)
+
+    def test_a_service_without_empty_files(self):
+        self.how = {"refuses": ["empty"]}
+        self.make_source(files=3)
+        self.init()
+        left = self.path("far", "repo", "tmp", "half an upload")
+        with open(left, "wb"):
+            pass
+        os.utime(left, (1, 1))
+        self.run_cairn("prune")
+        self.assertFalse(os.path.exists(left))
+
+    def test_why_a_part_cannot_be_read_is_told_at_once(self):
+        self.how = {"refuses": []}
+        self.make_source(files=3)
+        self.init()
+        self.backup()
+        self.how = {"refuses": ["ranges"]}
+        self.assertIn("open: permission denied", self.refused("restore", "latest", "--target", self.path("out"), "--no-cache"))
 
 
 class OneWriter(RcloneTest):

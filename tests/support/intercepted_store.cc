@@ -37,31 +37,31 @@ auto InterceptedStore::Intercept(StoreOperation operation, std::string_view name
 }
 
 Result<void> InterceptedStore::Put(const ObjectName& name, ByteSpan bytes) {
-  return Intercept(StoreOperation::kPut, name.text(), [&] { return base_.Put(name, bytes); });
+  return Intercept(StoreOperation::kPut, name.text(), [&] { return base().Put(name, bytes); });
 }
 
 Result<bool> InterceptedStore::PutIfAbsent(const ObjectName& name, ByteSpan bytes) {
-  return Intercept(StoreOperation::kPutIfAbsent, name.text(), [&] { return base_.PutIfAbsent(name, bytes); });
+  return Intercept(StoreOperation::kPutIfAbsent, name.text(), [&] { return base().PutIfAbsent(name, bytes); });
 }
 
 Result<Bytes> InterceptedStore::Get(const ObjectName& name, uint64_t size_max) {
-  return Intercept(StoreOperation::kGet, name.text(), [&] { return base_.Get(name, size_max); });
+  return Intercept(StoreOperation::kGet, name.text(), [&] { return base().Get(name, size_max); });
 }
 
 Result<Bytes> InterceptedStore::GetRange(const ObjectName& name, uint64_t offset, uint64_t size) {
-  return Intercept(StoreOperation::kGetRange, name.text(), [&] { return base_.GetRange(name, offset, size); });
+  return Intercept(StoreOperation::kGetRange, name.text(), [&] { return base().GetRange(name, offset, size); });
 }
 
 Result<void> InterceptedStore::List(std::string_view prefix, const Each& each, const Stranger& stranger) {
-  return Intercept(StoreOperation::kList, prefix, [&] { return base_.List(prefix, each, stranger); });
+  return Intercept(StoreOperation::kList, prefix, [&] { return base().List(prefix, each, stranger); });
 }
 
 Result<void> InterceptedStore::Remove(const ObjectName& name) {
-  return Intercept(StoreOperation::kRemove, name.text(), [&] { return base_.Remove(name); });
+  return Intercept(StoreOperation::kRemove, name.text(), [&] { return base().Remove(name); });
 }
 
 Result<ObjectInfo> InterceptedStore::Stat(const ObjectName& name) {
-  return Intercept(StoreOperation::kStat, name.text(), [&] { return base_.Stat(name); });
+  return Intercept(StoreOperation::kStat, name.text(), [&] { return base().Stat(name); });
 }
 
 }  // namespace cairn

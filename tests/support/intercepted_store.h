@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/store/object_store.h"
+#include "engine/store/store_decorator.h"
 
 namespace cairn {
 
@@ -23,7 +23,7 @@ struct StoreCall {
 };
 
 // What FaultStore and CrashStore have in common. Safe for concurrent use where Before and After are. Borrows the base.
-class InterceptedStore : public ObjectStore {
+class InterceptedStore : public StoreDecorator {
  public:
   Result<void> Put(const ObjectName& name, ByteSpan bytes) final;
   Result<bool> PutIfAbsent(const ObjectName& name, ByteSpan bytes) final;
@@ -32,13 +32,11 @@ class InterceptedStore : public ObjectStore {
   Result<void> List(std::string_view prefix, const Each& each, const Stranger& stranger = {}) final;
   Result<void> Remove(const ObjectName& name) final;
   Result<ObjectInfo> Stat(const ObjectName& name) final;
-  Result<void> CleanTemporary() final { return base_.CleanTemporary(); }
-  std::string description() const final { return base_.description(); }
 
   uint64_t calls() const { return calls_; }  // so far
 
  protected:
-  explicit InterceptedStore(ObjectStore& base) : base_(base) {}
+  explicit InterceptedStore(ObjectStore& base) : StoreDecorator(base) {}
   // An Error here is the call's result, and the base never hears of it.
   virtual Result<void> Before(const StoreCall& call) = 0;
   // An Error here is the call's result, though it had its effect: an answer that is lost.
@@ -48,7 +46,6 @@ class InterceptedStore : public ObjectStore {
   template <class Run>
   auto Intercept(StoreOperation operation, std::string_view name, const Run& run) -> decltype(run());
 
-  ObjectStore& base_;
   std::atomic<uint64_t> calls_ = 0;
 };
 

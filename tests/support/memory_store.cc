@@ -55,7 +55,7 @@ Result<void> MemoryStore::List(std::string_view prefix, const Each& each, const 
   }
   for (const ObjectInfo& info : found) RETURN_IF_ERROR(each(info));
   for (const std::string& name : strangers) {
-    if (stranger) stranger(name);
+    if (stranger) RETURN_IF_ERROR(stranger(name));
   }
   return {};
 }

@@ -4,7 +4,8 @@
     sftp_relay.py replacing-rename    has no hard links to offer, and its plain rename replaces
     sftp_relay.py no-links            offers hard links, and its disk has none
     sftp_relay.py no-folder-sync      does not open folders as files
-    sftp_relay.py record FILE         notes what it is asked, a line a request: its type, or the extension's name
+    sftp_relay.py record FILE         notes what it is asked, a line a request: its type, or the extension's name;
+                                      folders are made a third of a second later, and so is what is asked behind them
 """
 
 import os
@@ -12,8 +13,9 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 
-OPEN, RENAME, EXTENDED = 3, 18, 200
+OPEN, MAKE_FOLDER, RENAME, EXTENDED = 3, 14, 18, 200
 mode = sys.argv[1]
 command = ['/usr/lib/openssh/sftp-server'] + (['-P', 'hardlink'] if mode == 'replacing-rename' else [])
 server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -34,6 +36,8 @@ def changed(packet):
     if mode == 'record':
         name = str(kind) if kind != EXTENDED else rest[4:4 + struct.unpack('>I', rest[:4])[0]].decode()
         print(name, file=notes, flush=True)
+        if kind == MAKE_FOLDER:
+            time.sleep(0.3)
     if mode == 'replacing-rename' and kind == RENAME:
         return bytes([EXTENDED]) + packet[1:5] + string(b'posix-rename@openssh.com') + rest
     if mode == 'no-links' and kind == EXTENDED and rest.startswith(string(b'hardlink@openssh.com')):

@@ -7,7 +7,7 @@
 namespace cairn {
 
 UnreliableStore::UnreliableStore(ObjectStore& base, uint64_t seed, const Weather& weather, std::function<void()> others)
-    : base_(base), weather_(weather), others_(std::move(others)), random_(seed) {}
+    : StoreDecorator(base), weather_(weather), others_(std::move(others)), random_(seed) {}
 
 void UnreliableStore::DieIn(uint64_t n) { calls_until_death_ = n; }
 
@@ -55,20 +55,20 @@ auto UnreliableStore::Do(bool changes, std::string_view name, const Call& call) 
 }
 
 Result<void> UnreliableStore::Put(const ObjectName& name, ByteSpan bytes) {
-  return Do(true, name.text(), [&] { return base_.Put(name, bytes); });
+  return Do(true, name.text(), [&] { return base().Put(name, bytes); });
 }
 
 Result<bool> UnreliableStore::PutIfAbsent(const ObjectName& name, ByteSpan bytes) {
   LetOthersWork(weather_.slow_commits);
-  return Do(true, name.text(), [&] { return base_.PutIfAbsent(name, bytes); });
+  return Do(true, name.text(), [&] { return base().PutIfAbsent(name, bytes); });
 }
 
 Result<Bytes> UnreliableStore::Get(const ObjectName& name, uint64_t size_max) {
-  return Do(false, name.text(), [&] { return base_.Get(name, size_max); });
+  return Do(false, name.text(), [&] { return base().Get(name, size_max); });
 }
 
 Result<Bytes> UnreliableStore::GetRange(const ObjectName& name, uint64_t offset, uint64_t size) {
-  return Do(false, name.text(), [&] { return base_.GetRange(name, offset, size); });
+  return Do(false, name.text(), [&] { return base().GetRange(name, offset, size); });
 }
 
 // What is there all the while is listed once, as ObjectStore has it; what comes or goes meanwhile is listed or not.
@@ -77,7 +77,7 @@ Result<void> UnreliableStore::List(std::string_view prefix, const Each& each, co
   return Do(false, prefix, [&]() -> Result<void> {
     std::vector<ObjectInfo> listed, later;
     const auto list = [&](std::vector<ObjectInfo>& to) {
-      return base_.List(
+      return base().List(
           prefix,
           [&](const ObjectInfo& info) -> Result<void> {
             to.push_back(info);
@@ -102,11 +102,11 @@ Result<void> UnreliableStore::List(std::string_view prefix, const Each& each, co
 }
 
 Result<void> UnreliableStore::Remove(const ObjectName& name) {
-  return Do(true, name.text(), [&] { return base_.Remove(name); });
+  return Do(true, name.text(), [&] { return base().Remove(name); });
 }
 
 Result<ObjectInfo> UnreliableStore::Stat(const ObjectName& name) {
-  return Do(false, name.text(), [&] { return base_.Stat(name); });
+  return Do(false, name.text(), [&] { return base().Stat(name); });
 }
 
 }  // namespace cairn

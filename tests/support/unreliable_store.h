@@ -8,7 +8,7 @@
 #include <random>
 #include <string>
 
-#include "engine/store/object_store.h"
+#include "engine/store/store_decorator.h"
 
 namespace cairn {
 
@@ -25,7 +25,7 @@ struct Weather {
 // Errors are transient, as RetryStore expects them; but once its user is dead every call fails for good. Borrows the
 // base. `others` is called before each call, and within torn lists: the time in which others may work. Safe for
 // concurrent use where that is.
-class UnreliableStore final : public ObjectStore {
+class UnreliableStore final : public StoreDecorator {
  public:
   UnreliableStore(ObjectStore& base, uint64_t seed, const Weather& weather, std::function<void()> others);
 
@@ -54,7 +54,6 @@ class UnreliableStore final : public ObjectStore {
   bool Draw(unsigned of_thousand);
   Error Broken(std::string_view how, std::string_view name);
 
-  ObjectStore& base_;
   const Weather weather_;
   const std::function<void()> others_;
   std::mutex mutex_;

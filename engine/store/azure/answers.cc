@@ -1,7 +1,6 @@
 #include "engine/store/azure/answers.h"
 
 #include <algorithm>
-#include <array>
 
 #include "engine/http/answer.h"
 #include "engine/http/date.h"
@@ -18,10 +17,7 @@ bool IsOneOf(std::string_view text, std::initializer_list<std::string_view> all)
 
 // May the same request succeed later?
 bool MayPass(const Failure& failure) {
-  constexpr std::array kStatus = {408, 429, 500, 502, 503, 504};
-  if (std::ranges::find(kStatus, failure.status) != kStatus.end()) return true;
-  // Not the server's: it says what is not there.
-  if (failure.status == 404 && failure.code.empty()) return true;
+  if (flat::MayPassByStatus(failure)) return true;
   // The first was broken on the way; the others are about what somebody else is doing just now.
   return IsOneOf(failure.code,
                  {"Md5Mismatch", "ContainerBeingDeleted", "OperationTimedOut", "ServerBusy", "LeaseAlreadyPresent"});
@@ -36,19 +32,7 @@ ErrorCode CodeOf(const Failure& failure) {
     return ErrorCode::kPermission;
   }
   if (IsOneOf(failure.code, {"BlobArchived", "BlobBeingRehydrated"})) return ErrorCode::kArchived;
-  switch (failure.status) {
-    case 401:
-    case 403:
-      return ErrorCode::kPermission;
-    case 404:
-      return failure.code.empty() ? ErrorCode::kIo : ErrorCode::kNotFound;
-    case 501:
-      return ErrorCode::kUnsupported;
-    case 507:
-      return ErrorCode::kNoSpace;
-    default:
-      return ErrorCode::kIo;
-  }
+  return flat::CodeOfStatus(failure);
 }
 
 std::string_view WayOut(const Failure& failure) {
@@ -76,11 +60,11 @@ class PageReader {
     if (!name.starts_with(kBlob)) return {};
     name.remove_prefix(kBlob.size());
     if (name.empty()) {
-      if (!is_folder_) page_.blobs.push_back(std::move(blob_));
+      if (!is_folder_) page_.objects.push_back(std::move(blob_));
       blob_ = {};
       is_folder_ = false;
     } else if (name == "/Name") {
-      blob_.name = text;
+      blob_.key = text;
     } else if (name == "/Properties/Last-Modified") {
       const auto when = http::ParseDate(text);
       blob_.modified = when ? *when : 0;
@@ -101,7 +85,7 @@ class PageReader {
 
  private:
   ListedPage page_;
-  ListedBlob blob_;
+  ListedObject blob_;
   bool is_whole_ = false, is_folder_ = false;
 };
 
@@ -124,10 +108,7 @@ Failure FailureOf(const http::Response& response) {
 }
 
 Error ErrorOf(const Failure& failure, std::string_view what) {
-  std::string said = fmt::format("{}: the server answered {}", what, failure.status);
-  if (!failure.code.empty()) said += " " + failure.code;
-  if (!failure.message.empty()) said += " (" + failure.message + ")";
-  Error error(CodeOf(failure), said.append(WayOut(failure)));
+  Error error(CodeOf(failure), flat::Said(failure, what).append(WayOut(failure)));
   if (MayPass(failure)) return std::move(error).Transient();
   return error;
 }

@@ -1,7 +1,6 @@
 #include "engine/store/azure/azure_store.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "engine/crypto/md5.h"
 #include "engine/http/answer.h"
@@ -16,8 +15,7 @@ namespace {
 
 constexpr std::string_view kVersion = "2021-12-02";  // of the protocol: the first with the tier Cold
 constexpr uint64_t kPageBytesMax = 32 * kMiB;        // 5,000 blobs with names of 1,024 bytes and all their properties
-constexpr std::string_view kOutside = "tmp/";
-constexpr std::string_view kArchive = "Archive";  // the tier of what has to be brought back
+constexpr std::string_view kArchive = "Archive";     // the tier of what has to be brought back
 
 // What is not there is so by the server's own word: on what a proxy says nothing may be removed, or taken for ended.
 bool IsGone(const Failure& failure) { return failure.status == 404 && failure.code == "BlobNotFound"; }
@@ -79,7 +77,10 @@ Result<http::Response> AzureStore::Send(const Call& call) {
 }
 
 Result<http::Response> AzureStore::SuccessOf(const Call& call, http::Response response) const {
-  if (response.succeeded()) return response;
+  if (response.succeeded()) {
+    if (call.method != "DELETE") RETURN_IF_ERROR(http::NeedTag(response, call.method + " " + UrlOf(call.blob)));
+    return response;
+  }
   const Failure failure = FailureOf(response);
   if (IsGone(failure)) return MakeError(ErrorCode::kNotFound, "{} is not there", UrlOf(call.blob));
   Error error = ErrorOf(failure, call.method + " " + UrlOf(call.blob));
@@ -131,13 +132,7 @@ Result<bool> AzureStore::PutIfAbsent(const ObjectName& name, ByteSpan bytes) {
   auto put = Succeed(call);
   if (put) return true;
   if (put.error().code() != ErrorCode::kAlreadyExists) return std::move(put).error();
-  // A request over a connection that broke is sent again: the name may hold what the first of the two has put.
-  auto there = Succeed({.method = "GET", .blob = blob, .answer_bytes_max = bytes.size()});
-  if (there) return Equal(there->body, bytes);
-  const ErrorCode code = there.error().code();
-  if (code == ErrorCode::kCorrupt) return false;  // larger, and so another's
-  if (code != ErrorCode::kNotFound) return std::move(there).error();
-  return MakeError(ErrorCode::kIo, "PUT {}: it was there, and is not any more", UrlOf(blob)).Transient();
+  return flat::IsOwnPut(Succeed({.method = "GET", .blob = blob, .answer_bytes_max = bytes.size()}), bytes, UrlOf(blob));
 }
 
 Result<Bytes> AzureStore::Get(const ObjectName& name, uint64_t size_max) {
@@ -147,67 +142,30 @@ Result<Bytes> AzureStore::Get(const ObjectName& name, uint64_t size_max) {
 }
 
 Result<Bytes> AzureStore::GetRange(const ObjectName& name, uint64_t offset, uint64_t size) {
-  const auto too_short = [&](uint64_t there) {
-    return Corrupt("{} has {} bytes, {} from {} were asked for", UrlOf(BlobOf(name)), there, size, offset);
+  Call call{.method = "GET", .blob = BlobOf(name), .answer_bytes_max = size, .is_range = true};
+  const auto get = [&](const std::string& range) {
+    call.headers = {{"Range", range}};
+    return Send(call);
   };
-  constexpr uint64_t kEndMax = std::numeric_limits<int64_t>::max();
-  if (size == 0 || offset > kEndMax || size > kEndMax - offset) {  // no range that could be asked for
-    ASSIGN_OR_RETURN(const ObjectInfo info, Stat(name));
-    if (size > 0 || offset > info.size) return too_short(info.size);
-    return Bytes();
-  }
-  const Call call{.method = "GET",
-                  .blob = BlobOf(name),
-                  .headers = {{"Range", fmt::format("bytes={}-{}", offset, offset + size - 1)}},
-                  .answer_bytes_max = size,
-                  .is_range = true};
-  ASSIGN_OR_RETURN(http::Response response, Send(call));
-  const bool is_nothing = response.succeeded() && response.body.empty();  // of an empty one some do not say 416
-  if (response.status == 416 || is_nothing) {
-    ASSIGN_OR_RETURN(const ObjectInfo info, Stat(name));
-    if (info.size < offset || size > info.size - offset) return too_short(info.size);
-  }
-  ASSIGN_OR_RETURN(response, SuccessOf(call, std::move(response)));
-  return http::PartOf(std::move(response), offset, size, UrlOf(call.blob));
+  const auto judge = [&](http::Response response) { return SuccessOf(call, std::move(response)); };
+  return flat::GetRange({.what = UrlOf(call.blob), .get = get, .judge = judge, .stat = [&] { return Stat(name); }},
+                        offset, size);
 }
 
 Result<ListedPage> AzureStore::Page(std::string_view prefix, const std::string& marker) {
-  Call call{
-      .method = "GET",
-      .query = {{"restype", "container"}, {"comp", "list"}, {"prefix", options_.place.prefix + std::string(prefix)}},
-      .answer_bytes_max = kPageBytesMax};
+  const std::string whole_prefix = options_.place.prefix + std::string(prefix);
+  Call call{.method = "GET",
+            .query = {{"restype", "container"}, {"comp", "list"}, {"prefix", whole_prefix}},
+            .answer_bytes_max = kPageBytesMax};
   if (!marker.empty()) call.query.emplace_back("marker", marker);
   ASSIGN_OR_RETURN(const http::Response response, Send(call));
   if (!response.succeeded()) return ErrorOf(FailureOf(response), "listing " + description());
-  auto page = ParseListedPage(response.body);
-  if (page && (page->next.empty() || page->next != marker)) return page;
-  // Not the repository's bytes: a proxy's, or cut off.
-  const std::string why = page ? "the next page is the same" : page.error().message();
-  return MakeError(ErrorCode::kIo, "listing {}: {}", description(), why).Transient();
+  return flat::CheckedPage(ParseListedPage(response.body), whole_prefix, marker, "listing " + description());
 }
 
 Result<void> AzureStore::List(std::string_view prefix, const Each& each, const Stranger& stranger) {
-  std::string marker;
-  do {
-    ASSIGN_OR_RETURN(ListedPage page, Page(prefix, marker));
-    for (const ListedBlob& blob : page.blobs) {
-      if (!blob.name.starts_with(options_.place.prefix)) {  // to leave it out could be to leave out all
-        return MakeError(ErrorCode::kIo, "listing {}: the server told a name that does not begin as asked: \"{}\"",
-                         description(), http::OneLine(blob.name))
-            .Transient();
-      }
-      const std::string name = blob.name.substr(options_.place.prefix.size());
-      if (name.empty() || name.starts_with(kOutside)) continue;
-      auto parsed = ObjectName::Parse(name);
-      if (parsed) {
-        RETURN_IF_ERROR(each({.name = *std::move(parsed), .size = blob.size, .modified = blob.modified}));
-      } else if (stranger) {
-        stranger(name);
-      }
-    }
-    marker = std::move(page.next);
-  } while (!marker.empty());
-  return {};
+  return flat::ListPages([&](const std::string& marker) { return Page(prefix, marker); }, options_.place.prefix, each,
+                         stranger);
 }
 
 Result<void> AzureStore::Remove(const ObjectName& name) {

@@ -17,33 +17,80 @@ constexpr int kPollMs = 200;
 constexpr int kPatienceMs = 2'000;
 constexpr size_t kDateBytes = std::string_view("2026/11/22 09:40:23 ").size();
 
-// $1 and what follows is rclone. What ends it: that the pipe on standard input closes.
+// $1 and what follows is rclone, or a script that runs it. What ends all of them: that the pipe on standard input
+// closes.
 constexpr const char* kKeeper = R"(
 exec 3<&0 </dev/null
 "$@" 3<&- >/dev/null &
 rclone=$!
-( exec 2>/dev/null; cat <&3 >/dev/null; kill "$rclone" ) &
-keeper=$!
+trap : TERM
+( exec 2>/dev/null; cat <&3 >/dev/null; trap '' TERM; kill -TERM -- "-$$"; sleep 5; kill -KILL -- "-$$" ) &
 exec 3<&-
-wait "$rclone"
-status=$?
-kill "$keeper" 2>/dev/null
+while :; do
+  wait "$rclone"
+  status=$?
+  kill -0 "$rclone" 2>/dev/null || break
+done
 [ "$status" -le 128 ] || echo "it was ended by a signal" >&2
 exit "$status"
 )";
 
 // What a user may have set for other uses of rclone, and what would make it do less, or other things, than it is told.
-constexpr std::array kNotForUs = {
-    "RCLONE_BACKUP_DIR",      "RCLONE_COMPARE_DEST",   "RCLONE_COPY_DEST",    "RCLONE_DELETE_EXCLUDED",
-    "RCLONE_DRY_RUN",         "RCLONE_EXCLUDE",        "RCLONE_EXCLUDE_FROM", "RCLONE_EXCLUDE_IF_PRESENT",
-    "RCLONE_FILES_FROM",      "RCLONE_FILES_FROM_RAW", "RCLONE_FILTER",       "RCLONE_FILTER_FROM",
-    "RCLONE_IGNORE_EXISTING", "RCLONE_IMMUTABLE",      "RCLONE_INCLUDE",      "RCLONE_INCLUDE_FROM",
-    "RCLONE_INTERACTIVE",     "RCLONE_LOG_FILE",       "RCLONE_MAX_AGE",      "RCLONE_MAX_DEPTH",
-    "RCLONE_MAX_DURATION",    "RCLONE_MAX_SIZE",       "RCLONE_MAX_TRANSFER", "RCLONE_MIN_AGE",
-    "RCLONE_MIN_SIZE",        "RCLONE_NO_CHECK_DEST",  "RCLONE_QUIET",        "RCLONE_RC",
-    "RCLONE_RC_ADDR",         "RCLONE_RC_BASEURL",     "RCLONE_RC_CERT",      "RCLONE_RC_HTPASSWD",
-    "RCLONE_RC_KEY",          "RCLONE_RC_NO_AUTH",     "RCLONE_RC_WEB_GUI",   "RCLONE_SUFFIX",
-    "RCLONE_SYSLOG",          "RCLONE_UPDATE",         "RCLONE_USE_JSON_LOG", "RCLONE_VERBOSE"};
+constexpr std::array kNotForUs = {"RCLONE_BACKUP_DIR",
+                                  "RCLONE_COMPARE_DEST",
+                                  "RCLONE_COPY_DEST",
+                                  "RCLONE_DELETE_EXCLUDED",
+                                  "RCLONE_DRY_RUN",
+                                  "RCLONE_DUMP",
+                                  "RCLONE_DUMP_BODIES",
+                                  "RCLONE_DUMP_HEADERS",
+                                  "RCLONE_EXCLUDE",
+                                  "RCLONE_EXCLUDE_FROM",
+                                  "RCLONE_EXCLUDE_IF_PRESENT",
+                                  "RCLONE_FILES_FROM",
+                                  "RCLONE_FILES_FROM_RAW",
+                                  "RCLONE_FILTER",
+                                  "RCLONE_FILTER_FROM",
+                                  "RCLONE_HASH_FILTER",
+                                  "RCLONE_IGNORE_CHECKSUM",
+                                  "RCLONE_IGNORE_EXISTING",
+                                  "RCLONE_IGNORE_SIZE",
+                                  "RCLONE_IMMUTABLE",
+                                  "RCLONE_INCLUDE",
+                                  "RCLONE_INCLUDE_FROM",
+                                  "RCLONE_INTERACTIVE",
+                                  "RCLONE_LOG_FILE",
+                                  "RCLONE_LOG_FORMAT",
+                                  "RCLONE_LOG_SYSTEMD",
+                                  "RCLONE_MAX_AGE",
+                                  "RCLONE_MAX_DELETE",
+                                  "RCLONE_MAX_DEPTH",
+                                  "RCLONE_MAX_DURATION",
+                                  "RCLONE_MAX_SIZE",
+                                  "RCLONE_MAX_TRANSFER",
+                                  "RCLONE_METADATA_EXCLUDE",
+                                  "RCLONE_METADATA_EXCLUDE_FROM",
+                                  "RCLONE_METADATA_FILTER",
+                                  "RCLONE_METADATA_FILTER_FROM",
+                                  "RCLONE_METADATA_INCLUDE",
+                                  "RCLONE_METADATA_INCLUDE_FROM",
+                                  "RCLONE_MIN_AGE",
+                                  "RCLONE_MIN_SIZE",
+                                  "RCLONE_NO_CHECK_DEST",
+                                  "RCLONE_QUIET",
+                                  "RCLONE_RC",
+                                  "RCLONE_RC_ADDR",
+                                  "RCLONE_RC_BASEURL",
+                                  "RCLONE_RC_CERT",
+                                  "RCLONE_RC_HTPASSWD",
+                                  "RCLONE_RC_KEY",
+                                  "RCLONE_RC_NO_AUTH",
+                                  "RCLONE_RC_WEB_GUI",
+                                  "RCLONE_SUFFIX",
+                                  "RCLONE_SYSLOG",
+                                  "RCLONE_UPDATE",
+                                  "RCLONE_USE_JSON_LOG",
+                                  "RCLONE_VERBOSE"};
 
 std::vector<std::string> CommandOf(const Options& options) {
   std::vector<std::string> command = {"sh", "-c", kKeeper, "cairn", options.program};

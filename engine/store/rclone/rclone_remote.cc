@@ -86,6 +86,7 @@ Error ErrorOfWords(std::string_view words, const std::string& what) {
   if (says({"didn't find section in config file", "didn't find backend called", "failed to parse"})) {
     return {ErrorCode::kInvalidArgument, told + "; see rclone config, and the name after rclone: in the address"};
   }
+  if (says({"ratelimitexceeded", "rate limit", "too many requests"})) return Error(ErrorCode::kIo, told).Transient();
   if (says({"no space left", "quota", "insufficient storage", "disk full", "disk is full"})) {
     return {ErrorCode::kNoSpace, told};
   }
@@ -206,6 +207,7 @@ Result<Bytes> Remote::Get(const std::string& path, uint64_t size_max) {
 
 Result<Bytes> Remote::GetRange(const std::string& path, uint64_t offset, uint64_t size) {
   constexpr uint64_t kEndMax = std::numeric_limits<int64_t>::max();
+  std::optional<Error> failed;
   if (size > 0 && offset <= kEndMax && size <= kEndMax - offset) {
     auto response = Send({.method = "GET",
                           .url = UrlOf(path),
@@ -217,6 +219,7 @@ Result<Bytes> Remote::GetRange(const std::string& path, uint64_t offset, uint64_
       if (response->status == 206) return http::PartOf(*std::move(response), offset, size, Named(path));
     }
     if (!response && response.error().code() == ErrorCode::kNotFound) return std::move(response).error();
+    if (!response) failed = std::move(response).error();
   }
   // Beyond the end rclone gives what there is, or breaks off.
   ASSIGN_OR_RETURN(const FileStat stat, Stat(path));
@@ -224,6 +227,7 @@ Result<Bytes> Remote::GetRange(const std::string& path, uint64_t offset, uint64_
     return Corrupt("{} has {} bytes, {} from {} were asked for", Named(path), stat.size, size, offset);
   }
   if (size == 0) return Bytes();
+  if (failed) return *std::move(failed);
   return MakeError(ErrorCode::kIo, "{}: the {} bytes from {} did not come", Named(path), size, offset).Transient();
 }
 

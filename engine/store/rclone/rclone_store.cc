@@ -40,6 +40,32 @@ std::optional<std::string> NameAt(std::string_view path) {
   return name;
 }
 
+// Does an option that is given in a remote's own name ("NAME=", of ":sftp,host=x,pass=...:path") hold a secret? Names
+// of files and ids do not.
+bool IsSecret(std::string_view option) {
+  constexpr std::array kWords = {"pass",   "secret", "token", "credential", "grant",
+                                 "cookie", "auth",   "sas",   "2fa",        "key"};
+  constexpr std::array kHarmless = {"_file", "_id", "_url", "_env", "_agent", "_method"};
+  if (std::ranges::any_of(kHarmless, [&](std::string_view end) { return option.ends_with(end); })) {
+    return option == "sas_url";
+  }
+  return std::ranges::any_of(kWords, [&](std::string_view word) { return option.find(word) != option.npos; });
+}
+
+bool HoldsSecret(std::string_view remote) {
+  for (size_t equal = remote.find('='); equal != remote.npos; equal = remote.find('=', equal + 1)) {
+    std::string option;
+    for (size_t at = equal; at > 0; --at) {
+      const char c = remote[at - 1];
+      const bool is_large = c >= 'A' && c <= 'Z';
+      if (!is_large && !(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '_' && c != '-') break;
+      option.insert(option.begin(), is_large ? static_cast<char>(c - 'A' + 'a') : c == '-' ? '_' : c);
+    }
+    if (IsSecret(option)) return true;
+  }
+  return false;
+}
+
 std::optional<uint64_t> VersionAt(std::string_view path) {
   return webdav::VersionOf({.name = std::string(path.substr(path.rfind('/') + 1))});
 }
@@ -53,11 +79,8 @@ Result<std::string> ParseRemote(std::string_view text) {
   std::string remote(text);
   while (remote.size() > 1 && remote.ends_with('/') && !remote.ends_with(":/")) remote.pop_back();
   if (remote.empty()) return refuse("the remote is missing");
-  constexpr std::array kSecrets = {"pass=", "secret=", "token=", "key="};
-  for (const std::string_view secret : kSecrets) {
-    if (text.find(secret) != std::string_view::npos) {
-      return refuse("this one holds a secret, and an address is printed: give it a name by rclone config");
-    }
+  if (HoldsSecret(text)) {
+    return refuse("this one holds a secret, and an address is printed: give it a name by rclone config");
   }
   // Of these the web server in rclone makes another path, or none.
   const std::string parts = remote + "/";
@@ -266,11 +289,12 @@ Result<void> RcloneStore::ListFiles(Remote& remote, std::string_view prefix, con
       return {};
     }
     auto parsed = name ? ObjectName::Parse(*name) : Result<ObjectName>(Corrupt("it is hidden"));
-    if (!parsed || IsShared(*name)) {
-      if (stranger) stranger(entry.path);
-      return {};
+    Result<void> taken;
+    if (parsed && !IsShared(*name)) {
+      taken = each({.name = *std::move(parsed), .size = entry.size, .modified = entry.modified});
+    } else if (stranger) {
+      taken = stranger(entry.path);
     }
-    auto taken = each({.name = *std::move(parsed), .size = entry.size, .modified = entry.modified});
     if (!taken) of_each = taken.error();
     return taken;
   };
@@ -310,9 +334,9 @@ Result<void> RcloneStore::Remove(const ObjectName& name) {
 
 Result<void> RcloneStore::CleanTemporary() {
   ASSIGN_OR_RETURN(const auto served, Serving());
-  // A new file tells what time it is there.
+  // A new file tells what time it is there. Not an empty one: some services have none.
   const std::string folder(kTemporary), probe = random_.NewId<ObjectId>().ToHex();
-  RETURN_IF_ERROR(served->remote.Upload(folder, probe, {}, random_.NewId<ObjectId>().ToHex()));
+  RETURN_IF_ERROR(served->remote.Upload(folder, probe, AsBytes("now"), random_.NewId<ObjectId>().ToHex()));
   std::vector<RemoteEntry> entries;
   const auto listed = served->remote.List(folder, Remote::Depth::kOne, [&](RemoteEntry entry) {
     if (!entry.is_folder) entries.push_back(std::move(entry));
@@ -369,9 +393,11 @@ Result<void> RcloneStore::ProbeFiles(Remote& remote) {
     if (!size || *size != text.size()) return refuse("does not list what it has just been given");
   }
   const auto part = remote.GetRange(path, 3, 3);
+  if (!part && part.error().transient()) return part.error();
   if (!part || AsText(*part) != "345") return refuse("does not give a range of a file");
   RETURN_IF_ERROR(remote.Remove(path));
   const auto gone = remote.Get(path, 1);
+  if (!gone && gone.error().transient()) return gone.error();
   ASSIGN_OR_RETURN(const auto size, listed_size());
   if (gone || gone.error().code() != ErrorCode::kNotFound || size) return refuse("still has what it has removed");
   return {};

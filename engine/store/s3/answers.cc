@@ -22,11 +22,9 @@ bool IsOneOf(std::string_view text, std::initializer_list<std::string_view> all)
 
 // May the same request succeed later?
 bool MayPass(const Failure& failure) {
-  constexpr std::array kStatus = {408, 409, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524};
+  constexpr std::array kStatus = {409, 520, 521, 522, 523, 524};  // another call is under way; of a proxy in between
   if (failure.code == "BucketAlreadyExists" || failure.code == kIsThere) return false;
-  if (std::ranges::find(kStatus, failure.status) != kStatus.end()) return true;
-  // Not the server's: it says what is not there.
-  if (failure.status == 404 && failure.code.empty()) return true;
+  if (flat::MayPassByStatus(failure) || std::ranges::find(kStatus, failure.status) != kStatus.end()) return true;
   // Bytes were broken, or lost, on the way.
   return IsOneOf(failure.code, {"RequestTimeout", "BadDigest", "XAmzContentSHA256Mismatch", "IncompleteBody",
                                 "SlowDown", "RequestTimeTooSkewed"});
@@ -38,21 +36,7 @@ ErrorCode CodeOf(const Failure& failure) {
   if (failure.code == kIsThere) return ErrorCode::kAlreadyExists;
   if (failure.code == "InvalidObjectState") return ErrorCode::kArchived;
   if (failure.code == "NotImplemented") return ErrorCode::kUnsupported;
-  switch (failure.status) {
-    case 401:
-    case 403:
-      return ErrorCode::kPermission;
-    case 404:
-      return failure.code.empty() ? ErrorCode::kIo : ErrorCode::kNotFound;
-    case 412:
-      return ErrorCode::kAlreadyExists;
-    case 501:
-      return ErrorCode::kUnsupported;
-    case 507:
-      return ErrorCode::kNoSpace;
-    default:
-      return ErrorCode::kIo;
-  }
+  return failure.status == 412 ? ErrorCode::kAlreadyExists : flat::CodeOfStatus(failure);
 }
 
 // Of "120", or a date; 0 where there is none. Amazon says it in seconds, proxies as they like.
@@ -159,9 +143,10 @@ std::string WithoutQuotes(std::string_view tag) {
 }
 
 Failure FailureOf(const http::Response& response) {
-  Failure failure{.status = response.status,
-                  .region = OneLine(response.header("x-amz-bucket-region")),
-                  .retry_after = RetryAfter(response)};
+  Failure failure;
+  failure.status = response.status;
+  failure.region = OneLine(response.header("x-amz-bucket-region"));
+  failure.retry_after = RetryAfter(response);
   // What is no XML says no more than its status does.
   const auto read = http::ReadXml(
       response.body, {.begin = {}, .end = [&](std::string_view path, const std::string& text) -> Result<void> {
@@ -176,10 +161,7 @@ Failure FailureOf(const http::Response& response) {
 }
 
 Error ErrorOf(const Failure& failure, std::string_view what, std::string_view action) {
-  std::string said = fmt::format("{}: the server answered {}", what, failure.status);
-  if (!failure.code.empty()) said += " " + failure.code;
-  if (!failure.message.empty()) said += " (" + failure.message + ")";
-  Error error(CodeOf(failure), said.append(WayOut(failure, action)).append(WayThere(failure)));
+  Error error(CodeOf(failure), flat::Said(failure, what).append(WayOut(failure, action)).append(WayThere(failure)));
   if (MayPass(failure)) return std::move(error).Transient();
   return error;
 }

@@ -2,21 +2,16 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "engine/env/clock.h"
 #include "engine/http/client.h"
+#include "engine/store/flat/flat_answers.h"
 
 namespace cairn::s3 {
 
-// Of an answer that is no success.
-struct Failure {
-  int status = 0;
-  std::string code;                     // "NoSuchKey"; "" where the server gave none (HEAD, a proxy)
-  std::string message;                  // for people; short, in one line
+// What S3 says besides.
+struct Failure : flat::Failure {
   std::string region;                   // where the bucket is, where the server says so
   std::string host;                     // under which name, where the server says so
   std::chrono::seconds retry_after{0};  // 0: not said
@@ -26,16 +21,7 @@ Failure FailureOf(const http::Response& response);
 // ("s3:PutObject"), for who is refused; may be empty.
 Error ErrorOf(const Failure& failure, std::string_view what, std::string_view action = {});
 
-struct ListedObject {
-  std::string key;
-  uint64_t size = 0;
-  UnixNs modified = 0;  // 0: not said
-  std::string tag;      // its ETag, without quotes
-};
-struct ListedPage {
-  std::vector<ListedObject> objects;
-  std::string next;  // the token of the next page; "" where this is the last
-};
+using flat::ListedObject, flat::ListedPage;
 // Of an ETag.
 std::string WithoutQuotes(std::string_view tag);
 // Of ListObjectsV2, asked with encoding-type=url. kCorrupt where it is none, or not whole.

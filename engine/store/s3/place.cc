@@ -5,7 +5,6 @@ namespace {
 
 constexpr std::string_view kAws = "amazonaws.com";
 constexpr std::string_view kAnyRegion = "s3.amazonaws.com";
-constexpr std::string_view kRegionOfAny = "us-east-1";
 
 bool EndsWithDomain(std::string_view host, std::string_view domain) {
   return host == domain || (host.ends_with(domain) && host[host.size() - domain.size() - 1] == '.');
@@ -73,7 +72,7 @@ std::string Place::text() const {
 
 // Amazon's host of all regions sends others on, for a day after a bucket was made.
 std::string Place::HostIn(std::string_view region) const {
-  const bool is_any = origin.authority() == kAnyRegion && region != kRegionOfAny;
+  const bool is_any = origin.authority() == kAnyRegion && region != kFirstRegion;
   const std::string host = is_any ? fmt::format("s3.{}.{}", region, kAws) : origin.authority();
   return virtual_host ? bucket + "." + host : host;
 }

@@ -8,6 +8,9 @@
 
 namespace cairn::s3 {
 
+// Amazon's first, which it takes for the one that is meant where none is named; other servers call theirs so.
+inline constexpr std::string_view kFirstRegion = "us-east-1";
+
 // Forms, all of them after "s3:":
 //   https://host[:port]/bucket[/prefix], http://..., host[:port]/bucket[/prefix]   any server
 //   //bucket[/prefix]                                                              AWS

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <limits>
 #include <optional>
 #include <vector>
 
@@ -18,8 +17,6 @@ namespace cairn::s3 {
 namespace {
 
 constexpr uint64_t kPageBytesMax = 8 * kMiB;  // 1,000 objects with keys of 1,024 bytes, each byte encoded
-constexpr std::string_view kOutside = "tmp/";
-constexpr std::string_view kRegionOfOld = "us-east-1";
 constexpr size_t kRegionBytesMax = 64;
 
 // A region's name goes into a signature and into a host's name.
@@ -161,8 +158,13 @@ Result<http::Response> S3Store::Send(const Call& call) {
 
 Result<http::Response> S3Store::Succeed(const Call& call) {
   ASSIGN_OR_RETURN(http::Response response, Send(call));
-  if (response.succeeded()) return response;
-  return Refused(call, FailureOf(response));
+  return SuccessOf(call, std::move(response));
+}
+
+Result<http::Response> S3Store::SuccessOf(const Call& call, http::Response response) const {
+  if (!response.succeeded()) return Refused(call, FailureOf(response));
+  if (call.method != "DELETE") RETURN_IF_ERROR(http::NeedTag(response, call.method + " " + UrlOf(call.key)));
+  return response;
 }
 
 Error S3Store::Refused(const Call& call, const Failure& failure) const {
@@ -200,16 +202,8 @@ Result<void> S3Store::Put(const ObjectName& name, ByteSpan bytes) {
                   .headers = HeadersOfPut(name.text(), bytes),
                   .body = bytes,
                   .answer_bytes_max = kMiB};
-  ASSIGN_OR_RETURN(const http::Response put, Succeed(call));
-  return NeedTag(call, put);
-}
-
-// Every S3 server tells the tag of what it has put. A page to log in to a network, with status 200, does not.
-Result<void> S3Store::NeedTag(const Call& call, const http::Response& put) const {
-  if (!put.header("etag").empty()) return {};
-  return MakeError(ErrorCode::kIo, "PUT {}: the answer ({}) is not that of an S3 server: it has no ETag",
-                   UrlOf(call.key), put.status)
-      .Transient();
+  RETURN_IF_ERROR(Succeed(call));
+  return {};
 }
 
 S3Store::Call S3Store::Creation(const ObjectName& name, ByteSpan bytes) const {
@@ -249,7 +243,6 @@ Result<bool> S3Store::PutIfAbsent(const ObjectName& name, ByteSpan bytes) {
   const Call call = Creation(name, bytes);
   auto put = Succeed(call);
   if (put) {
-    RETURN_IF_ERROR(NeedTag(call, *put));
     RETURN_IF_ERROR(NeedNoVersions(*put));
     return true;
   }
@@ -260,13 +253,7 @@ Result<bool> S3Store::PutIfAbsent(const ObjectName& name, ByteSpan bytes) {
                      put.error().message(), Name(options_.create));
   }
   if (put.error().code() != ErrorCode::kAlreadyExists) return std::move(put).error();
-  // A request over a connection that broke is sent again: the name may hold what the first of the two has put.
-  auto there = Succeed({.method = "GET", .key = key, .answer_bytes_max = bytes.size()});
-  if (there) return Equal(there->body, bytes);
-  const ErrorCode code = there.error().code();
-  if (code == ErrorCode::kCorrupt) return false;  // larger, and so another's
-  if (code != ErrorCode::kNotFound) return std::move(there).error();
-  return MakeError(ErrorCode::kIo, "PUT {}: it was there, and is not any more", UrlOf(key)).Transient();
+  return flat::IsOwnPut(Succeed({.method = "GET", .key = key, .answer_bytes_max = bytes.size()}), bytes, UrlOf(key));
 }
 
 Result<Bytes> S3Store::Get(const ObjectName& name, uint64_t size_max) {
@@ -276,28 +263,14 @@ Result<Bytes> S3Store::Get(const ObjectName& name, uint64_t size_max) {
 }
 
 Result<Bytes> S3Store::GetRange(const ObjectName& name, uint64_t offset, uint64_t size) {
-  const auto too_short = [&](uint64_t there) {
-    return Corrupt("{} has {} bytes, {} from {} were asked for", UrlOf(KeyOf(name)), there, size, offset);
+  Call call{.method = "GET", .key = KeyOf(name), .answer_bytes_max = size, .is_range = true};
+  const auto get = [&](const std::string& range) {
+    call.headers = {{"Range", range}};
+    return Send(call);
   };
-  constexpr uint64_t kEndMax = std::numeric_limits<int64_t>::max();
-  if (size == 0 || offset > kEndMax || size > kEndMax - offset) {  // no range that could be asked for
-    ASSIGN_OR_RETURN(const ObjectInfo info, Stat(name));
-    if (size > 0 || offset > info.size) return too_short(info.size);
-    return Bytes();
-  }
-  const Call call{.method = "GET",
-                  .key = KeyOf(name),
-                  .headers = {{"Range", fmt::format("bytes={}-{}", offset, offset + size - 1)}},
-                  .answer_bytes_max = size,
-                  .is_range = true};
-  ASSIGN_OR_RETURN(http::Response response, Send(call));
-  const bool is_nothing = response.succeeded() && response.body.empty();  // of an empty one some do not say 416
-  if (response.status == 416 || is_nothing) {
-    ASSIGN_OR_RETURN(const ObjectInfo info, Stat(name));
-    if (info.size < offset || size > info.size - offset) return too_short(info.size);
-  }
-  if (!response.succeeded()) return Refused(call, FailureOf(response));
-  return http::PartOf(std::move(response), offset, size, UrlOf(call.key));
+  const auto judge = [&](http::Response response) { return SuccessOf(call, std::move(response)); };
+  return flat::GetRange({.what = UrlOf(call.key), .get = get, .judge = judge, .stat = [&] { return Stat(name); }},
+                        offset, size);
 }
 
 Result<Bytes> S3Store::GetKeyRange(const std::string& key, const std::string& tag, uint64_t offset, uint64_t size) {
@@ -321,35 +294,13 @@ Result<ListedPage> S3Store::ListKeys(const std::string& prefix, const std::strin
   if (!token.empty()) call.query.emplace_back("continuation-token", token);
   ASSIGN_OR_RETURN(const http::Response response, Send(call));
   if (!response.succeeded()) return ErrorOf(FailureOf(response), "listing " + description(), "s3:ListBucket");
-  auto page = ParseListedPage(response.body);
-  if (page && (page->next.empty() || page->next != token)) return page;
-  // Not the repository's bytes: a proxy's, or cut off.
-  const std::string why = page ? "the next page is the same" : page.error().message();
-  return MakeError(ErrorCode::kIo, "listing {}: {}", description(), why).Transient();
+  return flat::CheckedPage(ParseListedPage(response.body), prefix, token, "listing " + description());
 }
 
 Result<void> S3Store::List(std::string_view prefix, const Each& each, const Stranger& stranger) {
-  std::string token;
-  do {
-    ASSIGN_OR_RETURN(ListedPage page, ListKeys(options_.place.prefix + std::string(prefix), token));
-    for (const ListedObject& object : page.objects) {
-      if (!object.key.starts_with(options_.place.prefix)) {  // to leave it out could be to leave out all
-        return MakeError(ErrorCode::kIo, "listing {}: the server told a key that does not begin as asked: \"{}\"",
-                         description(), http::OneLine(object.key))
-            .Transient();
-      }
-      const std::string name = object.key.substr(options_.place.prefix.size());
-      if (name.empty() || name.starts_with(kOutside)) continue;
-      auto parsed = ObjectName::Parse(name);
-      if (parsed) {
-        RETURN_IF_ERROR(each({.name = *std::move(parsed), .size = object.size, .modified = object.modified}));
-      } else if (stranger) {
-        stranger(name);
-      }
-    }
-    token = std::move(page.next);
-  } while (!token.empty());
-  return {};
+  const std::string& above = options_.place.prefix;
+  const auto page_of = [&](const std::string& token) { return ListKeys(above + std::string(prefix), token); };
+  return flat::ListPages(page_of, above, each, stranger);
 }
 
 Result<void> S3Store::Remove(const ObjectName& name) {
@@ -360,9 +311,9 @@ Result<void> S3Store::Remove(const ObjectName& name) {
 
 Result<ObjectInfo> S3Store::Stat(const ObjectName& name) {
   const Call call{.method = "HEAD", .key = KeyOf(name)};
-  ASSIGN_OR_RETURN(const http::Response response, Send(call));
+  ASSIGN_OR_RETURN(http::Response response, Send(call));
   if (response.status == 404) return MissingBy(call.key);
-  if (!response.succeeded()) return Refused(call, FailureOf(response));
+  ASSIGN_OR_RETURN(response, SuccessOf(call, std::move(response)));
   ASSIGN_OR_RETURN(const http::Extent extent, http::ExtentOf(response, UrlOf(KeyOf(name))));
   return ObjectInfo{.name = name, .size = extent.size, .modified = extent.modified};
 }
@@ -371,9 +322,9 @@ Result<bool> S3Store::ExtendLock(const ObjectName& name) {
   if (options_.lock_mode.empty() || !IsToBeLocked(name.text())) return false;
   const std::string key = KeyOf(name);
   const Call look{.method = "HEAD", .key = key};
-  ASSIGN_OR_RETURN(const http::Response response, Send(look));
+  ASSIGN_OR_RETURN(http::Response response, Send(look));
   if (response.status == 404) return MissingBy(key);
-  if (!response.succeeded()) return Refused(look, FailureOf(response));
+  ASSIGN_OR_RETURN(response, SuccessOf(look, std::move(response)));
   const auto end = http::ParseDate(response.header("x-amz-object-lock-retain-until-date"));
   const UnixNs now = clock_.Now() + CurrentSigner().clock_error;
   if (end && *end - now >= std::chrono::nanoseconds(options_.lock_for).count() / 2) return false;
@@ -456,7 +407,7 @@ Result<void> S3Store::MakeBucket() {
   const Failure failure = FailureOf(there);
   if (failure.status != 404) return ErrorOf(failure, "looking for the bucket of " + description(), "s3:ListBucket");
   std::string constraint;
-  if (options_.place.is_aws() && options_.region != kRegionOfOld) {
+  if (options_.place.is_aws() && options_.region != kFirstRegion) {
     constraint = fmt::format(
         "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><LocationConstraint>{}"
         "</LocationConstraint></CreateBucketConfiguration>",

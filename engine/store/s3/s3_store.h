@@ -36,7 +36,7 @@ struct Options {
   Place place;
   Credentials credentials;
   CreateBy create = CreateBy::kIfNoneMatch;
-  std::string region = "us-east-1";  // the server's word counts more: it is taken over where it differs
+  std::string region{kFirstRegion};  // the server's word counts more: it is taken over where it differs
   // Of data packs; "" as the bucket has it. What is read in every run stays in the bucket's own class.
   std::string storage_class;
   std::string encryption;            // by the server: "", "AES256" or "aws:kms"
@@ -120,9 +120,9 @@ class S3Store final : public ObjectStore, public ObjectLocker, public ObjectWarm
   bool CorrectRegion(const Signer& used, const Failure& failure);
   // The answer where it is a success, else what it means.
   Result<http::Response> Succeed(const Call& call);
+  Result<http::Response> SuccessOf(const Call& call, http::Response response) const;
   Error Refused(const Call& call, const Failure& failure) const;
   Error MissingBy(const std::string& key);
-  Result<void> NeedTag(const Call& call, const http::Response& put) const;
   http::Headers HeadersOfPut(std::string_view name, ByteSpan bytes) const;
   // When a lock ends that begins now, by the server's clock, as S3 writes it.
   std::string LockEnd() const;

@@ -16,7 +16,7 @@ ConnectionPool::ConnectionPool(SftpPlace place, SftpOptions options, const Clock
 // All are asked to end before the first is waited for.
 ConnectionPool::~ConnectionPool() {
   stop_.request_stop();
-  if (opener_.joinable()) opener_.join();
+  openers_.clear();
   for (const Slot& slot : slots_) slot.connection->Finish();
 }
 
@@ -35,9 +35,8 @@ Result<Lease> ConnectionPool::Get(Traffic traffic) {
     }
     std::erase_if(slots_, [](const Slot& slot) { return slot.connection == nullptr; });
     if (const Slot* best = LeastUsed()) {
-      const bool is_crowded = traffic == Traffic::kMany && best->uses(Traffic::kMany) > 0;
       Lease lease = LeaseOf(*best, traffic);
-      if (is_crowded && connecting_ == 0 && slots_.size() < slots_max_) OpenOneMore();
+      if (traffic == Traffic::kMany) OpenMore();
       return lease;
     }
     if (connecting_ == 0) break;
@@ -55,14 +54,21 @@ Result<Lease> ConnectionPool::Get(Traffic traffic) {
   return LeaseOf(*best, traffic);
 }
 
-// One at a time: what is still needed when it is there, the next one is opened for. Without a thread there are no more.
-void ConnectionPool::OpenOneMore() {
-  ++connecting_;
-  try {
-    opener_ = std::jthread([this] { IgnoreError(Connect(), "there is another one"); });
-  } catch (const std::system_error&) {
-    --connecting_;
-    slots_max_ = static_cast<unsigned>(slots_.size());
+// As many as those who have many bytes lack. Without a thread there are no more.
+void ConnectionPool::OpenMore() {
+  size_t wanted = 0;
+  for (const Slot& slot : slots_) wanted += static_cast<size_t>(slot.uses(Traffic::kMany));
+  wanted = std::min<size_t>(wanted, slots_max_);
+  if (connecting_ == 0) openers_.clear();
+  while (slots_.size() + connecting_ < wanted) {
+    ++connecting_;
+    try {
+      openers_.emplace_back([this] { IgnoreError(Connect(), "there is another one"); });
+    } catch (const std::system_error&) {
+      --connecting_;
+      slots_max_ = static_cast<unsigned>(slots_.size());
+      return;
+    }
   }
 }
 
@@ -79,6 +85,7 @@ Result<void> ConnectionPool::Connect() {
     return std::move(opened).error();
   }
   slots_.push_back({*std::move(opened), std::make_shared<int>(0), std::make_shared<int>(0)});
+  slots_max_ = std::max(slots_max_, static_cast<unsigned>(slots_.size()));  // another one was refused meanwhile
   return {};
 }
 

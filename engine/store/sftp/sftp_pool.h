@@ -30,10 +30,10 @@ class Lease {
 // What a caller is about to send or get: many bytes, or a few.
 enum class Traffic : uint8_t { kFew, kMany };
 
-// Opens one more connection when all that there are are in use by those who have many bytes, up to
-// options.connections_max; nobody waits for it who can share another: it takes a dozen ways to the server and back. One
-// that has failed is forgotten, and the next call opens another. A server that refuses one more than it has is asked
-// for no more.
+// Opens connections until each of those who have many bytes has one of his own, up to options.connections_max, several
+// at the same time; nobody waits for one who can share another: it takes a dozen ways to the server and back. One that
+// has failed is forgotten, and the next call opens another. A server that refuses one more than it has is asked for no
+// more.
 //
 // Safe for concurrent use; no lock is held while it connects. Borrows the clock.
 class ConnectionPool {
@@ -54,7 +54,7 @@ class ConnectionPool {
   static Lease LeaseOf(const Slot& slot, Traffic traffic) {
     return {slot.connection, traffic == Traffic::kMany ? slot.many : slot.few};
   }
-  void OpenOneMore();  // mutex_ is held
+  void OpenMore();  // mutex_ is held
   Result<void> Connect();
 
   const SftpPlace place_;
@@ -67,9 +67,9 @@ class ConnectionPool {
   std::vector<Slot> slots_;  // guarded by mutex_, as all below
   unsigned connecting_ = 0;  // threads that open one
   unsigned slots_max_;
-  uint64_t failures_ = 0;         // to connect
-  std::optional<Error> failure_;  // the last of them
-  std::jthread opener_;           // the last one: it is through where connecting_ is 0
+  uint64_t failures_ = 0;              // to connect
+  std::optional<Error> failure_;       // the last of them
+  std::vector<std::jthread> openers_;  // all of them are through where connecting_ is 0
 };
 
 }  // namespace cairn::sftp

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "engine/env/run_both.h"
 #include "engine/store/sftp/ssh_program.h"
 
 namespace cairn {
@@ -238,10 +239,21 @@ Result<void> SftpStore::PutBy(RemoteFiles& files, const ObjectName& name, ByteSp
   if (IsOutside(name.text())) {
     return MakeError(ErrorCode::kInvalidArgument, "{}/ is for temporary files", kTemporary);
   }
-  RETURN_IF_ERROR(NotAlreadyThere(EnsureFolders(files, {FolderOf(name.text()), std::string(kTemporary)})));
+  const std::string folder = FolderOf(name.text());
+  // To make a folder takes four ways to the server and back: a large object is written meanwhile.
+  const bool at_once = TrafficOf(bytes.size()) == sftp::Traffic::kMany && !folder.empty() && !IsKnown(folder);
+  std::vector<std::string> needed = {std::string(kTemporary)};
+  if (!at_once) needed.insert(needed.begin(), folder);
+  RETURN_IF_ERROR(NotAlreadyThere(EnsureFolders(files, needed)));
   const std::string temporary = NewTemporary();
-  auto put = files.WriteNew(temporary, bytes);
+  const auto make_folder = [&]() -> Result<void> {
+    if (!at_once) return {};
+    ASSIGN_OR_RETURN(RemoteFiles others, Files());
+    return NotAlreadyThere(EnsureFolder(others, folder));
+  };
+  auto [put, made] = RunBoth(at_once, [&] { return files.WriteNew(temporary, bytes); }, make_folder);
   if (!put) put = Explained(files, std::move(put).error(), bytes.size());
+  if (!made) put = std::move(made);
   if (put) put = place(temporary);
   if (put) return {};
   files.RemoveLater(temporary);
@@ -433,7 +445,7 @@ Result<void> SftpStore::GiveListed(RemoteFiles& files, const std::vector<std::st
       } else if (parsed && !info.is_other) {
         RETURN_IF_ERROR(each({*parsed, info.size, info.modified}));
       } else if (stranger) {
-        stranger(info.is_folder ? name + "/" : name);
+        RETURN_IF_ERROR(stranger(info.is_folder ? name + "/" : name));
       }
     }
     listed[i].entries = {};

@@ -389,8 +389,7 @@ Result<void> WebdavStore::ListEntry(const std::string& folder, const Entry& entr
   if (parsed && !IsShared(name)) {
     return listener.each({.name = *parsed, .size = entry.size, .modified = entry.modified});
   }
-  if (listener.stranger) listener.stranger(entry.is_folder ? name + "/" : name);
-  return {};
+  return listener.stranger ? listener.stranger(entry.is_folder ? name + "/" : name) : Result<void>();
 }
 
 // Removing.

@@ -209,7 +209,10 @@ TEST_F(SftpStoreTest, StrangersAreTold) {
         objects.insert(info.name.text());
         return {};
       },
-      [&](const std::string& name) { strangers.insert(name); }));
+      [&](const std::string& name) -> Result<void> {
+        strangers.insert(name);
+        return {};
+      }));
   EXPECT_EQ(strangers, (std::set<std::string>{"data/Thumbs.db", "Folder/", "data/ab/broken", "linked/Thumbs.db",
                                               "linked/ab/broken"}));
   EXPECT_EQ(objects, (std::set<std::string>{"data/ab/cd", "linked/ab/cd"}));
@@ -308,6 +311,34 @@ TEST_F(RelayTest, SyncsTheFileThenItsNameThenTheFolder) {
   EXPECT_THAT(asked([&] { EXPECT_THAT(store->PutIfAbsent(Named("index/ef"), AsBytes("x")), IsOkAnd(true)); }),
               ElementsAre(open, write, sync, open, "hardlink@openssh.com", remove, sync));
   EXPECT_THAT(asked([&] { EXPECT_OK(store->Remove(Named("index/ef"))); }), ElementsAre(open, remove, sync));
+}
+
+// Of what takes long, the bytes go first; the name waits for both.
+TEST_F(RelayTest, AFolderIsMadeWhileALargeObjectIsOnItsWay) {
+  const std::string notes = folder_ / "notes";
+  ASSERT_OK_AND_ASSIGN(const Store store,
+                       Create(place_, {.command = {CAIRN_SOURCE_DIR "/tests/support/sftp_relay.py", "record", notes}}));
+  ASSERT_OK(store->Put(Named("data/ab/first"), AsBytes("x")));
+  fs::resize_file(notes, 0);
+  ASSERT_OK(store->Put(Named("data/cd/second"), Bytes(kMiB)));
+  std::vector<std::string> lines;
+  std::ifstream file(notes);
+  for (std::string line; std::getline(file, line);) lines.push_back(line);
+  const std::string sync = "fsync@openssh.com";
+  const auto at = [&](const std::string& line) { return std::ranges::find(lines, line); };
+  EXPECT_LT(at("6"), at(sync)) << "a write comes before the name of the folder is synced";
+  EXPECT_NE(at("14"), lines.end());
+  EXPECT_EQ(std::count(lines.begin(), at("posix-rename@openssh.com"), sync), 2) << "of the file, and of the folder";
+  EXPECT_EQ(std::count(at("posix-rename@openssh.com"), lines.end(), sync), 1) << "of the name";
+  EXPECT_THAT(store->Get(Named("data/cd/second"), 2 * kMiB), IsOkAnd(testing::SizeIs(kMiB)));
+}
+
+TEST_F(RelayTest, AFolderThatCannotBeMadeIsToldOfALargeObject) {
+  ASSERT_OK_AND_ASSIGN(const Store store, Create(place_, {.command = {"/usr/lib/openssh/sftp-server"}}));
+  ASSERT_OK(store->Put(Named("data/ab/first"), AsBytes("x")));
+  WriteFile(folder_ / "repository/data/cd", "a file");
+  EXPECT_THAT(store->Put(Named("data/cd/second"), Bytes(kMiB)), ErrorIs(ErrorCode::kIo, HasSubstr("is a file")));
+  EXPECT_TRUE(BecomesEmpty(folder_ / "repository/tmp"));
 }
 
 TEST_F(SftpStoreTest, OpenSshSyncsFolders) {

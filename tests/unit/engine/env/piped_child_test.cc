@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <chrono>
+#include <fstream>
 
 #include "tests/support/matchers.h"
 
@@ -71,6 +72,29 @@ TEST(PipedChild, IsGoneWithItsObjectThoughItDoesNotListen) {
   }
   EXPECT_NE(::kill(id, 0), 0);
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
+}
+
+// 'Z' where it has ended and nobody has asked for it yet; 0 where it is gone.
+char StateOf(const std::string& id) {
+  std::ifstream file("/proc/" + id + "/stat");
+  std::string number, name;
+  char state = 0;
+  file >> number >> name >> state;
+  return state;
+}
+
+TEST(PipedChild, WhatItHasStartedAndLeftIsGoneWithItsObject) {
+  std::string id;
+  {
+    ASSERT_OK_AND_ASSIGN(const auto child, PipedChild::Start({"sh", "-c", "sleep 1000 >/dev/null & echo $!"}));
+    id = ReadToEnd(*child);
+    id.pop_back();
+    EXPECT_NE(StateOf(id), 0) << id;
+  }
+  const auto ends = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  const auto is_gone = [&] { return StateOf(id) == 0 || StateOf(id) == 'Z'; };
+  while (!is_gone() && std::chrono::steady_clock::now() < ends) ::poll(nullptr, 0, 5);  // it has been told to
+  EXPECT_TRUE(is_gone()) << id;
 }
 
 TEST(PipedChild, AProgramThatIsMissingIsToldByName) {

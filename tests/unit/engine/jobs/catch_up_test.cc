@@ -95,6 +95,37 @@ TEST_F(CatchUp, SendsWhatIsProtected) {
   EXPECT_THAT(Plan({.policy = RetentionPolicy{.last = 1}}).missing, ElementsAre(source_[0].id, source_[2].id));
 }
 
+// A clock that had begun anew in 1970: by its time, a policy would let go of it at once.
+TEST_F(CatchUp, SendsWhatWasJustMadeWhateverItsTime) {
+  for (int day = 1000; day <= 1005; ++day) Make(day);
+  Copy(source_[5]);
+  Make(0);
+  const CatchUpPlan plan = Plan({.policy = RetentionPolicy{.last = 1}, .guard = {.made = source_[6].id}});
+  EXPECT_THAT(plan.missing, ElementsAre(source_[6].id));
+}
+
+TEST_F(CatchUp, OneOfTheFutureDisplacesNone) {
+  for (int day = 1; day <= 3; ++day) Make(day);
+  Make(5000);
+  Copy(source_[3]);
+  const RetentionGuard guard{.now = 4 * 86'400'000'000'000, .made = {}};
+  const CatchUpPlan plan = Plan({.policy = RetentionPolicy{.within = {.days = 1}}, .guard = guard});
+  EXPECT_THAT(plan.missing, ElementsAre(source_[1].id, source_[2].id));
+}
+
+// A key that may only write there opens none of what is there.
+TEST_F(CatchUp, KnowsACopyThatItCannotOpen) {
+  Make(1);
+  Make(2);
+  for (const LoadedSnapshot& one : source_) Copy(one);
+  for (LoadedSnapshot& one : target_) one.opened = false;
+  EXPECT_EQ(Plan().missing.size(), 2U);
+  const auto copy_of = [&](const SnapshotId& id) {
+    return id == source_[1].id ? std::optional(target_[1].id) : std::nullopt;
+  };
+  EXPECT_THAT(Plan({.copy_of = copy_of}).missing, ElementsAre(source_[0].id));
+}
+
 TEST_F(CatchUp, DoesNotSendAgainWhatWasForgottenThere) {
   Make(1);
   Make(2);

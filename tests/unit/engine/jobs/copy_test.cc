@@ -1,5 +1,10 @@
 #include "engine/jobs/copy.h"
 
+#include <gmock/gmock.h>
+
+#include <atomic>
+
+#include "engine/env/clock.h"
 #include "engine/repo/protocol.h"
 #include "tests/support/fault_store.h"
 #include "tests/support/machine.h"
@@ -58,6 +63,87 @@ TEST_F(CopyTest, WhatAPruneBeganToRemoveBetweenTwoCopiesIsStoredAnew) {
   }
   Machine after(target_, 5);
   EXPECT_TRUE(after.Read(report.snapshots.at(1).target) == files_);
+}
+
+TEST_F(CopyTest, NothingIsCopiedIntoItself) {
+  const SnapshotId id = Backup(1);
+  Machine from(source_, 2), to(source_, 3);
+  const auto copied = RunCopy(from.context.job, *from.repository, *to.repository, {.snapshots = {id}}, {});
+  EXPECT_THAT(copied, ErrorCodeIs(ErrorCode::kInvalidArgument));
+}
+
+// Reads of packs of data, and how many were under way at once.
+struct DataGets {
+  std::atomic<unsigned> all = 0, now = 0, most = 0;
+
+  explicit DataGets(FaultStore& store) {
+    store.set_far(true);
+    store.SetHook([this](const StoreCall& call) {
+      if (call.operation != StoreOperation::kGetRange || !call.name.starts_with("data/")) return;
+      ++all;
+      const unsigned at_once = ++now;
+      unsigned before = most;
+      while (before < at_once && !most.compare_exchange_weak(before, at_once)) {
+      }
+      SystemClock().Sleep(std::chrono::milliseconds(5), std::stop_token());
+      --now;
+    });
+  }
+};
+
+// From the other end of a long wire each of them takes its time.
+TEST_F(CopyTest, BetweenOtherKeysFramesAreFetchedTogether) {
+  for (uint32_t seed = 1; seed <= 60; ++seed) files_["file" + std::to_string(seed)] = RandomText(seed, 1'500);
+  const SnapshotId id = Backup(61);
+  FaultStore store(source_);
+  Machine from(store, 2), to(target_, 3);
+  from.context.job.limits.gets = 4;
+  DataGets gets(store);
+  ASSERT_OK_AND_ASSIGN(const CopyReport report,
+                       RunCopy(from.context.job, *from.repository, *to.repository, {.snapshots = {id}}, {}));
+  EXPECT_EQ(report.frames_verbatim, 0U);
+  EXPECT_GE(gets.most, 2U);
+  EXPECT_LE(gets.most, 4U);
+  EXPECT_LT(gets.all, 45U) << "60 files are as many frames: those side by side are one request";
+  Machine after(target_, 5);
+  EXPECT_TRUE(after.Read(report.snapshots.at(0).target) == files_);
+  EXPECT_EQ(after.Damages(), 0U);
+}
+
+// Of a file that is longer than what is looked at ahead, the rest is fetched together, too.
+TEST_F(CopyTest, BetweenOtherKeysALongFileIsFetchedPartByPart) {
+  files_["long"] = RandomText(1, 400'000);
+  files_["twice"] = files_["long"].substr(0, 300'000) + files_["long"];
+  files_["holey+"] = std::string(300'000, '\0') + RandomText(2, 5'000);
+  const SnapshotId first = Backup(2);
+  files_["twice"] += "more";
+  const SnapshotId second = Backup(3);
+  FaultStore store(source_);
+  Machine from(store, 2), to(target_, 3);
+  from.context.job.limits.gets = 4;
+  from.context.job.limits.memory_bytes = 256 * kKiB;
+  DataGets gets(store);
+  ASSERT_OK_AND_ASSIGN(const CopyReport report,
+                       RunCopy(from.context.job, *from.repository, *to.repository, {.snapshots = {first, second}}, {}));
+  EXPECT_GE(gets.most, 2U);
+  Machine after(target_, 5);
+  EXPECT_TRUE(after.Read(report.snapshots.at(1).target) == files_);
+  EXPECT_EQ(after.Damages(), 0U);
+}
+
+TEST_F(CopyTest, BetweenOtherKeysAFrameThatIsLostIsToldWithItsFile) {
+  files_["a"] = RandomText(1, 3'000);
+  files_["b"] = RandomText(2, 3'000);
+  const SnapshotId id = Backup(3);
+  for (const auto& [name, bytes] : source_.Contents()) {
+    if (!name.starts_with("data/")) continue;
+    ASSERT_TRUE(source_.Damage(*ObjectName::Parse(name), [](Bytes& object) { object[200] ^= 1; }));
+  }
+  Machine from(source_, 2), to(target_, 3);
+  const auto copied = RunCopy(from.context.job, *from.repository, *to.repository, {.snapshots = {id}}, {});
+  ASSERT_FALSE(copied);
+  EXPECT_TRUE(IsLoss(copied.error().code())) << copied.error().message();
+  EXPECT_THAT(copied.error().message(), testing::HasSubstr("copying /"));
 }
 
 }  // namespace

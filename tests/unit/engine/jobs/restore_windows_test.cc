@@ -25,7 +25,7 @@ class RestoreWindows : public testing::Test {
   static constexpr int kFolders = 30, kFiles = 500;
 
   static void Write(const fs::path& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
-  // Of some 100 blobs, with what follows itself and a hole.
+  // Of several blobs, with one that follows itself, and a hole.
   static std::string LargeText(int seed) {
     const std::string text = RandomText(seed, 3 * kMiB);
     return text + std::string(2 * kMiB, 'x') + std::string(kMiB, '\0') + RandomText(seed + 1, 3 * kMiB);
@@ -64,17 +64,18 @@ class RestoreWindows : public testing::Test {
     id_ = *report->id;
   }
 
-  Result<RestoreReport> Restore(ObjectStore& store, Machine& machine, const std::string& target,
-                                const RestoreOptions& options) {
-    (void)store;
+  Result<RestoreReport> Restore(Machine& machine, const std::string& target, const RestoreOptions& options) {
+    ASSIGN_OR_RETURN(const auto sink, FileSink::Make({.target = target}));
+    return Restore(machine, *sink, options);
+  }
+  Result<RestoreReport> Restore(Machine& machine, Sink& sink, const RestoreOptions& options) {
     machine.context.job.limits.gets = gets_;
     machine.context.job.limits.window_blobs = window_blobs_;
     ASSIGN_OR_RETURN(const SnapshotSet set, LoadSnapshots(*machine.repository, machine.context.job, {}));
     ASSIGN_OR_RETURN(const LoadedSnapshot* snapshot, ResolveSnapshot(set, id_.ToHex(), {}));
     ASSIGN_OR_RETURN(const auto index, machine.repository->LoadIndex(machine.context.job));
-    ASSIGN_OR_RETURN(const auto sink, FileSink::Make({.target = target}));
     ready_ = true;
-    return RunRestore(machine.context.job, *machine.repository, *index, *snapshot, *sink, options,
+    return RunRestore(machine.context.job, *machine.repository, *index, *snapshot, sink, options,
                       [](const Finding& f) { std::cout << f.object << ": " << f.detail << "\n"; });
   }
 
@@ -148,7 +149,7 @@ TEST_F(RestoreWindows, AllComesBack) {
     store.set_far(is_far);
     Machine machine(store, 2, 2);
     TempFolder target = TempFolder::InMemory();
-    const auto report = Restore(store, machine, target.path(), {});
+    const auto report = Restore(machine, target.path(), {});
     ASSERT_OK(report);
     EXPECT_EQ(report->failed, 0);
     EXPECT_EQ(report->files, kFolders * kFiles + kLarge);
@@ -159,13 +160,13 @@ TEST_F(RestoreWindows, AllComesBack) {
     for (const auto& entry : fs::recursive_directory_iterator(target.path())) {
       if (entry.is_regular_file() && ++n % 3 == 0) Write(entry.path(), "other");
     }
-    const auto again = Restore(store, machine, target.path(), {.overwrite = Overwrite::kIfChanged});
+    const auto again = Restore(machine, target.path(), {.overwrite = Overwrite::kIfChanged});
     ASSERT_OK(again);
     EXPECT_EQ(again->failed, 0);
     Compare(target.path());
     Open(target.path());
-    const auto others = Restore(store, machine, target.path(),
-                                {.overwrite = Overwrite::kAlways, .remove_others = true, .verify = true});
+    const auto others =
+        Restore(machine, target.path(), {.overwrite = Overwrite::kAlways, .remove_others = true, .verify = true});
     ASSERT_OK(others);
     EXPECT_EQ(others->failed, 0);
     Compare(target.path());
@@ -174,12 +175,12 @@ TEST_F(RestoreWindows, AllComesBack) {
 }
 
 TEST_F(RestoreWindows, ALargeFileIsWrittenBeforeItIsPlannedToItsEnd) {
-  window_blobs_ = 16;
+  window_blobs_ = 2;
   for (const unsigned gets : {1, 8}) {
     gets_ = gets;
     Machine machine(memory_, 2, 2);
     TempFolder target = TempFolder::InMemory();
-    const auto report = Restore(memory_, machine, target.path(), {});
+    const auto report = Restore(machine, target.path(), {});
     ASSERT_OK(report);
     EXPECT_EQ(report->failed, 0);
     EXPECT_EQ(report->files, kFolders * kFiles + kLarge);
@@ -193,7 +194,7 @@ TEST_F(RestoreWindows, ALargeFileIsWrittenBeforeItIsPlannedToItsEnd) {
       file.seekp(5 * kMiB + 7);  // in the hole
       file << "no hole any more";
     }
-    const auto again = Restore(memory_, machine, target.path(), {.overwrite = Overwrite::kAlways, .verify = true});
+    const auto again = Restore(machine, target.path(), {.overwrite = Overwrite::kAlways, .verify = true});
     ASSERT_OK(again);
     EXPECT_EQ(again->failed, 0);
     Compare(target.path());
@@ -203,7 +204,7 @@ TEST_F(RestoreWindows, ALargeFileIsWrittenBeforeItIsPlannedToItsEnd) {
 
 // Each large file loses some of its bytes: what there is of it is told as incomplete, with all the rest in its place.
 TEST_F(RestoreWindows, ALargeFileThatLacksABlobIsIncomplete) {
-  window_blobs_ = 16;
+  window_blobs_ = 2;
   for (const int damaged : {0, 3, 9, 15, 20}) {
     FaultStore store(memory_);
     std::set<std::string> packs;
@@ -216,7 +217,7 @@ TEST_F(RestoreWindows, ALargeFileThatLacksABlobIsIncomplete) {
     const std::string lost = *std::next(packs.begin(), damaged);
     store.FailWhere([&](const StoreCall& call) { return call.name == lost; }, FaultStore::Broken());
     TempFolder target = TempFolder::InMemory();
-    const auto report = Restore(store, machine, target.path(), {});
+    const auto report = Restore(machine, target.path(), {});
     ASSERT_OK(report);
     EXPECT_GT(report->failed, 0);
     const auto want = Read(source_.path() + "/src");
@@ -250,7 +251,7 @@ TEST_F(RestoreWindows, AStopEndsIt) {
     ready_ = false;
     TempFolder target = TempFolder::InMemory();
     const auto begin = std::chrono::steady_clock::now();
-    const auto report = Restore(store, machine, target.path(), {});
+    const auto report = Restore(machine, target.path(), {});
     std::cout << at << ": " << ranges << " ranges, " << (report ? "done" : report.error().message()) << ", "
               << std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() << " s\n";
     if (ranges >= at) {
@@ -259,6 +260,152 @@ TEST_F(RestoreWindows, AStopEndsIt) {
     for (const auto& entry : fs::recursive_directory_iterator(target.path())) {
       EXPECT_FALSE(entry.path().filename().string().starts_with(".cairn-")) << entry.path();
     }
+    Open(target.path());
+  }
+}
+
+TEST_F(RestoreWindows, AStopEndsItWhilePartsRun) {
+  window_blobs_ = 2;
+  for (const bool is_far : {false, true}) {
+    for (const int at : {1, 3, 8, 20, 60}) {
+      FaultStore store(memory_);
+      store.set_far(is_far);
+      Machine machine(store, 2, 2);
+      std::atomic<int> ranges = 0;
+      ready_ = false;
+      store.SetHook([&](const StoreCall& call) {
+        if (ready_ && call.name.starts_with("data/") && ++ranges == at) machine.context.stop.request_stop();
+      });
+      TempFolder target = TempFolder::InMemory();
+      EXPECT_THAT(Restore(machine, target.path(), {}), ErrorCodeIs(ErrorCode::kInterrupted));
+      for (const auto& entry : fs::recursive_directory_iterator(target.path())) {
+        EXPECT_FALSE(entry.path().filename().string().starts_with(".cairn-")) << entry.path();
+      }
+      Open(target.path());
+    }
+  }
+}
+
+// Tells when files are opened and read, and things removed; takes so many files, and is full then.
+class WatchedSink : public Sink {
+ public:
+  explicit WatchedSink(Sink& base) : base_(base) {}
+  Result<std::optional<SinkExisting>> Existing(const TreePath& path) override { return base_.Existing(path); }
+  Result<std::vector<Bytes>> List(const TreePath& folder) override { return base_.List(folder); }
+  Result<void> MakeFolder(const TreePath& path) override { return base_.MakeFolder(path); }
+  Result<std::unique_ptr<SinkFile>> OpenFile(const TreePath& path, uint64_t size, bool in_place,
+                                             const Node* node) override {
+    if (++opened > opened_max) return Error(ErrorCode::kNoSpace, "full");
+    ASSIGN_OR_RETURN(auto file, base_.OpenFile(path, size, in_place, node));
+    return std::unique_ptr<SinkFile>(std::make_unique<File>(std::move(file), *this));
+  }
+  Result<void> MakeSpecial(const TreePath& path, const Node& node) override { return base_.MakeSpecial(path, node); }
+  Result<void> MakeLink(const TreePath& path, const TreePath& first) override { return base_.MakeLink(path, first); }
+  Result<void> SetMetadata(const TreePath& path, const Node& node,
+                           const std::vector<std::pair<Bytes, Bytes>>& attributes) override {
+    return base_.SetMetadata(path, node, attributes);
+  }
+  Result<void> Remove(const TreePath& path) override {
+    if (PathForPeople(path).ends_with("extra")) opened_at_removal = opened.load();
+    return base_.Remove(path);
+  }
+  Result<void> Close() override { return base_.Close(); }
+  void SetFindingSink(FindingSink findings) override { base_.SetFindingSink(std::move(findings)); }
+
+  std::atomic<int> opened = 0, opened_at_removal = -1, finished = 0;
+  int opened_max = 1 << 30;
+  std::function<void()> on_read = [] {};
+
+ private:
+  class File : public SinkFile {
+   public:
+    File(std::unique_ptr<SinkFile> base, WatchedSink& sink) : base_(std::move(base)), sink_(sink) {}
+    bool is_in_place() const override { return base_->is_in_place(); }
+    Result<void> WriteAt(uint64_t offset, ByteSpan bytes) override { return base_->WriteAt(offset, bytes); }
+    Result<size_t> ReadAt(uint64_t offset, MutableByteSpan target) override {
+      if (target.size() > kKiB) sink_.on_read();  // of a large file
+      return base_->ReadAt(offset, target);
+    }
+    Result<void> MakeHole(uint64_t offset, uint64_t length) override { return base_->MakeHole(offset, length); }
+    Result<void> SetSize(uint64_t size) override { return base_->SetSize(size); }
+    Result<void> SetMetadata(const Node& node, const std::vector<std::pair<Bytes, Bytes>>& attributes) override {
+      return base_->SetMetadata(node, attributes);
+    }
+    Result<void> Finish(uint64_t size) override {
+      RETURN_IF_ERROR(base_->Finish(size));
+      ++sink_.finished;
+      return {};
+    }
+
+   private:
+    const std::unique_ptr<SinkFile> base_;
+    WatchedSink& sink_;
+  };
+
+  Sink& base_;
+};
+
+TEST_F(RestoreWindows, WhatDoesNotBelongGoesBeforeManyFilesHaveCome) {
+  window_blobs_ = 16;
+  TempFolder target = TempFolder::InMemory();
+  const fs::path folder = target.path() + source_.path() + "/src/d0";
+  fs::create_directories(folder);
+  Write(folder / "extra", "x");
+  Machine machine(memory_, 2, 2);
+  const auto sink = FileSink::Make({.target = target.path()});
+  ASSERT_OK(sink);
+  WatchedSink watched(**sink);
+  ASSERT_OK(Restore(machine, watched, {.overwrite = Overwrite::kAlways, .remove_others = true}));
+  EXPECT_GT(watched.opened_at_removal.load(), 0);
+  EXPECT_LT(watched.opened_at_removal.load(), 1'000);
+  Compare(target.path());
+  Open(target.path());
+}
+
+TEST_F(RestoreWindows, WhatIsWholeGetsItsPlaceInATargetThatIsFull) {
+  window_blobs_ = 2;
+  for (const unsigned gets : {1, 8}) {
+    gets_ = gets;
+    for (const int opened_max : {1, 2, 50, 383, 500, 4'000}) {
+      TempFolder target = TempFolder::InMemory();
+      Machine machine(memory_, 2, 2);
+      const auto sink = FileSink::Make({.target = target.path()});
+      ASSERT_OK(sink);
+      WatchedSink watched(**sink);
+      watched.opened_max = opened_max;
+      EXPECT_THAT(Restore(machine, watched, {}), ErrorCodeIs(ErrorCode::kNoSpace));
+      EXPECT_LE(watched.finished.load(), opened_max);
+      EXPECT_GE(watched.finished.load(), opened_max - kLarge);  // a large one may lack its end
+      for (const auto& entry : fs::recursive_directory_iterator(target.path())) {
+        EXPECT_FALSE(entry.path().filename().string().starts_with(".cairn-")) << entry.path();
+      }
+      Open(target.path());
+    }
+  }
+}
+
+TEST_F(RestoreWindows, AStopEndsThePlanAndTheVerifyingOfALargeFile) {
+  window_blobs_ = 2;
+  for (const bool in_place : {true, false}) {
+    TempFolder target = TempFolder::InMemory();
+    if (in_place) {
+      Machine machine(memory_, 2, 2);
+      ASSERT_OK(Restore(machine, target.path(), {}));
+      Open(target.path());
+    }
+    Machine machine(memory_, 2, 2);
+    const auto sink = FileSink::Make({.target = target.path()});
+    ASSERT_OK(sink);
+    WatchedSink watched(**sink);
+    std::atomic<int> reads = 0;
+    watched.on_read = [&] {
+      ++reads;
+      machine.context.stop.request_stop();
+    };
+    const RestoreOptions options{.overwrite = Overwrite::kAlways, .verify = !in_place};
+    EXPECT_THAT(Restore(machine, watched, options), ErrorCodeIs(ErrorCode::kInterrupted));
+    EXPECT_GE(reads.load(), 1);
+    EXPECT_LE(reads.load(), 3);  // one a thread
     Open(target.path());
   }
 }

@@ -93,6 +93,40 @@ TEST_F(BlobReaderTest, AsksTheStoreForNothingThatItHas) {
   EXPECT_FALSE(reader.ReadBlob(BlobKind::kData, ids_[kBlobsAFrame]));
 }
 
+TEST_F(BlobReaderTest, AViewIsTheBlobInsideItsFrameAndOutlivesTheCache) {
+  BlobReader reader = Reader(kFrameInCache);
+  const auto view = reader.ViewBlob(BlobKind::kData, ids_[3]);
+  ASSERT_OK(view);
+  EXPECT_EQ(view->owner->size(), kBlobsAFrame * kBlobBytes);
+  for (size_t i = 0; i < kBlobs; ++i) ExpectRead(reader, i);
+  EXPECT_EQ(ToString(view->bytes), texts_[3]);
+}
+
+TEST_F(BlobReaderTest, AFrameThatManyAskForAtOnceIsOpenedOnce) {
+  BlobReader reader = Reader(2 * kFrameInCache);
+  store_.SetHook([](const StoreCall&) { std::this_thread::sleep_for(std::chrono::milliseconds(200)); });
+  std::vector<std::jthread> threads;
+  for (size_t i = 0; i < kBlobsAFrame; ++i) threads.emplace_back([&, i] { ExpectRead(reader, i); });
+  threads.clear();
+  EXPECT_EQ(reader.frames_read(), 1);
+}
+
+TEST_F(BlobReaderTest, WhatOneFailsToOpenAllWhoWaitAreTold) {
+  BlobReader reader = Reader(2 * kFrameInCache);
+  store_.SetHook([](const StoreCall&) { std::this_thread::sleep_for(std::chrono::milliseconds(100)); });
+  store_.FailWhere([](const StoreCall&) { return true; }, FaultStore::Broken());
+  std::atomic<size_t> failed = 0;
+  std::vector<std::jthread> threads;
+  for (size_t i = 0; i < kBlobsAFrame; ++i) {
+    threads.emplace_back([&, i] { failed += reader.ReadBlob(BlobKind::kData, ids_[i]) ? 0 : 1; });
+  }
+  threads.clear();
+  EXPECT_EQ(failed, kBlobsAFrame);
+  store_.ClearFaults();
+  store_.SetHook({});
+  ExpectRead(reader, 0);
+}
+
 TEST_F(BlobReaderTest, ManyThreadsReadThroughOneSmallCache) {
   BlobReader reader = Reader(5 * kFrameInCache);
   std::vector<std::jthread> threads;

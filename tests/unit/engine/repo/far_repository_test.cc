@@ -3,8 +3,10 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <set>
 
 #include "engine/jobs/check.h"
+#include "engine/repo/own_objects.h"
 #include "engine/repo/snapshot_store.h"
 #include "tests/support/fault_store.h"
 #include "tests/support/machine.h"
@@ -46,6 +48,7 @@ class FarRepositoryTest : public testing::Test {
     }
   }
 
+  const TempFolder folder_ = TempFolder::InMemory();
   MemoryStore memory_;
   FaultStore store_{memory_};
 };
@@ -94,6 +97,73 @@ TEST_F(FarRepositoryTest, SnapshotsAreFetchedOnce) {
   const size_t check = Now();
   ASSERT_OK(LoadSnapshots(*machine.repository, machine.context.job, {}, SnapshotsFrom::kTheStore));
   EXPECT_EQ(Asked(StoreOperation::kGet, "snapshots/", check), 3);
+}
+
+// What a run asks of the store is what it costs.
+TEST_F(FarRepositoryTest, AnUnchangedBackupAsksTwelveTimes) {
+  Machine machine(store_, 1);
+  const MemoryFiles files = {{"a", RandomText(1, 100)}};
+  ASSERT_OK(machine.Backup(files));
+  const size_t begin = Now();
+  ASSERT_OK_AND_ASSIGN(machine.repository, OpenAgain(machine));
+  ASSERT_OK(machine.Backup(files));
+  EXPECT_LE(Now() - begin, 12);
+  EXPECT_EQ(Asked(StoreOperation::kGet, "index/", begin), 0) << "what this machine has put it has";
+}
+
+TEST_F(FarRepositoryTest, WhatThisMachineHasPutIsNotGot) {
+  Machine machine(store_, 1);
+  const size_t begin = Now();
+  std::set<SnapshotId> ids;
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_OK_AND_ASSIGN(const BackupReport report, machine.Backup({{"a", RandomText(i, 100)}}));
+    ids.insert(*report.id);
+  }
+  ASSERT_OK_AND_ASSIGN(const SnapshotSet set, LoadSnapshots(*machine.repository, machine.context.job, {}));
+  ASSERT_OK(machine.repository->LoadIndex(machine.context.job));
+  std::set<SnapshotId> loaded;
+  for (const LoadedSnapshot& one : set.snapshots) loaded.insert(one.id);
+  EXPECT_EQ(loaded, ids);
+  EXPECT_EQ(Asked(StoreOperation::kGet, "snapshots/", begin), 2) << "whether the parent is in its place";
+  EXPECT_EQ(Asked(StoreOperation::kGet, "index/", begin), 0);
+  Machine other(store_, 2);
+  const size_t theirs_begin = Now();
+  ASSERT_OK_AND_ASSIGN(const SnapshotSet theirs, LoadSnapshots(*other.repository, other.context.job, {}));
+  EXPECT_EQ(theirs.snapshots.size(), 3);
+  EXPECT_EQ(Asked(StoreOperation::kGet, "snapshots/", theirs_begin), 3);
+}
+
+TEST_F(FarRepositoryTest, WhatThisMachineHasPutAndIsDamagedHereIsGot) {
+  Machine machine(store_, 1);
+  ASSERT_OK(machine.Backup({{"a", RandomText(1, 100)}}));
+  Damage(machine.folder.path(), "own-");
+  const FindingSink none = [](const Finding& f) { ADD_FAILURE() << f.object << ": " << f.detail; };
+  ASSERT_OK_AND_ASSIGN(const SnapshotSet set, LoadSnapshots(*machine.repository, machine.context.job, none));
+  EXPECT_EQ(set.snapshots.size(), 1);
+  ASSERT_OK_AND_ASSIGN(const auto index, machine.repository->LoadIndex(machine.context.job));
+  EXPECT_GT(index->blob_count(), 0);
+}
+
+// A forget may put it over the snapshot of a session that has not ended.
+TEST_F(FarRepositoryTest, AFenceOverWhatThisMachineHasPutIsSeen) {
+  Machine machine(store_, 1);
+  ASSERT_OK_AND_ASSIGN(const BackupReport report, machine.Backup({{"a", "1"}}));
+  ASSERT_OK(store_.Remove(SnapshotName(*report.id)));
+  Protocol protocol(*machine.repository, machine.context.job);
+  ASSERT_OK(protocol.Fence(*report.id, *report.id));
+  ASSERT_OK_AND_ASSIGN(const SnapshotSet set, LoadSnapshots(*machine.repository, machine.context.job, {}));
+  EXPECT_TRUE(set.snapshots.empty());
+  EXPECT_EQ(set.fences.size(), 1);
+}
+
+TEST_F(FarRepositoryTest, OfWhatThisMachineHasPutAndNobodyTookAFewStay) {
+  OwnObjects own(PosixFileSystem(), SystemRandom(), folder_.path());
+  for (int i = 0; i < 40; ++i) own.Keep(*ObjectName::Parse("index/" + std::to_string(100 + i)), AsBytes("x"));
+  const fs::directory_iterator files(folder_.path());
+  EXPECT_EQ(std::distance(begin(files), end(files)), 16);
+  EXPECT_EQ(own.Take(*ObjectName::Parse("index/100")), std::nullopt);
+  EXPECT_EQ(own.Take(*ObjectName::Parse("index/139")), ToBytes(AsBytes("x")));
+  EXPECT_EQ(own.Take(*ObjectName::Parse("index/139")), std::nullopt) << "once";
 }
 
 TEST_F(FarRepositoryTest, ADamagedFileOfKeptSnapshotsIsFetchedAnew) {

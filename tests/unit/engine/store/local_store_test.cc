@@ -46,7 +46,10 @@ class LocalStoreTest : public testing::Test {
           EXPECT_TRUE(listing.objects.insert(info.name.text()).second);
           return {};
         },
-        [&](const std::string& name) { EXPECT_TRUE(listing.strangers.insert(name).second); }));
+        [&](const std::string& name) -> Result<void> {
+          EXPECT_TRUE(listing.strangers.insert(name).second);
+          return {};
+        }));
     return listing;
   }
   static mode_t ModeOf(const std::string& path) {

@@ -26,7 +26,10 @@ TEST(ReadOnlyStore, ReadsAndRefusesByName) {
         ++told;
         return {};
       },
-      [&](const std::string&) { ++told; }));
+      [&](const std::string&) -> Result<void> {
+        ++told;
+        return {};
+      }));
   EXPECT_EQ(told, 2);
   EXPECT_EQ(store.description(), below.description());
 

@@ -154,7 +154,10 @@ TEST_F(RetryStoreTest, TellsAListingOnceThoughItFailedAtItsEnd) {
         told.push_back(info.name.text());
         return {};
       },
-      [&](const std::string& name) { told.push_back(name); }));
+      [&](const std::string& name) -> Result<void> {
+        told.push_back(name);
+        return {};
+      }));
   EXPECT_EQ(told, (std::vector<std::string>{"index/1", "index/2", "index/UPPER"}));
 }
 

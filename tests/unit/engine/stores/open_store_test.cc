@@ -60,6 +60,17 @@ TEST_F(OpenStoreTest, RefusesWhatIsNoTime) {
   }
 }
 
+TEST_F(OpenStoreTest, RefusesLocksWhereTheirHeadersMeanNothing) {
+  const StoreSettings lock = {{"s3.object-lock", "governance"}, {"s3.lock-for", "30d"}};
+  EXPECT_OK(OpenStore(kNobody, lock, world_));
+  for (const char* address :
+       {"s3:https://storage.googleapis.com/bucket", "s3:https://s3.oss-cn-hangzhou.aliyuncs.com/bucket"}) {
+    EXPECT_THAT(OpenStore(address, lock, world_), ErrorIs(ErrorCode::kInvalidArgument, HasSubstr("s3.object-lock")))
+        << address;
+    EXPECT_OK(OpenStore(address, {}, world_)) << address;
+  }
+}
+
 TEST_F(OpenStoreTest, KnowsItsSettings) {
   StoreSettings settings;
   EXPECT_OK(AddStoreSetting(settings, "tls.ca-file=a=b"));

@@ -177,6 +177,17 @@ TEST(ConfigFile, NamesPlaceAndKeyOfWhatIsWrong) {
       {"hooks = { time-limit = \"1d\" }\n", "c.toml:8:24: job.a.hooks.time-limit: \"1d\" is no time limit"},
       {"schedule = \"0 25 * * *\"\n", "c.toml:8:12: job.a.schedule: \"0 25 * * *\": hour is \"25\", expected 0 to 23"},
       {"schedule = \"at noon\"\n", "c.toml:8:12: job.a.schedule: \"at noon\" is no schedule"},
+      {"schedule = \"@daily\"\ntime-zone = \"CEST-ish\"\n",
+       "c.toml:9:13: job.a.time-zone: \"CEST-ish\" is no time zone"},
+      {"tag = [\"x\", \"y,job:b\"]\n", "c.toml:8:13: job.a.tag: \"job:b\": tags that begin with job: are"},
+      {"tag = \"job:a\"\nhost = 1\n", "c.toml:9:8: job.a.host"},
+      {"time-zone = \"UTC\"\n", "job.a.time-zone: it is that of a schedule: give schedule too"},
+      {"host = \"a\\u0000b\"\n", "c.toml:8:8: a text with a character 0 in it"},
+      {"paths = [\"/a\", \"/b\\u0000\"]\n", "cannot redefine"},
+      {"exclude = [\"/a\", \"/b\\u0000\"]\n", "c.toml:8:18: a text with a character 0 in it"},
+      {"hooks = { before = [\"x\", \"\\u0000\"] }\n", "c.toml:8:26: a text with a character 0 in it"},
+      {"postgres = \"host=h password = hunter2\"\n", "c.toml:8:12: job.a.postgres: it holds a password"},
+      {"postgres = \"postgresql://h/d?sslpassword=hunter2\"\n", "c.toml:8:12: job.a.postgres: it holds a password"},
       {"to = \"nas\"\n", "cannot redefine existing string 'to'"},
       {"host = \"x\n", "c.toml:8:"},  // no TOML
   };
@@ -191,6 +202,9 @@ TEST(ConfigFile, RefusesWhatARepositoryMustNotSay) {
   EXPECT_EQ(message("address = \"/x\"\npassword = \"hunter2\"\n").find("hunter2"), std::string::npos);
   EXPECT_THAT(message("address = \"webdav:https://me:hunter2@host/x\"\n"),
               HasSubstr("c.toml:2:11: repository.nas.address: it holds a password"));
+  EXPECT_THAT(message("address = \"/x\"\npassword-file = \"hunter2\"\n"),
+              HasSubstr("c.toml:3:17: repository.nas.password-file: it is no whole path"));
+  EXPECT_EQ(message("address = \"/x\"\npassword-file = \"hunter2\"\n").find("hunter2"), std::string::npos);
   EXPECT_THAT(message("address = \"backup\"\n"), HasSubstr("c.toml:2:11: repository.nas.address: \"backup\" begins"));
   EXPECT_THAT(message("address = \"/x\"\npassword-file = \"/p\"\npassword-env = \"P\"\n"),
               HasSubstr("repository.nas: the password comes from one place"));

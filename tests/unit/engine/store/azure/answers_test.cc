@@ -79,12 +79,12 @@ TEST(AzureListedPage, GivesBlobs) {
                                    "<Blob><Name>q</Name><Properties><Content-Length>0</Content-Length></Properties>"
                                    "</Blob>",
                                    "<NextMarker>m/1</NextMarker>"))));
-  ASSERT_EQ(page.blobs.size(), 2U);
-  EXPECT_EQ(page.blobs[0].name, "p/a b+&é%20");
-  EXPECT_EQ(page.blobs[0].size, 12U);
-  EXPECT_EQ(page.blobs[0].modified, 1'255'369'830'000'000'000);
-  EXPECT_EQ(page.blobs[1].name, "q");
-  EXPECT_EQ(page.blobs[1].modified, 0);
+  ASSERT_EQ(page.objects.size(), 2U);
+  EXPECT_EQ(page.objects[0].key, "p/a b+&é%20");
+  EXPECT_EQ(page.objects[0].size, 12U);
+  EXPECT_EQ(page.objects[0].modified, 1'255'369'830'000'000'000);
+  EXPECT_EQ(page.objects[1].key, "q");
+  EXPECT_EQ(page.objects[1].modified, 0);
   EXPECT_EQ(page.next, "m/1");
 }
 

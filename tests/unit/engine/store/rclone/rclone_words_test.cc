@@ -28,6 +28,8 @@ TEST(RcloneRemote, TakesForPassingWhatNothingElseIsSaidOf) {
   EXPECT_EQ(code_of("status 500"), ErrorCode::kIo);
   EXPECT_EQ(code_of("error in ListJSON: directory not found"), ErrorCode::kIo);
   EXPECT_EQ(code_of("googleapi: Error 403: The user's Drive storage Quota has been exceeded"), ErrorCode::kNoSpace);
+  EXPECT_EQ(code_of("googleapi: Error 403: Quota exceeded for quota metric 'Queries', rateLimitExceeded"),
+            ErrorCode::kIo);
   EXPECT_EQ(code_of("mkdir /x: permission denied"), ErrorCode::kPermission);
   EXPECT_EQ(code_of("didn't find section in config file"), ErrorCode::kInvalidArgument);
 }
@@ -40,6 +42,20 @@ TEST(RcloneStore, RemotesAreNamedAsRcloneHasThem) {
   for (const char* text : {"", "a:b//c", "a:b/../c", "a:b/./c", "a:b]c", "a:b\nc", ":ftp,host=x,pass=secret1:y"}) {
     EXPECT_THAT(ParseRemote(text), ErrorIs(ErrorCode::kInvalidArgument, testing::Not(testing::HasSubstr("secret1"))))
         << text;
+  }
+}
+
+TEST(RcloneStore, RefusesRemotesWithSecrets) {
+  for (const char* option :
+       {"pass", "password", "password2", "PASS", "bearer_token", "secret_access_key", "api-key", "key_pem",
+        "key_file_pass", "access_grant", "passphrase", "sas_url", "service_account_credentials"}) {
+    const std::string text = fmt::format(":any,host=x,{}=hunter2:y", option);
+    EXPECT_THAT(ParseRemote(text), ErrorIs(ErrorCode::kInvalidArgument, AllOf(testing::HasSubstr("holds a secret"),
+                                                                              Not(testing::HasSubstr("hunter2")))))
+        << option;
+  }
+  for (const char* option : {"host", "user", "key_file", "access_key_id", "env_auth_method", "key_use_agent"}) {
+    EXPECT_OK(ParseRemote(fmt::format(":any,{}=x:y", option))) << option;
   }
 }
 

@@ -1,0 +1,123 @@
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "engine/repo/blob_reader.h"
+#include "engine/repo/time_text.h"
+#include "frontends/cli/command.h"
+#include "frontends/mount/fuse_mount.h"
+#include "frontends/mount/inode_table.h"
+#include "frontends/mount/live_snapshots.h"
+
+namespace cairn {
+namespace {
+
+// What is below it would be asked of itself.
+Result<void> RefuseOver(const std::string& folder, const std::string& needed, std::string_view what) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::path over = fs::canonical(folder, error);
+  for (fs::path path = fs::weakly_canonical(needed, error); !error && !over.empty(); path = path.parent_path()) {
+    if (path == over) {
+      return MakeError(ErrorCode::kInvalidArgument, "{} {} is below {}: a mount there would hide it", what, needed,
+                       folder);
+    }
+    if (path == path.parent_path()) break;
+  }
+  return {};
+}
+
+struct MountCommand {
+  FilterOptions filter;
+  std::string folder;
+  bool allow_other = false, owner_root = false, numeric_ids = false;
+
+  Result<int> Run(Cli& cli) {
+    RETURN_IF_ERROR(mount::CheckMountPoint(folder));
+    folder = std::filesystem::absolute(folder).lexically_normal().string();
+    while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
+    RETURN_IF_ERROR(GiveUpSoon(cli));
+    ASSIGN_OR_RETURN(Repository * repository, cli.Open());
+    RETURN_IF_ERROR(RefuseInsideRepository(cli, folder));
+    RETURN_IF_ERROR(RefuseOver(folder, cli.RepositoryFolder(), "the repository"));
+    RETURN_IF_ERROR(RefuseOver(folder, repository->cache().folder(), "the cache"));
+    RETURN_IF_ERROR(repository->keyring().Need(Rights::kMetadataKey, "looking into snapshots"));
+    return Serve(cli, *repository, OneAtATime(cli.Findings()));
+  }
+
+  // A backup waits a quarter of an hour for a store that is away; who lists a folder does not.
+  static Result<void> GiveUpSoon(Cli& cli) {
+    ASSIGN_OR_RETURN(const RepositoryChoice* choice, cli.MainChoice());
+    std::vector<std::string>& given = cli.global.store_settings;
+    const auto is_time = [](const std::string& setting) { return setting.starts_with("retry.time="); };
+    if (std::ranges::any_of(given, is_time) || std::ranges::any_of(choice->store_settings, is_time)) return {};
+    if (!LocalFolderOf(choice->address)) given.push_back("retry.time=1m");
+    return {};
+  }
+
+  static FindingSink OneAtATime(FindingSink findings) {
+    return [mutex = std::make_shared<std::mutex>(), findings = std::move(findings)](const Finding& finding) {
+      const std::lock_guard lock(*mutex);
+      findings(finding);
+    };
+  }
+
+  // The cache has a quarter of the memory, and what is read ahead at most a quarter of that; what the kernel knows an
+  // eighth.
+  Result<int> Serve(Cli& cli, Repository& repository, const FindingSink& findings) const {
+    const Limits& limits = cli.context().limits;
+    const uint64_t cache_bytes = limits.memory_bytes / 4;
+    std::optional<BlobReader> reader;
+    mount::LiveSnapshots snapshots(repository, cli.context(), filter.Filter(), findings, [&reader] {
+      IgnoreError(reader->BringIndexIntoStep(), "it is tried again by who misses a blob");
+    });
+    ASSIGN_OR_RETURN(const auto index,
+                     repository.LoadIndex(cli.context(), [&](const SegmentId& id, const Error& error) {
+                       findings({Finding::Severity::kDamage, error.code(), SegmentName(id).text(), error.message()});
+                     }));
+    reader.emplace(repository, *index, cli.context(), cache_bytes, findings);
+    files::OwnerNames names;
+    mount::MountTree tree([&](mount::MountTree::Look look) { return snapshots.Look(look); }, *reader, names,
+                          {.user = ::getuid(),
+                           .group = ::getgid(),
+                           .mounted = ToWireTime(cli.context().clock.Now()),
+                           .owner_is_root = owner_root,
+                           .numeric_ids = numeric_ids},
+                          findings);
+    const bool is_far = repository.store().is_far();
+    const auto ahead = MakeThreadPool(is_far ? limits.gets : cli.context().executor.workers());
+    ASSIGN_OR_RETURN(const auto mounted,
+                     mount::FuseMount::Make(tree, *ahead, cli.context(),
+                                            {.folder = folder,
+                                             .allow_other = allow_other,
+                                             .ahead = {.window_bytes = cache_bytes / 4},
+                                             .known_max = limits.memory_bytes / 8 / mount::InodeTable::kEntryBytes}));
+    if (cli.json()) {
+      cli.PrintJson({{"message_type", "mounted"}, {"folder", folder}});
+    } else {
+      cli.Say(fmt::format("mounted at {}; Ctrl-C or fusermount3 -u ends it\n", folder));
+    }
+    std::fflush(stdout);
+    RETURN_IF_ERROR(mounted->Serve(cli.stop()));
+    return 0;
+  }
+};
+
+}  // namespace
+
+void AddMount(CLI::App& app, Cli& cli, Action& action) {
+  auto options = std::make_shared<MountCommand>();
+  CLI::App* command = app.add_subcommand("mount", "Show snapshots as folders, read-only, until it is ended");
+  command->add_option("FOLDER", options->folder, "An empty folder to mount at")->required();
+  options->filter.AddTo(*command);
+  command->add_flag("--allow-other", options->allow_other,
+                    "Let other users look, too, as far as modes and ACLs of the files let them");
+  command->add_flag("--owner-root", options->owner_root, "Show everything as root's");
+  command->add_flag("--numeric-ids", options->numeric_ids,
+                    "Owners and groups by number, not by the numbers that their names have here");
+  command->callback([&cli, &action, options] { action = [&cli, options] { return options->Run(cli); }; });
+}
+
+}  // namespace cairn

@@ -1,0 +1,55 @@
+// What the kernel knows of a mount, by number, for as long as it does.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "frontends/mount/mount_tree.h"
+
+namespace cairn::mount {
+
+// Safe for concurrent use. Memory: about kEntryBytes a place that is known.
+class InodeTable {
+ public:
+  static constexpr uint64_t kEntryBytes = 300;
+  explicit InodeTable(const Place& root);
+
+  // One more look-up of a place, found in the folder `parent`. Its number here: the place's own, unless another place
+  // has that.
+  uint64_t Remember(const Place& place, uint64_t parent);
+  // So many look-ups are undone; at none the place is forgotten. The root never is.
+  void Forget(uint64_t number, uint64_t lookups);
+  std::optional<Place> Find(uint64_t number) const;
+  uint64_t ParentOf(uint64_t number) const;  // the root's for what is not known
+  // "/by-time/2026-11-22_12-58-12/etc/fstab", as far up as it is known; for people.
+  std::string PathOf(uint64_t number) const;
+  size_t size() const;
+
+  // The oldest of the places that are no folders (somebody may stand in those), where more than `known_max` are known:
+  // as many as are beyond it, and at most `count`. Who asks again is given the next. For who asks the kernel to forget.
+  struct Known {
+    uint64_t parent = 0;
+    Bytes name;
+  };
+  std::vector<Known> OldestBeyond(size_t known_max, size_t count);
+
+ private:
+  struct Entry {
+    Place place;
+    uint64_t parent = 0;
+    uint64_t lookups = 0;
+    std::optional<std::list<uint64_t>::iterator> order;  // of what may be asked to be forgotten
+  };
+
+  const uint64_t root_;
+  mutable std::mutex mutex_;
+  std::unordered_map<uint64_t, Entry> entries_;  // guarded by mutex_
+  std::list<uint64_t> order_;                    // guarded by mutex_; oldest first
+};
+
+}  // namespace cairn::mount
