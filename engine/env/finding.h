@@ -16,9 +16,10 @@ struct Finding {
   std::string detail;  // lower case, no full stop
 };
 
-// Of something that could not be read: what a later version wrote is not damaged.
+// Of something that could not be read: what a later version wrote, or the store keeps in an archive, is not damaged.
 inline Finding::Severity SeverityOf(const Error& error) {
-  return error.code() == ErrorCode::kUnsupported ? Finding::Severity::kWarning : Finding::Severity::kDamage;
+  const bool is_whole = error.code() == ErrorCode::kUnsupported || error.code() == ErrorCode::kArchived;
+  return is_whole ? Finding::Severity::kWarning : Finding::Severity::kDamage;
 }
 
 // Called from any thread, one call at a time.

@@ -37,7 +37,8 @@ class CheckRun {
     for (const std::string& text : set_.unexplained) {
       Tell({Finding::Severity::kDamage, ErrorCode::kNotFound, "snapshots/", text});
     }
-    ASSIGN_OR_RETURN(index_, repository_.LoadIndex(context_, [](const SegmentId&, const Error&) {}));
+    ASSIGN_OR_RETURN(
+        index_, repository_.LoadIndex(context_, [this](const SegmentId&, const Error&) { index_is_whole_ = false; }));
     RETURN_IF_ERROR(ChooseSnapshots());
     RETURN_IF_ERROR(ComparePacks());
     if (repository_.keyring().rights().Has(Rights::kMetadataKey)) {
@@ -100,20 +101,28 @@ class CheckRun {
     return {};
   }
 
+  // Who cannot follow the trees to their ends, or lacks a part of the index, takes all packs that are there for needed:
+  // what damage hides may be mended, as long as it is not removed.
+  bool KnowsNeededPacks() const {
+    return needed_ != nullptr && !options_.snapshot && index_is_whole_ && !has_unread_trees_ && !has_lost_blobs_ &&
+           set_.unreadable.empty();
+  }
+
   // What is not needed any more may go when its lock is over.
   Result<void> ExtendAllLocks() {
     ObjectStore& store = repository_.store();
     std::vector<ObjectName> names;
-    for (const std::string_view prefix : {kConfigPrefix, kKeyPrefix, kIndexPrefix, kSnapshotPrefix, kDeletedPrefix}) {
+    std::vector<std::string_view> prefixes{kConfigPrefix, kKeyPrefix, kIndexPrefix, kSnapshotPrefix, kDeletedPrefix};
+    const bool knows_needed = KnowsNeededPacks();
+    if (!knows_needed) prefixes.insert(prefixes.end(), {kDataPrefix, kMetaPrefix});
+    for (const std::string_view prefix : prefixes) {
       RETURN_IF_ERROR(store.List(prefix, [&](const ObjectInfo& info) -> Result<void> {
         if (ParseObjectName(info.name.text()).kind != ParsedName::Kind::kUnknown) names.push_back(info.name);
         return {};
       }));
     }
-    // A role that cannot follow the trees takes all of them for needed.
     for (const IndexedPack& pack : index_->Packs()) {
-      const bool is_needed = needed_ == nullptr || options_.snapshot || needed_packs_.contains(pack.number);
-      if (is_needed) names.push_back(PackObjectName(pack.kind, pack.name));
+      if (knows_needed && needed_packs_.contains(pack.number)) names.push_back(PackObjectName(pack.kind, pack.name));
     }
     ASSIGN_OR_RETURN(const LockReport locks, ExtendLocks(context_, *options_.locker, names));
     report_.locks_looked_at = locks.looked_at;
@@ -209,6 +218,7 @@ class CheckRun {
         std::ranges::count_if(chosen_, [&](const LoadedSnapshot* one) { return !deleted_.contains(one->id); }));
     report_.blobs_needed = 0;
     needed_packs_.clear();
+    has_unread_trees_ = has_lost_blobs_ = false;
     bad_.Clear();
     RETURN_IF_ERROR(repository_.SyncIndex(*index_, context_, [](const SegmentId&, const Error&) {}));
     return true;
@@ -222,6 +232,7 @@ class CheckRun {
     RETURN_IF_ERROR(MarkReachable(
         context_, reader, chosen_, *needed_,
         [this](const LoadedSnapshot& snapshot, const std::string& path, const Error& error) -> Result<void> {
+          has_unread_trees_ = true;
           Tell({SeverityOf(error), error.code(), fmt::format("{}:/{}", TextOf(snapshot), path), error.message()});
           return {};
         }));
@@ -237,6 +248,7 @@ class CheckRun {
       bad_.Add(id);
       // Where a pack is missing or short, the pack was told already.
       if (places.empty()) {
+        has_lost_blobs_ = true;
         Tell({Finding::Severity::kDamage, ErrorCode::kNotFound, "blob " + id.ToHex(),
               "a snapshot needs it, and no pack of the index has it"});
       }
@@ -364,7 +376,9 @@ class CheckRun {
     std::vector<uint32_t> numbers = verdict.bad_frames;
     // Whose bytes a later version, or another role, can read are not damaged.
     const ErrorCode code = verdict.error->code();
-    if (code != ErrorCode::kUnsupported && code != ErrorCode::kNoRight) {
+    const bool may_be_whole =
+        code == ErrorCode::kUnsupported || code == ErrorCode::kNoRight || code == ErrorCode::kArchived;
+    if (!may_be_whole) {
       numbers.insert(numbers.end(), verdict.unread_frames.begin(), verdict.unread_frames.end());
     }
     for (const uint32_t number : numbers) {
@@ -382,14 +396,15 @@ class CheckRun {
     bool ids_checked = false;
     const PackVerdict verdict = CheckPack(repository_, pack, *frames, reader, &ids_checked);
     const bool is_suspect = verdict.error && IsLoss(verdict.error->code());
+    const bool is_archived = verdict.error && verdict.error->code() == ErrorCode::kArchived;
     {
       const std::lock_guard lock(mutex_);
-      ++report_.packs_read;
-      report_.bytes_read += pack.size;
-      if (pack.kind == BlobKind::kData) report_.ids_checked = ids_checked;
+      ++(is_archived ? report_.packs_archived : report_.packs_read);
+      (is_archived ? report_.bytes_archived : report_.bytes_read) += pack.size;
+      if (pack.kind == BlobKind::kData && !is_archived) report_.ids_checked = ids_checked;
       if (is_suspect) suspects_.insert(pack.name);
     }
-    if (verdict.error && !is_suspect) TellBadPack(pack, *frames, verdict);
+    if (verdict.error && !is_suspect && !is_archived) TellBadPack(pack, *frames, verdict);
     ++context_.progress.items_done;
     context_.progress.bytes_done += pack.size;
   }
@@ -446,6 +461,8 @@ class CheckRun {
   std::set<PackName> bad_packs_;  // told before any pack is read
   std::set<PackName> suspects_;   // guarded by mutex_ while packs are read: which seemed lost at the first read
   std::set<uint32_t> needed_packs_;
+  // What these may lack: below trees that could not be read, in packs of which the index does not know.
+  bool has_unread_trees_ = false, has_lost_blobs_ = false, index_is_whole_ = true;
   BadBlobs bad_;
   std::unique_ptr<IdSorter> needed_;
 };

@@ -30,6 +30,7 @@ struct CheckReport {
   uint64_t keys_opened = 0;   // of `keys`; of the others only the form was looked at
   uint64_t blobs_needed = 0;  // by the snapshots checked
   uint64_t packs_read = 0, bytes_read = 0;
+  uint64_t packs_archived = 0, bytes_archived = 0;  // to be read, and the store has to bring them back before
   bool ids_checked = false;      // this role could open data blobs and compute their ids; else seals and sums only
   uint64_t unused_packs = 0;     // in no segment: of a dead session; no damage
   uint64_t taken_out_packs = 0;  // a `removed` list names them, and they are there; no damage

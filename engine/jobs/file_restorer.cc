@@ -24,6 +24,7 @@ constexpr size_t kFinishedAtOnce = 64;  // files, by one task
 
 // An error that the repository is not to be blamed for, and of which nothing is told.
 bool IsStop(const Error& error) { return error.code() == ErrorCode::kInterrupted; }
+bool IsArchived(const Error& error) { return error.code() == ErrorCode::kArchived; }
 
 }  // namespace
 
@@ -518,12 +519,15 @@ void FileRestorer::WriteWants(const Fetch& fetch, ByteSpan plain) {
 // The frame cannot be had from here: blob by blob, from wherever else it may be.
 void FileRestorer::FallBack(const Fetch& fetch, const Error& why) {
   if (IsStop(why)) return;
-  if (findings_) {
+  if (findings_ && !IsArchived(why)) {
     const std::lock_guard lock(report_mutex_);
     const IndexedPack& pack = fetch.location.pack;
     findings_({SeverityOf(why), why.code(), PackObjectName(pack.kind, pack.name).text(), why.message()});
   }
-  for (const Want& want : fetch.wants) ReadOne(want);
+  for (const Want& want : fetch.wants) {
+    if (is_ended_) return;
+    ReadOne(want);
+  }
 }
 
 void FileRestorer::ReadOne(const Want& want) {
@@ -567,7 +571,14 @@ void FileRestorer::Write(OpenFile& file, uint64_t offset, uint64_t count, ByteSp
 }
 
 void FileRestorer::FailFile(OpenFile& file, uint64_t offset, uint64_t length, const Error& error) {
+  if (IsArchived(error)) return EndByArchive(error);
   if (!IsStop(error)) TellFailure(true, file, offset, length, error);
+}
+
+void FileRestorer::EndByArchive(const Error& error) {
+  const std::lock_guard lock(report_mutex_);
+  if (target_end_) target_end_ = error;
+  is_ended_ = true;
 }
 
 void FileRestorer::FailTarget(OpenFile& file, uint64_t offset, uint64_t length, const Error& error) {
@@ -614,6 +625,7 @@ void FileRestorer::FinishFile(OpenFile& file) {
       is_cut_off_ = true;
       return;
     }
+    if (!placed && IsArchived(placed.error())) return EndByArchive(placed.error());
     if (!placed && Ends(placed.error(), file.plan.path)) return FailTarget(file, 0, node.size, placed.error());
     if (!placed) TellFailure(false, file, 0, node.size, placed.error());
     is_placed = placed.has_value();
@@ -650,7 +662,8 @@ Result<void> FileRestorer::PlaceFile(OpenFile& file) {
   }
   if (options_.verify && !file.failed) RETURN_IF_ERROR(VerifyFile(file));
   auto attributes = ReadAttributes(blobs_, node);
-  if (!attributes && IsStop(attributes.error())) return std::move(attributes).error();
+  const bool ends = !attributes && (IsStop(attributes.error()) || IsArchived(attributes.error()));
+  if (ends) return std::move(attributes).error();
   if (!attributes) {
     FailFile(file, 0, 0, attributes.error());
     attributes = std::vector<std::pair<Bytes, Bytes>>();

@@ -93,6 +93,8 @@ class FileRestorer {
   void Write(OpenFile& file, uint64_t offset, uint64_t count, ByteSpan bytes);
   // The repository cannot give the bytes.
   void FailFile(OpenFile& file, uint64_t offset, uint64_t length, const Error& error);
+  // What the store has to bring back first is no damage, and no reason to leave files with holes: it ends the restore.
+  void EndByArchive(const Error& error);
   // The target does not take them; ends the restore where it will take no other file's either.
   void FailTarget(OpenFile& file, uint64_t offset, uint64_t length, const Error& error);
   void TellFailure(bool is_source, OpenFile& file, uint64_t offset, uint64_t length, const Error& error);

@@ -56,20 +56,32 @@ Result<std::vector<ForgottenSnapshot>> RecordsOf(const Repository& repository, c
   return records;
 }
 
-// What of them is to be kept goes under deleted/ before anything of them goes. One that is not in its place any more
-// was forgotten by another meanwhile, who has kept it or not.
-Result<void> KeepForAWhile(const JobContext& context, Repository& repository, Protocol& protocol,
-                           const std::vector<ForgottenSnapshot>& snapshots, DeletedRecord record) {
+// One of them goes under deleted/. False: it is not in its place any more, for another forgot it meanwhile.
+Result<bool> KeepOne(Repository& repository, Protocol& protocol, const ForgottenSnapshot& one, DeletedRecord record) {
+  auto object = repository.store().Get(SnapshotName(one.snapshot), limits::kSnapshotBytesMax);
+  if (!object && object.error().code() == ErrorCode::kNotFound) return false;
+  RETURN_IF_ERROR(object);
+  if (Sha256(*object) != one.digest) return false;  // a fence
+  record.object = *std::move(object);
+  return protocol.PutDeleted(one.snapshot, std::move(record));
+}
+
+// What of them is to be kept goes under deleted/ before anything of them goes. Those that others forgot meanwhile.
+Result<std::vector<SnapshotId>> KeepForAWhile(const JobContext& context, Repository& repository, Protocol& protocol,
+                                              const std::vector<ForgottenSnapshot>& snapshots,
+                                              const DeletedRecord& record, const FindingSink& findings) {
+  std::vector<SnapshotId> not_kept;
   for (const ForgottenSnapshot& one : snapshots) {
     if (context.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while forgetting");
-    auto object = repository.store().Get(SnapshotName(one.snapshot), limits::kSnapshotBytesMax);
-    if (!object && object.error().code() == ErrorCode::kNotFound) continue;
-    RETURN_IF_ERROR(object);
-    if (Sha256(*object) != one.digest) continue;  // a fence
-    record.object = *std::move(object);
-    RETURN_IF_ERROR(protocol.PutDeleted(one.snapshot, record));
+    ASSIGN_OR_RETURN(const bool is_kept, KeepOne(repository, protocol, one, record));
+    if (is_kept) continue;
+    not_kept.push_back(one.snapshot);
+    if (!findings) continue;
+    findings({Finding::Severity::kWarning, ErrorCode::kNotFound, "snapshot " + one.snapshot.ToHex(),
+              "another forgot it meanwhile: whether it can be brought back is that one's word (cairn snapshots "
+              "--deleted)"});
   }
-  return {};
+  return not_kept;
 }
 
 }  // namespace
@@ -102,7 +114,7 @@ Result<ForgetReport> RunForget(const JobContext& context, Repository& repository
                                  .time = ToWireTime(context.clock.Now()),
                                  .by = session,
                                  .unknown = {}};
-      RETURN_IF_ERROR(KeepForAWhile(context, repository, protocol, records, record));
+      ASSIGN_OR_RETURN(report.not_kept, KeepForAWhile(context, repository, protocol, records, record, findings));
     }
     RETURN_IF_ERROR(protocol.PutForgotten(records));
     for (const ForgottenSnapshot& gone : records) {

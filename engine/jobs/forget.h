@@ -17,6 +17,8 @@ struct ForgetOptions {
 struct ForgetReport {
   std::vector<SnapshotId> forgotten;
   uint32_t kept_seconds = 0;  // for so long they can be brought back; 0: not at all
+  // But for these: others forgot them meanwhile, and whether those have kept them is not known.
+  std::vector<SnapshotId> not_kept;
 };
 // Whether RunForget would take these: kNoRight, kCorrupt where a snapshot cannot be read, kInvalidArgument for
 // protected snapshots and for those that one that stays needs, kNotFound. Changes nothing: what a dry run asks.

@@ -42,6 +42,7 @@ Result<bool> FrameRescue::MovePack(const IndexedPack& pack, const Frames& needed
       sealed.emplace_back(number, *std::move(read));
       continue;
     }
+    if (read.error().code() == ErrorCode::kArchived) return LeaveArchived(pack, needed, read.error());
     if (!IsLoss(read.error().code())) return std::move(read).error();
     if (read.error().code() == ErrorCode::kNotFound) {
       // Another pruner may have removed it: then the index says so at the next look.
@@ -58,6 +59,16 @@ Result<bool> FrameRescue::MovePack(const IndexedPack& pack, const Frames& needed
     settled_.insert({pack.number, number});
     blobs_rescued_ += frame.entry->blobs.size();
   }
+  return true;
+}
+
+// It is good, for all that is known; so it stays, with its tombstone, until it can be read.
+bool FrameRescue::LeaveArchived(const IndexedPack& pack, const Frames& needed, const Error& error) {
+  if (stuck_.insert(pack.name).second && findings_) {
+    findings_({SeverityOf(error), error.code(), PackObjectName(pack.kind, pack.name).text(),
+               error.message() + "; snapshots need what is in it: it is not removed"});
+  }
+  for (const auto& [number, blobs] : needed) settled_.insert({pack.number, number});
   return true;
 }
 
@@ -108,7 +119,7 @@ Result<bool> FrameRescue::IsElsewhere(const IndexedPack& pack, uint32_t number, 
 
 Result<bool> FrameRescue::IsGood(const BlobLocation& other, const FrameEntry& broken) {
   auto sealed = ReadFrame(repository_.store(), other.pack.kind, other.pack.name, other.frame_offset, *other.frame);
-  if (!sealed && IsLoss(sealed.error().code())) return false;
+  if (!sealed && (IsLoss(sealed.error().code()) || sealed.error().code() == ErrorCode::kArchived)) return false;
   RETURN_IF_ERROR(sealed);
   // The very bytes that were to be rescued, in a pack that goes too: they are rescued in place of the broken ones.
   const bool is_same_frame = other.frame->check == broken.check;

@@ -20,14 +20,15 @@ class FrameRescue {
   // Called after each fresh look; flush the session afterwards. False: packs were gone, look again. kCorrupt: one that
   // is in the index even after another look is not there, and nothing else has what is needed of it.
   Result<bool> Move(const RescueNeed& need);
-  // Packs that hold the only known copy of something that is needed, and it does not read. They must stay; each was
-  // told.
+  // Packs that hold the only known copy of something that is needed, and it does not read, or is archived. They must
+  // stay; each was told.
   const std::set<PackName>& stuck() const { return stuck_; }
   uint64_t blobs_rescued() const { return blobs_rescued_; }
 
  private:
   using Frames = std::map<uint32_t, std::vector<uint32_t>>;  // frame -> numbers of the needed blobs
   Result<bool> MovePack(const IndexedPack& pack, const Frames& needed);
+  bool LeaveArchived(const IndexedPack& pack, const Frames& needed, const Error& error);
   Result<void> GiveUpFrame(const IndexedPack& pack, uint32_t number, const IndexedFrame& frame,
                            const std::vector<uint32_t>& blobs, const Error& error);
   Result<bool> IsElsewhere(const IndexedPack& pack, uint32_t number, const IndexedFrame& frame, uint32_t blob);

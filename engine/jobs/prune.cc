@@ -1,10 +1,12 @@
 #include "engine/jobs/prune.h"
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <set>
 
 #include "engine/codec/frame_codec.h"
+#include "engine/jobs/at_once.h"
 #include "engine/jobs/deleted_expiry.h"
 #include "engine/jobs/frame_rescue.h"
 #include "engine/jobs/pack_check.h"
@@ -66,6 +68,7 @@ class PruneRun {
     RETURN_IF_ERROR(MarkAndPlan());
     RETURN_IF_ERROR(CountYoung());
     if (options_.dry_run) return {};
+    RETURN_IF_ERROR(AskForDead());
     // What is wholly dead goes first: it frees space for what is moved, also on a full disk.
     std::vector<StoredPack> dead = Victims(PackFate::kRemove);
     dead.insert(dead.end(), report_.plan.unindexed.begin(), report_.plan.unindexed.end());
@@ -263,6 +266,7 @@ class PruneRun {
     RETURN_IF_ERROR(repository_.SyncIndex(*index_, context_));
     ASSIGN_OR_RETURN(usage_, MeasureUsage(context_, *index_, *needed_, young_, options_.least_pack_bytes));
     RETURN_IF_ERROR(SetAges(stored));
+    RETURN_IF_ERROR(LookForArchived());
     RETURN_IF_ERROR(RefuseMissing(usage_.missing));
     const bool content = repository_.keyring().rights().Has(Rights::kContentKey | Rights::kDataIdKey);
     ASSIGN_OR_RETURN(report_.plan, PlanPrune(usage_.packs, options_, content));
@@ -285,6 +289,44 @@ class PruneRun {
     return {};
   }
 
+  // Of those that might be moved or removed: a request each.
+  Result<void> LookForArchived() {
+    if (options_.warmer == nullptr) return {};
+    std::vector<PackPlan*> asked;
+    for (PackPlan& plan : usage_.packs) {
+      const bool may_be_small = plan.pack.size < options_.least_pack_bytes;
+      const bool may_go = plan.dead_bytes + plan.dead_in_live_frames > 0 || plan.live_frames == 0 || may_be_small;
+      if (plan.pack.kind == BlobKind::kData && may_go && !plan.is_young) asked.push_back(&plan);
+    }
+    return AtOnce(context_, asked.size(), [&](size_t number) -> Result<void> {
+      const IndexedPack& pack = asked[number]->pack;
+      const auto warmth = options_.warmer->LookAt(PackObjectName(pack.kind, pack.name));
+      if (!warmth && warmth.error().code() == ErrorCode::kNotFound) return {};
+      RETURN_IF_ERROR(warmth);
+      asked[number]->is_archived = *warmth != Warmth::kWarm;
+      return {};
+    });
+  }
+
+  // What is wholly dead, so that a later run can look into it.
+  Result<void> AskForDead() {
+    if (options_.warmer == nullptr || !options_.warm_up) return {};
+    std::vector<ObjectName> names = archived_unindexed_;
+    for (const PackPlan& plan : report_.plan.packs) {
+      if (plan.is_archived && plan.live_frames == 0) names.push_back(PackObjectName(plan.pack.kind, plan.pack.name));
+    }
+    std::atomic<uint64_t> asked = 0;
+    RETURN_IF_ERROR(AtOnce(context_, names.size(), [&](size_t number) -> Result<void> {
+      const auto warmth = options_.warmer->WarmUp(names[number]);
+      if (!warmth && warmth.error().code() == ErrorCode::kNotFound) return {};
+      RETURN_IF_ERROR(warmth);
+      ++asked;
+      return {};
+    }));
+    report_.packs_asked_for = asked;
+    return {};
+  }
+
   Result<std::vector<StoredPack>> ListPacks() {
     std::vector<StoredPack> stored;
     for (const BlobKind kind : {BlobKind::kData, BlobKind::kMetadata}) {
@@ -303,6 +345,7 @@ class PruneRun {
   Result<void> CompareWithStore(const std::vector<StoredPack>& stored, bool other_maintenance) {
     std::set<PackName> there;
     missing_kinds_.clear();
+    archived_unindexed_.clear();
     for (const StoredPack& pack : stored) {
       there.insert(pack.name);
       const bool known = index_->FindPack(pack.name).has_value() || tombstoned_.contains(pack.name);
@@ -335,6 +378,11 @@ class PruneRun {
       const ErrorCode code = opened.error().code();
       if (code == ErrorCode::kNotFound) return {};
       if (code == ErrorCode::kIo || code == ErrorCode::kPermission) return std::move(opened).error();
+      if (code == ErrorCode::kArchived) {
+        archived_unindexed_.push_back(PackObjectName(kind, name));
+        LeaveArchived(name);
+        return {};
+      }
       // What is not understood is not removed.
       if (findings_) {
         findings_({Finding::Severity::kWarning, code, PackObjectName(kind, name).text(),
@@ -353,6 +401,11 @@ class PruneRun {
     report_.plan.bytes_before += size;
     (of_live_session ? report_.plan.bytes_after : report_.plan.bytes_removed) += size;
     return {};
+  }
+
+  void LeaveArchived(const PackName& name) {
+    left_archived_.insert(name);
+    report_.packs_archived = left_archived_.size();
   }
 
   // So that nobody wonders why garbage stays.
@@ -535,6 +588,10 @@ class PruneRun {
       sizes_[tombstone.pack] = 0;  // nothing is freed
       return true;
     }
+    if (compared.error().code() == ErrorCode::kArchived) {
+      LeaveArchived(pack->name);
+      return false;
+    }
     if (!IsLoss(compared.error().code())) return std::move(compared).error();
     if (findings_) {
       findings_({Finding::Severity::kDamage, compared.error().code(), PackObjectName(pack->kind, pack->name).text(),
@@ -587,6 +644,8 @@ class PruneRun {
   std::vector<TombstoneSeen> tombstones_;
   std::set<PackName> tombstoned_;
   std::map<PackName, BlobKind> missing_kinds_;
+  std::vector<ObjectName> archived_unindexed_;
+  std::set<PackName> left_archived_;
   std::map<PackName, uint64_t> sizes_;
   bool has_put_list_ = false;  // of the session
   YoungPacks young_;

@@ -9,6 +9,7 @@
 #include "engine/jobs/reachability.h"
 #include "engine/repo/repository.h"
 #include "engine/repo/snapshot_store.h"
+#include "engine/store/object_warmer.h"
 
 namespace cairn {
 
@@ -24,6 +25,10 @@ struct PruneOptions {
   // Of data packs, where the store has such terms. One that is removed before this age is billed as if it stayed, so
   // that to move what is live of it saves nothing before; one that is smaller than this is billed as if it were not.
   uint64_t least_age_seconds = 0, least_pack_bytes = 0;
+  // Of a store whose data packs are in an archive. What is there cannot be read before it is removed or moved, so it
+  // stays; with `warm_up` the store is asked to bring back what is wholly dead, for a later run.
+  ObjectWarmer* warmer = nullptr;
+  bool warm_up = false;
 };
 
 enum class PackFate : uint8_t { kKeep, kRemove, kRepack, kPartlyDead, kLive };
@@ -35,6 +40,7 @@ struct PackPlan {
   uint64_t dead_in_live_frames = 0;         // plain bytes that only a rewrite with the content key frees
   uint64_t live_frames = 0, frames = 0;
   bool is_billed_anyway = false;  // below the least age that the store bills
+  bool is_archived = false;       // it cannot be read, and so neither moved nor removed
   bool is_young = false;  // of a session that runs, or came meanwhile: nobody knows yet who needs it, and it stays
 };
 
@@ -56,6 +62,8 @@ struct PrunePlan {
   // Whole, and below the least size that the store bills: they are joined, which makes `bytes_joined` of bytes that are
   // billed and not there go.
   uint64_t packs_joined = 0, bytes_joined = 0;
+  uint64_t packs_archived = 0, bytes_archived = 0;  // wholly dead, and archived: they stay until they can be read
+  uint64_t bytes_archived_partly = 0;               // dead, in archived packs with live data: they stay
   uint64_t bytes_billed_anyway = 0;  // dead, in packs with live data that a store bills for a while yet: they stay
   uint64_t bytes_only_with_content_key = 0;  // dead, in frames with live blobs, and this role cannot rewrite them
 };
@@ -68,6 +76,9 @@ struct PruneReport {
   std::vector<std::string> waiting_for;           // "session 3fa2... of host x, begun 2026-..., pid 12"
   uint64_t packs_young = 0, bytes_young = 0;      // hold what no snapshot needs so far, and may yet
   std::vector<std::string> young_of;              // these sessions
+  uint64_t packs_asked_for = 0;                   // archived and dead, which the store brings back for a later run
+  uint64_t packs_archived =
+      0;                       // have a tombstone, or no segment, and cannot be read before they are removed: they stay
   uint64_t packs_damaged = 0;  // have a tombstone, hold what is needed, and do not read: told as findings
   std::vector<std::string> tombstones_unknown;  // by a newer program, or a slot that this run's config does not name
   // Sessions that were taken for dead by a clock, and that nothing proves dead: they cost a name for each pack that is

@@ -60,6 +60,17 @@ Result<PrunePlan> PlanPrune(const std::vector<PackPlan>& usage, const PruneOptio
       kept += pack.pack.size;
       continue;
     }
+    if (pack.is_archived) {
+      kept += pack.pack.size;
+      if (pack.live_frames > 0) {
+        plan.bytes_archived_partly += Freed(pack, can_rewrite(pack));
+        pack.fate = Freed(pack, can_rewrite(pack)) == 0 ? PackFate::kLive : PackFate::kPartlyDead;
+        continue;
+      }
+      ++plan.packs_archived;
+      plan.bytes_archived += pack.pack.size;
+      continue;
+    }
     // Also one that is billed for a while yet: to remove it costs the rest of that time, and so does to keep it.
     if (pack.live_frames == 0) {
       pack.fate = PackFate::kRemove;

@@ -22,14 +22,15 @@ Result<bool> Repacker::Move(BlobKind kind, const PackName& name) {
   if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while repacking");
   auto moved = MoveAll(kind, name);
   if (moved) return true;
-  if (!IsLoss(moved.error().code())) return std::move(moved).error();
+  const bool is_archived = moved.error().code() == ErrorCode::kArchived;
+  if (!IsLoss(moved.error().code()) && !is_archived) return std::move(moved).error();
   if (moved.error().code() == ErrorCode::kNotFound) {  // another run may have moved it meanwhile
     RETURN_IF_ERROR(repository_.SyncIndex(index_, context_));
     if (!index_.FindPack(name)) return false;
   }
   // A pack that cannot be read stays as it is: check and repair have the say.
   if (findings_) {
-    findings_({Finding::Severity::kDamage, moved.error().code(), PackObjectName(kind, name).text(),
+    findings_({SeverityOf(moved.error()), moved.error().code(), PackObjectName(kind, name).text(),
                moved.error().message() + "; it is not repacked"});
   }
   return false;

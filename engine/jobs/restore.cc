@@ -398,7 +398,8 @@ class RestoreRun {
       ++context_.progress.items_done;
       return {};
     }
-    if (files_.Ends(made.error(), target)) return std::move(made).While(PathForPeople(target));
+    const bool ends = made.error().code() == ErrorCode::kArchived || files_.Ends(made.error(), target);
+    if (ends) return std::move(made).While(PathForPeople(target));
     ++report_.failed;
     if (node.link_group) not_made_.insert(*node.link_group);
     Tell(Finding::Severity::kWarning, made.error(), target);
@@ -457,7 +458,8 @@ class RestoreRun {
     }
     for (const auto& [path, node] : end.folders) {
       auto attributes = ReadAttributes(blobs_, node);
-      if (!attributes && attributes.error().code() == ErrorCode::kInterrupted) return std::move(attributes).error();
+      const ErrorCode code = attributes ? ErrorCode::kIo : attributes.error().code();
+      if (code == ErrorCode::kInterrupted || code == ErrorCode::kArchived) return std::move(attributes).error();
       if (!attributes) TellDamage(attributes.error(), path);
       auto set = sink_.SetMetadata(path, node, attributes ? *attributes : std::vector<std::pair<Bytes, Bytes>>());
       if (!set || !attributes) ++report_.failed;

@@ -152,8 +152,8 @@ Result<BlobView> BlobReader::TryLocations(BlobKind kind, const BlobId& id, Attem
     if (code == ErrorCode::kNoRight || code == ErrorCode::kInterrupted) return std::move(plain).error();
     if (code == ErrorCode::kNotFound) attempt->missing.push_back(location.pack.number);
     const bool last = &location == &found->back();
-    if (findings_ && !last && code != ErrorCode::kNotFound) {
-      findings_({Finding::Severity::kDamage, code, PackText(location),
+    if (findings_ && !last && code != ErrorCode::kNotFound && code != ErrorCode::kArchived) {
+      findings_({SeverityOf(plain.error()), code, PackText(location),
                  fmt::format("{}; another copy of blob {} is tried", plain.error().message(), id.Short())});
     }
     if (!first || Weight(first->code()) < Weight(code)) first = std::move(plain).error();

@@ -403,9 +403,41 @@ Result<void> Protocol::PutForgotten(const std::vector<ForgottenSnapshot>& snapsh
   return repository_.store().Put(ForgottenName(id), object);
 }
 
-Result<void> Protocol::PutDeleted(const SnapshotId& snapshot, const DeletedRecord& record) {
-  ASSIGN_OR_RETURN(const Bytes object, SealSmall(ObjectKind::kDeleted, ToRawId(snapshot), record.Encode()));
-  return repository_.store().Put(DeletedName(snapshot), object);
+Result<bool> Protocol::PutDeleted(const SnapshotId& snapshot, DeletedRecord record) {
+  ObjectStore& store = repository_.store();
+  const ObjectName name = DeletedName(snapshot);
+  ASSIGN_OR_RETURN(Bytes object, SealSmall(ObjectKind::kDeleted, ToRawId(snapshot), record.Encode()));
+  ASSIGN_OR_RETURN(const bool is_first, store.PutIfAbsent(name, object));
+  if (!is_first) {
+    ASSIGN_OR_RETURN(const uint32_t promised, KeepSecondsOf(snapshot));
+    record.keep_seconds = std::max(record.keep_seconds, promised);
+    ASSIGN_OR_RETURN(object, SealSmall(ObjectKind::kDeleted, ToRawId(snapshot), record.Encode()));
+    RETURN_IF_ERROR(store.Put(name, object));
+  }
+  auto in_place = store.Get(SnapshotName(snapshot), limits::kSnapshotBytesMax);
+  if (!in_place && in_place.error().code() != ErrorCode::kNotFound) return std::move(in_place).error();
+  if (in_place && Equal(*in_place, record.object)) return true;
+  if (!is_first) return false;
+  // Only this very one: another's was put while the snapshot was in its place, or is taken back by who has put it.
+  auto there = store.Get(name, limits::kDeletedBytesMax);
+  if (!there && there.error().code() != ErrorCode::kNotFound) return std::move(there).error();
+  if (there && Equal(*there, object)) RETURN_IF_ERROR(store.Remove(name));
+  return false;
+}
+
+// Of what is under deleted/; 0 where it is gone or broken: then it promises nothing.
+Result<uint32_t> Protocol::KeepSecondsOf(const SnapshotId& snapshot) const {
+  const ObjectName name = DeletedName(snapshot);
+  const auto read = [&]() -> Result<uint32_t> {
+    ASSIGN_OR_RETURN(const Bytes object, repository_.store().Get(name, limits::kDeletedBytesMax));
+    ASSIGN_OR_RETURN(const OpenedObject opened,
+                     repository_.sealer().Open(object, ObjectKind::kDeleted, ToRawId(snapshot), name.text()));
+    ASSIGN_OR_RETURN(const DeletedRecord record, DeletedRecord::Parse(opened.body).While(name.text()));
+    return record.keep_seconds;
+  };
+  auto seconds = read();
+  if (!seconds && IsLoss(seconds.error().code())) return uint32_t{0};
+  return seconds;
 }
 
 Result<std::vector<ListedSnapshot>> Protocol::ListDeleted() {

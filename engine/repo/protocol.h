@@ -93,8 +93,11 @@ class Protocol {
 
   // --- of forget and of notes ---
   Result<void> PutForgotten(const std::vector<ForgottenSnapshot>& snapshots);
-  // Puts deleted/<sid> again where there is one: of a forget that died before it took the snapshot away.
-  Result<void> PutDeleted(const SnapshotId& snapshot, const DeletedRecord& record);
+  // `record` holds the snapshot's object, as it was seen in its place. Where deleted/<sid> is there already, of a
+  // forget that died or of one that runs beside this one, it is put again, for the longer of the two times. False: the
+  // snapshot was not in its place any more after that. Where deleted/<sid> was not there either, what it needs may be
+  // gone, and what was put is taken back.
+  Result<bool> PutDeleted(const SnapshotId& snapshot, DeletedRecord record);
   // Names under deleted/. Of a pruner: after ListSnapshots (SPEC 13.4).
   Result<std::vector<ListedSnapshot>> ListDeleted();
   Result<void> RemoveDeleted(const SnapshotId& snapshot);
@@ -117,6 +120,7 @@ class Protocol {
   // among them: it is not there when it is read, and one more than there is is never wrong.
   Result<std::vector<ObjectInfo>> ListTwice(std::string_view prefix);
   Result<MomentRecord> OpenMoment(const ObjectName& name, ByteSpan object, const SessionSeen& seen) const;
+  Result<uint32_t> KeepSecondsOf(const SnapshotId& snapshot) const;
   Result<void> NoteMoments(const std::vector<ObjectInfo>& listed, std::map<SessionId, SessionSeen>& sessions);
   Result<Bytes> SealSmall(ObjectKind kind, const RawId& name, ByteSpan body) const;
   void Tell(Finding::Severity severity, const Error& error, std::string object) const;

@@ -19,4 +19,10 @@ Made MakeSftp(const std::string& address, const StoreSettings& settings, const S
 Result<std::unique_ptr<ObjectLocker>> MakeS3Locker(const std::string& place, const StoreSettings& settings,
                                                    const StoreWorld& world);
 
+// Of stores with an archive.
+Result<std::unique_ptr<ObjectWarmer>> MakeS3Warmer(const std::string& place, const StoreSettings& settings,
+                                                   const StoreWorld& world);
+Result<std::unique_ptr<ObjectWarmer>> MakeAzureWarmer(const std::string& place, const StoreSettings& settings,
+                                                      const StoreWorld& world);
+
 }  // namespace cairn

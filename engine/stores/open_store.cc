@@ -58,4 +58,13 @@ Result<std::unique_ptr<ObjectLocker>> OpenLocker(const std::string& address, con
   return MakeS3Locker(address.substr(kind->size() + 1), settings, world);
 }
 
+Result<std::unique_ptr<ObjectWarmer>> OpenWarmer(const std::string& address, const StoreSettings& settings,
+                                                 const StoreWorld& world) {
+  const std::string kind = KindOf(address).value_or("");
+  const std::string place = kind.empty() ? address : address.substr(kind.size() + 1);
+  if (kind == "s3") return MakeS3Warmer(place, settings, world);
+  if (kind == "azure") return MakeAzureWarmer(place, settings, world);
+  return MakeError(ErrorCode::kInvalidArgument, "{} has no archive from which anything is to be brought back", address);
+}
+
 }  // namespace cairn

@@ -13,6 +13,7 @@
 #include "engine/store/counting_store.h"
 #include "engine/store/object_locker.h"
 #include "engine/store/object_store.h"
+#include "engine/store/object_warmer.h"
 #include "engine/store/retry.h"
 #include "engine/stores/store_settings.h"
 
@@ -40,6 +41,9 @@ Result<std::unique_ptr<ObjectStore>> OpenStore(const std::string& address, const
 // Of a store that is opened with settings for locks; kInvalidArgument of others. What fails is tried again as by the
 // store.
 Result<std::unique_ptr<ObjectLocker>> OpenLocker(const std::string& address, const StoreSettings& settings,
+                                                 const StoreWorld& world);
+// The same of a store with archives; kInvalidArgument of others.
+Result<std::unique_ptr<ObjectWarmer>> OpenWarmer(const std::string& address, const StoreSettings& settings,
                                                  const StoreWorld& world);
 Result<std::unique_ptr<ObjectStore>> CreateStore(const std::string& address, const StoreSettings& settings,
                                                  const StoreWorld& world);

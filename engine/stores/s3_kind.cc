@@ -1,9 +1,12 @@
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <chrono>
 
 #include "engine/store/s3/credentials.h"
 #include "engine/store/s3/s3_store.h"
 #include "engine/stores/kinds.h"
+#include "engine/stores/repeated.h"
 #include "engine/stores/s3_options.h"
 
 namespace cairn {
@@ -25,6 +28,26 @@ Result<void> SetLock(const StoreSettings& settings, s3::Options& options) {
   options.lock_mode = mode == "governance" ? "GOVERNANCE" : "COMPLIANCE";
   options.lock_for = std::chrono::hours(24) * days;
   return {};
+}
+
+// Of what is brought back from an archive.
+Result<void> SetRestore(const StoreSettings& settings, s3::Options& options) {
+  if (const std::string tier = SettingOf(settings, "s3.restore-tier"); !tier.empty()) {
+    constexpr std::array<std::string_view, 3> kTiers = {"Expedited", "Standard", "Bulk"};
+    if (std::ranges::find(kTiers, tier) == kTiers.end()) {
+      return MakeError(ErrorCode::kInvalidArgument, "s3.restore-tier is \"{}\": it is Expedited, Standard or Bulk",
+                       tier);
+    }
+    options.restore_tier = tier;
+  }
+  const std::string days = SettingOf(settings, "s3.restore-days");
+  if (days.empty()) return {};
+  constexpr uint32_t kDaysMax = 3'650;
+  const auto [end, error] = std::from_chars(days.data(), days.data() + days.size(), options.restore_days);
+  const bool is_right = error == std::errc() && end == days.data() + days.size() && options.restore_days > 0 &&
+                        options.restore_days <= kDaysMax;
+  if (is_right) return {};
+  return MakeError(ErrorCode::kInvalidArgument, "s3.restore-days is \"{}\": it is a number of days, as 7", days);
 }
 
 Result<void> SetCreateBy(s3::Options& options, const std::string& text) {
@@ -63,6 +86,7 @@ Result<s3::Options> S3Options(const std::string& place, const StoreSettings& set
     return MakeError(ErrorCode::kInvalidArgument, "s3.addressing is \"{}\": it is path or host", addressing);
   }
   options.storage_class = SettingOf(settings, "s3.storage-class");
+  RETURN_IF_ERROR(SetRestore(settings, options));
   options.encryption = SettingOf(settings, "s3.encryption");
   options.kms_key = SettingOf(settings, "s3.kms-key");
   RETURN_IF_ERROR(SetLock(settings, options));
@@ -70,20 +94,6 @@ Result<s3::Options> S3Options(const std::string& place, const StoreSettings& set
   options.client = ClientSettingsOf(settings);
   return options;
 }
-
-// Sends again what may work the next time.
-class RetryLocker final : public ObjectLocker {
- public:
-  RetryLocker(std::unique_ptr<ObjectLocker> base, std::shared_ptr<Retry> retry)
-      : base_(std::move(base)), retry_(std::move(retry)) {}
-  Result<bool> ExtendLock(const ObjectName& name) override {
-    return retry_->Repeat([&] { return base_->ExtendLock(name); });
-  }
-
- private:
-  std::unique_ptr<ObjectLocker> base_;
-  std::shared_ptr<Retry> retry_;
-};
 
 }  // namespace
 
@@ -104,8 +114,16 @@ Result<std::unique_ptr<ObjectLocker>> MakeS3Locker(const std::string& place, con
                                                    const StoreWorld& world) {
   ASSIGN_OR_RETURN(const auto retry, MakeRetry(settings, world));
   ASSIGN_OR_RETURN(s3::Options options, S3OptionsOf(place, settings, world, retry));
-  return std::unique_ptr<ObjectLocker>(
-      std::make_unique<RetryLocker>(s3::S3Store::Open(std::move(options), world.clock), retry));
+  return std::unique_ptr<ObjectLocker>(std::make_unique<RepeatedLocker>(
+      s3::S3Store::Open(std::move(options), world.clock), Repeated(retry, world.meter)));
+}
+
+Result<std::unique_ptr<ObjectWarmer>> MakeS3Warmer(const std::string& place, const StoreSettings& settings,
+                                                   const StoreWorld& world) {
+  ASSIGN_OR_RETURN(const auto retry, MakeRetry(settings, world));
+  ASSIGN_OR_RETURN(s3::Options options, S3OptionsOf(place, settings, world, retry));
+  return std::unique_ptr<ObjectWarmer>(std::make_unique<RepeatedWarmer>(
+      s3::S3Store::Open(std::move(options), world.clock), Repeated(retry, world.meter)));
 }
 
 }  // namespace cairn

@@ -55,6 +55,13 @@ const std::string* Find(const StoreSettings& settings, std::string_view name) {
 
 }  // namespace
 
+bool KeepsInArchive(const StoreSettings& settings) {
+  const std::string* storage_class = Find(settings, "s3.storage-class");
+  const std::string* tier = Find(settings, "azure.access-tier");
+  const bool is_glacier = storage_class != nullptr && (*storage_class == "GLACIER" || *storage_class == "DEEP_ARCHIVE");
+  return is_glacier || (tier != nullptr && *tier == "Archive");
+}
+
 Result<StorageTerms> TermsOf(const StoreSettings& settings) {
   StorageTerms terms;
   for (const Class& one : kClasses) {

@@ -17,5 +17,7 @@ struct StorageTerms {
 // store.least-age
 // ("30d") and store.least-size ("128K") count more. kInvalidArgument where these are none.
 Result<StorageTerms> TermsOf(const StoreSettings& settings);
+// Whether data packs are put where they cannot be read before the store has brought them back.
+bool KeepsInArchive(const StoreSettings& settings);
 
 }  // namespace cairn

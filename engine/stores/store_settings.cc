@@ -6,7 +6,8 @@ namespace cairn {
 
 const std::vector<StoreSettingHelp>& KnownStoreSettings() {
   static const std::vector<StoreSettingHelp> known = {
-      {"azure.access-tier", "of data packs: Hot, Cool or Cold"},
+      {"azure.access-tier", "of data packs: Hot, Cool, Cold or Archive"},
+      {"azure.rehydrate-priority", "how soon what is archived is brought back: Standard or High"},
       {"rclone.args", "what rclone is started with, words between blanks: --config FILE --bwlimit 4M"},
       {"rclone.program", "rclone itself, where it is not found by its name"},
       {"retry.first", "the pause before what failed is tried again (500ms); it doubles each time, up to a minute"},
@@ -20,6 +21,8 @@ const std::vector<StoreSettingHelp>& KnownStoreSettings() {
       {"s3.object-lock", "governance or compliance: what is put cannot be removed for s3.lock-for"},
       {"s3.profile", "the section of ~/.aws/credentials whose keys are used"},
       {"s3.region", "where the bucket is; by itself what the server says"},
+      {"s3.restore-days", "for how many days what was archived can be read: 7"},
+      {"s3.restore-tier", "how soon what is archived is brought back: Standard, Bulk or Expedited"},
       {"s3.storage-class", "of data packs: STANDARD_IA, for example"},
       {"store.least-age", "for how long a data pack is billed at least: 30d; by itself as its storage class has it"},
       {"store.least-size", "as what size a smaller data pack is billed: 128K; by itself as its storage class has it"},

@@ -228,22 +228,50 @@ Result<StoreSettings> Cli::SettingsOf(const RepositoryChoice& choice) const {
   return settings;
 }
 
+StoreWorld Cli::WorldOf(RequestMeter* meter) {
+  return {.files = PosixFileSystem(),
+          .clock = SystemClock(),
+          .random = SystemRandom(),
+          .stop = stop_.get_token(),
+          .environment = [](const char* name) { return Environment(name); },
+          .retry_notice =
+              [this](const Error& error, std::chrono::nanoseconds pause) {
+                context_->log.Warning("{}; trying again in {:.1f} s", error.message(),
+                                      std::chrono::duration<double>(pause).count());
+              },
+          .meter = meter};
+}
+
+Result<Cli::BesideStore> Cli::Beside(const RepositoryChoice& choice) {
+  ASSIGN_OR_RETURN(StoreSettings settings, SettingsOf(choice));
+  const std::lock_guard lock(open_mutex_);
+  const auto main = std::ranges::find(metered_, store_.get(), [](const auto& one) { return one->store; });
+  const bool is_counted = &choice == &main_ && store_ != nullptr && main != metered_.end();
+  return BesideStore{choice.address, std::move(settings), WorldOf(is_counted ? &(*main)->meter : nullptr)};
+}
+
+Result<std::unique_ptr<ObjectLocker>> Cli::OpenLocker() {
+  ASSIGN_OR_RETURN(const RepositoryChoice* choice, MainChoice());
+  ASSIGN_OR_RETURN(const BesideStore beside, Beside(*choice));
+  return cairn::OpenLocker(beside.address, beside.settings, beside.world);
+}
+
+Result<std::unique_ptr<ObjectWarmer>> Cli::OpenWarmer() {
+  ASSIGN_OR_RETURN(const RepositoryChoice* choice, MainChoice());
+  return OpenWarmerOf(*choice);
+}
+
+Result<std::unique_ptr<ObjectWarmer>> Cli::OpenWarmerOf(const RepositoryChoice& choice) {
+  ASSIGN_OR_RETURN(const BesideStore beside, Beside(choice));
+  return cairn::OpenWarmer(beside.address, beside.settings, beside.world);
+}
+
 Result<std::unique_ptr<ObjectStore>> Cli::OpenStoreAt(const RepositoryChoice& choice, bool create) {
   if (choice.address.empty()) {
     return Error(ErrorCode::kInvalidArgument, "no repository is named: give -r REPOSITORY, or set CAIRN_REPOSITORY");
   }
   auto metered = std::make_unique<Metered>();
-  const StoreWorld world{.files = PosixFileSystem(),
-                         .clock = SystemClock(),
-                         .random = SystemRandom(),
-                         .stop = stop_.get_token(),
-                         .environment = [](const char* name) { return Environment(name); },
-                         .retry_notice =
-                             [this](const Error& error, std::chrono::nanoseconds pause) {
-                               context_->log.Warning("{}; trying again in {:.1f} s", error.message(),
-                                                     std::chrono::duration<double>(pause).count());
-                             },
-                         .meter = &metered->meter};
+  const StoreWorld world = WorldOf(&metered->meter);
   ASSIGN_OR_RETURN(const StoreSettings settings, SettingsOf(choice));
   const std::string& address = choice.address;
   ASSIGN_OR_RETURN(auto store,

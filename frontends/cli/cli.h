@@ -74,6 +74,10 @@ class Cli {
   // The store that -r names. kNotFound where there is no folder.
   Result<ObjectStore*> OpenStore();
   Result<std::unique_ptr<ObjectStore>> OpenStoreAt(const RepositoryChoice& choice, bool create);
+  // Beside the store of -r, with its settings; their requests count as its own once it is open.
+  Result<std::unique_ptr<ObjectLocker>> OpenLocker();
+  Result<std::unique_ptr<ObjectWarmer>> OpenWarmer();
+  Result<std::unique_ptr<ObjectWarmer>> OpenWarmerOf(const RepositoryChoice& choice);
   // The repository, opened with the password of the global options. Once. `meanwhile` is called when nobody has to type
   // any more, before the key is derived, which takes a while.
   Result<Repository*> Open(const std::function<void()>& meanwhile = {});
@@ -121,7 +125,14 @@ class Cli {
 
  private:
   class CliLog;
+  struct BesideStore {
+    std::string address;
+    StoreSettings settings;
+    StoreWorld world;
+  };
   void ProgressLine(const std::string& line);
+  StoreWorld WorldOf(RequestMeter* meter);
+  Result<BesideStore> Beside(const RepositoryChoice& choice);
   Result<void> ChooseMain();
   Result<std::string> UsableCache(const RepositoryChoice& choice);
   Result<OpenOptions> OptionsFor(const RepositoryChoice& choice);

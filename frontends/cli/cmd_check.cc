@@ -1,8 +1,6 @@
 #include <charconv>
-#include <cstdlib>
 
 #include "engine/jobs/check.h"
-#include "engine/stores/open_store.h"
 #include "frontends/cli/command.h"
 #include "frontends/cli/option_values.h"
 #include "frontends/cli/text.h"
@@ -43,27 +41,6 @@ Result<void> ParseSubset(const std::string& text, CheckOptions* options) {
   return {};
 }
 
-Result<std::unique_ptr<ObjectLocker>> OpenLockerOf(const Cli& cli) {
-  StoreSettings settings;
-  for (const std::string& one : cli.global.store_settings) RETURN_IF_ERROR(AddStoreSetting(settings, one));
-  Log& log = cli.context().log;
-  const StoreWorld world{.files = PosixFileSystem(),
-                         .clock = SystemClock(),
-                         .random = SystemRandom(),
-                         .stop = cli.stop(),
-                         .environment =
-                             [](const char* name) {
-                               const char* value = std::getenv(name);
-                               return value == nullptr ? std::string() : value;
-                             },
-                         .retry_notice =
-                             [&log](const Error& error, std::chrono::nanoseconds pause) {
-                               log.Warning("{}; trying again in {:.1f} s", error.message(),
-                                           std::chrono::duration<double>(pause).count());
-                             }};
-  return OpenLocker(cli.global.repository, settings, world);
-}
-
 struct CheckCommand {
   FilterOptions filter;
   std::string snapshot, subset;
@@ -71,14 +48,14 @@ struct CheckCommand {
 
   Result<int> Run(Cli& cli) {
     CheckOptions options;
-    std::unique_ptr<ObjectLocker> locker;
-    if (extend_lock) {
-      ASSIGN_OR_RETURN(locker, OpenLockerOf(cli));
-    }
-    options.locker = locker.get();
     if (read_data) options.data = CheckOptions::Data::kAll;
     if (!subset.empty()) RETURN_IF_ERROR(ParseSubset(subset, &options));
     ASSIGN_OR_RETURN(Repository * repository, cli.Open());
+    std::unique_ptr<ObjectLocker> locker;
+    if (extend_lock) {
+      ASSIGN_OR_RETURN(locker, cli.OpenLocker());
+    }
+    options.locker = locker.get();
     if (!snapshot.empty()) {
       ASSIGN_OR_RETURN(const SnapshotSet set, LoadSnapshots(*repository, cli.context(), {}));
       ASSIGN_OR_RETURN(const LoadedSnapshot* one, ResolveSnapshot(set, snapshot, filter.Filter()));
@@ -105,6 +82,8 @@ struct CheckCommand {
                      {"blobs_needed", report->blobs_needed},
                      {"packs_read", report->packs_read},
                      {"bytes_read", report->bytes_read},
+                     {"packs_archived", report->packs_archived},
+                     {"bytes_archived", report->bytes_archived},
                      {"ids_checked", report->ids_checked},
                      {"unused_packs", report->unused_packs},
                      {"taken_out_packs", report->taken_out_packs},
@@ -129,6 +108,12 @@ struct CheckCommand {
       cli.Say(fmt::format("read {} packs, {}{}\n", HumanCount(report.packs_read), HumanBytes(report.bytes_read),
                           report.ids_checked ? ", every blob opened and its id computed"
                                              : "; this key cannot open data: seals and sums were checked"));
+    }
+    if (report.packs_archived > 0) {
+      cli.Say(
+          fmt::format("{} packs, {}, were not read: they are in an archive of the store (cairn restore SNAPSHOT "
+                      "--warm-up brings back what a snapshot needs)\n",
+                      HumanCount(report.packs_archived), HumanBytes(report.bytes_archived)));
     }
     if (options.locker != nullptr) {
       cli.Say(fmt::format("extended the locks of {} of {} objects\n", HumanCount(report.locks_extended),

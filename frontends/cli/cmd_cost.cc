@@ -91,8 +91,8 @@ struct CostCommand {
   // As it was asked for, else as the settings of the store have it, else the list's own for the rest.
   Result<std::string> ClassName(const Cli& cli, const PriceList& prices) const {
     if (!storage_class.empty()) return storage_class;
-    StoreSettings settings;
-    for (const std::string& one : cli.global.store_settings) RETURN_IF_ERROR(AddStoreSetting(settings, one));
+    ASSIGN_OR_RETURN(const RepositoryChoice* choice, cli.MainChoice());
+    ASSIGN_OR_RETURN(const StoreSettings settings, cli.SettingsOf(*choice));
     for (const char* name : {"s3.storage-class", "azure.access-tier"}) {
       if (const auto found = settings.find(name); found != settings.end()) return found->second;
     }

@@ -50,7 +50,9 @@ struct ForgetCommand {
     }
     ASSIGN_OR_RETURN(const ForgetReport report,
                      Forget(cli.context(), *repository, set, going, options, dry_run, cli.Findings()));
-    const uint32_t kept_seconds = report.kept_seconds;
+    // Of those that others forgot meanwhile nothing is promised.
+    const bool none_kept = !going.empty() && report.not_kept.size() == going.size();
+    const uint32_t kept_seconds = none_kept ? 0 : report.kept_seconds;
     nlohmann::json ids = nlohmann::json::array();
     for (const SnapshotId& id : going) ids.push_back(id.ToHex());
     if (!cli.json()) {
@@ -89,8 +91,12 @@ struct ForgetCommand {
                      keep_deleted, AgeText(at_least));
   }
 
-  Result<int> DropDeleted(Cli& cli, Repository& repository) const {
+  Result<int> DropDeleted(Cli& cli, Repository& repository) {
     if (names.empty()) return Error(ErrorCode::kInvalidArgument, "--deleted needs the names of snapshots");
+    ASSIGN_OR_RETURN(const RetentionPolicy policy, Policy());
+    if (!policy.IsEmpty() || !keep_deleted.empty()) {
+      return Error(ErrorCode::kInvalidArgument, "--deleted takes names: no --keep option goes with it");
+    }
     ASSIGN_OR_RETURN(const SnapshotSet set, LoadSnapshotsAndDeleted(repository, cli.context(), cli.Findings()));
     std::vector<SnapshotId> going;
     nlohmann::json ids = nlohmann::json::array();
@@ -101,11 +107,14 @@ struct ForgetCommand {
       ids.push_back(one->snapshot.id.ToHex());
     }
     if (!dry_run) RETURN_IF_ERROR(RunForgetDeleted(cli.context(), repository, going));
-    if (cli.json()) {
-      cli.PrintJson({{"message_type", "summary"}, {"forgotten", ids}, {"kept_seconds", 0}, {"dry_run", dry_run}});
-    } else {
-      cli.Say(fmt::format("{} {} for good\n", dry_run ? "would forget" : "forgot", going.size()));
+    if (!cli.json()) cli.Say(fmt::format("{} {} for good\n", dry_run ? "would forget" : "forgot", going.size()));
+    nlohmann::json summary = {
+        {"message_type", "summary"}, {"forgotten", ids}, {"kept_seconds", 0}, {"dry_run", dry_run}};
+    if (prune) {
+      prune_options.dry_run = dry_run;
+      ASSIGN_OR_RETURN(summary["prune"], prune_options.Run(cli));
     }
+    if (cli.json()) cli.PrintJson(summary);
     return 0;
   }
 

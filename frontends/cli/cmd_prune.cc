@@ -1,14 +1,31 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/jobs/prune.h"
-#include "engine/stores/storage_terms.h"
 #include "frontends/cli/option_values.h"
 #include "frontends/cli/prune_command.h"
+#include "frontends/cli/retention_run.h"
 #include "frontends/cli/text.h"
 #include "frontends/config/values.h"
 
 namespace cairn {
 namespace {
+
+// What is archived cannot be compared with the index, as what is removed has to be, nor moved without being paid for.
+void ShowArchived(Cli& cli, const PruneReport& report) {
+  const PrunePlan& plan = report.plan;
+  if (plan.bytes_archived_partly > 0) {
+    cli.Say(fmt::format("{} dead bytes stay in archived packs with live data: those are not repacked\n",
+                        HumanBytes(plan.bytes_archived_partly)));
+  }
+  const uint64_t packs = plan.packs_archived + report.packs_archived;
+  if (packs == 0) return;
+  cli.Say(fmt::format(
+      "{} packs that nothing needs stay, for they are archived, and are looked into before they go: {}\n",
+      HumanCount(packs),
+      report.packs_asked_for > 0 ? fmt::format("{} were asked for; prune again when the store has brought them back",
+                                               HumanCount(report.packs_asked_for))
+                                 : "prune --warm-up has the store bring them back"));
+}
 
 void Show(Cli& cli, const PruneReport& report, bool dry_run) {
   const PrunePlan& plan = report.plan;
@@ -53,8 +70,10 @@ void Show(Cli& cli, const PruneReport& report, bool dry_run) {
              report.young_of);
   }
   if (report.packs_damaged > 0) {
-    cli.Say(fmt::format("{} damaged packs stay, for snapshots need what is in them\n", report.packs_damaged));
+    cli.Say(
+        fmt::format("{} packs stay that cannot be read, for snapshots need what is in them\n", report.packs_damaged));
   }
+  ShowArchived(cli, report);
   if (!report.tombstones_unknown.empty()) {
     say_with(
         "these are by a newer program, or by a key that came meanwhile, and their packs stay: upgrade, or run it "
@@ -99,6 +118,9 @@ nlohmann::json PruneJson(const PruneReport& report, bool dry_run) {
             {"bytes_unused_after", plan.bytes_unused_after},
             {"bytes_only_with_content_key", plan.bytes_only_with_content_key},
             {"bytes_billed_anyway", plan.bytes_billed_anyway},
+            {"packs_archived", plan.packs_archived},
+            {"bytes_archived", plan.bytes_archived},
+            {"bytes_archived_partly", plan.bytes_archived_partly},
             {"packs_joined", plan.packs_joined},
             {"bytes_joined", plan.bytes_joined},
             {"packs_unindexed", plan.unindexed.size()}}},
@@ -113,6 +135,8 @@ nlohmann::json PruneJson(const PruneReport& report, bool dry_run) {
           {"bytes_young", report.bytes_young},
           {"young_of", report.young_of},
           {"packs_damaged", report.packs_damaged},
+          {"packs_archived", report.packs_archived},
+          {"packs_asked_for", report.packs_asked_for},
           {"tombstones_unknown", report.tombstones_unknown},
           {"sessions_unproved", report.sessions_unproved},
           {"blobs_rescued", report.blobs_rescued},
@@ -131,6 +155,8 @@ void PruneCommand::AddTo(CLI::App& command) {
   command.add_option("--max-repack-size", max_repack_size, "Move at most so many bytes")
       ->type_name("SIZE")
       ->check(SizeValue());
+  command.add_flag("--warm-up", warm_up,
+                   "Have the store bring back what is dead and archived, so that a later prune can remove it");
   command.add_flag("-n,--dry-run", dry_run, "Only say what would be done");
 }
 
@@ -139,10 +165,13 @@ Result<nlohmann::json> PruneCommand::Run(Cli& cli) const {
   options.dry_run = dry_run;
   ASSIGN_OR_RETURN(const RepositoryChoice* choice, cli.MainChoice());
   ASSIGN_OR_RETURN(const StoreSettings settings, cli.SettingsOf(*choice));
-  ASSIGN_OR_RETURN(const StorageTerms terms, TermsOf(settings));
-  options.least_age_seconds = terms.least_age_seconds;
-  options.least_pack_bytes = terms.least_bytes;
   ASSIGN_OR_RETURN(Repository * repository, cli.Open());
+  ASSIGN_OR_RETURN(StorageOfPacks storage, StorageOf(cli, *choice));
+  if (warm_up && storage.warmer == nullptr) {
+    ASSIGN_OR_RETURN(storage.warmer, cli.OpenWarmer());
+  }
+  storage.SetIn(options);
+  options.warm_up = warm_up;
   auto progress = cli.ShowProgress();
   auto report = RunPrune(cli.context(), *repository, options, cli.Findings());
   progress.reset();

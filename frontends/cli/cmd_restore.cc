@@ -13,6 +13,7 @@
 #include "frontends/cli/sqlite_restore.h"
 #include "frontends/cli/table_options.h"
 #include "frontends/cli/text.h"
+#include "frontends/cli/warm_up_run.h"
 #include "frontends/files/exclude_rules.h"
 #include "frontends/files/file_sink.h"
 #include "frontends/files/left_out.h"
@@ -39,6 +40,7 @@ struct RestoreCommand {
   PostgresRestore postgres;
   SqliteRestore sqlite;
   RestoreSets sets;
+  WarmUpRun warm_up;
   std::string snapshot, target, overwrite = "always";
   std::vector<std::string> includes, excludes;
   bool remove_others = false, verify = false, dry_run = false, numeric_ids = false, no_sparse = false;
@@ -106,13 +108,18 @@ struct RestoreCommand {
     postgres.replacement = sqlite.replacement = replacement;
     static_cast<TableOptions&>(postgres) = static_cast<TableOptions&>(sqlite) = tables;
     RETURN_IF_ERROR(RefuseMixture());
-    if (sets.is_asked_for()) return sets.Run(cli, {snapshot, filter.Filter(), dry_run, numeric_ids}, postgres);
-    if (postgres.is_asked_for()) return postgres.Run(cli, snapshot, filter.Filter(), dry_run);
-    if (sqlite.is_asked_for()) return sqlite.Run(cli, {snapshot, filter.Filter(), dry_run, numeric_ids});
     const SnapshotPath wanted = SnapshotPath::Parse(snapshot);
     ASSIGN_OR_RETURN(RestoreOptions options, Options());
     options.path = ToBytes(AsBytes(wanted.path));
     base_length = wanted.path.size();
+    if (warm_up.is_asked_for) {
+      ASSIGN_OR_RETURN(const bool is_warm, warm_up.Run(cli, wanted.snapshot, filter.Filter(), options, dry_run));
+      if (dry_run) return kExitOk;
+      if (!is_warm || places() == 0) return is_warm ? kExitOk : kExitIncomplete;
+    }
+    if (sets.is_asked_for()) return sets.Run(cli, {snapshot, filter.Filter(), dry_run, numeric_ids}, postgres);
+    if (postgres.is_asked_for()) return postgres.Run(cli, snapshot, filter.Filter(), dry_run);
+    if (sqlite.is_asked_for()) return sqlite.Run(cli, {snapshot, filter.Filter(), dry_run, numeric_ids});
     ASSIGN_OR_RETURN(Repository * repository, cli.Open());
     RETURN_IF_ERROR(RefuseInsideRepository(cli, target));
     const FindingSink findings = cli.Findings();
@@ -140,22 +147,31 @@ struct RestoreCommand {
     auto progress = cli.ShowProgress();
     auto report = RunRestore(cli.context(), *repository, *index, *one, *sink, options, findings);
     progress.reset();
+    if (!report && report.error().code() == ErrorCode::kArchived) {
+      return WithWhatIsArchived(std::move(report).error(), cli, *repository, *index, *one, options);
+    }
     RETURN_IF_ERROR(report);
     Show(cli, *one, *report);
     return report->failed > 0 ? kExitIncomplete : kExitOk;
   }
 
+  // Where to: what was given of that.
+  int places() const {
+    return (target.empty() ? 0 : 1) + (postgres.is_asked_for() ? 1 : 0) + (sqlite.is_asked_for() ? 1 : 0) +
+           (sets.is_asked_for() ? 1 : 0);
+  }
+
   Result<void> RefuseMixture() const {
     const auto refuse = [](const char* why) -> Result<void> { return Error(ErrorCode::kInvalidArgument, why); };
-    const int places = (target.empty() ? 0 : 1) + (postgres.is_asked_for() ? 1 : 0) + (sqlite.is_asked_for() ? 1 : 0) +
-                       (sets.is_asked_for() ? 1 : 0);
+    if (warm_up.is_asked_for && snapshot.empty()) return refuse("--warm-up of what? Give SNAPSHOT[:PATH], or latest");
+    if (!warm_up.is_asked_for && !warm_up.wait.empty()) return refuse("--wait goes with --warm-up");
     if (!replacement.after_sql.empty() && (!target.empty() || !replacement.undo.empty() || postgres.clean_up)) {
       return refuse("--after-sql is for a database that is restored: --postgres, --sqlite, or --set");
     }
     if (!replacement.after_sql.empty() && tables.is_of_tables()) {
       return refuse("--after-sql is for a database that is restored whole");
     }
-    if (places > 1) return refuse("give one of --target, --postgres, --sqlite and --set");
+    if (places() > 1) return refuse("give one of --target, --postgres, --sqlite and --set");
     if (sqlite.is_asked_for() || sets.is_asked_for()) {
       if (replacement.undo.empty() == snapshot.empty()) {
         return refuse("what to restore? Give SNAPSHOT[:ITEM], or latest; or --undo RUN alone");
@@ -168,7 +184,7 @@ struct RestoreCommand {
       }
       if (postgres.clean_up) return refuse("--clean-up needs the server: --postgres ADDRESS");
       if (snapshot.empty()) return refuse("what to restore? Give SNAPSHOT[:PATH], or latest");
-      if (target.empty())
+      if (target.empty() && !warm_up.is_asked_for)
         return refuse("where to? Give --target DIR, --postgres ADDRESS, --sqlite FILE, or --set NAME=WHERE");
       return {};
     }
@@ -232,6 +248,7 @@ void AddRestore(CLI::App& app, Cli& cli, Action& action) {
   command->add_flag("--numeric-ids", options->numeric_ids, "Owners by number, whatever their names");
   command->add_flag("--no-sparse", options->no_sparse, "Write holes as zeros");
   command->add_flag("-n,--dry-run", options->dry_run, "Only say what would be done");
+  options->warm_up.AddTo(*command);
   options->postgres.AddTo(*command);
   const size_t before = command->get_options().size();
   options->sqlite.AddTo(*command);

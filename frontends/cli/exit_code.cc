@@ -30,6 +30,8 @@ std::string WayOut(const Error& error, bool all_or_none) {
       return "run cairn check to see all of it";
     case ErrorCode::kBusy:
       return "run it again";
+    case ErrorCode::kArchived:
+      return "cairn restore SNAPSHOT --warm-up asks the store to bring back what is needed of a snapshot";
     case ErrorCode::kInterrupted:
       return all_or_none ? "run it again" : "what was done is kept; run it again to go on";
     default:

@@ -59,9 +59,8 @@ class CatchUpRun {
   }
 
   Result<void> Keep(Repository& target, const ConfiguredRetention& retention) {
-    ASSIGN_OR_RETURN(const StoreSettings settings, cli_.SettingsOf(request_.target));
-    ASSIGN_OR_RETURN(const StorageTerms terms, TermsOf(settings));
-    ASSIGN_OR_RETURN(outcome_.retention, KeepTo(context_, target, retention, filter_, request_.made, terms,
+    ASSIGN_OR_RETURN(const StorageOfPacks storage, StorageOf(cli_, request_.target));
+    ASSIGN_OR_RETURN(outcome_.retention, KeepTo(context_, target, retention, filter_, request_.made, storage,
                                                 request_.dry_run, cli_.Findings()));
     return {};
   }

@@ -177,10 +177,9 @@ class JobRun {
   // After the copies, so that each has had what goes here.
   void Keep() {
     if (!job_.retention) return;
-    const auto settings = cli_.SettingsOf(target_);
-    const auto terms = settings ? TermsOf(*settings) : Result<StorageTerms>(settings.error());
-    if (!terms) return Lack(Error(terms.error()).While("the retention of " + job_.to));
-    auto kept = KeepTo(cli_.context(), *source_.repository, *job_.retention, SnapshotsOfJob(job_), Made(), *terms,
+    const auto storage = StorageOf(cli_, target_);
+    if (!storage) return Lack(Error(storage.error()).While("the retention of " + job_.to));
+    auto kept = KeepTo(cli_.context(), *source_.repository, *job_.retention, SnapshotsOfJob(job_), Made(), *storage,
                        dry_run_, cli_.Findings(), [this](const std::vector<SnapshotId>& going) { TellOfLost(going); });
     if (!kept) return Lack(std::move(kept).error().While("the retention of " + job_.to));
     outcome_.retention = *std::move(kept);

@@ -23,15 +23,31 @@ Result<ForgetReport> Forget(const JobContext& context, Repository& repository, c
   return ForgetReport{};
 }
 
+void StorageOfPacks::SetIn(PruneOptions& options) const {
+  options.least_age_seconds = terms.least_age_seconds;
+  options.least_pack_bytes = terms.least_bytes;
+  options.warmer = warmer.get();
+}
+
+Result<StorageOfPacks> StorageOf(Cli& cli, const RepositoryChoice& choice) {
+  ASSIGN_OR_RETURN(const StoreSettings settings, cli.SettingsOf(choice));
+  StorageOfPacks storage;
+  ASSIGN_OR_RETURN(storage.terms, TermsOf(settings));
+  if (!KeepsInArchive(settings)) return storage;
+  // A setting of another kind of store says nothing of this one.
+  auto warmer = cli.OpenWarmerOf(choice);
+  if (warmer) storage.warmer = *std::move(warmer);
+  return storage;
+}
+
 Result<RetentionOutcome> KeepTo(const JobContext& context, Repository& repository, const ConfiguredRetention& retention,
                                 const SnapshotFilter& filter, const std::optional<SnapshotId>& made,
-                                const StorageTerms& terms, bool dry_run, const FindingSink& findings,
+                                const StorageOfPacks& storage, bool dry_run, const FindingSink& findings,
                                 const std::function<void(const std::vector<SnapshotId>&)>& before_forget) {
   RETURN_IF_ERROR(repository.keyring().Need(Rights::kMetadataKey, "applying a policy"));
   ASSIGN_OR_RETURN(PruneOptions options, ParsePruneOptions(retention.max_unused, retention.max_repack_size));
   options.dry_run = dry_run;
-  options.least_age_seconds = terms.least_age_seconds;
-  options.least_pack_bytes = terms.least_bytes;
+  storage.SetIn(options);
   ASSIGN_OR_RETURN(SnapshotSet set, LoadSnapshots(repository, context, findings));
   RetentionGuard{.now = context.clock.Now(), .made = made}.Mark(set.snapshots, filter, findings);
   ASSIGN_OR_RETURN(const auto decided,

@@ -35,6 +35,8 @@ std::string_view Name(ErrorCode code) {
       return "fenced";
     case ErrorCode::kInterrupted:
       return "interrupted";
+    case ErrorCode::kArchived:
+      return "archived";
   }
   return "unknown";
 }

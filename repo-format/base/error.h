@@ -26,6 +26,7 @@ enum class ErrorCode : uint8_t {
   kBusy,             // a conflict that a later run resolves: the job
   kFenced,           // the session was taken for dead: the job begins a new one
   kInterrupted,      // stop was asked for: not a failure; the job unwinds, the frontend exits with 130
+  kArchived,         // in an archive of the store, which has to bring it back before it is read: the user asks for that
 };
 
 std::string_view Name(ErrorCode code);

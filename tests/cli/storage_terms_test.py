@@ -55,6 +55,16 @@ class StorageTerms(CairnTest):
         self.assertGreater(self.prune("azure.access-tier=Cold")["plan"]["bytes_billed_anyway"], 0)
         self.assertEqual(self.prune("azure.access-tier=Cool")["plan"]["bytes_billed_anyway"], 0)
 
+    def test_a_price_is_of_the_class_that_the_configuration_names(self):
+        """It was that of the list's own class, whatever the file said."""
+        prices = os.path.join(os.environ["CAIRN_SOURCE_DIR"], "tools", "prices", "amazon.json")
+        config = self.path("cairn.toml")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(f'[repository.cold]\naddress = "{self.repo}"\nstore = {{ "s3.storage-class" = "STANDARD_IA" }}\n')
+        os.chmod(config, 0o600)
+        cost = self.json("-r", "@cold", "--config", config, "cost", "--prices", prices)["cost"]
+        self.assertEqual(cost["storage_class"], "STANDARD_IA")
+
     def test_one_that_is_wholly_dead_goes_at_once(self):
         self.make_source(files=5)
         self.backup()

@@ -108,6 +108,18 @@ class Undelete(CairnTest):
         self.run_cairn("prune")
         self.run_cairn("check")
 
+    def test_for_good_and_a_prune_in_one_go(self):
+        """--prune was passed over, and so was a policy."""
+        self.backup()
+        self.run_cairn("forget", "latest", "--keep-deleted", "1d")
+        told = self.run_cairn("forget", "--deleted", "latest", "--keep-last", "1", code=1).stderr
+        self.assertIn(b"--deleted takes names", told)
+        self.assertEqual(self.json("forget", "--deleted", "latest", "--prune", "--dry-run")["dry_run"], True)
+        self.assertTrue(self.objects("deleted"))
+        self.assertTrue(self.packs())
+        self.run_cairn("forget", "--deleted", "latest", "--prune")
+        self.assertEqual((self.objects("deleted"), self.packs()), ([], []))
+
     def test_one_that_cannot_be_read_stops_a_prune_and_is_set_aside(self):
         self.backup()
         self.run_cairn("forget", "latest", "--keep-deleted", "1d")

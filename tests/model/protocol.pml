@@ -749,7 +749,7 @@ proctype Forgetter() ALIVE {
        n++
      }
 #if KEPT && MUTANT != DELETED_PUT_LAST
-     kept = kept | bit(s);                                          /* PutDeleted */
+     kept = kept | bit(s);                                          /* PutDeleted (its look after that is for two who forget) */
 #endif
 #if MUTANT != FORGET_LISTS_SESSIONS_FIRST
      there = sessions;                                              /* ListSessions */

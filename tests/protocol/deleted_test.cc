@@ -338,6 +338,51 @@ TEST_F(Deleted, WhatIsInTombstonedPacksAloneIsNotTakenForThere) {
   EXPECT_EQ(Load(machine)->snapshots.size(), 1u);
 }
 
+// It kept what had been freed, and no prune went on from there.
+TEST_F(Deleted, AForgetThatSleepsBeforeItsPutKeepsNothingThatIsGone) {
+  Machine other(memory_, 1);
+  const auto gone = other.Backup(files_);
+  ASSERT_TRUE(gone && other.Backup(other_));
+  FaultStore store(memory_);
+  Machine sleeper(store, 2);
+  bool slept = false;
+  store.SetHook([&](const StoreCall& call) {
+    if (slept || !call.name.starts_with("deleted/")) return;
+    slept = true;
+    ASSERT_TRUE(other.Forget({*gone->id}));
+    ASSERT_TRUE(other.Prune(0));
+  });
+  const auto forgotten = sleeper.Forget({*gone->id}, {.keep_seconds = kKeep});
+  ASSERT_TRUE(forgotten && slept);
+  EXPECT_EQ(forgotten->not_kept, std::vector{*gone->id});
+  EXPECT_EQ(CountOf(memory_, "deleted/"), 0u);
+  EXPECT_TRUE(other.Prune(0));
+  EXPECT_EQ(other.Damages(), 0u);
+}
+
+// The shorter time took the place of the longer one, which was promised.
+TEST_F(Deleted, OfTwoForgetsAtOnceTheLongerTimeCounts) {
+  Machine other(memory_, 1);
+  const auto gone = other.Backup(files_);
+  ASSERT_TRUE(gone && other.Backup(other_));
+  FaultStore store(memory_);
+  Machine shorter(store, 2);
+  bool slept = false;
+  store.SetHook([&](const StoreCall& call) {
+    if (slept || !call.name.starts_with("deleted/")) return;
+    slept = true;
+    ASSERT_TRUE(other.Forget({*gone->id}, {.keep_seconds = 3 * kKeep}));
+  });
+  ASSERT_TRUE(shorter.Forget({*gone->id}, {.keep_seconds = kKeep}) && slept);
+  store_clock_.Advance(kOver);
+  const auto pruned = other.Prune(0);
+  ASSERT_TRUE(pruned);
+  EXPECT_EQ(pruned->deleted_kept, 1u);
+  const auto back = Undelete(other, *gone->id);
+  ASSERT_TRUE(back);
+  ExpectBack(memory_, *back, 0);
+}
+
 TEST_F(Deleted, TheConfigKeepsForEverybody) {
   {
     Machine owner(memory_, 1);

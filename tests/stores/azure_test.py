@@ -119,9 +119,11 @@ class Refusals(AzureTest):
         self.repo = SERVER.address("others2")
         self.assertIn("is no repository", self.refused("init"))
 
-    def test_an_archive_cannot_be_read(self):
-        self.settings = ("azure.access-tier=Archive",)
-        self.assertIn("Hot, Cool or Cold", self.refused("init"))
+    def test_tiers_and_priorities_that_there_are_not(self):
+        self.settings = ("azure.access-tier=Frozen",)
+        self.assertIn("Hot, Cool, Cold or Archive", self.refused("init"))
+        self.settings = ("azure.rehydrate-priority=Low",)
+        self.assertIn("Standard or High", self.refused("init"))
 
 
 if __name__ == "__main__":

@@ -115,6 +115,20 @@ class Lock(S3Test):
                 self.assertAlmostEqual(self.days_left(key), 30, delta=0.1)
         self.assertEqual(self.json("check", "--extend-lock")["locks_extended"], 0)
 
+    def test_the_settings_of_a_named_repository_count_and_so_do_the_requests(self):
+        self.init()
+        self.backup()
+        config = self.path("cairn.toml")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(f'[repository.locked]\naddress = "{self.repo}"\n'
+                       'store = { "s3.object-lock" = "governance", "s3.lock-for" = "30d" }\n')
+        os.chmod(config, 0o600)
+        self.settings = []
+        report = self.json("-r", "@locked", "--config", config, "check", "--extend-lock")
+        self.assertGreater(report["locks_extended"], 5)
+        self.assertGreaterEqual(report["requests"]["heads"], report["locks_looked_at"])
+        self.assertGreaterEqual(report["requests"]["puts"], report["locks_extended"])
+
     def test_settings_and_buckets_that_do_not_fit(self):
         for settings, told in ((["s3.object-lock=other", "s3.lock-for=1d"], "governance or compliance"),
                                (["s3.lock-for=1d"], "governance or compliance"),

@@ -19,8 +19,8 @@ bool IsOneOf(std::string_view text, std::initializer_list<std::string_view> all)
 bool MayPass(const Failure& failure) {
   if (flat::MayPassByStatus(failure)) return true;
   // The first was broken on the way; the others are about what somebody else is doing just now.
-  return IsOneOf(failure.code, {"Md5Mismatch", "ContainerBeingDeleted", "OperationTimedOut", "ServerBusy",
-                                "LeaseAlreadyPresent", "BlobBeingRehydrated"});
+  return IsOneOf(failure.code,
+                 {"Md5Mismatch", "ContainerBeingDeleted", "OperationTimedOut", "ServerBusy", "LeaseAlreadyPresent"});
 }
 
 ErrorCode CodeOf(const Failure& failure) {
@@ -28,9 +28,10 @@ ErrorCode CodeOf(const Failure& failure) {
     return ErrorCode::kAlreadyExists;
   }
   if (IsOneOf(failure.code, {"BlobImmutableDueToPolicy", "BlobImmutableDueToLegalHold", "LeaseIdMissing",
-                             "AccountIsDisabled", "AccountRequiresHttps", "BlobArchived"})) {
+                             "AccountIsDisabled", "AccountRequiresHttps"})) {
     return ErrorCode::kPermission;
   }
+  if (IsOneOf(failure.code, {"BlobArchived", "BlobBeingRehydrated"})) return ErrorCode::kArchived;
   return flat::CodeOfStatus(failure);
 }
 
@@ -40,7 +41,7 @@ std::string_view WayOut(const Failure& failure) {
     return "; AZURE_ACCOUNT_KEY is not the one of this account, or AZURE_ACCOUNT_SAS has run out or is wrong";
   }
   if (failure.code == "AccountRequiresHttps") return "; give an address with https";
-  if (failure.code == "BlobArchived") return "; move it from the archive tier to another first";
+  if (failure.code == "BlobArchived") return "; it is in the archive tier";
   if (failure.status == 401 || failure.status == 403) return "; the key is another, or has no right to do this";
   return "";
 }

@@ -1,5 +1,7 @@
 #include "engine/store/azure/azure_store.h"
 
+#include <algorithm>
+
 #include "engine/crypto/md5.h"
 #include "engine/http/answer.h"
 #include "engine/http/base64.h"
@@ -13,6 +15,7 @@ namespace {
 
 constexpr std::string_view kVersion = "2021-12-02";  // of the protocol: the first with the tier Cold
 constexpr uint64_t kPageBytesMax = 32 * kMiB;        // 5,000 blobs with names of 1,024 bytes and all their properties
+constexpr std::string_view kArchive = "Archive";     // the tier of what has to be brought back
 
 // What is not there is so by the server's own word: on what a proxy says nothing may be removed, or taken for ended.
 bool IsGone(const Failure& failure) { return failure.status == 404 && failure.code == "BlobNotFound"; }
@@ -104,8 +107,22 @@ AzureStore::Call AzureStore::CallOfPut(const std::string& blob, std::string_view
 }
 
 Result<void> AzureStore::Put(const ObjectName& name, ByteSpan bytes) {
-  RETURN_IF_ERROR(Succeed(CallOfPut(BlobOf(name), name.text(), bytes)));
-  return {};
+  const Call call = CallOfPut(BlobOf(name), name.text(), bytes);
+  auto put = Succeed(call);
+  if (put) return {};
+  if (put.error().code() != ErrorCode::kArchived) return std::move(put).error();
+  // What is archived is not replaced. Where an answer was lost it is what the first of two tries has put.
+  ASSIGN_OR_RETURN(const bool holds, Holds(call));
+  return holds ? Result<void>() : std::move(put).error();
+}
+
+// By size and MD5: it cannot be read.
+Result<bool> AzureStore::Holds(const Call& put) {
+  ASSIGN_OR_RETURN(const http::Response there, Succeed({.method = "HEAD", .blob = put.blob}));
+  const auto is_md5 = [](const auto& header) { return header.first == "Content-MD5"; };
+  const auto md5 = std::ranges::find_if(put.headers, is_md5);
+  return there.header("content-length") == std::to_string(put.body.size()) &&
+         there.header("content-md5") == md5->second;
 }
 
 Result<bool> AzureStore::PutIfAbsent(const ObjectName& name, ByteSpan bytes) {
@@ -168,6 +185,36 @@ Result<ObjectInfo> AzureStore::Stat(const ObjectName& name) {
   ASSIGN_OR_RETURN(response, SuccessOf(call, std::move(response)));
   ASSIGN_OR_RETURN(const http::Extent extent, http::ExtentOf(response, UrlOf(BlobOf(name))));
   return ObjectInfo{.name = name, .size = extent.size, .modified = extent.modified};
+}
+
+Result<Warmth> AzureStore::LookAt(const ObjectName& name) {
+  const Call call{.method = "HEAD", .blob = BlobOf(name)};
+  ASSIGN_OR_RETURN(http::Response response, Send(call));
+  if (response.status == 404) return MissingBy(call.blob);
+  ASSIGN_OR_RETURN(response, SuccessOf(call, std::move(response)));
+  if (response.header("x-ms-access-tier") != kArchive) return Warmth::kWarm;
+  return response.header("x-ms-archive-status").starts_with("rehydrate-pending") ? Warmth::kWarming : Warmth::kCold;
+}
+
+// Set Blob Tier: 202 where it has begun, 200 where the blob was in another tier than the archive's.
+Result<Warmth> AzureStore::WarmUp(const ObjectName& name) {
+  ASSIGN_OR_RETURN(const Warmth now, LookAt(name));
+  if (now != Warmth::kCold) return now;  // one that is in another tier stays in it
+  const Call call{.method = "PUT",
+                  .blob = BlobOf(name),
+                  .query = {{"comp", "tier"}},
+                  .headers = {{"x-ms-access-tier", "Hot"}, {"x-ms-rehydrate-priority", options_.rehydrate_priority}},
+                  .answer_bytes_max = kMiB};
+  ASSIGN_OR_RETURN(http::Response response, Send(call));
+  if (!response.succeeded() && FailureOf(response).code == "BlobBeingRehydrated") return Warmth::kWarming;
+  ASSIGN_OR_RETURN(response, SuccessOf(call, std::move(response)));
+  return response.status == 202 ? Warmth::kWarming : Warmth::kWarm;
+}
+
+std::string AzureStore::terms() const {
+  return fmt::format(
+      "it takes {} (azure.rehydrate-priority={}), and they stay in the tier Hot until something moves them back",
+      options_.rehydrate_priority == "High" ? "about an hour" : "up to 15 hours", options_.rehydrate_priority);
 }
 
 // An answer to HEAD may have no words: asked again for a byte, the server says what is missing.

@@ -12,14 +12,17 @@
 #include "engine/store/azure/credentials.h"
 #include "engine/store/azure/place.h"
 #include "engine/store/object_store.h"
+#include "engine/store/object_warmer.h"
 
 namespace cairn::azure {
 
 struct Options {
   Place place;
   Credentials credentials;
-  // Of data packs: "Hot", "Cool" or "Cold"; "" as the account has it. What is read in every run stays in its own tier.
+  // Of data packs: "Hot", "Cool", "Cold" or "Archive"; "" as the account has it. What is read in every run stays in its
+  // own tier.
   std::string access_tier;
+  std::string rehydrate_priority = "Standard";  // of what is moved from the archive tier to Hot; or "High"
   http::ClientSettings client;
 };
 
@@ -28,7 +31,7 @@ struct Options {
 // the server's. "tmp/" below the prefix is not the repository's: nothing in it is an object.
 //
 // Safe for concurrent use; borrows the clock. Errors name the URL, or the container.
-class AzureStore final : public ObjectStore {
+class AzureStore final : public ObjectStore, public ObjectWarmer {
  public:
   // Asks for nothing yet: what is wrong shows at the first call.
   static std::unique_ptr<AzureStore> Open(Options options, const Clock& clock);
@@ -42,6 +45,9 @@ class AzureStore final : public ObjectStore {
   Result<void> List(std::string_view prefix, const Each& each, const Stranger& stranger = {}) override;
   Result<void> Remove(const ObjectName& name) override;
   Result<ObjectInfo> Stat(const ObjectName& name) override;
+  Result<Warmth> LookAt(const ObjectName& name) override;
+  Result<Warmth> WarmUp(const ObjectName& name) override;
+  std::string terms() const override;
   bool is_far() const override { return true; }
   std::string description() const override { return options_.place.text(); }
 
@@ -68,6 +74,7 @@ class AzureStore final : public ObjectStore {
   Error MissingBy(const std::string& blob);
   Result<http::Response> SuccessOf(const Call& call, http::Response response) const;
   Call CallOfPut(const std::string& blob, std::string_view name, ByteSpan bytes) const;
+  Result<bool> Holds(const Call& put);
   Result<ListedPage> Page(std::string_view prefix, const std::string& marker);
 
   const Options options_;

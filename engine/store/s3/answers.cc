@@ -34,6 +34,7 @@ ErrorCode CodeOf(const Failure& failure) {
   if (IsOneOf(failure.code, {"QuotaExceeded", "InsufficientStorage", "NotEnoughSpace"})) return ErrorCode::kNoSpace;
   if (IsOneOf(failure.code, {"ExpiredToken", "InvalidToken", "TokenRefreshRequired"})) return ErrorCode::kPermission;
   if (failure.code == kIsThere) return ErrorCode::kAlreadyExists;
+  if (failure.code == "InvalidObjectState") return ErrorCode::kArchived;
   if (failure.code == "NotImplemented") return ErrorCode::kUnsupported;
   return failure.status == 412 ? ErrorCode::kAlreadyExists : flat::CodeOfStatus(failure);
 }
@@ -61,7 +62,7 @@ std::string WayThere(const Failure& failure) {
 
 std::string WayOut(const Failure& failure, std::string_view action) {
   if (failure.code == "NoSuchBucket") return "; cairn init makes it where the key may";
-  if (failure.code == "InvalidObjectState") return "; it is archived: have it restored first (its storage class)";
+  if (failure.code == "InvalidObjectState") return "; it is in an archive (its storage class)";
   if (failure.code == "InvalidAccessKeyId") {
     return "; AWS_ACCESS_KEY_ID is not known to this server (one for a time goes with its AWS_SESSION_TOKEN, and both "
            "run "

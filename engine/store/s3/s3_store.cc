@@ -346,6 +346,49 @@ Result<bool> S3Store::ExtendLock(const ObjectName& name) {
   return ErrorOf(failure, "extending the lock of " + UrlOf(key), "s3:PutObjectRetention");
 }
 
+Result<Warmth> S3Store::LookAt(const ObjectName& name) {
+  const Call call{.method = "HEAD", .key = KeyOf(name)};
+  ASSIGN_OR_RETURN(const http::Response response, Send(call));
+  if (response.status == 404) return MissingBy(call.key);
+  if (!response.succeeded()) return Refused(call, FailureOf(response));
+  constexpr std::array<std::string_view, 2> kArchives = {"GLACIER", "DEEP_ARCHIVE"};
+  const std::string_view storage_class = response.header("x-amz-storage-class");
+  if (std::ranges::find(kArchives, storage_class) == kArchives.end()) return Warmth::kWarm;
+  // ongoing-request="false", expiry-date="Fri, 21 Dec 2012 00:00:00 GMT"
+  const std::string_view restore = response.header("x-amz-restore");
+  if (restore.find("ongoing-request=\"true\"") != std::string_view::npos) return Warmth::kWarming;
+  return restore.find("ongoing-request=\"false\"") != std::string_view::npos ? Warmth::kWarm : Warmth::kCold;
+}
+
+// RestoreObject: 202 where it has begun, 200 where a copy is there, which stays for so many days from now.
+Result<Warmth> S3Store::WarmUp(const ObjectName& name) {
+  const std::string body = fmt::format(
+      "<RestoreRequest xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Days>{}</Days><GlacierJobParameters>"
+      "<Tier>{}</Tier></GlacierJobParameters></RestoreRequest>",
+      options_.restore_days, options_.restore_tier);
+  const Call call{.method = "POST",
+                  .key = KeyOf(name),
+                  .query = {{"restore", ""}},
+                  .headers = {{"Content-MD5", http::Base64Encode(Md5(AsBytes(body)))}},
+                  .body = AsBytes(body),
+                  .answer_bytes_max = kMiB};
+  ASSIGN_OR_RETURN(const http::Response response, Send(call));
+  if (response.succeeded()) return response.status == 202 ? Warmth::kWarming : Warmth::kWarm;
+  const Failure failure = FailureOf(response);
+  if (failure.code == "RestoreAlreadyInProgress") return Warmth::kWarming;
+  if (failure.code == "InvalidObjectState") return Warmth::kWarm;  // "not allowed for its current storage class"
+  if (IsGone(failure)) return NotThere(UrlOf(call.key));
+  return ErrorOf(failure, "bringing back " + UrlOf(call.key), "s3:RestoreObject");
+}
+
+std::string S3Store::terms() const {
+  const std::string_view takes = options_.restore_tier == "Expedited" ? "1 to 5 minutes (not of DEEP_ARCHIVE)"
+                                 : options_.restore_tier == "Bulk"    ? "5 to 12 hours, of DEEP_ARCHIVE up to 48"
+                                                                      : "3 to 5 hours, of DEEP_ARCHIVE up to 12";
+  return fmt::format("it takes {} and lasts {} days (s3.restore-tier={}, s3.restore-days={})", takes,
+                     options_.restore_days, options_.restore_tier, options_.restore_days);
+}
+
 // An answer to HEAD has no words: asked again for a byte, the server says what is missing.
 Error S3Store::MissingBy(const std::string& key) {
   const Call call{

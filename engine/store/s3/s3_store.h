@@ -13,6 +13,7 @@
 #include "engine/http/client.h"
 #include "engine/store/object_locker.h"
 #include "engine/store/object_store.h"
+#include "engine/store/object_warmer.h"
 #include "engine/store/s3/answers.h"
 #include "engine/store/s3/place.h"
 #include "engine/store/s3/sigv4.h"
@@ -42,6 +43,10 @@ struct Options {
   std::string kms_key;               // of aws:kms; "": the account's own
   std::string lock_mode;             // "GOVERNANCE", "COMPLIANCE", or "": what is put may be removed
   std::chrono::seconds lock_for{0};  // with a mode: from when it is put
+  // Of what is brought back from an archive: for how many days it can be read, and how soon ("Expedited", "Standard",
+  // "Bulk").
+  uint32_t restore_days = 7;
+  std::string restore_tier = "Standard";
   http::ClientSettings client;
   // Told where the server says how long not to ask again (Retry-After). Any thread; may be empty.
   std::function<void(std::chrono::seconds)> hold_off;
@@ -57,7 +62,7 @@ struct Options {
 // MakeBucket does. A Remove hides such an object, and its version stays.
 //
 // Safe for concurrent use; borrows the clock. Errors name the URL, or the bucket.
-class S3Store final : public ObjectStore, public ObjectLocker {
+class S3Store final : public ObjectStore, public ObjectLocker, public ObjectWarmer {
  public:
   // Asks for nothing yet: what is wrong shows at the first call.
   static std::unique_ptr<S3Store> Open(Options options, const Clock& clock);
@@ -72,6 +77,9 @@ class S3Store final : public ObjectStore, public ObjectLocker {
   Result<void> Remove(const ObjectName& name) override;
   Result<ObjectInfo> Stat(const ObjectName& name) override;
   Result<bool> ExtendLock(const ObjectName& name) override;
+  Result<Warmth> LookAt(const ObjectName& name) override;
+  Result<Warmth> WarmUp(const ObjectName& name) override;
+  std::string terms() const override;
   bool is_far() const override { return true; }
   std::string description() const override { return options_.place.text(); }
 

@@ -137,5 +137,72 @@ TEST_F(CheckTest, FindingsEqualTheDamage) {
   EXPECT_EQ(files.size(), 3u) << "each damaged pack holds one file's bytes";
 }
 
+class RecordingLocker final : public ObjectLocker {
+ public:
+  Result<bool> ExtendLock(const ObjectName& name) override {
+    const std::lock_guard lock(mutex_);
+    names_.insert(name.text());
+    return true;
+  }
+  bool Has(const std::string& name) const { return names_.contains(name); }
+
+ private:
+  std::mutex mutex_;
+  std::set<std::string> names_;  // guarded by mutex_
+};
+
+// The last one of the backups, whose blobs nothing else has.
+std::string NewestIn(const MemoryStore& memory, std::string_view prefix, std::set<std::string>& known) {
+  std::string newest;
+  for (const auto& [name, bytes] : memory.Contents()) {
+    if (name.starts_with(prefix) && known.insert(name).second) newest = name;
+  }
+  return newest;
+}
+
+TEST_F(CheckTest, LocksOfWhatIsNotNeededRunOut) {
+  Machine machine(memory_, 2);
+  const auto gone = machine.Backup({{"other", RandomText(40, 3'000)}});
+  std::set<std::string> known;
+  NewestIn(memory_, "data/", known);
+  ASSERT_TRUE(gone && machine.Backup({{"more", RandomText(41, 3'000)}}));
+  const std::string needed = NewestIn(memory_, "data/", known);
+  ASSERT_TRUE(machine.Forget({*gone->id}));
+  RecordingLocker locker;
+  const auto report = RunCheck(machine.context.job, *machine.repository, {.locker = &locker}, {});
+  ASSERT_TRUE(report);
+  EXPECT_TRUE(locker.Has(needed));
+  size_t left_alone = 0;
+  for (const ObjectName& pack : DataPacks()) left_alone += locker.Has(pack.text()) ? 0 : 1;
+  EXPECT_EQ(left_alone, 1u);
+}
+
+// Below what could not be read nothing was marked as needed, and its locks ran out: what a repair would have saved
+// could be removed.
+TEST_F(CheckTest, DamageOfTreesOrOfTheIndexLeavesNoPackWithoutItsLock) {
+  for (const std::string_view hit : {"meta/", "index/", "snapshots/"}) {
+    MemoryStore memory;
+    InitForTests(memory);
+    Machine writer(memory, 1);
+    ASSERT_TRUE(writer.Backup({{"first", RandomText(50, 3'000)}}));
+    std::set<std::string> known;
+    NewestIn(memory, hit, known);
+    ASSERT_TRUE(writer.Backup({{"second", RandomText(51, 3'000)}}));
+    const auto name = ObjectName::Parse(NewestIn(memory, hit, known));
+    ASSERT_TRUE(name);
+    ASSERT_TRUE(memory.Damage(*name, [](Bytes& bytes) { bytes[100] ^= 1; }));
+    Machine machine(memory, 2);
+    RecordingLocker locker;
+    const auto report = RunCheck(machine.context.job, *machine.repository, {.locker = &locker}, {});
+    ASSERT_TRUE(report) << hit;
+    EXPECT_GT(report->damages, 0u) << hit;
+    for (const auto& [pack, bytes] : memory.Contents()) {
+      if (pack.starts_with("data/") || pack.starts_with("meta/")) {
+        EXPECT_TRUE(locker.Has(pack)) << hit << ": " << pack;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace cairn

@@ -62,6 +62,7 @@ TEST(Answers, ByStatusAndCode) {
       {404, "", ErrorCode::kIo, true},
       {404, "NoSuchKey", ErrorCode::kNotFound, false},
       {409, "BucketAlreadyExists", ErrorCode::kIo, false},
+      {403, "InvalidObjectState", ErrorCode::kArchived, false},
       {409, "FileAlreadyExists", ErrorCode::kAlreadyExists, false},
       {400, "NotImplemented", ErrorCode::kUnsupported, false},
       {522, "", ErrorCode::kIo, true},
