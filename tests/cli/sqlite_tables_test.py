@@ -753,7 +753,7 @@ class Plan(TablesTest):
         with open(told) as file:
             self.assertEqual(file.read(), "before\nafter success\n")
         before = content(self.file)
-        self.fails("exit", "--table", "customer", "--before", "exit 3")
+        self.fails("ended with status 3", "--table", "customer", "--before", "exit 3")
         self.assertEqual(content(self.file), before)
         done = self.run_cairn("restore", "latest", "--set", f"app.db=sqlite:{self.file}", "--table", "customer", code=None)
         self.assertNotEqual(done.returncode, 0)
