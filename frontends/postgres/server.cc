@@ -323,7 +323,7 @@ Result<void> Server::Swap(const std::string& live, const std::string& expected, 
     if (swapped) return {};
     if (swapped.error().message().find("[22012]") != std::string::npos) return OtherDatabase(live, expected, "another");
     const ErrorCode code = swapped.error().code();
-    // The name was taken after the look; where both came at the same moment, it is an index of the server's that says so.
+    // The name was taken after the look; where both came at the same moment, an index of the server says so.
     if (code == ErrorCode::kAlreadyExists || swapped.error().message().find("[23505]") != std::string::npos) {
       ASSIGN_OR_RETURN(const std::string there, OidOf(live));
       if (there != expected) return OtherDatabase(live, expected, there);

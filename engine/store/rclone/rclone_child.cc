@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kSaidBytesMax = 2'000;
 constexpr size_t kLineBytesMax = 4'000;
 constexpr int kPollMs = 200;
-constexpr int kPatienceMs = 2'000;
+constexpr int kPatienceMs = 200;  // every request has had its answer: nothing is under way
 constexpr size_t kDateBytes = std::string_view("2026/11/22 09:40:23 ").size();
 
 // $1 and what follows is rclone, or a script that runs it. What ends all of them: that the pipe on standard input
