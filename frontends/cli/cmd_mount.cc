@@ -4,12 +4,10 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "engine/repo/blob_reader.h"
-#include "engine/repo/time_text.h"
 #include "frontends/cli/command.h"
 #include "frontends/mount/fuse_mount.h"
 #include "frontends/mount/inode_table.h"
-#include "frontends/mount/live_snapshots.h"
+#include "frontends/view/live_view.h"
 
 namespace cairn {
 namespace {
@@ -43,8 +41,7 @@ struct MountCommand {
     RETURN_IF_ERROR(RefuseInsideRepository(cli, folder));
     RETURN_IF_ERROR(RefuseOver(folder, cli.RepositoryFolder(), "the repository"));
     RETURN_IF_ERROR(RefuseOver(folder, repository->cache().folder(), "the cache"));
-    RETURN_IF_ERROR(repository->keyring().Need(Rights::kMetadataKey, "looking into snapshots"));
-    return Serve(cli, *repository, OneAtATime(cli.Findings()));
+    return Serve(cli, *repository);
   }
 
   // A backup waits a quarter of an hour for a store that is away; who lists a folder does not.
@@ -57,39 +54,24 @@ struct MountCommand {
     return {};
   }
 
-  static FindingSink OneAtATime(FindingSink findings) {
-    return [mutex = std::make_shared<std::mutex>(), findings = std::move(findings)](const Finding& finding) {
-      const std::lock_guard lock(*mutex);
-      findings(finding);
-    };
-  }
-
   // The cache has a quarter of the memory, and what is read ahead at most a quarter of that; what the kernel knows an
   // eighth.
-  Result<int> Serve(Cli& cli, Repository& repository, const FindingSink& findings) const {
+  Result<int> Serve(Cli& cli, Repository& repository) const {
     const Limits& limits = cli.context().limits;
     const uint64_t cache_bytes = limits.memory_bytes / 4;
-    std::optional<BlobReader> reader;
-    mount::LiveSnapshots snapshots(repository, cli.context(), filter.Filter(), findings, [&reader] {
-      IgnoreError(reader->BringIndexIntoStep(), "it is tried again by who misses a blob");
-    });
-    ASSIGN_OR_RETURN(const auto index,
-                     repository.LoadIndex(cli.context(), [&](const SegmentId& id, const Error& error) {
-                       findings({Finding::Severity::kDamage, error.code(), SegmentName(id).text(), error.message()});
-                     }));
-    reader.emplace(repository, *index, cli.context(), cache_bytes, findings);
-    files::OwnerNames names;
-    mount::MountTree tree([&](mount::MountTree::Look look) { return snapshots.Look(look); }, *reader, names,
-                          {.user = ::getuid(),
-                           .group = ::getgid(),
-                           .mounted = ToWireTime(cli.context().clock.Now()),
-                           .owner_is_root = owner_root,
-                           .numeric_ids = numeric_ids},
-                          findings);
+    ASSIGN_OR_RETURN(const auto view, view::LiveView::Open(repository, cli.context(),
+                                                           {.filter = filter.Filter(),
+                                                            .tree = {.user = ::getuid(),
+                                                                     .group = ::getgid(),
+                                                                     .opened = ToWireTime(cli.context().clock.Now()),
+                                                                     .owner_is_root = owner_root,
+                                                                     .numeric_ids = numeric_ids},
+                                                            .cache_bytes = cache_bytes},
+                                                           cli.Findings()));
     const bool is_far = repository.store().is_far();
     const auto ahead = MakeThreadPool(is_far ? limits.gets : cli.context().executor.workers());
     ASSIGN_OR_RETURN(const auto mounted,
-                     mount::FuseMount::Make(tree, *ahead, cli.context(),
+                     mount::FuseMount::Make(view->tree(), *ahead, cli.context(),
                                             {.folder = folder,
                                              .allow_other = allow_other,
                                              .ahead = {.window_bytes = cache_bytes / 4},

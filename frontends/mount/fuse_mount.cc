@@ -25,6 +25,10 @@
 #include "frontends/mount/inode_table.h"
 
 namespace cairn::mount {
+
+using view::FoundPlace;
+using view::Place;
+using view::ViewTree;
 namespace {
 
 constexpr double kForEver = 86'400.0 * 365;
@@ -103,15 +107,15 @@ struct OpenedFolder {
   uint64_t number = 0, parent = 0;
   std::string path;
   std::mutex mutex;
-  std::unique_ptr<MountTree::List> list;  // guarded by mutex, as what follows
-  uint64_t position = 2;                  // offset of what the list gives next, but for `pending`
-  std::optional<FoundPlace> pending;      // what had no room
+  std::unique_ptr<ViewTree::List> list;  // guarded by mutex, as what follows
+  uint64_t position = 2;                 // offset of what the list gives next, but for `pending`
+  std::optional<FoundPlace> pending;     // what had no room
 };
 
 class Session final : public FuseMount {
  public:
-  Session(MountTree& tree, Executor& ahead, const JobContext& context, const FuseMountOptions& options)
-      : tree_(tree), ahead_(ahead), context_(context), options_(options), inodes_(MountTree::Root()) {}
+  Session(ViewTree& tree, Executor& ahead, const JobContext& context, const FuseMountOptions& options)
+      : tree_(tree), ahead_(ahead), context_(context), options_(options), inodes_(ViewTree::Root()) {}
   ~Session() override {
     if (session_ != nullptr) fuse_session_destroy(session_);
   }
@@ -140,7 +144,7 @@ class Session final : public FuseMount {
   // The place, or nothing where the answer has been given.
   std::optional<Place> PlaceOf(fuse_req_t request, fuse_ino_t number);
   fuse_entry_param EntryOf(const FoundPlace& found, uint64_t number) const;
-  static double HoldsFor(const Place& place) { return MountTree::IsFixed(place) ? kForEver : kForNow; }
+  static double HoldsFor(const Place& place) { return ViewTree::IsFixed(place) ? kForEver : kForNow; }
   Result<bool> FillFolder(fuse_req_t request, OpenedFolder& folder, bool with_status, Bytes& buffer,
                           std::vector<uint64_t>& remembered);
   bool AddDots(fuse_req_t request, const OpenedFolder& folder, off_t offset, bool with_status, Bytes& buffer);
@@ -151,7 +155,7 @@ class Session final : public FuseMount {
   void Unmount();
   int RunHelper(bool lazily) const;
 
-  MountTree& tree_;
+  ViewTree& tree_;
   Executor& ahead_;
   const JobContext& context_;
   const FuseMountOptions options_;
@@ -260,7 +264,7 @@ void Session::Lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
   if (!*found) {
     fuse_entry_param nothing{};
     nothing.entry_timeout = HoldsFor(*folder);
-    if (!MountTree::IsFixed(*folder)) return static_cast<void>(fuse_reply_err(request, ENOENT));
+    if (!ViewTree::IsFixed(*folder)) return static_cast<void>(fuse_reply_err(request, ENOENT));
     return static_cast<void>(fuse_reply_entry(request, &nothing));
   }
   const uint64_t number = inodes_.Remember((*found)->place, parent);
@@ -329,7 +333,7 @@ void Session::OpenFolder(fuse_req_t request, fuse_ino_t number, fuse_file_info& 
   if (!list) return Fail(request, *place, folder->path, list.error());
   folder->list = *std::move(list);
   info.fh = reinterpret_cast<uint64_t>(folder.get());
-  info.keep_cache = info.cache_readdir = MountTree::IsFixed(*place) ? 1 : 0;
+  info.keep_cache = info.cache_readdir = ViewTree::IsFixed(*place) ? 1 : 0;
   if (fuse_reply_open(request, &info) == 0) static_cast<void>(folder.release());
 }
 
@@ -552,7 +556,7 @@ Result<void> Session::Serve(std::stop_token stop) {
 
 }  // namespace
 
-Result<std::unique_ptr<FuseMount>> FuseMount::Make(MountTree& tree, Executor& ahead, const JobContext& context,
+Result<std::unique_ptr<FuseMount>> FuseMount::Make(ViewTree& tree, Executor& ahead, const JobContext& context,
                                                    const FuseMountOptions& options) {
   auto session = std::make_unique<Session>(tree, ahead, context, options);
   RETURN_IF_ERROR(session->Mount());

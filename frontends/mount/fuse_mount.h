@@ -7,7 +7,7 @@
 
 #include "engine/env/job_context.h"
 #include "engine/tree/read_ahead.h"
-#include "frontends/mount/mount_tree.h"
+#include "frontends/view/view_tree.h"
 
 namespace cairn::mount {
 
@@ -27,7 +27,7 @@ Result<void> CheckMountPoint(const std::string& folder);
 class FuseMount {
  public:
   // On return it is mounted, and nobody answers yet.
-  static Result<std::unique_ptr<FuseMount>> Make(MountTree& tree, Executor& ahead, const JobContext& context,
+  static Result<std::unique_ptr<FuseMount>> Make(view::ViewTree& tree, Executor& ahead, const JobContext& context,
                                                  const FuseMountOptions& options);
   virtual ~FuseMount() = default;
   // Answers until it is unmounted by others, or stop is asked for: then it unmounts; where somebody still is in it,

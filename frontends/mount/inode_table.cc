@@ -6,6 +6,8 @@
 
 namespace cairn::mount {
 
+using view::Place;
+
 InodeTable::InodeTable(const Place& root) : root_(root.number) {
   entries_.emplace(root_, Entry{.place = root, .parent = root_, .lookups = 1, .order = std::nullopt});
 }

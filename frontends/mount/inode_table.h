@@ -9,7 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "frontends/mount/mount_tree.h"
+#include "frontends/view/view_tree.h"
 
 namespace cairn::mount {
 
@@ -17,14 +17,14 @@ namespace cairn::mount {
 class InodeTable {
  public:
   static constexpr uint64_t kEntryBytes = 300;
-  explicit InodeTable(const Place& root);
+  explicit InodeTable(const view::Place& root);
 
   // One more look-up of a place, found in the folder `parent`. Its number here: the place's own, unless another place
   // has that.
-  uint64_t Remember(const Place& place, uint64_t parent);
+  uint64_t Remember(const view::Place& place, uint64_t parent);
   // So many look-ups are undone; at none the place is forgotten. The root never is.
   void Forget(uint64_t number, uint64_t lookups);
-  std::optional<Place> Find(uint64_t number) const;
+  std::optional<view::Place> Find(uint64_t number) const;
   uint64_t ParentOf(uint64_t number) const;  // the root's for what is not known
   // "/by-time/2026-11-22_12-58-12/etc/fstab", as far up as it is known; for people.
   std::string PathOf(uint64_t number) const;
@@ -40,7 +40,7 @@ class InodeTable {
 
  private:
   struct Entry {
-    Place place;
+    view::Place place;
     uint64_t parent = 0;
     uint64_t lookups = 0;
     std::optional<std::list<uint64_t>::iterator> order;  // of what may be asked to be forgotten

@@ -1,4 +1,4 @@
-#include "frontends/mount/mount_tree.h"
+#include "frontends/view/view_tree.h"
 
 #include <sys/sysmacros.h>
 
@@ -7,7 +7,7 @@
 #include "frontends/mount/inode_table.h"
 #include "tests/unit/engine/tree/tree_fixture.h"
 
-namespace cairn::mount {
+namespace cairn::view {
 namespace {
 
 using tree_test::Build;
@@ -23,9 +23,9 @@ Node LinkedFile(std::string_view name, uint8_t group) {
 }
 
 // Two snapshots of one item, and one of two items.
-class MountTreeTest : public testing::Test {
+class ViewTreeTest : public testing::Test {
  protected:
-  MountTreeTest() {
+  ViewTreeTest() {
     const Subtree inner = Build(blobs_, {LinkedFile("x", 1), LinkedFile("y", 2)});
     Node sparse = File("sparse", 100'000);
     Node odd = File("odd", 0);
@@ -60,7 +60,7 @@ class MountTreeTest : public testing::Test {
   void Renew() { folders_ = std::make_shared<const SnapshotFolders>(shown_, names_); }
 
   std::optional<FoundPlace> TryAt(std::string_view path) {
-    FoundPlace at{.name = {}, .place = MountTree::Root()};
+    FoundPlace at{.name = {}, .place = ViewTree::Root()};
     for (std::string_view rest = path; !rest.empty();) {
       const std::string_view name = rest.substr(0, rest.find('/'));
       rest.remove_prefix(std::min(name.size() + 1, rest.size()));
@@ -97,15 +97,15 @@ class MountTreeTest : public testing::Test {
   std::shared_ptr<const SnapshotFolders> folders_;
   files::OwnerNames owners_;
   std::vector<Finding> findings_;
-  MountTree tree_{[this](MountTree::Look) -> Result<std::shared_ptr<const SnapshotFolders>> { return folders_; },
-                  blobs_,
-                  owners_,
-                  {.user = 12, .group = 13},
-                  [this](const Finding& finding) { findings_.push_back(finding); }};
+  ViewTree tree_{[this](ViewTree::Look) -> Result<std::shared_ptr<const SnapshotFolders>> { return folders_; },
+                 blobs_,
+                 owners_,
+                 {.user = 12, .group = 13},
+                 [this](const Finding& finding) { findings_.push_back(finding); }};
 };
 
-TEST_F(MountTreeTest, ShowsFoldersOfSnapshotsAndTheirTrees) {
-  EXPECT_THAT(List(MountTree::Root()), testing::ElementsAre("by-host", "by-id", "by-path", "by-tag", "by-time"));
+TEST_F(ViewTreeTest, ShowsFoldersOfSnapshotsAndTheirTrees) {
+  EXPECT_THAT(List(ViewTree::Root()), testing::ElementsAre("by-host", "by-id", "by-path", "by-tag", "by-time"));
   EXPECT_THAT(List(At("by-time").place), testing::ElementsAre("latest", "t1", "t2"));
   EXPECT_THAT(List(At("by-time/t1").place),
               testing::ElementsAre("device", "inner", "l1", "l2", "l3", "odd", "s", "sparse"));
@@ -118,7 +118,7 @@ TEST_F(MountTreeTest, ShowsFoldersOfSnapshotsAndTheirTrees) {
   EXPECT_FALSE(TryAt("by-time/t1/none"));
 }
 
-TEST_F(MountTreeTest, ShowsWhatARestoreWouldGive) {
+TEST_F(ViewTreeTest, ShowsWhatARestoreWouldGive) {
   const auto device = At("by-time/t1/device").status;
   EXPECT_EQ(device.st_mode, S_IFBLK | 0644);
   EXPECT_EQ(device.st_rdev, makedev(8, 17));
@@ -137,7 +137,7 @@ TEST_F(MountTreeTest, ShowsWhatARestoreWouldGive) {
   EXPECT_EQ(At("by-time").status.st_uid, 12);
 }
 
-TEST_F(MountTreeTest, HardLinksAreOneInodeWithinTheirTree) {
+TEST_F(ViewTreeTest, HardLinksAreOneInodeWithinTheirTree) {
   const auto l1 = At("by-time/t1/l1"), l2 = At("by-time/t1/l2"), x = At("by-time/t1/inner/x"),
              y = At("by-time/t1/inner/y");
   EXPECT_EQ(l1.place.number, l2.place.number);
@@ -151,7 +151,7 @@ TEST_F(MountTreeTest, HardLinksAreOneInodeWithinTheirTree) {
   EXPECT_EQ(At("by-time/t1/l2").place.number, l1.place.number);  // also when it is asked again
 }
 
-TEST_F(MountTreeTest, AFolderThatIsDamagedIsToldAndTheRestIsShown) {
+TEST_F(ViewTreeTest, AFolderThatIsDamagedIsToldAndTheRestIsShown) {
   std::vector<Node> many = tree_test::NumberedFiles(2000);
   const Subtree root = Build(blobs_, many);
   DirectoryBlob top = DirectoryBlob::Parse(**blobs_.ReadBlob(BlobKind::kMetadata, root.root)).value();
@@ -173,22 +173,22 @@ TEST_F(MountTreeTest, AFolderThatIsDamagedIsToldAndTheRestIsShown) {
   EXPECT_EQ(names.back(), tree_test::Numbered(1999));
 }
 
-TEST_F(MountTreeTest, TheRootIsThereBeforeAnySnapshotIsLoaded) {
-  MountTree tree(
-      [](MountTree::Look look) -> Result<std::shared_ptr<const SnapshotFolders>> {
-        if (look != MountTree::Look::kAtOnce) return Error(ErrorCode::kBusy, "this would wait");
+TEST_F(ViewTreeTest, TheRootIsThereBeforeAnySnapshotIsLoaded) {
+  ViewTree tree(
+      [](ViewTree::Look look) -> Result<std::shared_ptr<const SnapshotFolders>> {
+        if (look != ViewTree::Look::kAtOnce) return Error(ErrorCode::kBusy, "this would wait");
         return std::shared_ptr<const SnapshotFolders>();
       },
-      blobs_, owners_, {.mounted = {99, 0}}, {});
-  EXPECT_EQ(tree.Status(MountTree::Root())->st_mtim.tv_sec, 99);
-  const auto found = tree.Find(MountTree::Root(), AsBytes("by-time")).value();
+      blobs_, owners_, {.opened = {99, 0}}, {});
+  EXPECT_EQ(tree.Status(ViewTree::Root())->st_mtim.tv_sec, 99);
+  const auto found = tree.Find(ViewTree::Root(), AsBytes("by-time")).value();
   ASSERT_TRUE(found);
   EXPECT_OK(tree.Status(found->place));
-  EXPECT_OK(tree.OpenFolder(MountTree::Root()));
+  EXPECT_OK(tree.OpenFolder(ViewTree::Root()));
   EXPECT_FALSE(tree.OpenFolder(found->place));
 }
 
-TEST_F(MountTreeTest, DamageIsToldOnceAndWhatWasForgottenIsStale) {
+TEST_F(ViewTreeTest, DamageIsToldOnceAndWhatWasForgottenIsStale) {
   const Place place = At("by-time/t1/odd").place;
   const Error lost = Corrupt("blob is gone");
   EXPECT_EQ(tree_.Judge(place, "/odd", lost).code(), ErrorCode::kCorrupt);
@@ -203,15 +203,15 @@ TEST_F(MountTreeTest, DamageIsToldOnceAndWhatWasForgottenIsStale) {
   EXPECT_FALSE(TryAt("by-time/t1"));
 }
 
-TEST_F(MountTreeTest, AllIsRootsWhereThatIsAskedFor) {
-  MountTree tree([this](MountTree::Look) -> Result<std::shared_ptr<const SnapshotFolders>> { return folders_; }, blobs_,
-                 owners_, {.user = 12, .owner_is_root = true}, {});
-  const auto folder = tree.Find(MountTree::Root(), AsBytes("by-time")).value().value();
+TEST_F(ViewTreeTest, AllIsRootsWhereThatIsAskedFor) {
+  ViewTree tree([this](ViewTree::Look) -> Result<std::shared_ptr<const SnapshotFolders>> { return folders_; }, blobs_,
+                owners_, {.user = 12, .owner_is_root = true}, {});
+  const auto folder = tree.Find(ViewTree::Root(), AsBytes("by-time")).value().value();
   EXPECT_EQ(folder.status.st_uid, 0);
 }
 
-TEST_F(MountTreeTest, TheTableKnowsWhatTheKernelDoes) {
-  InodeTable table(MountTree::Root());
+TEST_F(ViewTreeTest, TheTableKnowsWhatTheKernelDoes) {
+  InodeTable table(ViewTree::Root());
   const auto folder = At("by-time"), root = At("by-time/t2"), files = At("by-time/t2/files"),
              l1 = At("by-time/t2/files/l1"), l2 = At("by-time/t2/files/l2");
   const uint64_t folder_number = table.Remember(folder.place, 1);
@@ -233,8 +233,8 @@ TEST_F(MountTreeTest, TheTableKnowsWhatTheKernelDoes) {
   EXPECT_EQ(table.size(), 3);
 }
 
-TEST_F(MountTreeTest, TwoPlacesOfOneNumberAreTwo) {
-  InodeTable table(MountTree::Root());
+TEST_F(ViewTreeTest, TwoPlacesOfOneNumberAreTwo) {
+  InodeTable table(ViewTree::Root());
   Place one = At("by-time/t1/odd").place, other = one;
   other.check = one.check + 1;
   other.name = Text("other");
@@ -244,8 +244,8 @@ TEST_F(MountTreeTest, TwoPlacesOfOneNumberAreTwo) {
   EXPECT_EQ(table.Remember(other, 1), b);
 }
 
-TEST_F(MountTreeTest, TheTableNamesTheOldestFilesBeyondItsBound) {
-  InodeTable table(MountTree::Root());
+TEST_F(ViewTreeTest, TheTableNamesTheOldestFilesBeyondItsBound) {
+  InodeTable table(ViewTree::Root());
   const uint64_t folder = table.Remember(At("by-time/t1/inner").place, 1);
   for (const std::string name : {"odd", "sparse", "s", "device"}) table.Remember(At("by-time/t1/" + name).place, 1);
   EXPECT_TRUE(table.OldestBeyond(6, 10).empty());
@@ -262,4 +262,4 @@ TEST_F(MountTreeTest, TheTableNamesTheOldestFilesBeyondItsBound) {
 }
 
 }  // namespace
-}  // namespace cairn::mount
+}  // namespace cairn::view

@@ -12,7 +12,7 @@
 
 #include "engine/repo/snapshot_store.h"
 
-namespace cairn::mount {
+namespace cairn::view {
 
 using ShownSnapshot = std::shared_ptr<const LoadedSnapshot>;
 
@@ -75,4 +75,4 @@ class SnapshotFolders {
   std::set<SnapshotId> ids_;
 };
 
-}  // namespace cairn::mount
+}  // namespace cairn::view

@@ -1,14 +1,14 @@
-#include "frontends/mount/live_snapshots.h"
+#include "frontends/view/live_snapshots.h"
 
 #include "tests/support/fault_store.h"
 #include "tests/support/machine.h"
 #include "tests/support/matchers.h"
 #include "tests/support/memory_store.h"
 
-namespace cairn::mount {
+namespace cairn::view {
 namespace {
 
-using Look = MountTree::Look;
+using Look = ViewTree::Look;
 
 class LiveSnapshotsTest : public testing::Test {
  protected:
@@ -99,4 +99,4 @@ TEST_F(LiveSnapshotsTest, OnlyWhatTheFilterTakesIsShown) {
 }
 
 }  // namespace
-}  // namespace cairn::mount
+}  // namespace cairn::view

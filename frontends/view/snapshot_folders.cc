@@ -1,10 +1,10 @@
-#include "frontends/mount/snapshot_folders.h"
+#include "frontends/view/snapshot_folders.h"
 
 #include <algorithm>
 
 #include "engine/repo/time_text.h"
 
-namespace cairn::mount {
+namespace cairn::view {
 namespace {
 
 constexpr std::string_view kLatest = "latest";
@@ -136,4 +136,4 @@ const SnapshotFolders::Folder* SnapshotFolders::Find(std::string_view path) cons
   return found == folders_.end() ? nullptr : &found->second;
 }
 
-}  // namespace cairn::mount
+}  // namespace cairn::view

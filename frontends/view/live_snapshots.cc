@@ -1,9 +1,9 @@
-#include "frontends/mount/live_snapshots.h"
+#include "frontends/view/live_snapshots.h"
 
 #include <string>
 #include <vector>
 
-namespace cairn::mount {
+namespace cairn::view {
 
 LiveSnapshots::LiveSnapshots(Repository& repository, const JobContext& context, SnapshotFilter filter,
                              FindingSink findings, std::function<void()> changed)
@@ -72,22 +72,22 @@ Result<void> LiveSnapshots::Renew() {
   return renewed;
 }
 
-std::chrono::nanoseconds LiveSnapshots::Pause(MountTree::Look look) const {
+std::chrono::nanoseconds LiveSnapshots::Pause(ViewTree::Look look) const {
   using std::chrono::seconds;
   // No program forgets a snapshot and prunes what it needed in so short a time.
-  if (look == MountTree::Look::kDoubt) return std::chrono::milliseconds(100);
+  if (look == ViewTree::Look::kDoubt) return std::chrono::milliseconds(100);
   return repository_.store().is_far() ? seconds(30) : seconds(3);
 }
 
-Result<std::shared_ptr<const SnapshotFolders>> LiveSnapshots::Look(MountTree::Look look) {
+Result<std::shared_ptr<const SnapshotFolders>> LiveSnapshots::Look(ViewTree::Look look) {
   const auto now = [&]() -> std::pair<std::shared_ptr<const SnapshotFolders>, bool> {
     const std::lock_guard lock(mutex_);
     return {folders_, context_.clock.Steady() - looked_at_ < Pause(look)};
   };
   auto [folders, is_new] = now();
-  if ((folders != nullptr && is_new) || look == MountTree::Look::kAtOnce) return folders;
+  if ((folders != nullptr && is_new) || look == ViewTree::Look::kAtOnce) return folders;
   std::unique_lock lock(renewing_, std::defer_lock);
-  if (folders != nullptr && look == MountTree::Look::kUsual) {
+  if (folders != nullptr && look == ViewTree::Look::kUsual) {
     if (!lock.try_lock()) return folders;
   } else {
     lock.lock();
@@ -101,4 +101,4 @@ Result<std::shared_ptr<const SnapshotFolders>> LiveSnapshots::Look(MountTree::Lo
   return folders;
 }
 
-}  // namespace cairn::mount
+}  // namespace cairn::view

@@ -1,4 +1,4 @@
-// What a mount shows: folders of snapshots, and in each snapshot its tree, as a restore would give it.
+// What is shown of a repository: folders of snapshots, and in each snapshot its tree, as a restore would give it.
 #pragma once
 
 #include <sys/stat.h>
@@ -17,9 +17,9 @@
 #include "engine/env/finding.h"
 #include "engine/tree/file_view.h"
 #include "frontends/files/owner_names.h"
-#include "frontends/mount/snapshot_folders.h"
+#include "frontends/view/snapshot_folders.h"
 
-namespace cairn::mount {
+namespace cairn::view {
 
 // One place of the tree: small, and enough to find it again. What is in a snapshot never changes; what is above may.
 struct Place {
@@ -47,9 +47,9 @@ struct FoundPlace {
   struct stat status = {};  // without st_dev
 };
 
-struct MountTreeOptions {
+struct ViewTreeOptions {
   uint64_t user = 0, group = 0;  // whose the folders of snapshots are
-  WireTime mounted;              // the time of those that are not loaded yet
+  WireTime opened;               // the time of those that are not loaded yet
   bool owner_is_root = false;    // all of it is root's
   bool numeric_ids = false;      // owners by number, also where their names are known on this machine
   uint64_t link_entries_max = 200'000;
@@ -57,14 +57,14 @@ struct MountTreeOptions {
 
 // Safe for concurrent use. Borrows the blobs and the names. Errors: kNotFound of a folder that is no longer there;
 // system_errno() is ESTALE where a snapshot was forgotten, and what was asked for is gone with it.
-class MountTree {
+class ViewTree {
  public:
   // The folders as they are now, or were a few seconds ago; where there is a doubt, looked at again; what there is at
   // once, which is nullptr while they are loaded for the first time.
   enum class Look : uint8_t { kUsual, kDoubt, kAtOnce };
   using Folders = std::function<Result<std::shared_ptr<const SnapshotFolders>>(Look look)>;
-  MountTree(Folders folders, BlobSource& blobs, files::OwnerNames& names, const MountTreeOptions& options,
-            FindingSink findings);
+  ViewTree(Folders folders, BlobSource& blobs, files::OwnerNames& names, const ViewTreeOptions& options,
+           FindingSink findings);
 
   static Place Root();
   // Nothing: it is not there, or what it is cannot be shown.
@@ -77,7 +77,7 @@ class MountTree {
   Result<std::optional<Bytes>> Attribute(const Place& place, std::string_view name);
   // kInvalidArgument where it is no file.
   Result<std::shared_ptr<const FileView>> OpenFile(const Place& place);
-  // Whether what is known of the place holds for as long as it is mounted.
+  // Whether what is known of the place holds for as long as this tree lives.
   static bool IsFixed(const Place& place) { return place.kind == Place::Kind::kItems || !IsAbove(place); }
 
   // A folder as it was when it was opened, entry by entry, without "." and "..". One thread at a time.
@@ -128,7 +128,7 @@ class MountTree {
   const Folders folders_;
   BlobSource& blobs_;
   files::OwnerNames& names_;
-  const MountTreeOptions options_;
+  const ViewTreeOptions options_;
   const FindingSink findings_;
   const ShortHash number_hash_, check_hash_;
   std::mutex mutex_;
@@ -138,4 +138,4 @@ class MountTree {
   std::set<std::string> told_;                                             // guarded by mutex_
 };
 
-}  // namespace cairn::mount
+}  // namespace cairn::view

@@ -1,10 +1,10 @@
-#include "frontends/mount/snapshot_folders.h"
+#include "frontends/view/snapshot_folders.h"
 
 #include "tests/support/fake_clock.h"
 #include "tests/support/matchers.h"
 #include "tests/support/seeded_random.h"
 
-namespace cairn::mount {
+namespace cairn::view {
 namespace {
 
 using testing::ElementsAre;
@@ -126,4 +126,4 @@ TEST_F(SnapshotFoldersTest, TenThousandSnapshotsAreFoldersAtOnce) {
 }
 
 }  // namespace
-}  // namespace cairn::mount
+}  // namespace cairn::view

@@ -9,10 +9,10 @@
 #include <thread>
 
 #include "engine/repo/repository.h"
-#include "frontends/mount/mount_tree.h"
-#include "frontends/mount/snapshot_folders.h"
+#include "frontends/view/snapshot_folders.h"
+#include "frontends/view/view_tree.h"
 
-namespace cairn::mount {
+namespace cairn::view {
 
 // Safe for concurrent use. Borrows all that it is given, and calls `findings` for each thing once.
 class LiveSnapshots {
@@ -26,7 +26,7 @@ class LiveSnapshots {
   // when the last one is a few seconds old (a far store's list, half a minute), or where there is a doubt; where it has
   // changed, all is loaded by one of those who ask while the others go on with what was. What fails then is told, and
   // tried again later.
-  Result<std::shared_ptr<const SnapshotFolders>> Look(MountTree::Look look);
+  Result<std::shared_ptr<const SnapshotFolders>> Look(ViewTree::Look look);
 
  private:
   // What a listing says, in little; equal ones are of equal listings.
@@ -35,7 +35,7 @@ class LiveSnapshots {
   Result<void> Load(const ListingMark& mark);
   Result<void> Renew();  // renewing_ is held
   std::shared_ptr<const SnapshotFolders> Known();
-  std::chrono::nanoseconds Pause(MountTree::Look look) const;
+  std::chrono::nanoseconds Pause(ViewTree::Look look) const;
 
   Repository& repository_;
   const JobContext& context_;
@@ -53,4 +53,4 @@ class LiveSnapshots {
   std::jthread first_;
 };
 
-}  // namespace cairn::mount
+}  // namespace cairn::view

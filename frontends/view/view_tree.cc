@@ -1,4 +1,4 @@
-#include "frontends/mount/mount_tree.h"
+#include "frontends/view/view_tree.h"
 
 #include <sys/sysmacros.h>
 
@@ -9,7 +9,7 @@
 #include "engine/tree/directory_reader.h"
 #include "engine/tree/snapshot_tree.h"
 
-namespace cairn::mount {
+namespace cairn::view {
 namespace {
 
 constexpr uint64_t kRootNumber = 1;
@@ -53,18 +53,18 @@ Error NotAFolder() { return Error(ErrorCode::kInvalidArgument, "it is no folder"
 
 }  // namespace
 
-MountTree::MountTree(Folders folders, BlobSource& blobs, files::OwnerNames& names, const MountTreeOptions& options,
-                     FindingSink findings)
+ViewTree::ViewTree(Folders folders, BlobSource& blobs, files::OwnerNames& names, const ViewTreeOptions& options,
+                   FindingSink findings)
     : folders_(std::move(folders)), blobs_(blobs), names_(names), options_(options), findings_(std::move(findings)) {}
 
-Place MountTree::Root() {
+Place ViewTree::Root() {
   Place root;
   root.number = kRootNumber;
   return root;
 }
 
 // Positive and above the root's: some programs take an inode for a signed number.
-void MountTree::Number(Place& place, Numbered by, const Place& above, ByteSpan what) const {
+void ViewTree::Number(Place& place, Numbered by, const Place& above, ByteSpan what) const {
   WireWriter writer;
   writer.U8(static_cast<uint8_t>(by));
   const bool in_tree = by == Numbered::kByLinkGroup;
@@ -76,7 +76,7 @@ void MountTree::Number(Place& place, Numbered by, const Place& above, ByteSpan w
   place.check = check_hash_(bytes);
 }
 
-Place MountTree::EntryPlace(const Place& folder, const std::string& name, const SnapshotFolders::Entry& entry) const {
+Place ViewTree::EntryPlace(const Place& folder, const std::string& name, const SnapshotFolders::Entry& entry) const {
   if (entry.kind == SnapshotFolders::Kind::kSnapshot) return RootPlace(folder, entry.snapshot);
   Place place;
   if (entry.kind == SnapshotFolders::Kind::kLatest) {
@@ -92,7 +92,7 @@ Place MountTree::EntryPlace(const Place& folder, const std::string& name, const 
   return place;
 }
 
-Place MountTree::RootPlace(const Place& folder, const ShownSnapshot& snapshot) const {
+Place ViewTree::RootPlace(const Place& folder, const ShownSnapshot& snapshot) const {
   Place place;
   place.kind = Place::Kind::kItems;
   place.snapshot = snapshot;
@@ -106,7 +106,7 @@ Place MountTree::RootPlace(const Place& folder, const ShownSnapshot& snapshot) c
   return place;
 }
 
-Place MountTree::ItemPlace(const Place& items, uint32_t item) const {
+Place ViewTree::ItemPlace(const Place& items, uint32_t item) const {
   Place place;
   place.kind = Place::Kind::kNode;
   place.snapshot = items.snapshot;
@@ -118,7 +118,7 @@ Place MountTree::ItemPlace(const Place& items, uint32_t item) const {
   return place;
 }
 
-Place MountTree::NodePlace(const Place& folder, const BlobId& directory, const Node& node) const {
+Place ViewTree::NodePlace(const Place& folder, const BlobId& directory, const Node& node) const {
   Place place;
   place.kind = Place::Kind::kNode;
   place.snapshot = folder.snapshot;
@@ -136,7 +136,7 @@ Place MountTree::NodePlace(const Place& folder, const BlobId& directory, const N
   return place;
 }
 
-struct stat MountTree::StatusAbove(const Place& place, const WireTime& modified) const {
+struct stat ViewTree::StatusAbove(const Place& place, const WireTime& modified) const {
   struct stat status{};
   status.st_ino = place.number;
   status.st_mode = kFolderMode;
@@ -152,7 +152,7 @@ struct stat MountTree::StatusAbove(const Place& place, const WireTime& modified)
   return status;
 }
 
-struct stat MountTree::StatusOfNode(const Place& place, const Node& node) {
+struct stat ViewTree::StatusOfNode(const Place& place, const Node& node) {
   struct stat status = StatusAbove(place, node.modified);
   if (place.name.empty()) return status;
   status.st_mode = FileType(node.type).value_or(S_IFREG) | (node.mode & 07777);
@@ -178,7 +178,7 @@ struct stat MountTree::StatusOfNode(const Place& place, const Node& node) {
 }
 
 // A snapshot does not say how many names a file has: those in it are counted, where that is soon done.
-uint32_t MountTree::LinksOf(const Place& place, const Node& node) {
+uint32_t ViewTree::LinksOf(const Place& place, const Node& node) {
   if (!node.link_group || node.type == NodeType::kFolder) return 1;
   const auto counts = CountLinks(place);
   if (counts == nullptr) return 2;
@@ -186,7 +186,7 @@ uint32_t MountTree::LinksOf(const Place& place, const Node& node) {
   return found == counts->end() ? 1 : found->second;
 }
 
-std::shared_ptr<const MountTree::LinkCounts> MountTree::CountLinks(const Place& place) {
+std::shared_ptr<const ViewTree::LinkCounts> ViewTree::CountLinks(const Place& place) {
   const SnapshotTotals& totals = place.snapshot->inner.totals;
   if (totals.files + totals.folders + totals.others > options_.link_entries_max) return nullptr;
   const BlobId& root = place.snapshot->inner.items[place.item].root;
@@ -214,7 +214,7 @@ std::shared_ptr<const MountTree::LinkCounts> MountTree::CountLinks(const Place& 
   return counts;
 }
 
-void MountTree::Keep(const Place& place, std::shared_ptr<const Node> node) {
+void ViewTree::Keep(const Place& place, std::shared_ptr<const Node> node) {
   const std::lock_guard lock(mutex_);
   if (const auto found = by_number_.find(place.number); found != by_number_.end()) {
     recent_.erase(found->second);
@@ -227,7 +227,7 @@ void MountTree::Keep(const Place& place, std::shared_ptr<const Node> node) {
   recent_.pop_back();
 }
 
-Result<std::shared_ptr<const Node>> MountTree::NodeOf(const Place& place) {
+Result<std::shared_ptr<const Node>> ViewTree::NodeOf(const Place& place) {
   if (place.kind != Place::Kind::kNode) return std::shared_ptr<const Node>();
   if (place.name.empty()) {
     auto root = std::make_shared<Node>();
@@ -251,7 +251,7 @@ Result<std::shared_ptr<const Node>> MountTree::NodeOf(const Place& place) {
   return node;
 }
 
-Result<BlobId> MountTree::DirectoryOf(const Place& folder) {
+Result<BlobId> ViewTree::DirectoryOf(const Place& folder) {
   if (folder.kind != Place::Kind::kNode) return NotAFolder();
   if (folder.name.empty()) return folder.directory;
   ASSIGN_OR_RETURN(const auto node, NodeOf(folder));
@@ -259,14 +259,14 @@ Result<BlobId> MountTree::DirectoryOf(const Place& folder) {
   return node->subtree->root;
 }
 
-FoundPlace MountTree::FoundNode(const Place& folder, const BlobId& directory, const Node& node) {
+FoundPlace ViewTree::FoundNode(const Place& folder, const BlobId& directory, const Node& node) {
   FoundPlace found{.name = node.name, .place = NodePlace(folder, directory, node)};
   found.status = StatusOfNode(found.place, node);
   Keep(found.place, std::make_shared<const Node>(node));
   return found;
 }
 
-Result<std::optional<FoundPlace>> MountTree::FindEntry(const Place& folder, ByteSpan name) {
+Result<std::optional<FoundPlace>> ViewTree::FindEntry(const Place& folder, ByteSpan name) {
   if (folder.number == kRootNumber) {
     for (FoundPlace& entry : ListRoot()) {
       if (Equal(entry.name, name)) return std::optional<FoundPlace>(std::move(entry));
@@ -288,7 +288,7 @@ Result<std::optional<FoundPlace>> MountTree::FindEntry(const Place& folder, Byte
   return std::optional<FoundPlace>(std::move(found));
 }
 
-Result<std::optional<FoundPlace>> MountTree::Find(const Place& folder, ByteSpan name) {
+Result<std::optional<FoundPlace>> ViewTree::Find(const Place& folder, ByteSpan name) {
   if (folder.kind == Place::Kind::kFolders) return FindEntry(folder, name);
   if (folder.kind == Place::Kind::kItems) {
     const auto& items = folder.snapshot->inner.items;
@@ -304,7 +304,7 @@ Result<std::optional<FoundPlace>> MountTree::Find(const Place& folder, ByteSpan 
   auto node = FindNode(blobs_, directory, name);
   if (!node && node.error().code() == ErrorCode::kUnsupported) {
     if (!ToldBefore(node.error().message()) && findings_) {
-      findings_({Finding::Severity::kWarning, ErrorCode::kUnsupported, "mount", node.error().message()});
+      findings_({Finding::Severity::kWarning, ErrorCode::kUnsupported, "view", node.error().message()});
     }
     return std::optional<FoundPlace>();
   }
@@ -314,27 +314,27 @@ Result<std::optional<FoundPlace>> MountTree::Find(const Place& folder, ByteSpan 
 }
 
 // They are there before any snapshot is known.
-Result<WireTime> MountTree::ModifiedAbove(const Place& folder) {
+Result<WireTime> ViewTree::ModifiedAbove(const Place& folder) {
   const bool is_at_top = std::ranges::find(folder.name, '/') == folder.name.end();
   ASSIGN_OR_RETURN(const auto folders, folders_(is_at_top ? Look::kAtOnce : Look::kUsual));
-  if (folders == nullptr) return options_.mounted;
+  if (folders == nullptr) return options_.opened;
   const SnapshotFolders::Folder* found = folders->Find(AsText(folder.name));
   if (found == nullptr) return GoneFolder(folder);
-  return found->modified == WireTime() ? options_.mounted : found->modified;
+  return found->modified == WireTime() ? options_.opened : found->modified;
 }
 
-std::vector<FoundPlace> MountTree::ListRoot() {
+std::vector<FoundPlace> ViewTree::ListRoot() {
   std::vector<FoundPlace> entries;
   for (const std::string_view name : SnapshotFolders::kTop) {
     FoundPlace found{.name = ToBytes(AsBytes(name)), .place = EntryPlace(Root(), std::string(name), {})};
     const auto modified = ModifiedAbove(found.place);
-    found.status = StatusAbove(found.place, modified ? *modified : options_.mounted);
+    found.status = StatusAbove(found.place, modified ? *modified : options_.opened);
     entries.push_back(std::move(found));
   }
   return entries;
 }
 
-Result<struct stat> MountTree::Status(const Place& place) {
+Result<struct stat> ViewTree::Status(const Place& place) {
   if (place.kind == Place::Kind::kFolders) {
     ASSIGN_OR_RETURN(const WireTime modified, ModifiedAbove(place));
     return StatusAbove(place, modified);
@@ -344,7 +344,7 @@ Result<struct stat> MountTree::Status(const Place& place) {
   return StatusOfNode(place, *node);
 }
 
-Result<Bytes> MountTree::Target(const Place& link) {
+Result<Bytes> ViewTree::Target(const Place& link) {
   if (link.kind == Place::Kind::kLatest) return link.name;
   ASSIGN_OR_RETURN(const auto node, NodeOf(link));
   if (node == nullptr || node->type != NodeType::kSymlink) {
@@ -353,7 +353,7 @@ Result<Bytes> MountTree::Target(const Place& link) {
   return node->target;
 }
 
-Result<std::optional<Bytes>> MountTree::Attribute(const Place& place, std::string_view name) {
+Result<std::optional<Bytes>> ViewTree::Attribute(const Place& place, std::string_view name) {
   ASSIGN_OR_RETURN(const auto node, NodeOf(place));
   if (node == nullptr) return std::optional<Bytes>();
   const auto found =
@@ -364,7 +364,7 @@ Result<std::optional<Bytes>> MountTree::Attribute(const Place& place, std::strin
   return std::optional<Bytes>(ToBytes(value.bytes));
 }
 
-Result<std::shared_ptr<const FileView>> MountTree::OpenFile(const Place& place) {
+Result<std::shared_ptr<const FileView>> ViewTree::OpenFile(const Place& place) {
   ASSIGN_OR_RETURN(auto node, NodeOf(place));
   if (node == nullptr || !node->content) {
     return Error(ErrorCode::kInvalidArgument, "it has no bytes").WithErrno(EINVAL);
@@ -373,7 +373,7 @@ Result<std::shared_ptr<const FileView>> MountTree::OpenFile(const Place& place) 
 }
 
 // Folders of snapshots, and items.
-class MountTree::FixedList : public MountTree::List {
+class ViewTree::FixedList : public ViewTree::List {
  public:
   explicit FixedList(std::vector<FoundPlace> entries) : entries_(std::move(entries)) {}
   Result<std::optional<FoundPlace>> Next() override {
@@ -386,9 +386,9 @@ class MountTree::FixedList : public MountTree::List {
   size_t next_ = 0;
 };
 
-class MountTree::NodeList : public MountTree::List {
+class ViewTree::NodeList : public ViewTree::List {
  public:
-  NodeList(MountTree& tree, Place folder, const BlobId& directory)
+  NodeList(ViewTree& tree, Place folder, const BlobId& directory)
       : tree_(tree), folder_(std::move(folder)), directory_(directory), cursor_(tree.blobs_, directory) {}
 
   Result<std::optional<FoundPlace>> Next() override {
@@ -398,7 +398,7 @@ class MountTree::NodeList : public MountTree::List {
         const Error& error = node.error();
         const bool is_told = error.code() == ErrorCode::kUnsupported;
         if (is_told && !tree_.ToldBefore(error.message()) && tree_.findings_) {
-          tree_.findings_({Finding::Severity::kWarning, error.code(), "mount", error.message()});
+          tree_.findings_({Finding::Severity::kWarning, error.code(), "view", error.message()});
         }
         if (is_told) continue;
         if (!IsLoss(error.code())) return error;
@@ -417,7 +417,7 @@ class MountTree::NodeList : public MountTree::List {
 
  private:
   static constexpr unsigned kFailuresMax = 10'000;
-  MountTree& tree_;
+  ViewTree& tree_;
   const Place folder_;
   const BlobId directory_;
   DirectoryCursor cursor_;
@@ -425,7 +425,7 @@ class MountTree::NodeList : public MountTree::List {
   unsigned failures_ = 0;
 };
 
-Result<std::unique_ptr<MountTree::List>> MountTree::OpenFolder(const Place& folder) {
+Result<std::unique_ptr<ViewTree::List>> ViewTree::OpenFolder(const Place& folder) {
   std::vector<FoundPlace> entries;
   if (folder.number == kRootNumber) return std::make_unique<FixedList>(ListRoot());
   if (folder.kind == Place::Kind::kFolders) {
@@ -458,13 +458,13 @@ Result<std::unique_ptr<MountTree::List>> MountTree::OpenFolder(const Place& fold
   return std::make_unique<NodeList>(*this, folder, directory);
 }
 
-bool MountTree::ToldBefore(const std::string& text) {
+bool ViewTree::ToldBefore(const std::string& text) {
   const std::lock_guard lock(mutex_);
   if (told_.size() > kToldMax) told_.clear();
   return !told_.insert(text).second;
 }
 
-Error MountTree::Judge(const Place& place, const std::string& what, const Error& error) {
+Error ViewTree::Judge(const Place& place, const std::string& what, const Error& error) {
   const bool is_gone = place.kind == Place::Kind::kFolders && error.code() == ErrorCode::kNotFound;
   if (is_gone || error.code() == ErrorCode::kInvalidArgument || error.code() == ErrorCode::kInterrupted) return error;
   const bool is_new = !ToldBefore(what + ": " + error.message());
@@ -484,4 +484,4 @@ Error MountTree::Judge(const Place& place, const std::string& what, const Error&
   return Error(error.code(), error.message());  // the store's errno is not that of who reads here
 }
 
-}  // namespace cairn::mount
+}  // namespace cairn::view
