@@ -45,6 +45,7 @@ Result<void> LocalIndex::OpenTable() {
       const auto generation = table_->Generation();
       if (read && next && generation) {
         packs_.SetNextNumber(*next);
+        table_->SetDropped(packs_.MissingNumbers(*next));
         if (!*generation) return BeginGeneration();
         generation_ = **generation;
         return {};
@@ -74,7 +75,7 @@ Result<bool> LocalIndex::DropOther(const PackName& name, const PackDigest& diges
   const auto slot = packs_.FindSlot(name);
   if (!slot || (slot->complete && slot->digest == digest)) return false;
   if (slot->complete) RETURN_IF_ERROR(BeginGeneration());
-  // Those of an incomplete one too: what was broken off may have left rows that no frame covers.
+  // Those of an incomplete one too.
   packs_.SetIncomplete(slot->number);
   RETURN_IF_ERROR(Noting(table_->DropPack(slot->number)));
   packs_.Erase(slot->number);  // it gets a new number: what is remembered under the old one is of the old rows

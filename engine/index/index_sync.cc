@@ -107,7 +107,10 @@ Result<void> LocalIndex::SyncOnce(const std::vector<SegmentId>& listed, const Lo
   ASSIGN_OR_RETURN(const auto missing, ReadKnown(listed, listing));
   RETURN_IF_ERROR(LoadAll(missing, load, context, listing));
   RETURN_IF_ERROR(ReloadUnresolved(load, context, listing));
-  return Settle(listing);
+  ASSIGN_OR_RETURN(const bool dropped, Settle(listing));
+  if (!dropped) return {};
+  const std::shared_lock lock(rows_mutex_);  // others read and add meanwhile
+  return Noting(table_->LeaveOutDropped(packs_.blob_count(), context.stop));
 }
 
 Result<std::vector<SegmentId>> LocalIndex::ReadKnown(const std::vector<SegmentId>& listed, Listing& listing) {
@@ -249,7 +252,7 @@ Result<void> LocalIndex::ReloadUnresolved(const LoadSegment& load, const JobCont
   return {};
 }
 
-Result<void> LocalIndex::Settle(Listing& listing) {
+Result<bool> LocalIndex::Settle(Listing& listing) {
   const std::unique_lock lock(rows_mutex_);
   retired_.clear();
   for (const RetiredFrame& frame : listing.retired) {
@@ -267,12 +270,14 @@ Result<void> LocalIndex::Settle(Listing& listing) {
   // look-ups.
   const bool loses = packs_.Loses(listing.named, listing.removed_names);
   if (loses || listing.retires_anew) RETURN_IF_ERROR(BeginGeneration());
-  for (const uint32_t number : packs_.Settle(listing.named, listing.disputed, std::move(listing.removed_names))) {
+  const auto dropped = packs_.Settle(listing.named, listing.disputed, std::move(listing.removed_names));
+  for (const uint32_t number : dropped) {
     packs_.SetIncomplete(number);
     RETURN_IF_ERROR(Noting(table_->DropPack(number)));
     packs_.Erase(number);
   }
-  return Noting(table_->Flush());
+  RETURN_IF_ERROR(Noting(table_->Flush()));
+  return !dropped.empty();
 }
 
 }  // namespace cairn

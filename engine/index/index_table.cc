@@ -3,6 +3,8 @@
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
+#include <atomic>
+#include <utility>
 
 #include "engine/index/pack_rows.h"
 #include "engine/index/table_state.h"
@@ -224,33 +226,28 @@ Result<PackRow> IndexTable::PutPack(uint32_t number, const SegmentPack& pack, st
 }
 
 Result<void> IndexTable::DropPack(uint32_t number) {
-  const auto pack_key = index_rows::ToNumberKey(number);
-  rocksdb::PinnableSlice pack_value;
-  const rocksdb::Status found =
-      state_->db->Get(rocksdb::ReadOptions(), state_->family(Family::kPacks), ToSlice(pack_key), &pack_value);
-  if (found.IsNotFound()) return {};  // its first row was never written, so there is no other
-  RETURN_IF_ERROR(state_->ToResult(found));
-  ASSIGN_OR_RETURN(PackRow pack, PackRow::Parse(ToSpan(pack_value)));
-  // A crash between two steps must not leave a pack that looks whole.
-  pack.complete = false;
   Batch batch(*state_);
-  batch.Put(Family::kPacks, pack_key, pack.Encode());
+  batch.Delete(Family::kPacks, index_rows::ToNumberKey(number));
+  RETURN_IF_ERROR(batch.Write());
+  const std::lock_guard lock(state_->dropping_mutex);
+  state_->dropping.push_back(number);
+  return {};
+}
 
-  const auto rows = state_->NewIterator(rocksdb::ReadOptions(), Family::kFrames);
-  const auto first = index_rows::ToFrameKey(number, 0);
-  const auto sessions_key = index_rows::ToFrameKey(number, kSessionsFrame);
-  for (rows->Seek(ToSlice(first)); rows->Valid() && rows->key().compare(ToSlice(sessions_key)) < 0; rows->Next()) {
-    ASSIGN_OR_RETURN(const FrameRow frame, FrameRow::Parse(ToSpan(rows->value())));
-    for (const BlobEntry& blob : frame.entry.blobs) {
-      batch.Delete(Family::kBlobs, index_rows::ToBlobKey(blob.id, number));
-    }
-    batch.Delete(Family::kFrames, ToSpan(rows->key()));
-    RETURN_IF_ERROR(batch.WriteIfLarge());
+void IndexTable::SetDropped(std::vector<bool> numbers) { state_->dropped->Set(std::move(numbers)); }
+
+Result<void> IndexTable::LeaveOutDropped(uint64_t live_blobs, const std::stop_token& stop) {
+  if (state_->EstimateRows(Family::kBlobs, kBlobRowBytes) < 2 * live_blobs + kDroppedRowsKept) return {};
+  std::atomic<bool> canceled = false;
+  const std::stop_callback cancel(stop, [&canceled] { canceled = true; });
+  rocksdb::CompactRangeOptions options;
+  options.canceled = &canceled;
+  for (const Family family : {Family::kBlobs, Family::kFrames}) {
+    const rocksdb::Status status = state_->db->CompactRange(options, state_->family(family), nullptr, nullptr);
+    if (canceled) return {};  // they stay for the next one
+    RETURN_IF_ERROR(state_->ToResult(status));
   }
-  RETURN_IF_ERROR(state_->ToResult(rows->status()));
-  batch.Delete(Family::kFrames, sessions_key);
-  batch.Delete(Family::kPacks, pack_key);
-  return batch.Write();
+  return {};
 }
 
 Result<void> IndexTable::PutGeneration(const IndexGeneration& generation) {
@@ -284,8 +281,20 @@ Result<void> IndexTable::DropSegment(const SegmentId& id) {
 }
 
 Result<void> IndexTable::Flush() {
+  std::vector<uint32_t> dropped;
+  {
+    const std::lock_guard lock(state_->dropping_mutex);
+    dropped.swap(state_->dropping);
+  }
   rocksdb::FlushOptions options;
-  return state_->ToResult(state_->db->Flush(options, state_->families));
+  auto flushed = state_->ToResult(state_->db->Flush(options, state_->families));
+  if (flushed) {
+    state_->dropped->Add(dropped);
+    return flushed;
+  }
+  const std::lock_guard lock(state_->dropping_mutex);
+  state_->dropping.insert(state_->dropping.end(), dropped.begin(), dropped.end());
+  return flushed;
 }
 
 }  // namespace cairn

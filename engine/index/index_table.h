@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,8 @@ namespace cairn {
 
 // Reads and writes are safe for concurrent use. There is no log of writes: what is not flushed goes with the process,
 // and what a crash leaves is the state after some write, with none of the later ones (the column families are flushed
-// together). Each write leaves every blob row covered by a frame row, so that a pack's rows can be found and removed.
+// together). Rows of a pack that has no row of its own mean nothing: they are left until RocksDB merges what is beside
+// them, for taking each of them out costs more than all the rest of a prune.
 // Errors: kCorrupt where the copy is damaged; kNoSpace and kIo name its folder.
 class IndexTable {
  public:
@@ -50,7 +52,14 @@ class IndexTable {
   // The row of the pack is complete, and written, last. `sessions` are what pack.frames[].session counts in.
   Result<index_rows::PackRow> PutPack(uint32_t number, const SegmentPack& pack, std::span<const PackSession> sessions,
                                       const PackDigest& digest);
+  // Takes out the row of the pack; its number is not given again.
   Result<void> DropPack(uint32_t number);
+  // By number: those that had no row when the table was opened.
+  void SetDropped(std::vector<bool> numbers);
+  // Rewrites the table without the rows of packs that were dropped, where they are more than those of `live_blobs`;
+  // small tables are left. Stopping leaves them.
+  static constexpr uint64_t kDroppedRowsKept = 1'000'000;
+  Result<void> LeaveOutDropped(uint64_t live_blobs, const std::stop_token& stop);
   Result<void> PutGeneration(const IndexGeneration& generation);
   Result<std::optional<IndexGeneration>> Generation() const;
   Result<void> PutSegment(const SegmentId& id, const index_rows::SegmentRow& row);

@@ -68,7 +68,7 @@ class LocalIndex final : public Index {
                                             IndexTable::Bulk* bulk);
   Result<void> LoadOne(const SegmentId& id, const LoadSegment& load, Listing& listing, const Listing* settled);
   Result<void> ReloadUnresolved(const LoadSegment& load, const JobContext& context, Listing& listing);
-  Result<void> Settle(Listing& listing);
+  Result<bool> Settle(Listing& listing);  // whether a pack was dropped
   Result<void> MakeAnew(Log& log);
   void WriteNotes(Log& log);
 

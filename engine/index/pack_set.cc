@@ -217,4 +217,13 @@ uint32_t PackSet::next_number() const {
   return next_number_;
 }
 
+std::vector<bool> PackSet::MissingNumbers(uint32_t next) const {
+  std::vector<bool> missing(next, true);
+  const std::shared_lock lock(mutex_);
+  for (const Pack& pack : packs_) {
+    if (pack.info.number < next) missing[pack.info.number] = false;
+  }
+  return missing;
+}
+
 }  // namespace cairn

@@ -61,6 +61,8 @@ class PackSet {
   std::vector<IndexedPack> Sorted() const;      // by name
   uint64_t blob_count() const;
   uint32_t next_number() const;
+  // By number, those below `next` that no pack has.
+  std::vector<bool> MissingNumbers(uint32_t next) const;
 
  private:
   struct Pack {

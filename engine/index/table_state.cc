@@ -83,13 +83,17 @@ rocksdb::ColumnFamilyOptions BlobOptions(uint64_t write_buffer_bytes, const std:
 }
 
 std::vector<rocksdb::ColumnFamilyDescriptor> Families(uint64_t memory_bytes,
-                                                      const std::shared_ptr<rocksdb::Cache>& cache) {
+                                                      const std::shared_ptr<rocksdb::Cache>& cache,
+                                                      const std::shared_ptr<const DroppedPacks>& dropped) {
   const uint64_t large = memory_bytes / 4, small = memory_bytes / 16;
   const rocksdb::BlockBasedTableOptions table = PlainTable(cache);
+  rocksdb::ColumnFamilyOptions blobs = BlobOptions(large, cache), frames = FamilyOptions(large, table);
+  blobs.compaction_filter_factory = LeaveOutDropped(dropped, BlobId::kSize);
+  frames.compaction_filter_factory = LeaveOutDropped(dropped, 0);
   return {{rocksdb::kDefaultColumnFamilyName, FamilyOptions(small, table)},
-          {"blobs", BlobOptions(large, cache)},
+          {"blobs", blobs},
           {"packs", FamilyOptions(small, table)},
-          {"frames", FamilyOptions(large, table)},
+          {"frames", frames},
           {"segments", FamilyOptions(small, table)}};
 }
 
@@ -108,8 +112,8 @@ Result<std::unique_ptr<IndexTable::State>> IndexTable::State::Open(const Options
   rocksdb::DBOptions database = DatabaseOptions(options.memory_bytes, cache);
   database.avoid_flush_during_shutdown = options.is_temporary;
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status status =
-      rocksdb::DB::Open(database, options.folder, Families(options.memory_bytes, cache), &state->families, &db);
+  const auto families = Families(options.memory_bytes, cache, state->dropped);
+  const rocksdb::Status status = rocksdb::DB::Open(database, options.folder, families, &state->families, &db);
   state->db.reset(db);
   // Families that are missing or too many, files of a newer RocksDB: another layout.
   if (status.IsInvalidArgument() || status.IsNotSupported()) {

@@ -6,9 +6,11 @@
 #include <rocksdb/db.h>
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
+#include "engine/index/dropped_packs.h"
 #include "engine/index/index_table.h"
 
 namespace cairn {
@@ -45,6 +47,11 @@ struct IndexTable::State {
   uint64_t EstimateRows(Family which, uint64_t row_bytes) const;
 
   std::string folder;
+  // Those whose rows may go, for their own has gone from the disk; and those for which that is not yet so. Rows that go
+  // sooner would leave a pack without them, if the process died now.
+  const std::shared_ptr<DroppedPacks> dropped = std::make_shared<DroppedPacks>();
+  std::mutex dropping_mutex;
+  std::vector<uint32_t> dropping;  // guarded by dropping_mutex
   std::shared_ptr<rocksdb::Cache> cache;
   uint64_t cache_bytes_min = 0;
   std::unique_ptr<rocksdb::DB> db;

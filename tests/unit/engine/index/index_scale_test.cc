@@ -69,6 +69,53 @@ TEST_F(IndexTest, TwoHundredThousandBlobsInLittleMemory) {
   static_cast<void>(before);
 }
 
+uint64_t TableBytes(const std::string& folder) {
+  uint64_t bytes = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    if (entry.path().extension() == ".sst") bytes += entry.file_size();
+  }
+  return bytes;
+}
+
+// A few rows are left where they are, and mean nothing; when they are more than what is needed they go.
+TEST_F(IndexTest, RowsOfDroppedPacksAreLeftOutOnceTheyAreMany) {
+  constexpr uint64_t kSegments = 130;  // of 10,000 blobs
+  std::map<SegmentId, uint64_t> numbers;
+  for (uint64_t n = 0; n < kSegments; ++n) numbers[Segment(n)] = n;
+  const auto listing = [](uint64_t from) {
+    std::vector<SegmentId> ids;
+    for (uint64_t n = from; n < kSegments; ++n) ids.push_back(Segment(n));
+    return ids;
+  };
+  const auto load = [&](const SegmentId& id) -> Result<IndexSegment> { return Made(numbers.at(id)); };
+  JobContext context{*executor_, SystemClock(), SystemRandom(), progress_, NullLog(), {}, Limits()};
+  const auto expect_from = [&](Index& index, uint64_t first) {
+    EXPECT_EQ(index.blob_count(), (kSegments - first) * 10'000);
+    EXPECT_EQ(AllOf(index).size(), (kSegments - first) * 10'000);
+    for (uint64_t n = 0; n < kSegments; ++n) {
+      EXPECT_EQ(HasForWriter(index, n * 10'000 + 7), n >= first) << n;
+      EXPECT_EQ(PacksOf(index, n * 10'000 + 1234).size(), n >= first ? 1u : 0u) << n;
+    }
+  };
+  auto index = Open();
+  ASSERT_TRUE(index->Sync(listing(0), load, context));
+  const uint64_t all_bytes = TableBytes(folder_);
+  ASSERT_TRUE(index->Sync(listing(5), load, context));
+  expect_from(*index, 5);
+  EXPECT_GT(TableBytes(folder_), all_bytes * 95 / 100);
+  index = nullptr;
+  index = Open();
+  ASSERT_TRUE(index->Sync(listing(5), load, context));
+  expect_from(*index, 5);
+
+  ASSERT_TRUE(index->Sync(listing(120), load, context));
+  EXPECT_LT(TableBytes(folder_), all_bytes / 8);
+  expect_from(*index, 120);
+  // What comes again has another number, and is not taken for what went.
+  ASSERT_TRUE(index->Sync(listing(0), load, context));
+  expect_from(*index, 0);
+}
+
 TEST(FrameCache, KeepsWhatWasAskedForLastWithinItsBound) {
   FrameCache cache(4'000);
   const auto frame = [](uint64_t n) {
