@@ -1,6 +1,12 @@
 #include "engine/jobs/reachability.h"
 
+#include <algorithm>
+#include <condition_variable>
+#include <iterator>
+#include <mutex>
+#include <optional>
 #include <unordered_set>
+#include <utility>
 
 #include "engine/tree/directory_reader.h"
 #include "engine/tree/list_reader.h"
@@ -27,103 +33,183 @@ Result<std::optional<BlobId>> IdSorter::Next() {
 
 namespace {
 
-// Marks what one snapshot needs. `seen` are metadata blobs that were walked before: all below them is marked.
+constexpr size_t kIdsAtOnce = 4096;
+
+// Marks what snapshots need: the caller's thread and those of the executor that come to it take folders from one stack,
+// so that in one thread the order is that of the tree.
 class Marker {
  public:
   Marker(const JobContext& context, BlobReader& blobs, IdSorter& ids, const MarkFailed& failed)
       : context_(context), blobs_(blobs), ids_(ids), failed_(failed) {}
 
-  Result<void> Mark(const LoadedSnapshot& snapshot) {
-    snapshot_ = &snapshot;
-    for (const SnapshotItem& item : snapshot.inner.items) {
-      if (item.command_line) RETURN_IF_ERROR(ids_.Add(item.command_line->id));
-      RETURN_IF_ERROR(MarkTree(item.root, snapshot.inner.PlaceOf(item)));
+  // Who comes after the end has nothing to do, and must not touch what the caller had.
+  static Result<void> Run(const std::shared_ptr<Marker>& marker, const std::vector<const LoadedSnapshot*>& snapshots) {
+    RETURN_IF_ERROR(marker->AddRoots(snapshots));
+    Executor& executor = marker->context_.executor;
+    for (unsigned n = 1; n < executor.workers(); ++n) {
+      executor.Submit([marker] { marker->Work(); });
     }
+    marker->Work();
+    std::unique_lock lock(marker->mutex_);
+    marker->changed_.wait(lock, [&] { return marker->at_work_ == 0; });
+    marker->ended_ = true;
+    if (marker->error_) return *marker->error_;
     return {};
   }
 
  private:
-  // Folders that wait to be marked, of one folder, in order.
-  struct Level {
-    std::vector<std::pair<Bytes, BlobId>> folders;
-    size_t next = 0;
-    size_t length_above = 0;  // of the path
+  // One that waits to be marked. Its path is put together where somebody has to be told.
+  struct Folder {
+    std::shared_ptr<const Folder> above;  // of the root of an item: none, and `name` is its place
+    Bytes name;
+    BlobId root;
+    unsigned depth = 0;
+    const LoadedSnapshot* snapshot = nullptr;
   };
+  using Folders = std::vector<std::shared_ptr<const Folder>>;
 
-  // With a stack of its own: folders may be nested deeper than a thread's holds.
-  Result<void> MarkTree(const BlobId& root, TreePath path) {
-    std::vector<Level> levels(1);
-    levels.front().length_above = path.size();
-    RETURN_IF_ERROR(MarkFolder(path, root, levels.back().folders));
-    while (!levels.empty()) {
-      Level& level = levels.back();
-      if (level.next == level.folders.size()) {
-        path.resize(level.length_above);
-        levels.pop_back();
-        continue;
+  Result<void> AddRoots(const std::vector<const LoadedSnapshot*>& snapshots) {
+    for (const LoadedSnapshot* snapshot : snapshots) {
+      for (const SnapshotItem& item : snapshot->inner.items) {
+        if (item.command_line) RETURN_IF_ERROR(ids_.Add(item.command_line->id));
+        waiting_.push_back(
+            std::make_shared<Folder>(Folder{nullptr, snapshot->inner.PlaceOf(item), item.root, 0, snapshot}));
       }
-      const auto [name, id] = std::move(level.folders[level.next++]);
-      const size_t length = path.size();
-      path = JoinPath(path, name);
-      if (levels.size() > limits::kFolderDepthMax) {
-        RETURN_IF_ERROR(
-            failed_(*snapshot_, PathForPeople(path), Corrupt("folders are nested deeper than the format allows")));
-        path.resize(length);
-        continue;
-      }
-      Level below{.length_above = length};
-      RETURN_IF_ERROR(MarkFolder(path, id, below.folders));
-      levels.push_back(std::move(below));
+      if (!snapshot->inner.items.empty()) last_of_.insert(waiting_.back().get());
     }
+    std::ranges::reverse(waiting_);
     return {};
   }
 
-  // All of one folder but what is in its folders, which are added to `folders`.
-  Result<void> MarkFolder(const TreePath& path, const BlobId& root, std::vector<std::pair<Bytes, BlobId>>& folders) {
+  void Work() {
+    std::unique_lock lock(mutex_);
+    if (ended_) return;
+    ++at_work_;
+    while (!error_ && (!waiting_.empty() || busy_ > 0)) {
+      if (waiting_.empty()) {
+        changed_.wait(lock);
+        continue;
+      }
+      const auto folder = std::move(waiting_.back());
+      waiting_.pop_back();
+      if (last_of_.contains(folder.get())) ++context_.progress.items_done;
+      ++busy_;
+      lock.unlock();
+      Folders below;
+      auto marked = MarkFolder(folder, below);
+      lock.lock();
+      --busy_;
+      if (!marked && !error_) error_ = std::move(marked).error();
+      waiting_.insert(waiting_.end(), std::move_iterator(below.rbegin()), std::move_iterator(below.rend()));
+      changed_.notify_all();
+    }
+    --at_work_;
+    changed_.notify_all();
+  }
+
+  // Ids on their way to the sorter.
+  class Ids {
+   public:
+    explicit Ids(Marker& marker) : marker_(marker) {}
+    Result<void> Add(const BlobId& id) {
+      ids_.push_back(id);
+      return ids_.size() < kIdsAtOnce ? Result<void>() : Flush();
+    }
+    Result<void> Flush() {
+      const std::lock_guard lock(marker_.ids_mutex_);
+      for (const BlobId& id : ids_) RETURN_IF_ERROR(marker_.ids_.Add(id));
+      ids_.clear();
+      return marker_.ids_.failure();
+    }
+
+   private:
+    Marker& marker_;
+    std::vector<BlobId> ids_;
+  };
+
+  bool IsFirst(const BlobId& id) {
+    const std::lock_guard lock(mutex_);
+    return seen_.insert(id).second;
+  }
+
+  static TreePath PathOf(const Folder& folder) {
+    std::vector<const Folder*> way;
+    for (const Folder* one = &folder; one != nullptr; one = one->above.get()) way.push_back(one);
+    TreePath path;
+    for (auto one = way.rbegin(); one != way.rend(); ++one) path = JoinPath(path, (*one)->name);
+    return path;
+  }
+  Result<void> Failed(const Folder& folder, const TreePath& path, const Error& error) {
+    const std::lock_guard lock(failed_mutex_);
+    return failed_(*folder.snapshot, PathForPeople(path), error);
+  }
+
+  // All of one folder but what is in its folders, which are added to `below`.
+  Result<void> MarkFolder(const std::shared_ptr<const Folder>& folder, Folders& below) {
     if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while marking");
-    return ForEachDirectoryBlob(
-        blobs_, root,
+    if (folder->depth > limits::kFolderDepthMax) {
+      return Failed(*folder, PathOf(*folder), Corrupt("folders are nested deeper than the format allows"));
+    }
+    Ids ids(*this);
+    RETURN_IF_ERROR(ForEachDirectoryBlob(
+        blobs_, folder->root,
         [&](const BlobId& id) -> Result<bool> {
-          RETURN_IF_ERROR(ids_.Add(id));
-          return seen_.insert(id).second;
+          RETURN_IF_ERROR(ids.Add(id));
+          return IsFirst(id);
         },
         [&](const Node& node) -> Result<void> {
           for (const Attribute& attribute : node.attributes) {
-            if (attribute.blob) RETURN_IF_ERROR(ids_.Add(attribute.blob->id));
+            if (attribute.blob) RETURN_IF_ERROR(ids.Add(attribute.blob->id));
           }
-          if (node.content) RETURN_IF_ERROR(MarkContent(path, node));
-          if (node.subtree) folders.emplace_back(node.name, node.subtree->root);
+          if (node.content) RETURN_IF_ERROR(MarkContent(*folder, node, ids));
+          if (node.subtree) {
+            below.push_back(std::make_shared<Folder>(
+                Folder{folder, node.name, node.subtree->root, folder->depth + 1, folder->snapshot}));
+          }
           return {};
         },
-        [&](const BlobId&, const Error& error) { return failed_(*snapshot_, PathForPeople(path), error); });
+        [&](const BlobId&, const Error& error) { return Failed(*folder, PathOf(*folder), error); }));
+    return ids.Flush();
   }
 
-  Result<void> MarkContent(const TreePath& folder, const Node& node) {
+  Result<void> MarkContent(const Folder& folder, const Node& node, Ids& ids) {
+    Result<void> added;
     const auto add = [&](uint64_t, const ListEntry& entry) -> Result<void> {
-      return entry.type == ListEntry::Type::kHole ? Result<void>() : ids_.Add(entry.id);
+      if (entry.type != ListEntry::Type::kHole) added = ids.Add(entry.id);
+      return added;
     };
     if (node.content->depth == 0) {
       for (const ListEntry& entry : node.content->entries) RETURN_IF_ERROR(add(0, entry));
       return {};
     }
     auto lists = ForEachListBlob(blobs_, *node.content, [&](const BlobId& id) -> Result<bool> {
-      RETURN_IF_ERROR(ids_.Add(id));
+      added = ids.Add(id);
+      RETURN_IF_ERROR(added);
       return true;
     });
-    if (lists && seen_.insert(node.content->root.id).second) {
+    if (lists && IsFirst(node.content->root.id)) {
       lists = ForEachEntry(blobs_, *node.content, 0, UINT64_MAX, add);
     }
-    RETURN_IF_ERROR(ids_.failure());  // that is not of the snapshot
+    RETURN_IF_ERROR(added);  // that is not of the snapshot
     if (lists || lists.error().code() == ErrorCode::kInterrupted) return lists;
-    return failed_(*snapshot_, PathForPeople(JoinPath(folder, node.name)), lists.error());
+    return Failed(folder, JoinPath(PathOf(folder), node.name), lists.error());
   }
 
   const JobContext& context_;
   BlobReader& blobs_;
   IdSorter& ids_;
+  std::mutex ids_mutex_;  // guards ids_
   const MarkFailed& failed_;
-  const LoadedSnapshot* snapshot_ = nullptr;
-  std::unordered_set<BlobId> seen_;
+  std::mutex failed_mutex_;  // held while it is called
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  // Guarded by mutex_.
+  Folders waiting_;  // the next one is the last
+  unsigned busy_ = 0, at_work_ = 0;
+  bool ended_ = false;
+  std::optional<Error> error_;
+  std::unordered_set<BlobId> seen_;            // metadata blobs that were walked: all below them is marked, or will be
+  std::unordered_set<const Folder*> last_of_;  // roots of items: the last one of each snapshot
 };
 
 }  // namespace
@@ -131,12 +217,7 @@ class Marker {
 Result<void> MarkReachable(const JobContext& context, BlobReader& blobs,
                            const std::vector<const LoadedSnapshot*>& snapshots, IdSorter& ids,
                            const MarkFailed& failed) {
-  Marker marker(context, blobs, ids, failed);
-  for (const LoadedSnapshot* snapshot : snapshots) {
-    RETURN_IF_ERROR(marker.Mark(*snapshot));
-    ++context.progress.items_done;
-  }
-  return {};
+  return Marker::Run(std::make_shared<Marker>(context, blobs, ids, failed), snapshots);
 }
 
 }  // namespace cairn

@@ -32,7 +32,9 @@ class IdSorter {
 
 // Marks: every blob that these snapshots need goes into `ids`: directories, lists, data, attributes, command lines.
 // Metadata blobs that several snapshots share are walked once. A metadata blob that cannot be read goes to `failed`
-// (which says whether to go on) with the snapshot and path.
+// (which says whether to go on) with the snapshot and path. The threads of the context take part; `failed` is called by
+// any of them, by one at a time. Memory: 40 bytes a metadata blob, and some 150 for each folder that waits, which are
+// those beside the way from the root to where it is.
 using MarkFailed =
     std::function<Result<void>(const LoadedSnapshot& snapshot, const std::string& path, const Error& error)>;
 Result<void> MarkReachable(const JobContext& context, BlobReader& blobs,
