@@ -37,23 +37,21 @@ TreePath BackupFolder::Path() const {
   return full;
 }
 
-Result<void> BackupFolder::Complete(uint64_t number, std::optional<Node> done, const ChangeMark& mark) {
+Result<void> BackupFolder::Complete(uint64_t number, std::optional<CachedEntry> done) {
   const std::lock_guard lock(mutex_);
   const uint64_t place = number - first_;
   if (waiting_.size() <= place) waiting_.resize(place + 1);
-  waiting_[place] = {true, std::move(done), mark};
+  waiting_[place] = {true, std::move(done)};
   while (!waiting_.empty() && waiting_.front().complete) {
-    Slot slot = std::move(waiting_.front());
+    const Slot slot = std::move(waiting_.front());
     waiting_.pop_front();
     ++first_;
-    if (!slot.node) continue;
-    WireWriter written;
-    slot.node->Write(written);
+    if (!slot.entry) continue;
     if (next_cache_ != nullptr) {
-      cached_.Add(slot.mark, written.bytes());
+      cached_.Add(*slot.entry);
       next_cache_->Take(cached_, false);
     }
-    RETURN_IF_ERROR(builder_->AddWritten(*slot.node, written.bytes()));
+    RETURN_IF_ERROR(builder_->Add(slot.entry->node));
   }
   return {};
 }
@@ -77,7 +75,9 @@ Result<std::optional<Subtree>> BackupFolder::TakeSubtree() {
 
 Result<void> BackupFolder::CompleteInParent(const Subtree& subtree) {
   node->subtree = subtree;
-  return parent_->Complete(number_in_parent_, std::move(node), mark_);
+  auto done = CachedEntry::Of(*node, mark_);
+  node.reset();
+  return parent_->Complete(number_in_parent_, std::move(done));
 }
 
 }  // namespace cairn

@@ -32,7 +32,7 @@ class BackupFolder {
   std::optional<Node> node;  // without its subtree; nothing for the root
 
   // The entry of this number is done; nothing: it is left out.
-  Result<void> Complete(uint64_t number, std::optional<Node> done, const ChangeMark& mark);
+  Result<void> Complete(uint64_t number, std::optional<CachedEntry> done);
   // The walk has left it: so many entries there are.
   void SetCount(uint64_t count);
   // When the last entry is in, to the first who asks: the tree. Then the folder is done.
@@ -43,8 +43,7 @@ class BackupFolder {
  private:
   struct Slot {
     bool complete = false;
-    std::optional<Node> node;
-    ChangeMark mark;
+    std::optional<CachedEntry> entry;
   };
 
   AddingSink& metadata_sink_;

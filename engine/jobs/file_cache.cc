@@ -3,14 +3,16 @@
 #include <algorithm>
 #include <cstring>
 #include <set>
+#include <utility>
 
 #include "engine/crypto/hash.h"
+#include "repo-format/limits.h"
 #include "repo-format/wire_reader.h"
 
 namespace cairn {
 namespace {
 
-constexpr uint32_t kCacheVersion = 2;
+constexpr uint32_t kCacheVersion = 3;
 constexpr size_t kBlockBytes = 4 * 1024 * 1024;
 constexpr size_t kGroupBytes = 1024 * 1024;
 constexpr size_t kCheckBytes = 16;
@@ -39,20 +41,30 @@ std::optional<Bytes> ReadChecked(FileSystem& files, const std::string& path) {
 
 std::string BlockName(uint32_t number) { return fmt::format("{:08}", number); }
 
-void WriteMark(WireWriter& writer, const ChangeMark& mark) {
-  writer.V(mark.size);
-  writer.Time(mark.modified);
-  writer.Time(mark.changed);
-  writer.V(mark.inode);
+void WriteEntry(WireWriter& writer, const CachedEntry& entry) {
+  writer.V(entry.mark.size);
+  writer.Time(entry.mark.modified);
+  writer.Time(entry.mark.changed);
+  writer.V(entry.mark.inode);
+  writer.U8(static_cast<uint8_t>(entry.type));
+  writer.U8(entry.changed_while_read ? 1 : 0);
+  writer.V(entry.node.size);
+  writer.String(entry.node.name);
+  writer.String(entry.node.bytes);
 }
 
-ChangeMark ReadMark(WireReader& reader) {
-  ChangeMark mark;
-  mark.size = reader.V();
-  mark.modified = reader.Time();
-  mark.changed = reader.Time();
-  mark.inode = reader.V();
-  return mark;
+CachedEntry ReadEntry(WireReader& reader) {
+  CachedEntry entry;
+  entry.mark.size = reader.V();
+  entry.mark.modified = reader.Time();
+  entry.mark.changed = reader.Time();
+  entry.mark.inode = reader.V();
+  entry.type = static_cast<NodeType>(reader.U8());
+  entry.changed_while_read = reader.U8() != 0;
+  entry.node.size = reader.V();
+  entry.node.name = ToBytes(reader.String(limits::kNameBytesMax));
+  entry.node.bytes = ToBytes(reader.String(limits::kDirectoryBlobBytesMax));
+  return entry;
 }
 
 void RemoveBlocks(FileSystem& files, const std::string& folder) {
@@ -63,6 +75,17 @@ void RemoveBlocks(FileSystem& files, const std::string& folder) {
 }
 
 }  // namespace
+
+CachedEntry CachedEntry::Of(const Node& node, const ChangeMark& mark) {
+  return {mark, node.type, node.changed_while_read, WrittenNode::Of(node)};
+}
+
+Result<Node> CachedEntry::ReadNode() const {
+  WireReader reader(node.bytes, "node in the file cache");
+  Node read = Node::Read(reader);
+  RETURN_IF_ERROR(reader.Finish());
+  return read;
+}
 
 std::string FileCacheKey(ByteSpan host, ItemKind kind, const std::vector<Bytes>& paths, std::string_view name) {
   WireWriter writer;
@@ -128,40 +151,43 @@ std::shared_ptr<const Bytes> FileCacheReader::Block(uint32_t number) {
 
 // The next group of the folder; false where there is none, or it is damaged.
 bool FileCacheReader::ReadGroup(Folder& folder) {
-  folder.entries_.clear();
-  folder.next_entry_ = 0;
+  folder.group_ = {};
   if (folder.next_group_ == folder.groups_.size()) return false;
   const auto [number, offset] = folder.groups_[folder.next_group_++];
-  const auto block = Block(number);
-  if (offset >= block->size()) return false;
-  WireReader reader(ByteSpan(*block).subspan(offset), "file cache group");
+  folder.block_ = Block(number);
+  if (offset >= folder.block_->size()) return false;
+  WireReader reader(ByteSpan(*folder.block_).subspan(offset), "file cache group");
   if (reader.Get<Digest>() != folder.path_) return true;  // another folder with the same hash: no entries of ours
   const uint64_t size = reader.V();
-  WireReader group(reader.Raw(size), "file cache group");
-  while (group.remaining() > 0) {
-    CachedEntry entry;
-    entry.mark = ReadMark(group);
-    entry.node = Node::Read(group);
-    if (group.failed()) break;
-    Bytes name = entry.node.name;
-    folder.entries_.emplace_back(std::move(name), std::move(entry));
+  folder.group_ = reader.Raw(size);
+  return true;
+}
+
+bool FileCacheReader::Folder::ReadNext() {
+  next_.reset();
+  while (group_.empty()) {
+    if (cache_ == nullptr || !cache_->ReadGroup(*this)) return false;
   }
+  WireReader reader(group_, "file cache entry");
+  CachedEntry entry = ReadEntry(reader);
+  if (reader.failed()) {
+    group_ = {};
+    return false;
+  }
+  group_ = group_.subspan(reader.offset());
+  next_ = std::move(entry);
   return true;
 }
 
 std::optional<CachedEntry> FileCacheReader::Folder::Find(ByteSpan name) {
-  if (cache_ == nullptr) return std::nullopt;
-  for (;;) {
-    while (next_entry_ < entries_.size()) {
-      auto& [entry_name, entry] = entries_[next_entry_];
-      const auto order =
-          std::lexicographical_compare_three_way(entry_name.begin(), entry_name.end(), name.begin(), name.end());
-      if (order > 0) return std::nullopt;
-      ++next_entry_;
-      if (order == 0) return std::move(entry);
-    }
-    if (!cache_->ReadGroup(*this)) return std::nullopt;
+  while (next_ || ReadNext()) {
+    const Bytes& there = next_->node.name;
+    const auto order = std::lexicographical_compare_three_way(there.begin(), there.end(), name.begin(), name.end());
+    if (order > 0) return std::nullopt;
+    if (order == 0) return std::exchange(next_, std::nullopt);
+    next_.reset();
   }
+  return std::nullopt;
 }
 
 // --- writing ---
@@ -181,9 +207,8 @@ FileCacheWriter::~FileCacheWriter() {
 
 FileCacheWriter::Folder::Folder(const TreePath& path) : path_(Sha256(path)) {}
 
-void FileCacheWriter::Folder::Add(const ChangeMark& mark, ByteSpan node) {
-  WriteMark(group_, mark);
-  group_.Raw(node);
+void FileCacheWriter::Folder::Add(const CachedEntry& entry) {
+  WriteEntry(group_, entry);
   ++count_;
 }
 

@@ -15,14 +15,21 @@
 #include "engine/repo/local_cache.h"
 #include "engine/source/sink.h"
 #include "engine/source/source.h"
+#include "engine/tree/directory_builder.h"
 #include "repo-format/node.h"
 
 namespace cairn {
 
-// An entry as it was: its mark then, and the node that was stored for it.
+// An entry as it was: its mark then, and the node that was stored for it. Of most of them the node is never read: what
+// is unchanged goes into the next directory and the next cache as it is.
 struct CachedEntry {
   ChangeMark mark;
-  Node node;
+  NodeType type = NodeType::kFile;
+  bool changed_while_read = false;
+  WrittenNode node;
+
+  static CachedEntry Of(const Node& node, const ChangeMark& mark);
+  Result<Node> ReadNode() const;
 };
 
 // A file cache is a folder of block files of about 4 MiB below the repository's local cache, each with a check of its
@@ -47,11 +54,14 @@ class FileCacheReader {
 
    private:
     friend class FileCacheReader;
+    bool ReadNext();
+
     FileCacheReader* cache_ = nullptr;
     std::vector<std::pair<uint32_t, uint32_t>> groups_;  // block, offset: those still to be read
     size_t next_group_ = 0;
-    std::vector<std::pair<Bytes, CachedEntry>> entries_;
-    size_t next_entry_ = 0;
+    std::shared_ptr<const Bytes> block_;  // in which the group is
+    ByteSpan group_;                      // what is left of it
+    std::optional<CachedEntry> next_;     // read, and not yet asked for
     Digest path_;
   };
   Folder OpenFolder(const TreePath& path);
@@ -85,7 +95,7 @@ class FileCacheWriter {
   class Folder {
    public:
     explicit Folder(const TreePath& path = {});
-    void Add(const ChangeMark& mark, ByteSpan node);  // as Node::Write gives it
+    void Add(const CachedEntry& entry);
 
    private:
     friend class FileCacheWriter;

@@ -192,7 +192,7 @@ Result<void> ItemBackup::VisitFolder(OpenFolder& open, const SourceEntry& entry,
   const auto skip = [&](const TreePath& path, const Error& error) -> Result<void> {
     if (EndsBackup(error)) return error;
     Unread(path, error);
-    Complete(parent, number, std::nullopt, entry.mark);
+    Complete(parent, number, std::nullopt);
     return {};
   };
   if (parent->depth() + 1 >= limits::kFolderDepthMax) {
@@ -233,7 +233,9 @@ Result<void> ItemBackup::VisitOther(const FolderPtr& folder, SourceEntry entry, 
   batch_bytes_ += cost;
   const ChangeMark mark = entry.mark;
   std::optional<Content> known_content;
-  if (known && options_.force && known->mark == mark) known_content = std::move(known->node.content);
+  if (known && options_.force && known->mark == mark) {
+    if (auto node = known->ReadNode()) known_content = std::move(node->content);
+  }
   batch_.push_back({folder, folder->source, std::move(entry), number, was_known, std::move(known_content), mark});
   return batch_.size() >= kBatchFiles || batch_bytes_ >= kBatchBytes ? SubmitBatch() : Result<void>();
 }
@@ -248,7 +250,7 @@ void ItemBackup::Reuse(const FolderPtr& folder, CachedEntry known, const SourceE
     ++others_;
   }
   ++context_.progress.items_done;
-  Complete(folder, number, std::move(known.node), entry.mark);
+  Complete(folder, number, std::move(known));
 }
 
 // --- reading, on the workers ---
@@ -293,7 +295,8 @@ void ItemBackup::RunBatch(std::vector<Job>& batch) {
       Fail(node.error());
       return;
     }
-    Complete(job.folder, job.number, *std::move(node), job.next_mark);
+    Complete(job.folder, job.number,
+             *node ? std::optional(CachedEntry::Of(**node, job.next_mark)) : std::optional<CachedEntry>());
   }
 }
 
@@ -424,8 +427,8 @@ Result<bool> ItemBackup::StoreAttributes(const SourceMetadata& metadata, Node& n
 
 // --- folders come together ---
 
-void ItemBackup::Complete(const FolderPtr& folder, uint64_t number, std::optional<Node> node, const ChangeMark& mark) {
-  auto completed = folder->Complete(number, std::move(node), mark);
+void ItemBackup::Complete(const FolderPtr& folder, uint64_t number, std::optional<CachedEntry> done) {
+  auto completed = folder->Complete(number, std::move(done));
   if (!completed) {
     Fail(completed.error());
     return;

@@ -69,7 +69,7 @@ class ItemBackup {
   // False: not all of them, which was told.
   Result<bool> StoreAttributes(const SourceMetadata& metadata, Node& node, const TreePath& path);
   Result<Node> MakeNode(const SourceEntry& entry, SourceMetadata metadata, const TreePath& path);
-  void Complete(const FolderPtr& folder, uint64_t number, std::optional<Node> node, const ChangeMark& mark);
+  void Complete(const FolderPtr& folder, uint64_t number, std::optional<CachedEntry> done);
   void FinishFolder(const FolderPtr& folder);
   ItemResult MakeResult() const;
   bool EndsBackup(const Error& error) const;

@@ -8,15 +8,17 @@
 namespace cairn {
 
 Result<bool> KnownEntries::CanReuse(const CachedEntry& known, const SourceEntry& entry, BlobTarget& target) const {
-  if (!entry.stable_mark || known.mark != entry.mark || known.node.type != entry.type) return false;
-  if (known.node.changed_while_read) return false;
+  if (!entry.stable_mark || known.mark != entry.mark || known.type != entry.type) return false;
+  if (known.changed_while_read) return false;
   if (cache != nullptr && cache_is_trusted) return true;
+  const auto node = known.ReadNode();
+  if (!node) return false;  // of a cache: it is read again
   if (entry.type == NodeType::kFile) {
-    if (!known.node.content) return Corrupt("file {} has no content", PathForPeople(known.node.name));
-    ASSIGN_OR_RETURN(const bool all, AreStored(*known.node.content, target));
+    if (!node->content) return Corrupt("file {} has no content", PathForPeople(node->name));
+    ASSIGN_OR_RETURN(const bool all, AreStored(*node->content, target));
     if (!all) return false;
   }
-  for (const Attribute& attribute : known.node.attributes) {
+  for (const Attribute& attribute : node->attributes) {
     if (!attribute.blob) continue;
     ASSIGN_OR_RETURN(const bool there, target.Knows(attribute.blob->id, attribute.blob->length));
     if (!there) return false;
@@ -60,12 +62,12 @@ KnownFolder KnownFolder::OfRoot(const KnownEntries& all) {
 
 KnownFolder KnownFolder::Open(const KnownEntries& all, const CachedEntry& entry, const TreePath& path) const {
   KnownFolder folder;
-  if (entry.node.type != NodeType::kFolder) return folder;
+  if (entry.type != NodeType::kFolder) return folder;
   folder.is_cached_ = is_cached_;
   if (is_cached_) {
     folder.cached_ = all.cache->OpenFolder(path);
-  } else if (all.blobs != nullptr && entry.node.subtree) {
-    folder.tree_ = std::make_unique<DirectoryCursor>(*all.blobs, entry.node.subtree->root);
+  } else if (const auto node = entry.ReadNode(); node && all.blobs != nullptr && node->subtree) {
+    folder.tree_ = std::make_unique<DirectoryCursor>(*all.blobs, node->subtree->root);
   }
   return folder;
 }
@@ -88,15 +90,11 @@ std::optional<CachedEntry> KnownFolder::FindInTree(const SourceEntry& entry) {
     if (next_ == nullptr) break;
   }
   if (next_ == nullptr || next_->name != entry.name) return std::nullopt;
-  CachedEntry known;
-  known.node = *next_;
   // The tree keeps no inode: size, modification and status change must do. Where the last was left out (what may have
   // changed in the tick of its reading), none of them would tell of a change.
-  known.mark = ChangeMark::Never();
-  if (known.node.changed) {
-    known.mark = {known.node.size, known.node.modified, *known.node.changed, entry.mark.inode};
-  }
-  return known;
+  ChangeMark mark = ChangeMark::Never();
+  if (next_->changed) mark = {next_->size, next_->modified, *next_->changed, entry.mark.inode};
+  return CachedEntry::Of(*next_, mark);
 }
 
 }  // namespace cairn

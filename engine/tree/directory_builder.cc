@@ -48,13 +48,15 @@ struct DirectoryBuilder::Level {
 DirectoryBuilder::DirectoryBuilder(BlobSink& sink) : sink_(sink) { levels_.push_back(std::make_unique<Level>()); }
 DirectoryBuilder::~DirectoryBuilder() = default;
 
-Result<void> DirectoryBuilder::Add(const Node& node) {
+WrittenNode WrittenNode::Of(const Node& node) {
   WireWriter writer;
   node.Write(writer);
-  return AddWritten(node, writer.bytes());
+  return {node.name, node.size, std::move(writer).Take()};
 }
 
-Result<void> DirectoryBuilder::AddWritten(const Node& node, ByteSpan written) {
+Result<void> DirectoryBuilder::Add(const Node& node) { return Add(WrittenNode::Of(node)); }
+
+Result<void> DirectoryBuilder::Add(const WrittenNode& node) {
   if (!IsNodeName(node.name)) {
     return MakeError(ErrorCode::kInvalidArgument, "a name of {} bytes cannot be a node's", node.name.size());
   }
@@ -62,13 +64,13 @@ Result<void> DirectoryBuilder::AddWritten(const Node& node, ByteSpan written) {
     return Error(ErrorCode::kInvalidArgument, "names of a directory do not ascend");
   }
   constexpr size_t kBytesMax = limits::kDirectoryBlobBytesMax - kFixedBytes - 1;
-  if (written.size() > kBytesMax) {
-    return MakeError(ErrorCode::kUnsupported, "the metadata of one entry has {} bytes, at most {} fit", written.size(),
-                     kBytesMax);
+  if (node.bytes.size() > kBytesMax) {
+    return MakeError(ErrorCode::kUnsupported, "the metadata of one entry has {} bytes, at most {} fit",
+                     node.bytes.size(), kBytesMax);
   }
-  RETURN_IF_ERROR(MakeRoom(0, written.size()));
+  RETURN_IF_ERROR(MakeRoom(0, node.bytes.size()));
   Level& leaf = *levels_.front();
-  leaf.Add(written, node.name);
+  leaf.Add(node.bytes, node.name);
   leaf.file_bytes += node.size;
   ++leaf.leaf_entries;
   ++entries_;

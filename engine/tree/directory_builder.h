@@ -9,6 +9,15 @@
 
 namespace cairn {
 
+// A node as it stands in a directory blob, and what is asked of it there.
+struct WrittenNode {
+  Bytes name;
+  uint64_t size = 0;  // files
+  Bytes bytes;        // as Node::Write gives it
+
+  static WrittenNode Of(const Node& node);
+};
+
 // One thread at a time. Nodes come in ascending order of names (kInvalidArgument otherwise). Memory: one directory blob
 // a level, so that ten million entries cost nothing in one piece. After an Error it is of no further use.
 class DirectoryBuilder {
@@ -16,8 +25,7 @@ class DirectoryBuilder {
   explicit DirectoryBuilder(BlobSink& sink);
   ~DirectoryBuilder();
   Result<void> Add(const Node& node);
-  // `written`: what node.Write gives.
-  Result<void> AddWritten(const Node& node, ByteSpan written);
+  Result<void> Add(const WrittenNode& node);
   // Once.
   Result<Subtree> Finish();
 
