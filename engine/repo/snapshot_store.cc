@@ -166,37 +166,46 @@ class Loader {
       fresh.push_back(one);
       infos.push_back(info);
     }
-    return Get("snapshots", infos, all,
-               [&](size_t number, Result<Bytes> object) { return LoadOne(fresh[number], std::move(object)); });
+    return Get<Looked>(
+        "snapshots", infos, all,
+        [&](size_t number, Result<Bytes> object) { return LookAt(fresh[number].id, std::move(object)); },
+        [&](size_t number, Looked looked) { return TakeIn(fresh[number], std::move(looked)); });
   }
 
-  // What this machine keeps of it, and the rest from the store. `all`: what is there, for what is kept.
+  // What this machine keeps of it, and the rest from the store. `open` is called by several threads, `each` by this
+  // one, in order. `all`: what is there, for what is kept.
+  template <class Opened>
   Result<void> Get(const std::string& kind, const std::vector<ObjectInfo>& infos, const std::vector<ObjectInfo>& all,
-                   const std::function<Result<void>(size_t number, Result<Bytes> object)>& each) {
+                   const std::function<Opened(size_t number, Result<Bytes> object)>& open,
+                   const std::function<Result<void>(size_t number, Opened opened)>& each) {
     std::optional<ObjectCache> kept;
     if (may_be_cached_) {
       kept.emplace(repository_.cache().files(), context_.random, repository_.cache().ObjectFolder(), kind);
     }
-    std::vector<size_t> missing;
-    std::vector<ObjectName> names;
-    for (size_t i = 0; i < infos.size(); ++i) {
-      if (const Bytes* object = kept ? kept->Find(infos[i]) : nullptr) {
-        RETURN_IF_ERROR(each(i, *object));
-        continue;
-      }
-      if (auto own = kept ? TakeOwn(infos[i]) : std::nullopt) {
-        kept->Add(infos[i], *own);
-        RETURN_IF_ERROR(each(i, *std::move(own)));
-        continue;
-      }
-      missing.push_back(i);
-      names.push_back(infos[i].name);
+    std::vector<const Bytes*> known(infos.size());
+    for (size_t i = 0; kept && i < infos.size(); ++i) {
+      known[i] = kept->Find(infos[i]);
+      if (known[i] != nullptr) continue;
+      auto own = TakeOwn(infos[i]);
+      if (!own) continue;
+      kept->Add(infos[i], *std::move(own));
+      known[i] = kept->Find(infos[i]);
     }
-    const auto each_missing = [&](size_t number, Result<Bytes> object) {
-      if (kept && object && IsRight(names[number], *object)) kept->Add(infos[missing[number]], *object);
-      return each(missing[number], std::move(object));
+    struct Got {
+      std::optional<Bytes> fresh;  // to be kept
+      Opened opened;
     };
-    RETURN_IF_ERROR(GetEach(repository_.store(), names, limits::kSnapshotBytesMax, context_, each_missing));
+    const auto get = [&](size_t i) -> Got {
+      if (known[i] != nullptr) return {std::nullopt, open(i, Bytes(*known[i]))};
+      Result<Bytes> object = repository_.store().Get(infos[i].name, limits::kSnapshotBytesMax);
+      std::optional<Bytes> fresh;
+      if (kept && object && IsRight(infos[i].name, *object)) fresh = *object;
+      return {std::move(fresh), open(i, std::move(object))};
+    };
+    RETURN_IF_ERROR(GetEachBy(infos.size(), get, context_, [&](size_t i, Got got) {
+      if (got.fresh) kept->Add(infos[i], *std::move(got.fresh));
+      return each(i, std::move(got.opened));
+    }));
     if (kept) kept->Save(all);
     return {};
   }
@@ -225,21 +234,33 @@ class Loader {
       return {};
     }));
     fetched.objects.assign(fetched.listed.size(), Result<Bytes>(Bytes()));
-    RETURN_IF_ERROR(Get(std::string(prefix.substr(0, prefix.size() - 1)), fetched.listed, fetched.listed,
-                        [&](size_t number, Result<Bytes> object) -> Result<void> {
-                          if (!object && !IsLoss(object.error().code())) return std::move(object).error();
-                          fetched.objects[number] = std::move(object);
-                          return {};
-                        }));
+    RETURN_IF_ERROR(Get<Result<Bytes>>(
+        std::string(prefix.substr(0, prefix.size() - 1)), fetched.listed, fetched.listed,
+        [](size_t, Result<Bytes> object) { return object; },
+        [&](size_t number, Result<Bytes> object) -> Result<void> {
+          if (!object && !IsLoss(object.error().code())) return std::move(object).error();
+          fetched.objects[number] = std::move(object);
+          return {};
+        }));
     return fetched;
   }
 
-  Result<void> LoadOne(const ListedSnapshot& listed, Result<Bytes> object) {
+  struct Looked {
+    std::optional<Error> unfetched;  // else:
+    Result<std::optional<LoadedSnapshot>> loaded = std::optional<LoadedSnapshot>();
+  };
+  Looked LookAt(const SnapshotId& id, Result<Bytes> object) {
+    if (object) return {std::nullopt, Open(id, *object)};
+    if (object.error().code() == ErrorCode::kCorrupt) return {std::nullopt, std::move(object).error()};
+    return {std::move(object).error()};
+  }
+
+  Result<void> TakeIn(const ListedSnapshot& listed, Looked looked) {
     const SnapshotId& id = listed.id;
     const std::string what = SnapshotName(id).text();
-    if (!object && object.error().code() == ErrorCode::kNotFound) return {};  // forgotten since
-    if (!object && object.error().code() != ErrorCode::kCorrupt) return std::move(object).error();
-    auto loaded = object ? Open(id, *object) : Result<std::optional<LoadedSnapshot>>(object.error());
+    if (looked.unfetched && looked.unfetched->code() == ErrorCode::kNotFound) return {};  // forgotten since
+    if (looked.unfetched) return *std::move(looked.unfetched);
+    auto& loaded = looked.loaded;
     if (!loaded) {
       set_.unreadable.push_back({SnapshotName(id), loaded.error().code()});
       broken_.insert(id);
