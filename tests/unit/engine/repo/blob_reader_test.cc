@@ -1,6 +1,7 @@
 #include "engine/repo/blob_reader.h"
 
 #include <atomic>
+#include <future>
 #include <random>
 #include <thread>
 
@@ -125,6 +126,22 @@ TEST_F(BlobReaderTest, WhatOneFailsToOpenAllWhoWaitAreTold) {
   store_.ClearFaults();
   store_.SetHook({});
   ExpectRead(reader, 0);
+}
+
+TEST_F(BlobReaderTest, NobodyWaitsForAnIndexThatIsBroughtIntoStepButWhoNeedsIt) {
+  BlobReader reader = Reader(2 * kFrameInCache);
+  std::promise<void> begun, go_on;
+  std::atomic<bool> is_first = true;
+  store_.SetHook([&, go = go_on.get_future().share()](const StoreCall& call) {
+    if (call.operation != StoreOperation::kList) return;
+    if (is_first.exchange(false)) begun.set_value();
+    go.wait();
+  });
+  const std::jthread syncs([&] { EXPECT_OK(reader.BringIndexIntoStep()); });
+  begun.get_future().wait();
+  const auto read = std::async(std::launch::async, [&] { ExpectRead(reader, 0); });
+  EXPECT_EQ(read.wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  go_on.set_value();
 }
 
 TEST_F(BlobReaderTest, ManyThreadsReadThroughOneSmallCache) {
