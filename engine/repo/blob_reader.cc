@@ -153,14 +153,20 @@ Result<BlobView> BlobReader::TryLocations(BlobKind kind, const BlobId& id, Attem
     if (code == ErrorCode::kNotFound) attempt->missing.push_back(location.pack.number);
     const bool last = &location == &found->back();
     if (findings_ && !last && code != ErrorCode::kNotFound && code != ErrorCode::kArchived) {
-      findings_({SeverityOf(plain.error()), code, PackText(location),
-                 fmt::format("{}; another copy of blob {} is tried", plain.error().message(), id.Short())});
+      TellOtherCopy(location, id, plain.error());
     }
     if (!first || Weight(first->code()) < Weight(code)) first = std::move(plain).error();
   }
   if (first) return *std::move(first);
   attempt->may_be_stale = true;
   return MakeError(ErrorCode::kNotFound, "{} blob {} is in no pack of the index", Name(kind), id.ToHex());
+}
+
+// Readers are on many threads.
+void BlobReader::TellOtherCopy(const BlobLocation& location, const BlobId& id, const Error& error) {
+  const std::lock_guard lock(findings_mutex_);
+  findings_({SeverityOf(error), error.code(), PackText(location),
+             fmt::format("{}; another copy of blob {} is tried", error.message(), id.Short())});
 }
 
 // Brings the index into step, once for all who wait here. A listing that is asked for again and again, for blobs that

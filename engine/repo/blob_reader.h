@@ -74,6 +74,7 @@ class BlobReader : public BlobSource {
     std::vector<uint32_t> missing = {};  // numbers of packs that are not there
   };
   bool MayBeStale(const Attempt& attempt);
+  void TellOtherCopy(const BlobLocation& location, const BlobId& id, const Error& error);
   static Error Gone(BlobKind kind, const BlobId& id, const Error& why);
   Result<BlobView> TryLocations(BlobKind kind, const BlobId& id, Attempt* attempt);
   Result<bool> SyncSince(uint64_t begun_before);
@@ -89,6 +90,7 @@ class BlobReader : public BlobSource {
   const JobContext& context_;
   const uint64_t cache_bytes_max_;
   const FindingSink findings_;
+  std::mutex findings_mutex_;                        // held while it is called
   const std::unique_ptr<RunMetadata> run_metadata_;  // may be nullptr
   MetadataCache* const metadata_cache_;              // nullptr: not asked
   std::mutex mutex_;
