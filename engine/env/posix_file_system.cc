@@ -5,6 +5,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <utility>
@@ -55,7 +56,11 @@ bool Sync(int descriptor) {
   return true;
 }
 
-UnixNs ToUnixNs(const timespec& time) { return static_cast<int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec; }
+// What 64 bits of nanoseconds do not hold is the nearest that they do; two of them may be subtracted.
+UnixNs ToUnixNs(const timespec& time) {
+  constexpr int64_t kSecondsMax = 9'000'000'000;
+  return std::clamp<int64_t>(time.tv_sec, 0, kSecondsMax) * 1'000'000'000 + time.tv_nsec;
+}
 
 FileInfo ToFileInfo(std::string name, const struct stat& info) {
   return {.name = std::move(name),

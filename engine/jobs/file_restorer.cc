@@ -670,7 +670,7 @@ Result<void> FileRestorer::PlaceFile(OpenFile& file) {
   }
   Node shown = node;
   // With its own time a later restore would take what is incomplete for unchanged, and with a later one for newer.
-  if (file.failed) --shown.modified.seconds;
+  if (file.failed && shown.modified.seconds > INT64_MIN) --shown.modified.seconds;
   RETURN_IF_ERROR(file.file->SetMetadata(shown, *attributes));
   return file.file->Finish(node.size);
 }

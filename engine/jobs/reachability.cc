@@ -92,7 +92,7 @@ class Marker {
       }
       const auto folder = std::move(waiting_.back());
       waiting_.pop_back();
-      if (last_of_.contains(folder.get())) ++context_.progress.items_done;
+      if (last_of_.erase(folder.get()) > 0) ++context_.progress.items_done;
       ++busy_;
       lock.unlock();
       Folders below;
@@ -209,7 +209,7 @@ class Marker {
   bool ended_ = false;
   std::optional<Error> error_;
   std::unordered_set<BlobId> seen_;            // metadata blobs that were walked: all below them is marked, or will be
-  std::unordered_set<const Folder*> last_of_;  // roots of items: the last one of each snapshot
+  std::unordered_set<const Folder*> last_of_;  // roots of items that wait: the last one of each snapshot
 };
 
 }  // namespace

@@ -153,8 +153,7 @@ Result<BlobView> BlobReader::TryLocations(BlobKind kind, const BlobId& id, Attem
     if (code == ErrorCode::kNotFound) attempt->missing.push_back(location.pack.number);
     const bool last = &location == &found->back();
     if (findings_ && !last && code != ErrorCode::kNotFound && code != ErrorCode::kArchived) {
-      findings_({SeverityOf(plain.error()), code, PackText(location),
-                 fmt::format("{}; another copy of blob {} is tried", plain.error().message(), id.Short())});
+      TellOtherCopy(location, id, plain.error());
     }
     if (!first || Weight(first->code()) < Weight(code)) first = std::move(plain).error();
   }
@@ -163,24 +162,32 @@ Result<BlobView> BlobReader::TryLocations(BlobKind kind, const BlobId& id, Attem
   return MakeError(ErrorCode::kNotFound, "{} blob {} is in no pack of the index", Name(kind), id.ToHex());
 }
 
+// Readers are on many threads.
+void BlobReader::TellOtherCopy(const BlobLocation& location, const BlobId& id, const Error& error) {
+  const std::lock_guard lock(findings_mutex_);
+  findings_({SeverityOf(error), error.code(), PackText(location),
+             fmt::format("{}; another copy of blob {} is tried", error.message(), id.Short())});
+}
+
 // Brings the index into step, once for all who wait here. A listing that is asked for again and again, for blobs that
 // are nowhere, costs a request each: after the first few they come no oftener than once in a while. False: not now.
-Result<bool> BlobReader::SyncSince(uint64_t syncs_before) {
+Result<bool> BlobReader::SyncSince(uint64_t begun_before) {
   constexpr uint64_t kSyncsAtOnce = 16;
   constexpr auto kPauseMin = std::chrono::seconds(30);
   const std::lock_guard lock(sync_mutex_);
-  if (syncs_ != syncs_before) return true;
+  if (last_sync_number_ > begun_before) return true;
   const auto now = context_.clock.Steady();
-  if (syncs_ >= kSyncsAtOnce && now - last_sync_ < kPauseMin) return false;
+  if (last_sync_number_ >= kSyncsAtOnce && now - last_sync_ < kPauseMin) return false;
   RETURN_IF_ERROR(SyncNow());
   return true;
 }
 
 Result<void> BlobReader::SyncNow() {
+  const uint64_t number = ++syncs_begun_;
   // Who must not go on without a segment does not do so here either.
   const Repository::BadSegment pass_over = [](const SegmentId&, const Error&) {};
   RETURN_IF_ERROR(repository_.SyncIndex(index_, context_, index_.goes_on() ? pass_over : Repository::BadSegment()));
-  ++syncs_;
+  last_sync_number_ = number;
   last_sync_ = context_.clock.Steady();
   return {};
 }
@@ -198,18 +205,14 @@ Result<std::shared_ptr<const Bytes>> BlobReader::ReadBlob(BlobKind kind, const B
 
 Result<BlobView> BlobReader::ViewBlob(BlobKind kind, const BlobId& id) {
   if (auto cached = FindCached(kind, id)) return *std::move(cached);
-  uint64_t syncs_before = 0;
-  {
-    const std::lock_guard lock(sync_mutex_);
-    syncs_before = syncs_;
-  }
+  const uint64_t begun_before = syncs_begun_;  // what was listed by these may be older than what is about to be missed
   Attempt attempt;
   auto blob = TryLocations(kind, id, &attempt);
   if (blob || !MayBeStale(attempt)) {
     if (!blob && blob.error().code() == ErrorCode::kNotFound) return Gone(kind, id, blob.error());
     return std::move(blob).While(fmt::format("reading {} blob {}", Name(kind), id.ToHex()));
   }
-  ASSIGN_OR_RETURN(const bool is_in_step, SyncSince(syncs_before));
+  ASSIGN_OR_RETURN(const bool is_in_step, SyncSince(begun_before));
   if (!is_in_step && attempt.any) {  // to say that it is lost would be to guess
     return MakeError(ErrorCode::kBusy,
                      "{} blob {}: its pack is not there, and may have been moved meanwhile: run it again", Name(kind),
@@ -218,7 +221,7 @@ Result<BlobView> BlobReader::ViewBlob(BlobKind kind, const BlobId& id) {
   attempt = {};
   blob = TryLocations(kind, id, &attempt);  // a second failure is the answer
   if (blob || !attempt.any || blob.error().code() != ErrorCode::kNotFound) return blob;
-  const std::lock_guard lock(sync_mutex_);
+  const std::lock_guard lock(mutex_);
   gone_.insert(attempt.missing.begin(), attempt.missing.end());
   return Gone(kind, id, blob.error());
 }
@@ -230,7 +233,7 @@ Error BlobReader::Gone(BlobKind kind, const BlobId& id, const Error& why) {
 // Repacked meanwhile, a blob is elsewhere; but a pack that was missing, and named, after the index was brought into
 // step is no other's.
 bool BlobReader::MayBeStale(const Attempt& attempt) {
-  const std::lock_guard lock(sync_mutex_);
+  const std::lock_guard lock(mutex_);
   return attempt.may_be_stale ||
          std::ranges::any_of(attempt.missing, [&](uint32_t pack) { return !gone_.contains(pack); });
 }

@@ -74,9 +74,10 @@ class BlobReader : public BlobSource {
     std::vector<uint32_t> missing = {};  // numbers of packs that are not there
   };
   bool MayBeStale(const Attempt& attempt);
+  void TellOtherCopy(const BlobLocation& location, const BlobId& id, const Error& error);
   static Error Gone(BlobKind kind, const BlobId& id, const Error& why);
   Result<BlobView> TryLocations(BlobKind kind, const BlobId& id, Attempt* attempt);
-  Result<bool> SyncSince(uint64_t syncs_before);
+  Result<bool> SyncSince(uint64_t begun_before);
   Result<void> SyncNow();  // sync_mutex_ is held
   Result<std::shared_ptr<const Bytes>> FrameThroughCache(const BlobLocation& location);
   Result<std::shared_ptr<const Bytes>> OpenCachedFrame(const BlobLocation& location);
@@ -89,6 +90,7 @@ class BlobReader : public BlobSource {
   const JobContext& context_;
   const uint64_t cache_bytes_max_;
   const FindingSink findings_;
+  std::mutex findings_mutex_;                        // held while it is called
   const std::unique_ptr<RunMetadata> run_metadata_;  // may be nullptr
   MetadataCache* const metadata_cache_;              // nullptr: not asked
   std::mutex mutex_;
@@ -99,9 +101,10 @@ class BlobReader : public BlobSource {
   uint64_t cache_bytes_ = 0;                                            // guarded by mutex_
   std::unordered_map<Key, std::shared_ptr<Opening>, KeyHash> opening_;  // guarded by mutex_
   std::condition_variable opened_;
-  std::mutex sync_mutex_;
-  std::set<uint32_t> gone_;  // guarded by sync_mutex_: packs that are missing, and not for want of a newer index
-  uint64_t syncs_ = 0;       // guarded by sync_mutex_
+  std::set<uint32_t> gone_;  // guarded by mutex_: packs that are missing, and not for want of a newer index
+  std::mutex sync_mutex_;    // held while the store is asked: by who needs a newer index, and nobody else
+  std::atomic<uint64_t> syncs_begun_{0};   // changes with sync_mutex_ held
+  uint64_t last_sync_number_ = 0;          // guarded by sync_mutex_: of those, the last that came to its end
   std::chrono::nanoseconds last_sync_{0};  // guarded by sync_mutex_; on the steady clock
   std::atomic<uint64_t> frames_read_{0};
 };

@@ -148,6 +148,9 @@ Result<WireTime> ParseEndOfTime(std::string_view text, const Clock& clock) {
 
 std::string FormatTime(const WireTime& time, int32_t offset_minutes) {
   using namespace std::chrono;
+  // Beyond what a calendar type holds (years -32767 to 32767) the seconds themselves are shown.
+  constexpr int64_t kSecondsMax = 11'000'000 * kDaySeconds;
+  if (time.seconds > kSecondsMax || time.seconds < -kSecondsMax) return fmt::format("@{}", time.seconds);
   const int64_t local = time.seconds + offset_minutes * 60;
   int64_t days_count = local / 86'400;
   int64_t rest = local % 86'400;
@@ -155,9 +158,6 @@ std::string FormatTime(const WireTime& time, int32_t offset_minutes) {
     rest += 86'400;
     --days_count;
   }
-  // Beyond what a calendar type holds (years -32767 to 32767) the seconds themselves are shown.
-  constexpr int64_t kDaysMax = 11'000'000;
-  if (days_count > kDaysMax || days_count < -kDaysMax) return fmt::format("@{}", time.seconds);
   const year_month_day date{sys_days(days(days_count))};
   return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", static_cast<int>(date.year()),
                      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), rest / 3'600,
@@ -169,7 +169,6 @@ std::string FormatTimeThen(const WireTime& time, const Clock& clock) {
 }
 
 WireTime ToWireTime(UnixNs when) {
-  constexpr int64_t kSecond = 1'000'000'000;
   int64_t seconds = when / kSecond;
   int64_t rest = when % kSecond;
   if (rest < 0) {

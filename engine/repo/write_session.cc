@@ -25,7 +25,7 @@ bool SeveralThreads(const JobContext& context) { return context.limits.puts > 1;
 // cannot be read; 0 where it has none.
 bool IsQuiet(const SessionSeen& seen, const JobContext& context, UnixNs now_there) {
   constexpr int64_t kQuietSeconds = 3'600;
-  if (seen.record) return ToWireTime(context.clock.Now()).seconds - seen.latest.seconds > kQuietSeconds;
+  if (seen.record) return seen.latest.seconds < ToWireTime(context.clock.Now()).seconds - kQuietSeconds;
   const bool is_known = seen.last_sign != 0 && now_there != 0;
   return is_known && now_there - seen.last_sign > kQuietSeconds * 1'000'000'000;
 }

@@ -244,7 +244,7 @@ StoreWorld Cli::WorldOf(RequestMeter* meter) {
 
 Result<Cli::BesideStore> Cli::Beside(const RepositoryChoice& choice) {
   ASSIGN_OR_RETURN(StoreSettings settings, SettingsOf(choice));
-  const std::lock_guard lock(open_mutex_);
+  const std::lock_guard lock(metered_mutex_);
   const auto main = std::ranges::find(metered_, store_.get(), [](const auto& one) { return one->store; });
   const bool is_counted = &choice == &main_ && store_ != nullptr && main != metered_.end();
   return BesideStore{choice.address, std::move(settings), WorldOf(is_counted ? &(*main)->meter : nullptr)};
@@ -276,12 +276,6 @@ Result<std::unique_ptr<ObjectStore>> Cli::OpenStoreAt(const RepositoryChoice& ch
   const std::string& address = choice.address;
   ASSIGN_OR_RETURN(auto store,
                    create ? CreateStore(address, settings, world) : cairn::OpenStore(address, settings, world));
-  Metered& kept = *metered;
-  kept.store = store.get();
-  {
-    const std::lock_guard lock(metered_mutex_);
-    metered_.push_back(std::move(metered));
-  }
   BandwidthLimits limits;
   const std::string& upload = global.limit_upload.empty() ? choice.limit_upload : global.limit_upload;
   const std::string& download = global.limit_download.empty() ? choice.limit_download : global.limit_download;
@@ -291,10 +285,13 @@ Result<std::unique_ptr<ObjectStore>> Cli::OpenStoreAt(const RepositoryChoice& ch
   if (!download.empty()) {
     ASSIGN_OR_RETURN(limits.download, ParseBytes(download));
   }
-  if (limits.upload == 0 && limits.download == 0) return store;
-  auto limited = std::make_unique<LimitStore>(std::move(store), limits, SystemClock(), stop_.get_token());
-  kept.store = limited.get();
-  return std::unique_ptr<ObjectStore>(std::move(limited));
+  if (limits.upload > 0 || limits.download > 0) {
+    store = std::make_unique<LimitStore>(std::move(store), limits, SystemClock(), stop_.get_token());
+  }
+  metered->store = store.get();
+  const std::lock_guard lock(metered_mutex_);
+  metered_.push_back(std::move(metered));
+  return store;
 }
 
 Result<ObjectStore*> Cli::OpenStore() {

@@ -101,7 +101,7 @@ Result<void> Original::CheckUnchanged() const {
 }
 
 bool Original::MayMissChange(const Clock& clock) const {
-  return log_ != nullptr || modified_.seconds + kTicksSecondsMax > ToWireTime(clock.Now()).seconds;
+  return log_ != nullptr || modified_.seconds > ToWireTime(clock.Now()).seconds - kTicksSecondsMax;
 }
 
 }  // namespace cairn::import

@@ -20,7 +20,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <mutex>
 #include <thread>
+#include <unordered_map>
 
 #include "frontends/mount/inode_table.h"
 
@@ -110,6 +112,29 @@ struct OpenedFolder {
   std::unique_ptr<ViewTree::List> list;  // guarded by mutex, as what follows
   uint64_t position = 2;                 // offset of what the list gives next, but for `pending`
   std::optional<FoundPlace> pending;     // what had no room
+  std::optional<Error> failed;           // ends the list, and is told when what came before it has been
+};
+
+// What the kernel has open, each by a number of its own. It need not give all of it back: not what somebody still has
+// open when the mount goes.
+template <class T>
+class Handles {
+ public:
+  uint64_t Add(std::unique_ptr<T> opened) {
+    const auto handle = reinterpret_cast<uint64_t>(opened.get());
+    const std::lock_guard lock(mutex_);
+    opened_.emplace(handle, std::move(opened));
+    return handle;
+  }
+  void Drop(uint64_t handle) {
+    decltype(opened_.extract(handle)) gone;  // it ends without the lock
+    const std::lock_guard lock(mutex_);
+    gone = opened_.extract(handle);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::unordered_map<uint64_t, std::unique_ptr<T>> opened_;  // guarded by mutex_
 };
 
 class Session final : public FuseMount {
@@ -131,8 +156,10 @@ class Session final : public FuseMount {
   void Open(fuse_req_t request, fuse_ino_t number, fuse_file_info& info);
   void Read(fuse_req_t request, size_t size, off_t offset, OpenedFile& file);
   void Seek(fuse_req_t request, off_t offset, int whence, OpenedFile& file);
+  void Release(uint64_t handle) { files_.Drop(handle); }
   void OpenFolder(fuse_req_t request, fuse_ino_t number, fuse_file_info& info);
   void ReadFolder(fuse_req_t request, size_t size, off_t offset, bool with_status, OpenedFolder& folder);
+  void ReleaseFolder(uint64_t handle) { folders_.Drop(handle); }
   void GetAttribute(fuse_req_t request, fuse_ino_t number, const char* name, size_t size);
   void ListAttributes(fuse_req_t request, fuse_ino_t number, size_t size);
   void GetFlags(fuse_req_t request, fuse_ino_t number);
@@ -160,6 +187,8 @@ class Session final : public FuseMount {
   const JobContext& context_;
   const FuseMountOptions options_;
   InodeTable inodes_;
+  Handles<OpenedFile> files_;
+  Handles<OpenedFolder> folders_;
   fuse_session* session_ = nullptr;
   Descriptor bell_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   std::atomic<bool> is_stopping_ = false;
@@ -198,7 +227,7 @@ fuse_lowlevel_ops Operations() {
     Of(request).Seek(request, offset, whence, FileOf(info));
   };
   operations.release = [](fuse_req_t request, fuse_ino_t, fuse_file_info* info) {
-    delete &FileOf(info);
+    Of(request).Release(info->fh);
     fuse_reply_err(request, 0);
   };
   operations.opendir = [](fuse_req_t request, fuse_ino_t number, fuse_file_info* info) {
@@ -211,7 +240,7 @@ fuse_lowlevel_ops Operations() {
     Of(request).ReadFolder(request, size, offset, true, FolderOf(info));
   };
   operations.releasedir = [](fuse_req_t request, fuse_ino_t, fuse_file_info* info) {
-    delete &FolderOf(info);
+    Of(request).ReleaseFolder(info->fh);
     fuse_reply_err(request, 0);
   };
   operations.statfs = [](fuse_req_t request, fuse_ino_t) {
@@ -295,11 +324,12 @@ void Session::Open(fuse_req_t request, fuse_ino_t number, fuse_file_info& info) 
   std::string path = inodes_.PathOf(number);
   auto view = tree_.OpenFile(*place);
   if (!view) return Fail(request, *place, path, view.error());
-  auto file = std::make_unique<OpenedFile>(*place, std::move(path), *std::move(view), ahead_, options_.ahead);
-  info.fh = reinterpret_cast<uint64_t>(file.get());
+  const uint64_t handle =
+      files_.Add(std::make_unique<OpenedFile>(*place, std::move(path), *std::move(view), ahead_, options_.ahead));
+  info.fh = handle;
   info.keep_cache = 1;
   info.noflush = 1;
-  if (fuse_reply_open(request, &info) == 0) static_cast<void>(file.release());  // release() is called for it
+  if (fuse_reply_open(request, &info) != 0) files_.Drop(handle);  // else the kernel releases it
 }
 
 void Session::Read(fuse_req_t request, size_t size, off_t offset, OpenedFile& file) {
@@ -332,9 +362,10 @@ void Session::OpenFolder(fuse_req_t request, fuse_ino_t number, fuse_file_info& 
   auto list = tree_.OpenFolder(*place);
   if (!list) return Fail(request, *place, folder->path, list.error());
   folder->list = *std::move(list);
-  info.fh = reinterpret_cast<uint64_t>(folder.get());
+  const uint64_t handle = folders_.Add(std::move(folder));
+  info.fh = handle;
   info.keep_cache = info.cache_readdir = ViewTree::IsFixed(*place) ? 1 : 0;
-  if (fuse_reply_open(request, &info) == 0) static_cast<void>(folder.release());
+  if (fuse_reply_open(request, &info) != 0) folders_.Drop(handle);
 }
 
 // False: it has no room.
@@ -397,11 +428,13 @@ void Session::ReadFolder(fuse_req_t request, size_t size, off_t offset, bool wit
   const uint64_t wanted = std::max<uint64_t>(static_cast<uint64_t>(offset), 2);
   auto filled = [&]() -> Result<bool> {
     if (!AddDots(request, folder, offset, with_status, buffer)) return false;
-    if (wanted < folder.position) {  // rewound
+    if (wanted < folder.position || (offset == 0 && folder.failed)) {  // rewound
       ASSIGN_OR_RETURN(folder.list, tree_.OpenFolder(folder.place));
       folder.pending.reset();
+      folder.failed.reset();
       folder.position = 2;
     }
+    if (folder.failed) return *folder.failed;
     for (; folder.position < wanted; ++folder.position) {
       if (folder.pending) {
         folder.pending.reset();
@@ -412,8 +445,8 @@ void Session::ReadFolder(fuse_req_t request, size_t size, off_t offset, bool wit
     }
     return FillFolder(request, folder, with_status, buffer, remembered);
   }();
+  if (!filled) folder.failed = filled.error();
   if (!filled && buffer.empty()) return Fail(request, folder.place, folder.path, filled.error());
-  if (!filled) static_cast<void>(tree_.Judge(folder.place, folder.path, filled.error()));
   if (fuse_reply_buf(request, reinterpret_cast<const char*>(buffer.data()), buffer.size()) == 0) return;
   for (const uint64_t number : remembered) inodes_.Forget(number, 1);
 }

@@ -402,6 +402,34 @@ class WhatGoesWrong(MountTest):
         self.assertRegex(said, "data blob [0-9a-f]{64}")
         self.assertLess(said.count("\n"), 20)
 
+    def test_a_folder_that_is_damaged_is_no_shorter_folder(self):
+        """What can be read of it comes, and then an error: nobody takes half of a folder for all of it."""
+        before = set(self.objects("meta"))
+        os.mkdir(os.path.join(self.source, "many"))
+        for _ in range(6_000):
+            os.mknod(os.path.join(self.source, "many", os.urandom(60).hex()))
+        self.backup()
+        self.mount()
+        packs = set(self.objects("meta")) - before
+        self.assertGreater(max(os.path.getsize(pack) for pack in packs), 200_000)
+        for pack in packs:
+            with open(pack, "r+b") as file:
+                for part in (2, 3):  # the folders above it come last
+                    file.seek(os.path.getsize(pack) * part // 8)
+                    file.write(b"damage" * 10)
+        many = os.path.join(self.shown_source(), "many")
+        for _ in range(2):
+            names = []
+            with self.assertRaises(OSError) as caught:
+                with os.scandir(many) as entries:
+                    for entry in entries:
+                        names.append(entry.name)
+            self.assertEqual(caught.exception.errno, 5)
+            self.assertTrue(1_000 < len(set(names)) < 6_000, len(set(names)))
+        self.assertNotEqual(run("ls", many, code=None).returncode, 0)
+        self.assertEqual(len(os.listdir(os.path.join(self.shown_source(), "d0"))), 9)
+        self.assertIn("damage", self.unmount())
+
     def test_a_program_that_was_killed(self):
         self.mount()
         self.program.send_signal(signal.SIGKILL)

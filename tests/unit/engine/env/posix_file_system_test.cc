@@ -1,5 +1,6 @@
 // What only the real file system has: modes, links, pipes, other processes, full disks, and old kernels. The rest is
 // in tests/contract.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -85,6 +86,18 @@ TEST_F(PosixFileSystemTest, FollowsLinks) {
   EXPECT_FALSE(entries["to-file"].is_other);
   EXPECT_TRUE(entries["to-folder"].is_folder);
   EXPECT_TRUE(entries["to-nothing"].is_other);
+}
+
+// Ten billion seconds are more nanoseconds than 64 bits hold; not every file system has such times.
+TEST_F(PosixFileSystemTest, ATimeFarAwayIsNoTimeBefore1970) {
+  ASSERT_OK(Write("file", "x"));
+  for (const time_t seconds : {time_t{10'000'000'000}, time_t{INT64_MAX}, time_t{-10'000'000'000}}) {
+    const timespec times[2] = {{seconds, 0}, {seconds, 999'999'999}};
+    ASSERT_EQ(utimensat(AT_FDCWD, At("file").c_str(), times, 0), 0);
+    ASSERT_OK_AND_ASSIGN(const FileInfo info, files_.Stat(At("file")));
+    EXPECT_GE(info.modified, 0) << seconds;
+    EXPECT_LE(info.modified, int64_t{9'000'000'000} * 1'000'000'000 + 999'999'999) << seconds;
+  }
 }
 
 TEST_F(PosixFileSystemTest, NeverWritesThroughALink) {

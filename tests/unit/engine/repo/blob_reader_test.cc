@@ -1,7 +1,9 @@
 #include "engine/repo/blob_reader.h"
 
 #include <atomic>
+#include <future>
 #include <random>
+#include <set>
 #include <thread>
 
 #include "engine/repo/write_session.h"
@@ -125,6 +127,59 @@ TEST_F(BlobReaderTest, WhatOneFailsToOpenAllWhoWaitAreTold) {
   store_.ClearFaults();
   store_.SetHook({});
   ExpectRead(reader, 0);
+}
+
+TEST_F(BlobReaderTest, NobodyWaitsForAnIndexThatIsBroughtIntoStepButWhoNeedsIt) {
+  BlobReader reader = Reader(2 * kFrameInCache);
+  std::promise<void> begun, go_on;
+  std::atomic<bool> is_first = true;
+  store_.SetHook([&, go = go_on.get_future().share()](const StoreCall& call) {
+    if (call.operation != StoreOperation::kList) return;
+    if (is_first.exchange(false)) begun.set_value();
+    go.wait();
+  });
+  const std::jthread syncs([&] { EXPECT_OK(reader.BringIndexIntoStep()); });
+  begun.get_future().wait();
+  const auto read = std::async(std::launch::async, [&] { ExpectRead(reader, 0); });
+  EXPECT_EQ(read.wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  go_on.set_value();
+}
+
+TEST_F(BlobReaderTest, TellsOneFindingAtATime) {
+  {
+    ASSERT_OK_AND_ASSIGN(const auto session,
+                         WriteSession::Begin(*machine_->repository, *index_, machine_->context.job, {}));
+    const auto writer = session->NewBlobWriter(kBlobsAFrame * kBlobBytes);
+    for (const std::string& text : texts_) ASSERT_OK(writer->AddAnew(BlobKind::kData, AsBytes(text)));
+    ASSERT_OK(writer->Finish());
+    ASSERT_OK(session->Flush());
+    ASSERT_OK(session->Abandon());
+  }
+  std::set<std::string> broken;
+  for (size_t i = 0; i < kBlobs; i += kBlobsAFrame) {
+    ASSERT_OK_AND_ASSIGN(const auto locations, index_->Find(ids_[i]));
+    ASSERT_EQ(locations.size(), 2);
+    broken.insert(PackObjectName(BlobKind::kData, locations.front().pack.name).text());
+  }
+  store_.FailWhere([&](const StoreCall& call) { return broken.contains(call.name); },
+                   Error(ErrorCode::kCorrupt, "it is broken"));
+  std::atomic<int> inside = 0, told = 0, beside_another = 0;
+  BlobReader reader(*machine_->repository, *index_, machine_->context.job, 2 * kFrameInCache, [&](const Finding&) {
+    if (++inside > 1) ++beside_another;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    --inside;
+    ++told;
+  });
+  std::vector<std::jthread> threads;
+  for (size_t thread = 0; thread < 8; ++thread) {
+    threads.emplace_back([&, thread] {
+      const auto blob = reader.ReadBlob(BlobKind::kData, ids_[thread * kBlobsAFrame]);
+      EXPECT_TRUE(!blob || ToString(**blob) == texts_[thread * kBlobsAFrame]);  // its other copy may be broken, too
+    });
+  }
+  threads.clear();
+  EXPECT_GE(told, 8);
+  EXPECT_EQ(beside_another, 0);
 }
 
 TEST_F(BlobReaderTest, ManyThreadsReadThroughOneSmallCache) {

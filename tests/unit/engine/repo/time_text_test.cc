@@ -80,6 +80,12 @@ TEST(NoTimeText, IsRefused) {
   }
 }
 
+TEST(TimeBeyondCalendars, IsShownInSeconds) {
+  EXPECT_EQ(FormatTime({INT64_MAX, 0}, 60), "@9223372036854775807");
+  EXPECT_EQ(FormatTime({INT64_MIN, 0}, -60), "@-9223372036854775808");
+  EXPECT_EQ(FormatTime({-62'167'219'200, 0}, 0), "0000-01-01 00:00:00");
+}
+
 // Clocks go forward within the hour, and at midnight, west of UTC.
 TEST(ChangeOfClocks, DoesNotMoveTheEndsOfWhatIsNamedBesideIt) {
   const ChangingClock new_york(-300, {{1'772'953'200, -240}}), havana(-300, {{1'772'946'000, -240}});
