@@ -40,8 +40,10 @@ const std::map<std::string, std::string>& AllExamples() {
        "cairn ls latest:/etc\n"
        "cairn ls -lR 3fa2b1c0\n"},
       {"find",
-       "cairn find '*.odt' --newer 2026-01-01\n"
-       "cairn find --regex '/mail/.*\\.db$' --larger 1G\n"},
+       "cairn find '*.odt' --newer 2026-01-01                in which snapshots each is, from the first to the last\n"
+       "cairn find -l letter.odt --below /home/ann           each version of it\n"
+       "cairn find --regex '/mail/.*\\.db$' --size +1G --latest 1\n"
+       "cairn find --pack 3fa2b1c0                           what a lost pack is of\n"},
       {"diff",
        "cairn diff latest~1 latest\n"
        "cairn diff latest@2026-01-31 latest\n"},
