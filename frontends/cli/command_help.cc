@@ -46,7 +46,10 @@ const std::map<std::string, std::string>& AllExamples() {
        "cairn find --pack 3fa2b1c0                           what a lost pack is of\n"},
       {"diff",
        "cairn diff latest~1 latest\n"
-       "cairn diff latest@2026-01-31 latest\n"},
+       "cairn diff latest@2026-01-31 latest\n"
+       "cairn diff latest --live                             what has changed here since\n"
+       "cairn diff latest /home/ann --content                the same, of a folder, reading every file\n"
+       "cairn diff latest:/home/ann /tmp/ann                 with another folder, as of a restore\n"},
       {"dump",
        "cairn dump latest:/etc/fstab\n"
        "cairn dump latest:/home/ann | tar xf - -C /tmp/ann\n"},
