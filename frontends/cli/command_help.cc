@@ -38,7 +38,8 @@ const std::map<std::string, std::string>& AllExamples() {
       {"snapshots", "cairn snapshots --host web1 --tag daily\n"},
       {"ls",
        "cairn ls latest:/etc\n"
-       "cairn ls -lR 3fa2b1c0\n"},
+       "cairn ls -lR 3fa2b1c0\n"
+       "cairn ls -lHR --sort size latest | head              the largest files\n"},
       {"find",
        "cairn find '*.odt' --newer 2026-01-01                in which snapshots each is, from the first to the last\n"
        "cairn find -l letter.odt --below /home/ann           each version of it\n"
@@ -52,7 +53,9 @@ const std::map<std::string, std::string>& AllExamples() {
        "cairn diff latest:/home/ann /tmp/ann                 with another folder, as of a restore\n"},
       {"dump",
        "cairn dump latest:/etc/fstab\n"
-       "cairn dump latest:/home/ann | tar xf - -C /tmp/ann\n"},
+       "cairn dump latest:/home/ann | tar xf - -C /tmp/ann\n"
+       "cairn dump latest:/home/ann --output ann.zip         or ann.tar.zst\n"
+       "cairn dump latest:db/dump.sql --format zst --output dump.sql.zst\n"},
       {"export",
        "cairn export latest                                  the only database, or all files, into this folder\n"
        "cairn export latest:shop --format sql --output /srv/out\n"
