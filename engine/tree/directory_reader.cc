@@ -29,9 +29,6 @@ struct Below {
   bool are_bytes_known = true;  // not where a node cannot be read
 };
 
-Error Unsupported(const Node& node) {
-  return MakeError(ErrorCode::kUnsupported, "\"{}\" is left out: {}", PathForPeople(node.name), node.opaque->why);
-}
 std::optional<Below> SumOf(const DirectoryBlob& blob) {
   Below below{blob.nodes.size()};
   for (const Node& node : blob.nodes) {
@@ -78,8 +75,12 @@ Result<DirectoryBlob> ReadChild(BlobSource& blobs, const DirectoryChild& child, 
 
 }  // namespace
 
-// Depth first over the blobs of one directory, with a stack of its own.
-struct DirectoryCursor::State {
+Error UnsupportedNode(const Node& node) {
+  return MakeError(ErrorCode::kUnsupported, "\"{}\" is left out: {}", PathForPeople(node.name), node.opaque->why);
+}
+
+// Depth first over the inner blobs of one directory, with a stack of its own.
+struct LeafCursor::State {
   struct Frame {
     DirectoryBlob blob;
     size_t next = 0;
@@ -87,44 +88,78 @@ struct DirectoryCursor::State {
 
   BlobSource& blobs;
   BlobId root;
+  std::function<void(const BlobId&)> each_inner;
   bool started = false;
   std::vector<Frame> stack;
-  Bytes previous;  // the last name that was given out or passed over
+  Bytes previous;                // the last name of what was given out or passed over
+  std::vector<Node> root_nodes;  // of a root that is a leaf
 
-  Result<const Node*> Next() {
+  Result<std::optional<DirectoryLeaf>> Next() {
     if (!started) {
       started = true;
       ASSIGN_OR_RETURN(DirectoryBlob blob, ReadRoot(blobs, root));
+      if (blob.depth == 0) {
+        root_nodes = std::move(blob.nodes);
+        return std::optional(DirectoryLeaf{.id = root});
+      }
       stack.push_back({std::move(blob)});
     }
     while (!stack.empty()) {
       Frame& frame = stack.back();
-      if (frame.blob.depth == 0) {
-        if (frame.next < frame.blob.nodes.size()) {
-          const Node& node = frame.blob.nodes[frame.next++];
-          previous = node.name;
-          if (node.opaque) return Unsupported(node);
-          return &node;
-        }
+      if (frame.next == frame.blob.children.size()) {
         stack.pop_back();
-      } else if (frame.next < frame.blob.children.size()) {
-        const DirectoryChild& child = frame.blob.children[frame.next++];
-        auto below = ReadChild(blobs, child, frame.blob.depth - 1u, previous);
-        if (!below) {
-          previous = child.last_name;
-          return std::move(below).error();
-        }
-        stack.push_back({std::move(below).value()});
-      } else {
-        stack.pop_back();
+        continue;
       }
+      const DirectoryChild& child = frame.blob.children[frame.next++];
+      if (frame.blob.depth == 1) {
+        return std::optional(DirectoryLeaf{child.id, child, std::exchange(previous, child.last_name)});
+      }
+      if (each_inner) each_inner(child.id);
+      auto below = ReadChild(blobs, child, frame.blob.depth - 1u, previous);
+      if (!below) {
+        previous = child.last_name;
+        return std::move(below).error();
+      }
+      stack.push_back({std::move(below).value()});
     }
-    return nullptr;
+    return std::optional<DirectoryLeaf>();
+  }
+};
+
+LeafCursor::LeafCursor(BlobSource& blobs, const BlobId& root, std::function<void(const BlobId&)> each_inner)
+    : state_(std::make_unique<State>(State{blobs, root, std::move(each_inner)})) {}
+LeafCursor::~LeafCursor() = default;
+LeafCursor::LeafCursor(LeafCursor&&) noexcept = default;
+
+Result<std::optional<DirectoryLeaf>> LeafCursor::Next() { return state_->Next(); }
+
+Result<std::vector<Node>> LeafCursor::Read(const DirectoryLeaf& leaf) {
+  if (!leaf.child) return std::move(state_->root_nodes);
+  ASSIGN_OR_RETURN(DirectoryBlob blob, ReadChild(state_->blobs, *leaf.child, 0, leaf.previous));
+  return std::move(blob.nodes);
+}
+
+struct DirectoryCursor::State {
+  LeafCursor leaves;
+  std::vector<Node> nodes;
+  size_t next = 0;
+
+  Result<const Node*> Next() {
+    while (next == nodes.size()) {
+      nodes.clear();
+      next = 0;
+      ASSIGN_OR_RETURN(const auto leaf, leaves.Next());
+      if (!leaf) return nullptr;
+      ASSIGN_OR_RETURN(nodes, leaves.Read(*leaf));
+    }
+    const Node& node = nodes[next++];
+    if (node.opaque) return UnsupportedNode(node);
+    return &node;
   }
 };
 
 DirectoryCursor::DirectoryCursor(BlobSource& blobs, const BlobId& root)
-    : state_(std::make_unique<State>(State{blobs, root})) {}
+    : state_(std::make_unique<State>(State{LeafCursor(blobs, root), {}})) {}
 DirectoryCursor::~DirectoryCursor() = default;
 
 Result<const Node*> DirectoryCursor::Next() { return state_->Next(); }
@@ -152,7 +187,7 @@ Result<std::optional<Node>> FindNode(BlobSource& blobs, const BlobId& root, Byte
   const auto found =
       std::ranges::partition_point(blob.nodes, [&](const Node& node) { return IsBefore(node.name, name); });
   if (found == blob.nodes.end() || !Equal(found->name, name)) return std::optional<Node>();
-  if (found->opaque) return Unsupported(*found);
+  if (found->opaque) return UnsupportedNode(*found);
   return std::optional<Node>(std::move(*found));
 }
 
@@ -205,9 +240,9 @@ Result<void> ForEachDirectoryBlob(BlobSource& blobs, const BlobId& root, const E
       continue;
     }
     for (const Node& node : blob->nodes) {
-      if (node.opaque && !failed) return Unsupported(node);
+      if (node.opaque && !failed) return UnsupportedNode(node);
       if (node.opaque) {
-        RETURN_IF_ERROR(failed(waiting.id, Unsupported(node)));
+        RETURN_IF_ERROR(failed(waiting.id, UnsupportedNode(node)));
       } else if (each_node) {
         RETURN_IF_ERROR(each_node(node));
       }

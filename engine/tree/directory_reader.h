@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "engine/repo/blob_ends.h"
 #include "repo-format/directory_blob.h"
@@ -22,6 +23,34 @@ Result<std::optional<Node>> FindNode(BlobSource& blobs, const BlobId& root, Byte
 // The node at a path ("usr/lib/x"; "" is the root itself as a folder node without a name); nothing where it is not
 // there.
 Result<std::optional<Node>> FindPath(BlobSource& blobs, const BlobId& root, ByteSpan path);
+
+// The error for a node that this version of cairn cannot read.
+Error UnsupportedNode(const Node& node);
+
+// A leaf blob of a directory, with what was said of it on the way there.
+struct DirectoryLeaf {
+  BlobId id;
+  std::optional<DirectoryChild> child = {};  // nothing: it is the root
+  Bytes previous = {};                       // the last name before it; empty: there is none
+};
+
+// The leaf blobs of one directory in order, for who reads several side by side, and what they share once. One thread
+// at a time. `each_inner` (may be empty) is told the blobs between the root and the leaves.
+class LeafCursor {
+ public:
+  LeafCursor(BlobSource& blobs, const BlobId& root, std::function<void(const BlobId&)> each_inner = {});
+  ~LeafCursor();
+  LeafCursor(LeafCursor&&) noexcept;
+  // The next leaf, which is not read by that, but for a root; nothing at the end. After an Error the next call goes on
+  // beside the blob that could not be read.
+  Result<std::optional<DirectoryLeaf>> Next();
+  // The nodes of the leaf that Next gave last, verified, also those that cannot be read. Once.
+  Result<std::vector<Node>> Read(const DirectoryLeaf& leaf);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 // A pull-style cursor over one directory, for merges (diff, parents). One thread at a time.
 class DirectoryCursor {

@@ -6,28 +6,12 @@
 #include <vector>
 
 #include "engine/tree/directory_reader.h"
+#include "engine/tree/node_difference.h"
+#include "engine/tree/walk_path.h"
 #include "repo-format/limits.h"
 
 namespace cairn {
 namespace {
-
-// One path for the whole walk: names are appended and taken away, so that a deep tree costs its path once.
-class WalkPath {
- public:
-  explicit WalkPath(const TreePath& root) : path_(root) {}
-  // Returns the length to go back to.
-  size_t Enter(ByteSpan name) {
-    const size_t length = path_.size();
-    if (!path_.empty()) path_.push_back('/');
-    Append(path_, name);
-    return length;
-  }
-  void Leave(size_t length) { path_.resize(length); }
-  const TreePath& get() const { return path_; }
-
- private:
-  TreePath path_;
-};
 
 Error TooDeep() { return Corrupt("folders are nested deeper than {}", limits::kFolderDepthMax); }
 
@@ -103,21 +87,6 @@ class TreeWalk {
   const TreeVisitor& visitor_;
   std::vector<Frame> stack_;
 };
-
-// What of two nodes at one path differs, folders by themselves, without what is in them.
-std::optional<Difference> Compare(const Node& before, const Node& after) {
-  if (before.type != after.type) return Difference::kType;
-  const bool same_content = before.size == after.size && before.content == after.content &&
-                            before.target == after.target && before.device == after.device;
-  if (!same_content) return Difference::kContent;
-  const bool same_metadata = before.mode == after.mode && before.uid == after.uid && before.gid == after.gid &&
-                             before.user == after.user && before.group == after.group &&
-                             before.modified == after.modified && before.flags == after.flags &&
-                             before.attributes == after.attributes && before.unknown == after.unknown &&
-                             before.link_group.has_value() == after.link_group.has_value();
-  if (!same_metadata) return Difference::kMetadata;
-  return std::nullopt;
-}
 
 bool IsFolder(const Node* node) { return node != nullptr && node->type == NodeType::kFolder && node->subtree; }
 
@@ -195,7 +164,7 @@ class TreeDiff {
     } else if (after == nullptr) {
       what = Difference::kRemoved;
     } else {
-      what = Compare(*before, *after);
+      what = CompareNodes(*before, *after);
     }
     if (what) RETURN_IF_ERROR(each_(path_.get(), *what, before, after));
     const BlobId* before_root = IsFolder(before) ? &before->subtree->root : nullptr;

@@ -1,44 +1,204 @@
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
+#include "engine/jobs/live_diff.h"
 #include "engine/repo/blob_reader.h"
 #include "engine/tree/snapshot_tree.h"
 #include "frontends/cli/command.h"
-#include "frontends/cli/snapshot_json.h"
+#include "frontends/cli/diff_report.h"
+#include "frontends/cli/exit_code.h"
+#include "frontends/files/file_source.h"
+#include "frontends/files/path_plan.h"
+#include "frontends/files/recorded_rules.h"
 
 namespace cairn {
 namespace {
 
-constexpr char kLetters[] = {'+', '-', 'M', 'U', 'T'};
-constexpr const char* kNames[] = {"added", "removed", "content", "metadata", "type"};
+// A path of this machine, where a snapshot may be named too.
+bool IsFolderName(const std::string& name) {
+  return name.starts_with("/") || name == "." || name == ".." || name.starts_with("./") || name.starts_with("../");
+}
+
+DiffReport::Size SizeOf(const Node* node) {
+  return node != nullptr && node->type == NodeType::kFile ? DiffReport::Size(node->size) : DiffReport::Size();
+}
+DiffReport::Size SizeOf(const SourceEntry* entry) {
+  return entry != nullptr && entry->type == NodeType::kFile ? DiffReport::Size(entry->size) : DiffReport::Size();
+}
+
+// A folder of a source; kNotFound where it has none there.
+Result<std::shared_ptr<SourceFolder>> FolderAt(std::shared_ptr<SourceFolder> folder, std::string_view path) {
+  while (!path.empty()) {
+    const size_t end = std::min(path.find('/'), path.size());
+    const Bytes name = ToBytes(AsBytes(path.substr(0, end)));
+    path.remove_prefix(std::min(end + 1, path.size()));
+    if (name.empty()) continue;
+    ASSIGN_OR_RETURN(const auto entries, folder->List());
+    const auto found = std::ranges::find(entries, name, &SourceEntry::name);
+    if (found == entries.end() || found->type != NodeType::kFolder) {
+      return MakeError(ErrorCode::kNotFound, "there is no folder \"{}\"", PathForPeople(name));
+    }
+    ASSIGN_OR_RETURN(folder, folder->OpenFolder(*found));
+  }
+  return folder;
+}
 
 struct DiffCommand {
   FilterOptions filter;
   std::string name_before, name_after;
-  bool metadata = false;
-  uint64_t counts[5] = {};
+  bool metadata = false, live = false, content = false;
+  std::unique_ptr<DiffReport> report;
+  uint64_t left = 0;  // that could not be compared
 
   Result<int> Run(Cli& cli) {
+    const bool is_live = live || IsFolderName(name_after);
+    RETURN_IF_ERROR(CheckWords(is_live));
+    report = std::make_unique<DiffReport>(cli, metadata);
     const SnapshotPath a = SnapshotPath::Parse(name_before);
-    const SnapshotPath b = SnapshotPath::Parse(name_after);
     ASSIGN_OR_RETURN(Repository * repository, cli.Open());
     RETURN_IF_ERROR(repository->keyring().Need(Rights::kMetadataKey, "comparing snapshots"));
+    if (content) RETURN_IF_ERROR(repository->keyring().Need(Rights::kContentKey, "comparing what is in files"));
     ASSIGN_OR_RETURN(const SnapshotSet set, cli.Snapshots());
     ASSIGN_OR_RETURN(const LoadedSnapshot* first, ResolveSnapshot(set, a.snapshot, filter.Filter()));
-    ASSIGN_OR_RETURN(const LoadedSnapshot* second, ResolveSnapshot(set, b.snapshot, filter.Filter()));
     ASSIGN_OR_RETURN(const auto index, repository->LoadIndex(cli.context(), [](const SegmentId&, const Error&) {}));
     BlobReader reader(*repository, *index, cli.context(), cli.context().limits.memory_bytes / 8, cli.Findings());
-    RETURN_IF_ERROR(Compare(cli, reader, *first, a.path, *second, b.path));
-    nlohmann::json json = {{"message_type", "summary"}};
-    for (size_t kind = 0; kind < 5; ++kind) json[kNames[kind]] = counts[kind];
-    if (cli.json()) {
-      cli.PrintJson(json);
+    if (is_live) {
+      RETURN_IF_ERROR(CompareLive(cli, reader, *repository, *first, a.path));
     } else {
-      cli.Print(fmt::format("{} added, {} removed, {} with other content, {} of another type{}\n", counts[0], counts[1],
-                            counts[2], counts[4], metadata ? fmt::format(", {} with other metadata", counts[3]) : ""));
+      const SnapshotPath b = SnapshotPath::Parse(name_after);
+      ASSIGN_OR_RETURN(const LoadedSnapshot* second, ResolveSnapshot(set, b.snapshot, filter.Filter()));
+      RETURN_IF_ERROR(Compare(cli, reader, *first, a.path, *second, b.path));
     }
-    return 0;
+    report->TellSummary(left);
+    return left > 0 ? kExitIncomplete : kExitOk;
   }
+
+  Result<void> CheckWords(bool is_live) const {
+    if (name_after.empty() && !live) {
+      return Error(ErrorCode::kInvalidArgument,
+                   "what to compare with: another snapshot, a folder (/folder, ./folder), or --live");
+    }
+    if (live && !name_after.empty() && !IsFolderName(name_after)) {
+      return MakeError(ErrorCode::kInvalidArgument,
+                       "--live compares with files of this machine: \"{}\" is no folder (/folder, ./folder)",
+                       name_after);
+    }
+    if (content && !is_live) {
+      return Error(ErrorCode::kInvalidArgument,
+                   "--content is for files of this machine: of two snapshots it is always compared");
+    }
+    return {};
+  }
+
+  // --- with files of this machine ---
+
+  Result<void> CompareLive(Cli& cli, BlobReader& reader, const Repository& repository, const LoadedSnapshot& snapshot,
+                           const std::string& path) {
+    const bool has_path = SnapshotPath::Parse(name_before).snapshot.size() < name_before.size();
+    if (!name_after.empty() && !has_path) return CompareSamePath(cli, reader, repository, snapshot);
+    ASSIGN_OR_RETURN(const SnapshotPlace place, FolderAt(reader, snapshot, path));
+    if (!name_after.empty()) {
+      if (place.item == nullptr) {
+        return MakeError(ErrorCode::kInvalidArgument,
+                         "snapshot {} has several items: name the one to compare with a folder, as in {}:{}",
+                         snapshot.id.Short(), snapshot.id.Short(), snapshot.inner.items.front().name);
+      }
+      FileSourceOptions options;
+      options.paths = {name_after};
+      ASSIGN_OR_RETURN(const std::string folder, files::ResolvePath(name_after));
+      return CompareWith(cli, reader, repository, place.node.subtree->root, std::move(options), folder, {});
+    }
+    if (place.item != nullptr && IsOfFiles(*place.item)) return ComparePlace(cli, reader, repository, place);
+    bool is_any = false;
+    for (const SnapshotItem& item : snapshot.inner.items) {
+      if (place.item != nullptr) break;
+      if (!IsOfFiles(item)) {
+        cli.Findings()({Finding::Severity::kNote, ErrorCode::kUnsupported, item.name,
+                        "it does not come from files of this machine: not compared"});
+        continue;
+      }
+      is_any = true;
+      ASSIGN_OR_RETURN(const SnapshotPlace whole, FindInSnapshot(reader, snapshot, snapshot.inner.PlaceOf(item)));
+      RETURN_IF_ERROR(ComparePlace(cli, reader, repository, whole));
+    }
+    if (is_any) return {};
+    return MakeError(
+        ErrorCode::kInvalidArgument,
+        "snapshot {} has nothing there that comes from files of this machine: name a folder to compare with",
+        snapshot.id.Short());
+  }
+
+  // A folder with what it was in the snapshot.
+  Result<void> CompareSamePath(Cli& cli, BlobReader& reader, const Repository& repository,
+                               const LoadedSnapshot& snapshot) {
+    ASSIGN_OR_RETURN(const std::string folder, files::ResolvePath(name_after));
+    for (const SnapshotItem& item : snapshot.inner.items) {
+      if (!IsOfFiles(item)) continue;
+      const TreePath above = snapshot.inner.PlaceOf(item);
+      const ByteSpan inside = AsBytes(folder).subspan(1);
+      auto place = FindInSnapshot(reader, snapshot, above.empty() ? ToBytes(inside) : JoinPath(above, inside));
+      if (!place && place.error().code() != ErrorCode::kNotFound) return std::move(place).error();
+      if (place && place->is_folder()) return ComparePlace(cli, reader, repository, *place);
+    }
+    return MakeError(ErrorCode::kNotFound,
+                     "snapshot {} has no folder {}: name the one to compare with it, as in {}:/ or {}:/folder",
+                     snapshot.id.Short(), PathForPeople(AsBytes(folder)), name_before, name_before);
+  }
+
+  static bool IsOfFiles(const SnapshotItem& item) { return item.kind == ItemKind::kFiles && !IsImported(item); }
+
+  // With what the backup of its item would read there now.
+  Result<void> ComparePlace(Cli& cli, BlobReader& reader, const Repository& repository, const SnapshotPlace& place) {
+    ASSIGN_OR_RETURN(FileSourceOptions options, OptionsOf(*place.item));
+    return CompareWith(cli, reader, repository, place.node.subtree->root, std::move(options), ToString(place.inside),
+                       place.path);
+  }
+
+  static bool IsImported(const SnapshotItem& item) {
+    const auto recorded = RecordedRulesOf(item);
+    return recorded && *recorded && (*recorded)->parameters.import_origin.has_value();
+  }
+
+  // As the backup that made it would read it now.
+  static Result<FileSourceOptions> OptionsOf(const SnapshotItem& item) {
+    FileSourceOptions options;
+    for (const Bytes& path : item.paths) options.paths.push_back(ToString(path));
+    ASSIGN_OR_RETURN(auto recorded, RecordedRulesOf(item).While("what the backup left out"));
+    if (!recorded) return options;
+    options.excludes = std::move(recorded->excludes);
+    options.exclude_if_present = recorded->parameters.markers;
+    options.exclude_caches = recorded->parameters.caches;
+    options.exclude_larger_than = recorded->parameters.larger_than;
+    options.one_file_system = recorded->parameters.one_file_system;
+    return options;
+  }
+
+  Result<void> CompareWith(Cli& cli, BlobReader& reader, const Repository& repository, const BlobId& before,
+                           FileSourceOptions options, const std::string& folder, const TreePath& shown) {
+    options.repository = cli.RepositoryFolder();
+    options.cache_root = cli.CacheRoot();
+    options.temporary_cache = [&cli] { return cli.TemporaryCache(); };
+    ASSIGN_OR_RETURN(const auto source, FileSource::Make(std::move(options)));
+    const FindingSink tell = [&](const Finding& finding) {
+      // Sockets, the repository: what no backup keeps; and what is not there any more is a difference.
+      if (finding.severity == Finding::Severity::kNote || finding.code == ErrorCode::kNotFound) return;
+      ++left;
+      cli.Findings()(finding);
+    };
+    ASSIGN_OR_RETURN(auto root, source->OpenRoot(tell));
+    auto there = cairn::FolderAt(std::move(root), folder);
+    if (!there) return std::move(there).error().While("/" + PathForPeople(AsBytes(folder)));
+    const auto progress = cli.ShowProgress();
+    return DiffLive(
+        cli.context(), reader, repository.hasher(), before, *std::move(there), shown,
+        {.reads_content = content, .attributes = metadata},
+        [&](const TreePath& path, Difference what, const Node* node, const SourceEntry* entry) -> Result<void> {
+          report->Tell(path, what, SizeOf(node), SizeOf(entry));
+          return {};
+        },
+        tell);
+  }
+
+  // --- of two snapshots ---
 
   Result<void> Compare(Cli& cli, BlobReader& reader, const LoadedSnapshot& first, const std::string& path_before,
                        const LoadedSnapshot& second, const std::string& path_after) {
@@ -79,29 +239,27 @@ struct DiffCommand {
   Result<void> CompareTrees(Cli& cli, BlobReader& reader, const BlobId& before, const BlobId& after,
                             const TreePath& place) {
     return DiffTrees(reader, before, reader, after,
-                     [&](const TreePath& path, Difference what, const Node*, const Node*) -> Result<void> {
-                       return Tell(cli, place.empty() ? path : JoinPath(place, path), what);
+                     [&](const TreePath& path, Difference what, const Node* one, const Node* other) -> Result<void> {
+                       return Tell(cli, place.empty() ? path : JoinPath(place, path), what, SizeOf(one), SizeOf(other));
                      });
   }
 
   // An item that one side alone has: its folder, and all that is in it.
   Result<void> TellWhole(Cli& cli, BlobReader& reader, const SnapshotItem& item, Difference what) {
     const TreePath place = ToBytes(AsBytes(item.name));
-    RETURN_IF_ERROR(Tell(cli, place, what));
+    RETURN_IF_ERROR(Tell(cli, place, what, {}, {}));
     TreeVisitor visitor;
-    visitor.each = [&](const TreePath& path, const Node&) -> Result<bool> {
-      RETURN_IF_ERROR(Tell(cli, path, what));
+    visitor.each = [&](const TreePath& path, const Node& node) -> Result<bool> {
+      const bool is_before = what == Difference::kRemoved;
+      RETURN_IF_ERROR(Tell(cli, path, what, SizeOf(is_before ? &node : nullptr), SizeOf(is_before ? nullptr : &node)));
       return true;
     };
     return WalkTree(reader, item.root, place, visitor);
   }
 
-  Result<void> Tell(Cli& cli, const TreePath& path, Difference what) {
+  Result<void> Tell(Cli& cli, const TreePath& path, Difference what, DiffReport::Size before, DiffReport::Size after) {
     if (cli.stop().stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted");
-    if (what == Difference::kMetadata && !metadata) return {};
-    const auto kind = static_cast<size_t>(what);
-    ++counts[kind];
-    Show(cli, kind, path);
+    report->Tell(path, what, before, after);
     return {};
   }
 
@@ -109,16 +267,6 @@ struct DiffCommand {
     ASSIGN_OR_RETURN(SnapshotPlace place, FindInSnapshot(reader, snapshot, AsBytes(path)));
     if (place.is_folder()) return place;
     return MakeError(ErrorCode::kNotFound, "snapshot {} has no folder \"/{}\"", snapshot.id.Short(), path);
-  }
-
-  static void Show(Cli& cli, size_t kind, const TreePath& path) {
-    if (cli.json()) {
-      nlohmann::json change = {{"message_type", "change"}, {"change", kNames[kind]}};
-      PutPath(change, "path", "/", path);
-      cli.PrintJson(change);
-    } else {
-      cli.Print(fmt::format("{} /{}\n", kLetters[kind], PathForPeople(path)));
-    }
   }
 };
 
@@ -128,8 +276,14 @@ void AddDiff(CLI::App& app, Cli& cli, Action& action) {
   auto options = std::make_shared<DiffCommand>();
   CLI::App* command =
       app.add_subcommand("diff", "What differs: + added, - removed, M other content, T another type, U other metadata");
-  command->add_option("BEFORE", options->name_before, "Snapshot[:PATH]")->required();
-  command->add_option("AFTER", options->name_after, "Snapshot[:PATH]")->required();
+  command->add_option("BEFORE", options->name_before, "SNAPSHOT[:PATH]")->required();
+  command->add_option(
+      "AFTER", options->name_after,
+      "SNAPSHOT[:PATH], or a folder of this machine (/folder, ./folder): with what it was, or with PATH");
+  command->add_flag("--live", options->live,
+                    "Compare with what is there now, at the paths that were backed up, without "
+                    "what the backup left out");
+  command->add_flag("--content", options->content, "Of this machine: read every file (without: size and time)");
   command->add_flag("--metadata", options->metadata, "Also what differs in metadata alone");
   options->filter.AddTo(*command);
   command->callback([&cli, &action, options] { action = [&cli, options] { return options->Run(cli); }; });

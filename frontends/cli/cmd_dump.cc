@@ -1,43 +1,42 @@
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <map>
+#include <array>
+#include <cstdio>
 
-#include "engine/jobs/file_restorer.h"
 #include "frontends/cli/exit_code.h"
 #include "frontends/cli/opened_snapshot.h"
+#include "frontends/cli/text.h"
 #include "frontends/export/content_stream.h"
-#include "frontends/export/tar_writer.h"
+#include "frontends/export/output_file.h"
+#include "frontends/export/snapshot_bundle.h"
+#include "frontends/export/zstd_sink.h"
 
 namespace cairn {
 namespace {
 
-struct CloseFile {
-  void operator()(std::FILE* file) const {
-    if (file != nullptr && file != stdout) std::fclose(file);
-  }
-};
+enum class DumpForm { kRaw, kTar, kTarZstd, kZip, kZstd };
+constexpr std::array<const char*, 5> kFormNames = {"raw", "tar", "tar.zst", "zip", "zst"};
+constexpr int kLevelUnset = -1;
+constexpr int kZstdLevel = 3, kZipLevel = 6;
 
-class FileSink : public exports::ByteSink {
+class StdoutSink : public exports::ByteSink {
  public:
-  explicit FileSink(std::FILE* file) : file_(file) {}
   Result<void> Write(ByteSpan bytes) override {
-    if (std::fwrite(bytes.data(), 1, bytes.size(), file_) == bytes.size()) return {};
+    if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) == bytes.size()) return {};
     return ErrnoError(errno, "writing the dump");
   }
   Result<void> Finish() override {
-    if (std::fflush(file_) != 0) return ErrnoError(errno, "writing the dump");
+    if (std::fflush(stdout) != 0) return ErrnoError(errno, "writing the dump");
     return {};
   }
-
- private:
-  std::FILE* const file_;
 };
 
 struct DumpCommand {
   FilterOptions filter;
-  std::string name, target;
+  std::string name, target, format;
+  int level = kLevelUnset;
+  bool force = false;
 
   Result<int> Run(Cli& cli) {
     const SnapshotPath wanted = SnapshotPath::Parse(name);
@@ -45,76 +44,94 @@ struct DumpCommand {
     RETURN_IF_ERROR(opened.Open(cli, wanted.snapshot, filter.Filter()));
     RETURN_IF_ERROR(opened.repository->keyring().Need(Rights::kContentKey, "dumping"));
     ASSIGN_OR_RETURN(const SnapshotPlace place, opened.Find(wanted.path));
-    if (target.empty() && isatty(STDOUT_FILENO) != 0 && place.is_folder()) {
-      return Error(ErrorCode::kInvalidArgument, "an archive is not for a terminal: redirect it, or give --target FILE");
+    ASSIGN_OR_RETURN(const DumpForm form, Form(place));
+    ASSIGN_OR_RETURN(level, Level(form));
+    if (target.empty() || target == "-") {
+      if (form != DumpForm::kRaw && ::isatty(STDOUT_FILENO) != 0) {
+        return Error(ErrorCode::kInvalidArgument, "it is not for a terminal: redirect it, or give --output FILE");
+      }
+      StdoutSink output;
+      ASSIGN_OR_RETURN(const bool is_whole, Write(cli, opened, place, form, output));
+      return is_whole ? kExitOk : kExitIncomplete;
     }
-    if (target.empty()) return Write(cli, opened, place, stdout);
-    RETURN_IF_ERROR(RefuseInsideRepository(cli, target));
-    const int descriptor = open(target.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (descriptor < 0) return ErrnoError(errno, "creating " + target);
-    const std::unique_ptr<std::FILE, CloseFile> output(fdopen(descriptor, "wb"));
-    auto written = Write(cli, opened, place, output.get());
-    if (!written) unlink(target.c_str());  // a part of a file looks like a file
-    return written;
+    return ToFile(cli, opened, place, form);
   }
 
-  static Result<int> Write(Cli& cli, OpenedSnapshot& opened, const SnapshotPlace& place, std::FILE* file) {
-    bool is_whole = true;
-    FileSink output(file);
-    if (place.is_folder()) {
-      ASSIGN_OR_RETURN(is_whole, Archive(cli, opened, place, output));
-    } else {
-      RETURN_IF_ERROR(WriteFile(cli, *opened.reader, place.node, output));
-    }
-    RETURN_IF_ERROR(output.Finish());
+  // It has its name when it is whole.
+  Result<int> ToFile(Cli& cli, OpenedSnapshot& opened, const SnapshotPlace& place, DumpForm form) const {
+    cli.SetAllOrNone();
+    RETURN_IF_ERROR(RefuseInsideRepository(cli, target));
+    if (!force) RETURN_IF_ERROR(exports::RefuseTaken(target));
+    ASSIGN_OR_RETURN(const auto file, exports::OutputFile::Make(exports::TemporaryName(target), target));
+    auto progress = cli.ShowProgress();
+    ASSIGN_OR_RETURN(const bool is_whole, Write(cli, opened, place, form, *file));
+    RETURN_IF_ERROR(file->Place(target, force));
+    progress.reset();
     return is_whole ? kExitOk : kExitIncomplete;
   }
 
-  static Result<void> WriteFile(Cli& cli, BlobReader& reader, const Node& node, exports::ByteSink& output) {
-    if (!node.content) return MakeError(ErrorCode::kInvalidArgument, "it is a {}, and has no bytes", Name(node.type));
-    exports::TarWriter bytes(output);  // for its plain writing
-    return WriteContent(cli, reader, node, bytes);
+  // What was asked for; else a file as it is, and a folder as the name of the output says, or as a tar.
+  Result<DumpForm> Form(const SnapshotPlace& place) const {
+    const auto* const named = std::ranges::find(kFormNames, format);
+    const bool is_named = named != kFormNames.end();
+    if (!is_named && !place.is_folder()) return DumpForm::kRaw;
+    if (!is_named && target.ends_with(".zip")) return DumpForm::kZip;
+    if (!is_named) return target.ends_with(".tar.zst") ? DumpForm::kTarZstd : DumpForm::kTar;
+    const auto form = static_cast<DumpForm>(named - kFormNames.begin());
+    if (place.is_folder() && (form == DumpForm::kRaw || form == DumpForm::kZstd)) {
+      return MakeError(ErrorCode::kInvalidArgument,
+                       "--format {} is for one file, and \"/{}\" is a folder: tar, tar.zst, zip", format,
+                       PathForPeople(place.path));
+    }
+    return form;
   }
 
-  static Result<void> WriteContent(Cli& cli, BlobReader& reader, const Node& node, exports::TarWriter& output) {
-    return exports::StreamContent(reader, node, cli.stop(), [&](ByteSpan bytes) { return output.Data(bytes); });
-  }
-
-  static Bytes ItemOf(const SnapshotPlace& folder, const TreePath& path) {
-    return folder.item != nullptr ? Bytes() : Bytes(path.begin(), std::ranges::find(path, '/'));
+  Result<int> Level(DumpForm form) const {
+    const bool is_zip = form == DumpForm::kZip;
+    if (form == DumpForm::kRaw || form == DumpForm::kTar) {
+      if (level == kLevelUnset) return 0;
+      return Error(ErrorCode::kInvalidArgument, "--compress is for --format tar.zst, zst and zip");
+    }
+    if (level == kLevelUnset) return is_zip ? kZipLevel : kZstdLevel;
+    const int least = is_zip ? 0 : 1, most = is_zip ? 9 : 19;
+    if (level >= least && level <= most) return level;
+    return MakeError(ErrorCode::kInvalidArgument, "--compress is {}, expected {} to {}", level, least, most);
   }
 
   // Whether all of it could be read.
-  static Result<bool> Archive(Cli& cli, OpenedSnapshot& opened, const SnapshotPlace& folder,
-                              exports::ByteSink& output) {
-    exports::TarWriter tar(output);
-    // By their groups, which are an item's own: where several are, beside its name.
-    std::map<std::pair<Bytes, std::array<uint8_t, 8>>, TreePath> first_names;
-    TreeVisitor visitor;
-    visitor.each = [&](const TreePath& path, const Node& node) -> Result<bool> {
-      ASSIGN_OR_RETURN(const auto attributes, ReadAttributes(*opened.reader, node));
-      const TreePath* link_to = nullptr;
-      if (node.link_group) {
-        const auto [place, is_new] = first_names.emplace(std::pair(ItemOf(folder, path), *node.link_group), path);
-        if (!is_new) link_to = &place->second;
-      }
-      RETURN_IF_ERROR(tar.Header(path, node, attributes, link_to));
-      if (node.type == NodeType::kFile && link_to == nullptr) {
-        RETURN_IF_ERROR(WriteContent(cli, *opened.reader, node, tar).While("/" + PathForPeople(path)));
-        RETURN_IF_ERROR(tar.EndFile());
-      }
-      return true;
-    };
+  Result<bool> Write(Cli& cli, OpenedSnapshot& opened, const SnapshotPlace& place, DumpForm form,
+                     exports::ByteSink& output) const {
     bool is_whole = true;
-    visitor.failed = [&](const TreePath& path, const Error& error) -> Result<void> {
-      if (error.code() != ErrorCode::kUnsupported) return Error(error).While("/" + PathForPeople(path));
-      is_whole = false;
-      cli.Findings()({SeverityOf(error), error.code(), "/" + PathForPeople(path), error.message()});
-      return {};
-    };
-    RETURN_IF_ERROR(opened.Walk(folder, visitor));
-    RETURN_IF_ERROR(tar.Finish());
+    if (form == DumpForm::kRaw || form == DumpForm::kZstd) {
+      RETURN_IF_ERROR(WriteFile(cli, *opened.reader, place.node, form, output));
+    } else {
+      ASSIGN_OR_RETURN(is_whole, WriteArchive(cli, opened, place, form, output));
+    }
+    RETURN_IF_ERROR(output.Finish());
     return is_whole;
+  }
+
+  Result<void> WriteFile(Cli& cli, BlobReader& reader, const Node& node, DumpForm form,
+                         exports::ByteSink& output) const {
+    std::unique_ptr<exports::ByteSink> zstd;
+    if (form == DumpForm::kZstd) {
+      ASSIGN_OR_RETURN(zstd, exports::MakeZstdSink(output, level));
+    }
+    exports::ByteSink& first = zstd != nullptr ? *zstd : output;
+    RETURN_IF_ERROR(
+        exports::StreamContent(reader, node, cli.stop(), [&](ByteSpan bytes) { return first.Write(bytes); }));
+    return zstd != nullptr ? zstd->Finish() : Result<void>();
+  }
+
+  Result<bool> WriteArchive(Cli& cli, OpenedSnapshot& opened, const SnapshotPlace& place, DumpForm form,
+                            exports::ByteSink& output) const {
+    using exports::FileBundle;
+    ASSIGN_OR_RETURN(const auto bundle,
+                     form == DumpForm::kZip ? FileBundle::MakeZip(output, level) : FileBundle::MakeTar(output, level));
+    exports::SnapshotBundle writer(*opened.reader, *opened.snapshot, place, cli.stop(), cli.context().progress,
+                                   cli.Findings());
+    ASSIGN_OR_RETURN(const auto report, writer.Write(*bundle, exports::SnapshotBundle::Layout::kPlain));
+    return report.left_out == 0;
   }
 };
 
@@ -122,9 +139,21 @@ struct DumpCommand {
 
 void AddDump(CLI::App& app, Cli& cli, Action& action) {
   auto options = std::make_shared<DumpCommand>();
-  CLI::App* command = app.add_subcommand("dump", "Write a file, or a folder as a tar archive, to standard output");
+  CLI::App* command = app.add_subcommand("dump", "Write a file, or a folder as an archive, to standard output");
   command->add_option("SNAPSHOT[:PATH]", options->name, "What to write")->required();
-  command->add_option("-t,--target", options->target, "Write to this new file")->type_name("FILE");
+  command
+      ->add_option("--format", options->format,
+                   "tar, tar.zst, zip; of one file also raw and zst; without it raw, and tar of a folder, or what the "
+                   "name of the output ends with")
+      ->type_name("FORM")
+      ->check(CLI::IsMember(std::vector<std::string>(kFormNames.begin(), kFormNames.end())));
+  command
+      ->add_option("-o,--output,-t,--target", options->target,
+                   "Write to this new file, which is whole or not there; - for standard output")
+      ->type_name("FILE");
+  command->add_option("--compress", options->level, "Level of compression: 1 to 19 (tar.zst, zst), 0 to 9 (zip)")
+      ->type_name("LEVEL");
+  command->add_flag("--force", options->force, "Replace what has this name, once the new one is whole");
   options->filter.AddTo(*command);
   command->callback([&cli, &action, options] { action = [&cli, options] { return options->Run(cli); }; });
 }

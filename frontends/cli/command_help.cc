@@ -38,16 +38,24 @@ const std::map<std::string, std::string>& AllExamples() {
       {"snapshots", "cairn snapshots --host web1 --tag daily\n"},
       {"ls",
        "cairn ls latest:/etc\n"
-       "cairn ls -lR 3fa2b1c0\n"},
+       "cairn ls -lR 3fa2b1c0\n"
+       "cairn ls -lHR --sort size latest | head              the largest files\n"},
       {"find",
-       "cairn find '*.odt' --newer 2026-01-01\n"
-       "cairn find --regex '/mail/.*\\.db$' --larger 1G\n"},
+       "cairn find '*.odt' --newer 2026-01-01                in which snapshots each is, from the first to the last\n"
+       "cairn find -l letter.odt --below /home/ann           each version of it\n"
+       "cairn find --regex '/mail/.*\\.db$' --size +1G --latest 1\n"
+       "cairn find --pack 3fa2b1c0                           what a lost pack is of\n"},
       {"diff",
        "cairn diff latest~1 latest\n"
-       "cairn diff latest@2026-01-31 latest\n"},
+       "cairn diff latest@2026-01-31 latest\n"
+       "cairn diff latest --live                             what has changed here since\n"
+       "cairn diff latest /home/ann --content                the same, of a folder, reading every file\n"
+       "cairn diff latest:/home/ann /tmp/ann                 with another folder, as of a restore\n"},
       {"dump",
        "cairn dump latest:/etc/fstab\n"
-       "cairn dump latest:/home/ann | tar xf - -C /tmp/ann\n"},
+       "cairn dump latest:/home/ann | tar xf - -C /tmp/ann\n"
+       "cairn dump latest:/home/ann --output ann.zip         or ann.tar.zst\n"
+       "cairn dump latest:db/dump.sql --format zst --output dump.sql.zst\n"},
       {"export",
        "cairn export latest                                  the only database, or all files, into this folder\n"
        "cairn export latest:shop --format sql --output /srv/out\n"

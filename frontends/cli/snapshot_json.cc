@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "frontends/cli/long_line.h"
 #include "repo-format/tree_path.h"
 
 namespace cairn {
@@ -176,15 +177,6 @@ std::string ModeText(const Node& node) {
   return text;
 }
 
-std::string LongLine(const Node& node, const std::string& path) {
-  const std::string user = node.user.empty() ? fmt::format("{}", node.uid) : PathForPeople(node.user);
-  const std::string group = node.group.empty() ? fmt::format("{}", node.gid) : PathForPeople(node.group);
-  const std::string size =
-      node.device ? fmt::format("{},{}", node.device->major, node.device->minor) : fmt::format("{}", node.size);
-  std::string line = fmt::format("{} {:<8} {:<8} {:>12} {} {}", ModeText(node), user, group, size,
-                                 FormatTimeThen(node.modified, SystemClock()), path);
-  if (node.type == NodeType::kSymlink) line += " -> " + PathForPeople(node.target);
-  return line;
-}
+std::string LongLine(const Node& node, const std::string& path) { return LongLine(node, path, false); }
 
 }  // namespace cairn

@@ -1,137 +1,51 @@
 #include "frontends/export/file_bundle.h"
 
-#include <archive.h>
 #include <archive_entry.h>
-#include <locale.h>
 
-#include <cerrno>
 #include <optional>
 
+#include "frontends/export/archive_output.h"
 #include "frontends/export/tar_writer.h"
-#include "repo-format/base/units.h"
+#include "frontends/export/zstd_sink.h"
 #include "repo-format/base/utf8.h"
 
 namespace cairn::exports {
 namespace {
 
-// libarchive takes names as the bytes that they are, and says of a zip's that they are UTF-8 where the thread's locale
-// is so. Readers refuse a whole zip for one that is said to be and is not.
-class NameLocale {
- public:
-  explicit NameLocale(bool is_utf8 = true) : locale_(::newlocale(LC_CTYPE_MASK, is_utf8 ? "C.UTF-8" : "C", nullptr)) {
-    if (locale_ != nullptr) before_ = ::uselocale(locale_);
-  }
-  ~NameLocale() {
-    if (locale_ == nullptr) return;
-    ::uselocale(before_);
-    ::freelocale(locale_);
-  }
-  NameLocale(const NameLocale&) = delete;
-  NameLocale& operator=(const NameLocale&) = delete;
-
- private:
-  const locale_t locale_;
-  locale_t before_ = nullptr;
-};
-
-// A writer of libarchive's whose bytes go to a sink.
-class ArchiveOutput {
- public:
-  explicit ArchiveOutput(ByteSink& sink) : sink_(sink), archive_(::archive_write_new()) {}
-  ~ArchiveOutput() {
-    const NameLocale names;
-    if (archive_ == nullptr) return;
-    failed_ = true;  // what it would still write is nobody's
-    ::archive_write_free(archive_);
-  }
-  ArchiveOutput(const ArchiveOutput&) = delete;
-  ArchiveOutput& operator=(const ArchiveOutput&) = delete;
-
-  archive* get() { return archive_; }
-  Result<void> Open() {
-    if (archive_ == nullptr) return Error(ErrorCode::kIo, "libarchive has no memory");
-    ::archive_write_set_bytes_per_block(archive_, static_cast<int>(64 * kKiB));
-    ::archive_write_set_bytes_in_last_block(archive_, 1);
-    return Check(::archive_write_open(archive_, this, nullptr, &ArchiveOutput::Write, nullptr));
-  }
-  Result<void> Data(ByteSpan bytes) {
-    while (!bytes.empty()) {
-      const la_ssize_t put = ::archive_write_data(archive_, bytes.data(), bytes.size());
-      if (put <= 0) return Failure();
-      bytes = bytes.subspan(static_cast<size_t>(put));
-    }
-    return {};
-  }
-  Result<void> Check(int code) { return code == ARCHIVE_OK ? Result<void>() : Failure(); }
-  Error Failure() const {
-    if (error_) return *error_;
-    const char* said = ::archive_error_string(archive_);
-    return MakeError(ErrorCode::kIo, "libarchive: {}", said != nullptr ? said : "unknown");
-  }
-
- private:
-  static la_ssize_t Write(archive* writer, void* self, const void* bytes, size_t size) {
-    auto& output = *static_cast<ArchiveOutput*>(self);
-    if (output.failed_) return static_cast<la_ssize_t>(size);
-    auto written = output.sink_.Write({static_cast<const uint8_t*>(bytes), size});
-    if (written) return static_cast<la_ssize_t>(size);
-    output.failed_ = true;
-    output.error_ = written.error();
-    ::archive_set_error(writer, EIO, "%s", written.error().message().c_str());
-    return -1;
-  }
-
-  ByteSink& sink_;
-  archive* const archive_;
-  bool failed_ = false;
-  std::optional<Error> error_;  // of sink_
-};
-
-class ZstdSink : public ByteSink {
- public:
-  explicit ZstdSink(ByteSink& sink) : output_(sink) {}
-  Result<void> Open(int level) {
-    archive* const writer = output_.get();
-    if (writer == nullptr) return Error(ErrorCode::kIo, "libarchive has no memory");
-    RETURN_IF_ERROR(output_.Check(::archive_write_set_format_raw(writer)));
-    RETURN_IF_ERROR(output_.Check(::archive_write_add_filter_zstd(writer)));
-    const std::string text = std::to_string(level);
-    RETURN_IF_ERROR(
-        output_.Check(::archive_write_set_filter_option(writer, "zstd", "compression-level", text.c_str())));
-    RETURN_IF_ERROR(output_.Open());
-    archive_entry* const entry = ::archive_entry_new();
-    ::archive_entry_set_filetype(entry, AE_IFREG);  // a stream
-    const int code = ::archive_write_header(writer, entry);
-    ::archive_entry_free(entry);
-    return output_.Check(code);
-  }
-  Result<void> Write(ByteSpan bytes) override { return output_.Data(bytes); }
-  Result<void> Finish() override { return output_.Check(::archive_write_close(output_.get())); }
-
- private:
-  ArchiveOutput output_;
-};
-
 class TarBundle : public FileBundle {
  public:
-  explicit TarBundle(ByteSink& sink) : zstd_(sink), tar_(zstd_) {}
-  Result<void> Open(int level) { return zstd_.Open(level); }
+  // `compressed`: what stands before the sink; may be nothing.
+  TarBundle(ByteSink& sink, std::unique_ptr<ByteSink> compressed)
+      : zstd_(std::move(compressed)), tar_(zstd_ != nullptr ? *zstd_ : sink) {}
   bool HasName(const TreePath&) const override { return true; }
+  bool TakesHoles() const override { return true; }
   Result<Taken> Begin(const TreePath& path, const Node& node, const AttributeValues& attributes,
-                      const TreePath* link_to) override {
-    RETURN_IF_ERROR(tar_.Header(path, node, attributes, link_to));
+                      const TreePath* link_to, const DataStretches* stretches) override {
+    uint64_t bytes = 0;
+    for (const auto& [name, value] : attributes) bytes += name.size() + value.size();
+    if (bytes > kAttributesOfAllMax) ++large_;
+    RETURN_IF_ERROR(tar_.Header(path, node, attributes, link_to, stretches));
     return node.type == NodeType::kFile && link_to == nullptr ? Taken::kBytes : Taken::kWhole;
   }
   Result<void> Data(ByteSpan bytes) override { return tar_.Data(bytes); }
   Result<void> EndFile() override { return tar_.EndFile(); }
   Result<void> Finish() override {
     RETURN_IF_ERROR(tar_.Finish());
-    return zstd_.Finish();
+    return zstd_ != nullptr ? zstd_->Finish() : Result<void>();
+  }
+  std::vector<std::string> Notes() const override {
+    if (large_ == 0) return {};
+    return {
+        fmt::format("{} of its entries have extended attributes of more than a megabyte: GNU tar reads them, bsdtar "
+                    "refuses the archive",
+                    large_)};
   }
 
  private:
-  ZstdSink zstd_;
+  static constexpr uint64_t kAttributesOfAllMax = 1'000'000;  // of one entry; libarchive takes a header of 1 MiB
+  const std::unique_ptr<ByteSink> zstd_;
   TarWriter tar_;
+  uint64_t large_ = 0;
 };
 
 class ZipBundle : public FileBundle {
@@ -156,12 +70,15 @@ class ZipBundle : public FileBundle {
   }
 
   bool HasName(const TreePath& path) const override { return IsUtf8(path); }
-  Result<Taken> Begin(const TreePath& path, const Node& node, const AttributeValues&, const TreePath*) override {
+  Result<Taken> Begin(const TreePath& path, const Node& node, const AttributeValues& attributes,
+                      const TreePath* link_to, const DataStretches*) override {
     unsigned type = AE_IFREG;
     if (node.type == NodeType::kFolder) type = AE_IFDIR;
     if (node.type == NodeType::kSymlink) type = AE_IFLNK;
     if (type == AE_IFREG && node.type != NodeType::kFile) return Taken::kCannot;
     if (path.size() > kNameBytesMax) return Taken::kTooLong;
+    if (!attributes.empty()) ++with_attributes_;
+    if (link_to != nullptr) ++linked_;
     const NameLocale names(HasName(path));
     const std::unique_ptr<archive_entry, void (*)(archive_entry*)> entry(::archive_entry_new(), ::archive_entry_free);
     if (entry == nullptr) return Error(ErrorCode::kIo, "libarchive has no memory");
@@ -184,17 +101,31 @@ class ZipBundle : public FileBundle {
     const NameLocale names;
     return output_.Check(::archive_write_close(output_.get()));
   }
+  std::vector<std::string> Notes() const override {
+    std::vector<std::string> notes;
+    if (with_attributes_ > 0) {
+      notes.push_back(fmt::format("extended attributes and ACLs of {} entries are not in it: a zip has none; tar has",
+                                  with_attributes_));
+    }
+    if (linked_ > 0) {
+      notes.push_back(fmt::format("{} hard links are files of their own in it: a zip has none; tar has", linked_));
+    }
+    return notes;
+  }
 
  private:
   ArchiveOutput output_;
+  uint64_t with_attributes_ = 0, linked_ = 0;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<FileBundle>> FileBundle::MakeTar(ByteSink& sink, int level) {
-  auto bundle = std::make_unique<TarBundle>(sink);
-  RETURN_IF_ERROR(bundle->Open(level));
-  return bundle;
+  std::unique_ptr<ByteSink> zstd;
+  if (level > 0) {
+    ASSIGN_OR_RETURN(zstd, MakeZstdSink(sink, level));
+  }
+  return std::unique_ptr<FileBundle>(std::make_unique<TarBundle>(sink, std::move(zstd)));
 }
 
 Result<std::unique_ptr<FileBundle>> FileBundle::MakeZip(ByteSink& sink, int level) {

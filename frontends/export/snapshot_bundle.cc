@@ -125,6 +125,8 @@ std::vector<SnapshotBundle::Piece> SnapshotBundle::Pieces(Layout layout) const {
 
 Result<BundleReport> SnapshotBundle::Write(FileBundle& bundle, Layout layout) {
   const std::vector<Piece> pieces = Pieces(layout);
+  // The checksum of the metadata is of all bytes, zeros too.
+  passes_holes_ = layout == Layout::kPlain && bundle.TakesHoles();
   bool has_folder = false;
   for (const Piece& piece : pieces) {
     const bool is_database = piece.kind == ItemKind::kPostgres || piece.kind == ItemKind::kSqlite;
@@ -138,6 +140,9 @@ Result<BundleReport> SnapshotBundle::Write(FileBundle& bundle, Layout layout) {
   }
   if (layout == Layout::kByItems) RETURN_IF_ERROR(WriteText(bundle, kMetadataName, Metadata(pieces)));
   RETURN_IF_ERROR(bundle.Finish());
+  for (const std::string& note : bundle.Notes()) {
+    findings_({Finding::Severity::kNote, ErrorCode::kUnsupported, "the archive", note});
+  }
   return report_;
 }
 
@@ -195,7 +200,12 @@ Result<void> SnapshotBundle::WriteNode(FileBundle& bundle, const TreePath& path,
     findings_({Finding::Severity::kNote, ErrorCode::kInvalidArgument, shown,
                "its name is no UTF-8: other programs may show another"});
   }
-  ASSIGN_OR_RETURN(const FileBundle::Taken taken, bundle.Begin(path, node, attributes, link_to));
+  std::optional<DataStretches> stretches;
+  if (passes_holes_ && node.content && link_to == nullptr) {
+    ASSIGN_OR_RETURN(stretches, StretchesOf(blobs_, node).While(shown));
+  }
+  ASSIGN_OR_RETURN(const FileBundle::Taken taken,
+                   bundle.Begin(path, node, attributes, link_to, stretches ? &*stretches : nullptr));
   if (taken == FileBundle::Taken::kCannot || taken == FileBundle::Taken::kTooLong) {
     ++report_.left_out;
     const std::string why = taken == FileBundle::Taken::kTooLong ? fmt::format("a path of {} bytes", path.size())
@@ -207,11 +217,13 @@ Result<void> SnapshotBundle::WriteNode(FileBundle& bundle, const TreePath& path,
   ++report_.files;
   ++progress_.items_done;
   if (taken == FileBundle::Taken::kWhole) return {};
-  RETURN_IF_ERROR(StreamContent(blobs_, node, stop_, [&](ByteSpan bytes) {
-                    progress_.bytes_done += bytes.size();
-                    md5_->Update(bytes);
-                    return bundle.Data(bytes);
-                  }).While(shown));
+  const auto each = [&](ByteSpan bytes) {
+    progress_.bytes_done += bytes.size();
+    md5_->Update(bytes);
+    return bundle.Data(bytes);
+  };
+  RETURN_IF_ERROR(
+      StreamContent(blobs_, node, stop_, each, stretches ? Holes::kPassedOver : Holes::kAsZeros).While(shown));
   report_.bytes += node.size;
   return bundle.EndFile();
 }

@@ -48,6 +48,7 @@ class SnapshotBundle {
   Progress& progress_;
   const FindingSink findings_;
   BundleReport report_;
+  bool passes_holes_ = false;
   class Md5;
   std::shared_ptr<Md5> md5_;  // of the bytes of all files
 };

@@ -32,6 +32,62 @@ std::string AttributeKey(const Bytes& name) {
   return key;
 }
 
+// An ACL as the kernel gives it (linux/posix_acl_xattr.h) in the text of star, which GNU tar and bsdtar read; empty
+// where it is none. Users and groups are numbers: names are those of another machine.
+std::string AclText(ByteSpan value) {
+  constexpr size_t kHeadBytes = 4, kEntryBytes = 8;
+  const auto number = [&](size_t offset, size_t size) {
+    uint32_t sum = 0;
+    for (size_t i = size; i-- > 0;) sum = sum << 8 | value[offset + i];
+    return sum;
+  };
+  if (value.size() < kHeadBytes || (value.size() - kHeadBytes) % kEntryBytes != 0 || number(0, 4) != 2) return "";
+  std::string text;
+  for (size_t at = kHeadBytes; at < value.size(); at += kEntryBytes) {
+    const uint32_t tag = number(at, 2), bits = number(at + 2, 2), id = number(at + 4, 4);
+    const bool is_named = tag == 0x02 || tag == 0x08;
+    const char* kind = tag == 0x01 || tag == 0x02   ? "user"
+                       : tag == 0x04 || tag == 0x08 ? "group"
+                       : tag == 0x10                ? "mask"
+                       : tag == 0x20                ? "other"
+                                                    : nullptr;
+    if (kind == nullptr) return "";
+    text += fmt::format("{}{}:{}:{}{}{}", text.empty() ? "" : ",", kind, is_named ? fmt::format("{}", id) : "",
+                        (bits & 4) != 0 ? 'r' : '-', (bits & 2) != 0 ? 'w' : '-', (bits & 1) != 0 ? 'x' : '-');
+    if (is_named) text += fmt::format(":{}", id);
+  }
+  return text;
+}
+
+std::string AttributeRecords(const std::vector<std::pair<Bytes, Bytes>>& attributes) {
+  std::string records;
+  for (const auto& [name, value] : attributes) {
+    records += PaxRecord(AttributeKey(name), ToString(value));
+    const bool is_access = AsText(name) == "system.posix_acl_access";
+    if (!is_access && AsText(name) != "system.posix_acl_default") continue;
+    const std::string text = AclText(value);
+    if (!text.empty()) records += PaxRecord(is_access ? "SCHILY.acl.access" : "SCHILY.acl.default", text);
+  }
+  return records;
+}
+
+// What stands before the bytes of a sparse file: how many stretches, and where each is; filled up to whole blocks.
+std::string SparseMap(const DataStretches& stretches, uint64_t size) {
+  const bool ends_with_hole = stretches.empty() || stretches.back().offset + stretches.back().size < size;
+  std::string map = fmt::format("{}\n", stretches.size() + (ends_with_hole ? 1 : 0));
+  for (const DataStretch& stretch : stretches) map += fmt::format("{}\n{}\n", stretch.offset, stretch.size);
+  if (ends_with_hole) map += fmt::format("{}\n0\n", size);
+  map.resize((map.size() + kBlockSize - 1) / kBlockSize * kBlockSize, '\0');
+  return map;
+}
+
+// A name for readers that do not know of sparse files, as GNU tar makes it.
+std::string SparseName(const std::string& name) {
+  const size_t slash = name.rfind('/');
+  const std::string folder = slash == std::string::npos ? "" : name.substr(0, slash + 1);
+  return folder + "GNUSparseFile.0/" + name.substr(folder.size());
+}
+
 void PutText(std::array<char, kBlockSize>& block, size_t offset, size_t size, const std::string& text) {
   std::memcpy(block.data() + offset, text.data(), std::min(size, text.size()));
 }
@@ -95,11 +151,20 @@ Result<void> TarWriter::Block(const std::string& name, char type, uint64_t size,
 }
 
 Result<void> TarWriter::Header(const TreePath& path, const Node& node,
-                               const std::vector<std::pair<Bytes, Bytes>>& attributes, const TreePath* link_to) {
-  const std::string name = ToString(path) + (node.type == NodeType::kFolder ? "/" : "");
+                               const std::vector<std::pair<Bytes, Bytes>>& attributes, const TreePath* link_to,
+                               const DataStretches* stretches) {
+  std::string name = ToString(path) + (node.type == NodeType::kFolder ? "/" : "");
   const std::string link = link_to != nullptr ? ToString(*link_to) : ToString(node.target);
-  const uint64_t size = node.type == NodeType::kFile && link_to == nullptr ? node.size : 0;
-  std::string pax = PaxRecord("mtime", TimeText(node.modified));
+  uint64_t size = node.type == NodeType::kFile && link_to == nullptr ? node.size : 0;
+  std::string pax = PaxRecord("mtime", TimeText(node.modified)), map;
+  if (stretches != nullptr) {
+    map = SparseMap(*stretches, size);
+    pax += PaxRecord("GNU.sparse.major", "1") + PaxRecord("GNU.sparse.minor", "0") +
+           PaxRecord("GNU.sparse.name", name) + PaxRecord("GNU.sparse.realsize", fmt::format("{}", size));
+    name = SparseName(name);
+    size = map.size();
+    for (const DataStretch& stretch : *stretches) size += stretch.size;
+  }
   if (name.size() > 100) pax += PaxRecord("path", name);
   if (link.size() > 100) pax += PaxRecord("linkpath", link);
   if (size >= uint64_t{1} << 33) pax += PaxRecord("size", fmt::format("{}", size));
@@ -107,14 +172,14 @@ Result<void> TarWriter::Header(const TreePath& path, const Node& node,
   if (node.gid > 07777777) pax += PaxRecord("gid", fmt::format("{}", node.gid));
   if (node.user.size() > 31) pax += PaxRecord("uname", ToString(node.user));
   if (node.group.size() > 31) pax += PaxRecord("gname", ToString(node.group));
-  for (const auto& [key, value] : attributes) pax += PaxRecord(AttributeKey(key), ToString(value));
+  pax += AttributeRecords(attributes);
   RETURN_IF_ERROR(Block("./PaxHeaders/" + name.substr(0, 80), 'x', pax.size(), nullptr, ""));
   in_file_ = 0;
   RETURN_IF_ERROR(Data(AsBytes(pax)));
   RETURN_IF_ERROR(EndFile());
   RETURN_IF_ERROR(Block(name, link_to != nullptr ? '1' : TypeOf(node), size, &node, link));
   in_file_ = 0;
-  return {};
+  return map.empty() ? Result<void>() : Data(AsBytes(map));
 }
 
 Result<void> TarWriter::Data(ByteSpan bytes) {

@@ -1,10 +1,12 @@
-// Writes a pax archive (POSIX.1-2001, ustar with extended headers). One thread.
+// Writes a pax archive (POSIX.1-2001, ustar with extended headers): extended attributes and ACLs as star and GNU tar
+// have them, sparse files as GNU tar (version 1.0 of that). One thread.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "frontends/export/byte_sink.h"
+#include "frontends/export/data_stretches.h"
 #include "repo-format/node.h"
 #include "repo-format/tree_path.h"
 
@@ -16,9 +18,9 @@ class TarWriter {
   explicit TarWriter(ByteSink& output) : output_(output) {}
 
   // The header of an entry. `link_to`: another name of this file is in the archive already; it has no bytes then. A
-  // file's bytes follow by Data, exactly node.size of them, then EndFile.
+  // file's bytes follow by Data, exactly node.size of them, or those of `stretches` where they are given, then EndFile.
   Result<void> Header(const TreePath& path, const Node& node, const std::vector<std::pair<Bytes, Bytes>>& attributes,
-                      const TreePath* link_to);
+                      const TreePath* link_to, const DataStretches* stretches = nullptr);
   Result<void> Data(ByteSpan bytes);
   Result<void> Zeros(uint64_t count);
   Result<void> EndFile();

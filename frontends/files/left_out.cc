@@ -2,9 +2,8 @@
 
 #include <algorithm>
 
-#include "frontends/files/exclude_rules.h"
 #include "frontends/files/folder_names.h"
-#include "repo-format/files_parameters.h"
+#include "frontends/files/recorded_rules.h"
 
 namespace cairn {
 namespace {
@@ -60,20 +59,10 @@ class LeftOutByRules final : public LeftOut {
 }  // namespace
 
 Result<std::unique_ptr<LeftOut>> LeftOutOf(const SnapshotItem& item) {
-  if (item.kind != ItemKind::kFiles || !item.source_parameters) return std::unique_ptr<LeftOut>();
-  ASSIGN_OR_RETURN(FilesParameters parameters, FilesParameters::Parse(*item.source_parameters));
-  if (!parameters.unknown.empty()) {
-    return MakeError(ErrorCode::kUnsupported, "it has rules of kind {}, which this version of cairn does not know",
-                     parameters.unknown.front().tag);
-  }
-  ExcludeRules rules;
-  for (const std::string& pattern : parameters.patterns) {
-    auto added = rules.Add(pattern);
-    // This program's own syntax; one that it does not take is of another's.
-    if (!added) return MakeError(ErrorCode::kUnsupported, "{}", added.error().message());
-  }
+  ASSIGN_OR_RETURN(auto recorded, RecordedRulesOf(item));
+  if (!recorded) return std::unique_ptr<LeftOut>();
   return std::unique_ptr<LeftOut>(
-      std::make_unique<LeftOutByRules>(std::move(parameters), std::move(rules), item.paths));
+      std::make_unique<LeftOutByRules>(std::move(recorded->parameters), std::move(recorded->excludes), item.paths));
 }
 
 }  // namespace cairn

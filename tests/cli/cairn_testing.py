@@ -44,8 +44,8 @@ class CairnTest(unittest.TestCase):
         done = subprocess.run([BIN, *args], env=self.env(password, **more), input=stdin, capture_output=True,
                               timeout=timeout)
         if code is not None:
-            self.assertEqual(done.returncode, code, f"cairn {' '.join(args)}\n{done.stdout.decode()[-2000:]}"
-                                                    f"\n{done.stderr.decode()[-2000:]}")
+            self.assertEqual(done.returncode, code, f"cairn {' '.join(args)}\n{done.stdout.decode(errors='replace')[-2000:]}"
+                                                    f"\n{done.stderr.decode(errors='replace')[-2000:]}")
         return done
 
     def json(self, *args, **kwargs):

@@ -602,7 +602,7 @@ class Files(ExportTest):
         self.backup()
         place = os.path.join(self.out, "x")
         for command in (["export", "latest", "--format", "zip", "--output", place],
-                        ["export", "latest", "--format", "tar.zst", "--output", place], ["dump", "latest"]):
+                        ["dump", "latest", "--format", "zip", "--output", place], ["dump", f"latest:{self.source}/large"]):
             with self.subTest(command=command[:4]):
                 child = subprocess.Popen([BIN, *command], env=self.env(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
                 time.sleep(3)
@@ -614,6 +614,8 @@ class Files(ExportTest):
                     child.kill()
                     child.wait()
                 self.assertEqual(os.listdir(self.out), [])
+        self.run_cairn("export", "latest", "--format", "tar.zst", "--output", place)  # to which a hole is nothing
+        self.assertLess(os.path.getsize(place), 10_000)
 
     def test_a_name_as_long_as_names_are(self):
         for name in ("n" * 251 + ".txt", "ü" * 127):
