@@ -172,6 +172,8 @@ class Session final : public FuseMount {
   std::optional<Place> PlaceOf(fuse_req_t request, fuse_ino_t number);
   fuse_entry_param EntryOf(const FoundPlace& found, uint64_t number) const;
   static double HoldsFor(const Place& place) { return ViewTree::IsFixed(place) ? kForEver : kForNow; }
+  Result<bool> ReadOn(fuse_req_t request, off_t offset, bool with_status, OpenedFolder& folder, Bytes& buffer,
+                      std::vector<uint64_t>& remembered);
   Result<bool> FillFolder(fuse_req_t request, OpenedFolder& folder, bool with_status, Bytes& buffer,
                           std::vector<uint64_t>& remembered);
   bool AddDots(fuse_req_t request, const OpenedFolder& folder, off_t offset, bool with_status, Bytes& buffer);
@@ -420,32 +422,40 @@ Result<bool> Session::FillFolder(fuse_req_t request, OpenedFolder& folder, bool 
   }
 }
 
+// From `offset` on; folder.mutex is held. Whether there was room for all that is left.
+Result<bool> Session::ReadOn(fuse_req_t request, off_t offset, bool with_status, OpenedFolder& folder, Bytes& buffer,
+                             std::vector<uint64_t>& remembered) {
+  const uint64_t wanted = std::max<uint64_t>(static_cast<uint64_t>(offset), 2);
+  if (!AddDots(request, folder, offset, with_status, buffer)) return false;
+  if (wanted < folder.position || (offset == 0 && folder.failed)) {  // rewound
+    ASSIGN_OR_RETURN(folder.list, tree_.OpenFolder(folder.place));
+    folder.pending.reset();
+    folder.failed.reset();
+    folder.position = 2;
+  }
+  if (folder.failed) return *folder.failed;
+  for (; folder.position < wanted; ++folder.position) {
+    if (folder.pending) {
+      folder.pending.reset();
+      continue;
+    }
+    ASSIGN_OR_RETURN(const auto passed, folder.list->Next());
+    if (!passed) break;
+  }
+  return FillFolder(request, folder, with_status, buffer, remembered);
+}
+
 void Session::ReadFolder(fuse_req_t request, size_t size, off_t offset, bool with_status, OpenedFolder& folder) {
   Bytes buffer;
   buffer.reserve(size);
   std::vector<uint64_t> remembered;
-  const std::lock_guard lock(folder.mutex);
-  const uint64_t wanted = std::max<uint64_t>(static_cast<uint64_t>(offset), 2);
-  auto filled = [&]() -> Result<bool> {
-    if (!AddDots(request, folder, offset, with_status, buffer)) return false;
-    if (wanted < folder.position || (offset == 0 && folder.failed)) {  // rewound
-      ASSIGN_OR_RETURN(folder.list, tree_.OpenFolder(folder.place));
-      folder.pending.reset();
-      folder.failed.reset();
-      folder.position = 2;
-    }
-    if (folder.failed) return *folder.failed;
-    for (; folder.position < wanted; ++folder.position) {
-      if (folder.pending) {
-        folder.pending.reset();
-        continue;
-      }
-      ASSIGN_OR_RETURN(const auto passed, folder.list->Next());
-      if (!passed) break;
-    }
-    return FillFolder(request, folder, with_status, buffer, remembered);
+  const auto filled = [&]() -> Result<bool> {
+    const std::lock_guard lock(folder.mutex);
+    auto read = ReadOn(request, offset, with_status, folder, buffer, remembered);
+    if (!read) folder.failed = read.error();
+    return read;
   }();
-  if (!filled) folder.failed = filled.error();
+  // Once the answer is given the kernel may have another thread release the folder.
   if (!filled && buffer.empty()) return Fail(request, folder.place, folder.path, filled.error());
   if (fuse_reply_buf(request, reinterpret_cast<const char*>(buffer.data()), buffer.size()) == 0) return;
   for (const uint64_t number : remembered) inodes_.Forget(number, 1);
