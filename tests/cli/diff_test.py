@@ -181,6 +181,15 @@ class LiveDiff(CairnTest):
         self.assertNotIn(b"one", done.stdout)
         self.assertIn(b"1 could not be compared", done.stdout)
 
+    def test_a_damaged_tree_ends_it_and_is_no_difference(self):
+        for i in range(50):
+            self.write(f"many/{i:02}/f", b"f")
+        self.backup()
+        os.unlink(max(self.objects("meta"), key=os.path.getmtime))
+        done = self.run_cairn("diff", "latest", "--live", code=1)
+        self.assertIn(b"is gone", done.stderr)
+        self.assertNotIn(b"added", done.stdout)
+
     def test_json(self):
         self.write("a/one", b"longer")
         change, summary = [json.loads(line) for line in
