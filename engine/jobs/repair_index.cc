@@ -227,7 +227,7 @@ class IndexRepair {
   // A pack that could not be read, and may be good, ends the repair after all others: nothing is decided about it.
   Result<void> PassOver(const Error& error, BlobKind kind, const PackName& name) {
     if (IsLoss(error.code())) return {};
-    if (error.code() == ErrorCode::kInterrupted) return error;
+    if (EndsJob(error.code())) return error;
     const std::string object = PackObjectName(kind, name).text();
     Tell(SeverityOf(error), error, object);
     if (!undecided_) undecided_ = Error(error).While(object + " is left as it is");

@@ -311,8 +311,9 @@ Result<void> Protocol::NoteMoments(const std::vector<ObjectInfo>& listed, std::m
     }
     const ErrorCode code = moment.error().code();
     if (code == ErrorCode::kNotFound) return {};
-    if (is_end && !IsLoss(code) && code != ErrorCode::kUnsupported) return moment.error();
-    Tell(Finding::Severity::kDamage, moment.error(), names[number].text());
+    if ((is_end || EndsJob(code)) && !IsLoss(code) && code != ErrorCode::kUnsupported) return moment.error();
+    const bool is_unread = SeverityOf(moment.error()) == Finding::Severity::kUnread;
+    Tell(is_unread ? Finding::Severity::kUnread : Finding::Severity::kDamage, moment.error(), names[number].text());
     return {};
   };
   return GetEach(repository_.store(), names, limits::kSmallObjectBytesMax, context_, each);

@@ -16,6 +16,7 @@
 
 #include "engine/repo/request_log.h"
 #include "engine/store/limit_store.h"
+#include "engine/store/presence_store.h"
 #include "engine/stores/open_store.h"
 #include "frontends/cli/exit_code.h"
 #include "frontends/cli/scratch_store.h"
@@ -36,6 +37,8 @@ std::string_view SeverityName(Finding::Severity severity) {
       return "note";
     case Finding::Severity::kWarning:
       return "warning";
+    case Finding::Severity::kUnread:
+      return "unread";
     case Finding::Severity::kDamage:
       return "damage";
   }
@@ -288,6 +291,7 @@ Result<std::unique_ptr<ObjectStore>> Cli::OpenStoreAt(const RepositoryChoice& ch
   if (limits.upload > 0 || limits.download > 0) {
     store = std::make_unique<LimitStore>(std::move(store), limits, SystemClock(), stop_.get_token());
   }
+  store = std::make_unique<PresenceStore>(std::move(store));
   metered->store = store.get();
   const std::lock_guard lock(metered_mutex_);
   metered_.push_back(std::move(metered));

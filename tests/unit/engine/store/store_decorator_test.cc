@@ -4,6 +4,7 @@
 
 #include "engine/store/counting_store.h"
 #include "engine/store/limit_store.h"
+#include "engine/store/presence_store.h"
 #include "engine/store/read_only_store.h"
 #include "engine/store/retry_store.h"
 #include "tests/support/fake_clock.h"
@@ -70,6 +71,8 @@ TEST_F(StoreDecoratorTest, EachHandsOnWhatTheStoreSaysOfItself) {
   ExpectHandsOn(retry);
   LimitStore limit(Telling(), {}, clock_, {});
   ExpectHandsOn(limit);
+  PresenceStore presence(Telling());
+  ExpectHandsOn(presence);
 }
 
 TEST_F(StoreDecoratorTest, WhatIsOnlyReadIsNotCleaned) {
