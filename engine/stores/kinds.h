@@ -19,6 +19,10 @@ Made MakeSftp(const std::string& address, const StoreSettings& settings, const S
 Result<std::unique_ptr<ObjectLocker>> MakeS3Locker(const std::string& place, const StoreSettings& settings,
                                                    const StoreWorld& world);
 
+// Of a bucket whose server knows legal holds.
+Result<std::unique_ptr<ObjectHolder>> MakeS3Holder(const std::string& place, const StoreSettings& settings,
+                                                   const StoreWorld& world);
+
 // Of stores with an archive.
 Result<std::unique_ptr<ObjectWarmer>> MakeS3Warmer(const std::string& place, const StoreSettings& settings,
                                                    const StoreWorld& world);

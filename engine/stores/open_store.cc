@@ -58,6 +58,16 @@ Result<std::unique_ptr<ObjectLocker>> OpenLocker(const std::string& address, con
   return MakeS3Locker(address.substr(kind->size() + 1), settings, world);
 }
 
+Result<std::unique_ptr<ObjectHolder>> OpenHolder(const std::string& address, const StoreSettings& settings,
+                                                 const StoreWorld& world) {
+  const auto kind = KindOf(address);
+  if (!kind || *kind != "s3") {
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "{} holds no objects: legal holds are of S3, in a bucket that was made with object lock", address);
+  }
+  return MakeS3Holder(address.substr(kind->size() + 1), settings, world);
+}
+
 Result<std::unique_ptr<ObjectWarmer>> OpenWarmer(const std::string& address, const StoreSettings& settings,
                                                  const StoreWorld& world) {
   const std::string kind = KindOf(address).value_or("");

@@ -17,6 +17,7 @@ const std::vector<StoreSettingHelp>& KnownStoreSettings() {
        "how to put only where nothing is: if-none-match, forbid-overwrite (Alibaba), generation-match (Google)"},
       {"s3.encryption", "by the server, on top of cairn's own: AES256 or aws:kms"},
       {"s3.kms-key", "the key of aws:kms"},
+      {"s3.legal-hold", "yes: the bucket that init makes can hold snapshots (cairn tag --legal-hold)"},
       {"s3.lock-for", "for how long nobody can remove what is put: 30d"},
       {"s3.object-lock", "governance or compliance: what is put cannot be removed for s3.lock-for"},
       {"s3.profile", "the section of ~/.aws/credentials whose keys are used"},

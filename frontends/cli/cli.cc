@@ -259,6 +259,12 @@ Result<std::unique_ptr<ObjectLocker>> Cli::OpenLocker() {
   return cairn::OpenLocker(beside.address, beside.settings, beside.world);
 }
 
+Result<std::unique_ptr<ObjectHolder>> Cli::OpenHolder() {
+  ASSIGN_OR_RETURN(const RepositoryChoice* choice, MainChoice());
+  ASSIGN_OR_RETURN(const BesideStore beside, Beside(*choice));
+  return cairn::OpenHolder(beside.address, beside.settings, beside.world);
+}
+
 Result<std::unique_ptr<ObjectWarmer>> Cli::OpenWarmer() {
   ASSIGN_OR_RETURN(const RepositoryChoice* choice, MainChoice());
   return OpenWarmerOf(*choice);

@@ -76,6 +76,7 @@ class Cli {
   Result<std::unique_ptr<ObjectStore>> OpenStoreAt(const RepositoryChoice& choice, bool create);
   // Beside the store of -r, with its settings; their requests count as its own once it is open.
   Result<std::unique_ptr<ObjectLocker>> OpenLocker();
+  Result<std::unique_ptr<ObjectHolder>> OpenHolder();
   Result<std::unique_ptr<ObjectWarmer>> OpenWarmer();
   Result<std::unique_ptr<ObjectWarmer>> OpenWarmerOf(const RepositoryChoice& choice);
   // The repository, opened with the password of the global options. Once. `meanwhile` is called when nobody has to type

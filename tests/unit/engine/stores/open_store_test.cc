@@ -67,8 +67,15 @@ TEST_F(OpenStoreTest, RefusesLocksWhereTheirHeadersMeanNothing) {
        {"s3:https://storage.googleapis.com/bucket", "s3:https://s3.oss-cn-hangzhou.aliyuncs.com/bucket"}) {
     EXPECT_THAT(OpenStore(address, lock, world_), ErrorIs(ErrorCode::kInvalidArgument, HasSubstr("s3.object-lock")))
         << address;
+    EXPECT_THAT(OpenStore(address, {{"s3.legal-hold", "yes"}}, world_),
+                ErrorIs(ErrorCode::kInvalidArgument, HasSubstr("s3.legal-hold")))
+        << address;
     EXPECT_OK(OpenStore(address, {}, world_)) << address;
   }
+  EXPECT_OK(OpenStore(kNobody, {{"s3.legal-hold", "yes"}}, world_));
+  EXPECT_THAT(OpenStore(kNobody, {{"s3.legal-hold", "on"}}, world_), ErrorCodeIs(ErrorCode::kInvalidArgument));
+  EXPECT_OK(OpenHolder(kNobody, {}, world_));
+  EXPECT_THAT(OpenHolder("/srv/backup", {}, world_), ErrorCodeIs(ErrorCode::kInvalidArgument));
 }
 
 TEST_F(OpenStoreTest, KnowsItsSettings) {
