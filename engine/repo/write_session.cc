@@ -30,6 +30,15 @@ bool IsQuiet(const SessionSeen& seen, const JobContext& context, UnixNs now_ther
   return is_known && now_there - seen.last_sign > kQuietSeconds * 1'000'000'000;
 }
 
+constexpr uint64_t kSegmentBytesOfBlob = 256;  // with those of the packs that come meanwhile
+
+// Half of what the store takes at most: a frame may go beyond, and there is a directory.
+PackLimits PackLimitsOf(const Limits& limits, const ObjectStore& store) {
+  return {.pack_bytes = std::min(limits.pack_bytes, store.object_bytes_max() / 2),
+          .pack_blobs_max = limits.pack_blobs_max,
+          .object_bytes_max = store.object_bytes_max()};
+}
+
 std::string NameOf(const SessionSeen& writer, const JobContext& context) {
   if (!writer.record) {
     return fmt::format("session {}, whose record cannot be read, may write to it", writer.id.ToHex());
@@ -51,10 +60,10 @@ WriteSession::WriteSession(Repository& repository, Index& index, const JobContex
       id_(context.random.NewId<SessionId>()),
       keys_(SessionKeys::New(repository.keyring(), id_, context.random)),
       sealer_(keys_, repository.keyring().family(), context.random, options.compression),
-      data_packs_(BlobKind::kData, repository.sealer(), context.random, context.limits.pack_bytes,
-                  context.limits.pack_blobs_max, [this](FinishedPack pack) { return PackFinished(std::move(pack)); }),
-      metadata_packs_(BlobKind::kMetadata, repository.sealer(), context.random, context.limits.pack_bytes,
-                      context.limits.pack_blobs_max,
+      pack_limits_(PackLimitsOf(context.limits, repository.store())),
+      data_packs_(BlobKind::kData, repository.sealer(), context.random, pack_limits_,
+                  [this](FinishedPack pack) { return PackFinished(std::move(pack)); }),
+      metadata_packs_(BlobKind::kMetadata, repository.sealer(), context.random, pack_limits_,
                       [this](FinishedPack pack) { return PackFinished(std::move(pack)); }),
       put_executor_(SeveralThreads(context) ? MakeThreadPool(context.limits.puts) : MakeInlineExecutor()) {
   if (options.purpose != SessionPurpose::kCopy) return;
@@ -253,7 +262,7 @@ Result<void> WriteSession::PackFinished(FinishedPack pack) {
   // A disk is kept busy by two; a far store takes as many as it is given. A full pack is larger than pack_bytes: by the
   // frame that went beyond, and its directory.
   const uint64_t puts = repository_.store().is_far() ? context_.limits.puts : std::min(context_.limits.puts, 2U);
-  const uint64_t bytes_max = std::max<uint64_t>(puts, 1) * (context_.limits.pack_bytes / 8 * 9);
+  const uint64_t bytes_max = std::max<uint64_t>(puts, 1) * (pack_limits_.pack_bytes / 8 * 9);
   {
     std::unique_lock lock(put_mutex_);
     // Not ended by the stop token: the puts under way end by themselves, by the store's own time limits.
@@ -290,7 +299,8 @@ Result<void> WriteSession::PutOnePack(const FinishedPack& pack) {
   {
     const std::lock_guard lock(segment_mutex_);
     const auto age = context_.clock.Steady() - segment_since_;
-    full = segment_blobs_ >= context_.limits.segment_blobs_max ||
+    full = segment_blobs_ >=
+               std::min(context_.limits.segment_blobs_max, pack_limits_.object_bytes_max / kSegmentBytesOfBlob) ||
            age >= std::chrono::seconds(context_.limits.segment_interval_s);
   }
   return full ? PutOpenSegment() : Result<void>();

@@ -132,6 +132,7 @@ class WriteSession {
   mutable std::mutex error_mutex_;
   std::optional<Error> error_;  // guarded by error_mutex_
 
+  const PackLimits pack_limits_;
   PackAssembler data_packs_, metadata_packs_;
   std::mutex put_mutex_;
   std::condition_variable_any put_done_;

@@ -62,6 +62,9 @@ class ObjectStore {
   // one at a time may. Calls of one process are as sound as elsewhere.
   virtual bool takes_one_writer() const { return false; }
 
+  // No larger object may be put. Who puts what can be cut cuts it smaller.
+  virtual uint64_t object_bytes_max() const { return UINT64_MAX; }
+
   // How people name it: a path or URL, without secrets.
   virtual std::string description() const = 0;
 };

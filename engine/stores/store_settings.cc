@@ -27,6 +27,7 @@ const std::vector<StoreSettingHelp>& KnownStoreSettings() {
       {"s3.storage-class", "of data packs: STANDARD_IA, for example"},
       {"store.least-age", "for how long a data pack is billed at least: 30d; by itself as its storage class has it"},
       {"store.least-size", "as what size a smaller data pack is billed: 128K; by itself as its storage class has it"},
+      {"store.object-size", "how large an object may be: 100M; by itself 500 MB at Nutstore"},
       {"tls.ca-file", "certificates (PEM) to trust instead of the system's"},
       {"webdav.password-file", "its first line is the password of CAIRN_WEBDAV_USER, instead of CAIRN_WEBDAV_PASSWORD"},
       {"webdav.plain-password", "yes: it may be sent over http, where others can read it"},

@@ -22,8 +22,8 @@ std::string WayOut(const Error& error, bool all_or_none) {
     case ErrorCode::kUnsupported:
       return "a newer cairn made this; nothing was changed";
     case ErrorCode::kNoSpace:
-      return all_or_none ? "free space there and run it again"
-                         : "free space there and run it again; what was done is kept";
+      return all_or_none ? "free space there, or have its quota raised, and run it again"
+                         : "free space there, or have its quota raised, and run it again; what was done is kept";
     case ErrorCode::kForged:
       return "somebody, or a damaged disk, has changed the repository; run cairn check";
     case ErrorCode::kCorrupt:

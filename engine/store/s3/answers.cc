@@ -32,7 +32,11 @@ bool MayPass(const Failure& failure) {
 }
 
 ErrorCode CodeOf(const Failure& failure) {
-  if (IsOneOf(failure.code, {"QuotaExceeded", "InsufficientStorage", "NotEnoughSpace"})) return ErrorCode::kNoSpace;
+  if (IsOneOf(failure.code, {"QuotaExceeded", "InsufficientStorage", "NotEnoughSpace", "XMinioStorageFull",
+                              "XMinioAdminBucketQuotaExceeded"})) {
+    return ErrorCode::kNoSpace;
+  }
+  if (failure.code == "EntityTooLarge" || failure.status == 413) return ErrorCode::kInvalidArgument;
   if (IsOneOf(failure.code, {"ExpiredToken", "InvalidToken", "TokenRefreshRequired"})) return ErrorCode::kPermission;
   if (failure.code == kIsThere) return ErrorCode::kAlreadyExists;
   if (failure.code == "InvalidObjectState") return ErrorCode::kArchived;
@@ -70,6 +74,9 @@ std::string WayOut(const Failure& failure, std::string_view action) {
            "out)";
   }
   if (failure.code == "SignatureDoesNotMatch") return "; AWS_SECRET_ACCESS_KEY is not the one of this access key";
+  if (failure.code == "EntityTooLarge" || failure.status == 413) {
+    return "; the server limits how large an object may be (-o store.object-size=32M, 16M at least)";
+  }
   if (failure.code == "RequestTimeTooSkewed") return "; this machine's clock is wrong";
   if (IsOneOf(failure.code, {"ExpiredToken", "InvalidToken"})) return "; AWS_SESSION_TOKEN has run out, or is wrong";
   if (failure.status == 401 || failure.status == 403) {
