@@ -25,6 +25,7 @@ class TellingStore final : public StoreDecorator {
   }
   bool is_far() const override { return true; }
   bool takes_one_writer() const override { return true; }
+  bool may_have_two_winners() const override { return true; }
   uint64_t object_bytes_max() const override { return 77; }
   std::string description() const override { return "a telling store"; }
 
@@ -39,6 +40,7 @@ class StoreDecoratorTest : public testing::Test {
   void ExpectHandsOn(ObjectStore& store) {
     EXPECT_TRUE(store.is_far());
     EXPECT_TRUE(store.takes_one_writer());
+    EXPECT_TRUE(store.may_have_two_winners());
     EXPECT_EQ(store.object_bytes_max(), 77U);
     EXPECT_EQ(store.description(), "a telling store");
     const int before = cleaned_;
