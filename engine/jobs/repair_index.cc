@@ -8,6 +8,7 @@
 #include "engine/jobs/repair.h"
 #include "engine/pack/pack_reader.h"
 #include "engine/pack/pack_writer.h"
+#include "engine/repo/other_writer.h"
 #include "engine/repo/write_session.h"
 #include "repo-format/limits.h"
 
@@ -32,6 +33,7 @@ class IndexRepair {
     if (!dry_run_) {
       ASSIGN_OR_RETURN(lock, repository_.cache().LockSession(session));
       RETURN_IF_ERROR(protocol_.PutSession(session, SessionPurpose::kMaintenance, kProgram));
+      RETURN_IF_ERROR(NeedNoOtherWriter(repository_, context_, protocol_, session));
     }
     auto done = Repair();
     if (!dry_run_) {

@@ -99,8 +99,6 @@ class WriteSession {
   void Fail(const Error& error);
   void StartSignsOfLife();
   Result<void> AdoptOrphans();
-  // On a store that takes one writer: kBusy where another session is at work, which this one then is not.
-  Result<void> NeedToBeAlone();
   Result<Bytes> MakeSnapshotObject(const SnapshotInner& snapshot, const std::vector<Digest>& heads, uint64_t counter);
   Result<void> EndQuietly();
 

@@ -315,6 +315,12 @@ Result<ObjectStore*> Cli::OpenStore() {
   return store_.get();
 }
 
+Result<std::unique_ptr<ObjectStore>> Cli::OpenOtherStore(const RepositoryChoice& choice) {
+  auto store = OpenStoreAt(choice, false);
+  repository_missing_ = !store && store.error().code() == ErrorCode::kNotFound;
+  return store;
+}
+
 Result<OpenOptions> Cli::OptionsFor(const RepositoryChoice& choice) {
   const std::lock_guard lock(open_mutex_);
   ASSIGN_OR_RETURN(const std::string cache, UsableCache(choice));

@@ -80,9 +80,10 @@ struct TagCommand {
                           held.packs));
     }
     if (release_hold) {
-      cli.Say(fmt::format("the store holds {} objects less, {} packs among them; the snapshots stay protected "
-                          "(--unprotect)\n",
-                          held.objects, held.packs));
+      cli.Say(
+          fmt::format("the store holds {} objects less, {} packs among them; the snapshots stay protected "
+                      "(--unprotect)\n",
+                      held.objects, held.packs));
     }
   }
 };
@@ -100,8 +101,9 @@ void AddTag(CLI::App& app, Cli& cli, Action& action) {
   CLI::Option* description = command->add_option("--description", options->description, "Set the description");
   command->add_flag("--protect", options->protect, "Keep it from being forgotten");
   command->add_flag("--unprotect", options->unprotect, "Let it be forgotten")->excludes("--protect");
-  command->add_flag("--legal-hold", options->hold,
-                    "Have the store let nobody remove what it needs, until that is released; protects it (S3)")
+  command
+      ->add_flag("--legal-hold", options->hold,
+                 "Have the store let nobody remove what it needs, until that is released; protects it (S3)")
       ->excludes("--unprotect");
   command->add_flag("--release-hold", options->release_hold, "End its legal hold")->excludes("--legal-hold");
   options->filter.AddTo(*command);

@@ -41,6 +41,40 @@ TEST_F(OneWriter, ASecondMachineIsRefused) {
   EXPECT_OK(second.Backup(files_));
 }
 
+// They put something, and looked for nobody.
+TEST_F(OneWriter, NeitherForgetNorAKeyOfASecondMachineComesBetween) {
+  Machine first(store_, 1), second(store_, 2);
+  ASSERT_OK_AND_ASSIGN(const BackupReport old, first.Backup(files_));
+  const uint64_t keys = CountOf("keys/"), configs = CountOf("config/");
+  const auto refused = ErrorIs(ErrorCode::kBusy, HasSubstr("takes one writer at a time"));
+  const InsideCall inside(faults_, IsCommit, [&] {
+    EXPECT_THAT(second.Forget({*old.id}), refused);
+    EXPECT_THAT(AddKey(*second.repository, {.rights = kWriterRights, .label = "new"}, AsBytes("other"),
+                       PasswordCost::ForTests(), second.context.job),
+                refused);
+  });
+  MemoryFiles more = files_;
+  more["more"] = "x";
+  ASSERT_OK(first.Backup(more));
+  EXPECT_TRUE(inside.ran());
+  EXPECT_EQ(CountOf("snapshots/"), 2U);
+  EXPECT_EQ(CountOf("keys/"), keys);
+  EXPECT_EQ(CountOf("config/"), configs);
+  EXPECT_OK(second.Forget({*old.id}));
+}
+
+// Containers that share a cache folder are one machine, and their processes may have equal numbers.
+TEST_F(OneWriter, AnotherProcessOfTheSameNumberIsAnother) {
+  Machine machine(store_, 1);
+  const SessionId other = machine.context.random.NewId<SessionId>();
+  ASSERT_OK_AND_ASSIGN(const auto lock, machine.repository->cache().LockSession(other));
+  Protocol protocol(*machine.repository, machine.context.job);
+  ASSERT_OK(protocol.PutSession(other, SessionPurpose::kBackup, "cairn"));
+  EXPECT_THAT(machine.Backup(files_), ErrorIs(ErrorCode::kBusy, HasSubstr("takes one writer at a time")));
+  machine.repository->cache().NoteOwner(other);
+  EXPECT_OK(machine.Backup(files_)) << "this process itself knows what it does";
+}
+
 // A server that looks first and writes then: what another writes meanwhile takes the place of what was put.
 class LooksFirst final : public InterceptedStore {
  public:

@@ -33,7 +33,7 @@ bool MayPass(const Failure& failure) {
 
 ErrorCode CodeOf(const Failure& failure) {
   if (IsOneOf(failure.code, {"QuotaExceeded", "InsufficientStorage", "NotEnoughSpace", "XMinioStorageFull",
-                              "XMinioAdminBucketQuotaExceeded"})) {
+                             "XMinioAdminBucketQuotaExceeded"})) {
     return ErrorCode::kNoSpace;
   }
   if (failure.code == "EntityTooLarge" || failure.status == 413) return ErrorCode::kInvalidArgument;

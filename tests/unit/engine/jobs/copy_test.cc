@@ -82,9 +82,8 @@ TEST_F(CopyTest, AStoreThatGoesAwayEndsIt) {
       const uint64_t last = faults.InterceptedStore::calls() + n - 1;
       faults.FailWhere([&](const StoreCall& call) { return call.number > last; }, FaultStore::Transient());
       std::vector<Finding> findings;
-      const auto report =
-          RunCopy(from.context.job, *from.repository, *to.repository, {.snapshots = {first, second}},
-                  [&](const Finding& finding) { findings.push_back(finding); });
+      const auto report = RunCopy(from.context.job, *from.repository, *to.repository, {.snapshots = {first, second}},
+                                  [&](const Finding& finding) { findings.push_back(finding); });
       EXPECT_TRUE(findings.empty()) << findings.front().object << ": " << findings.front().detail;
       if (report) break;
       EXPECT_EQ(report.error().code(), ErrorCode::kStoreAway) << report.error().message();

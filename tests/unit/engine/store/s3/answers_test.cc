@@ -161,12 +161,12 @@ std::string Versions(std::string_view inside) {
 TEST(VersionsPage, GivesVersionsAndNoMarkersOfRemovals) {
   ASSERT_OK_AND_ASSIGN(
       const VersionsPage page,
-      ParseVersionsPage(AsBytes(Versions(
-          "<EncodingType>url</EncodingType><IsTruncated>true</IsTruncated><NextKeyMarker>p%2Fb</NextKeyMarker>"
-          "<NextVersionIdMarker>v9</NextVersionIdMarker>"
-          "<Version><Key>p%2Fa</Key><VersionId>v1</VersionId><IsLatest>false</IsLatest></Version>"
-          "<DeleteMarker><Key>p%2Fa</Key><VersionId>v2</VersionId></DeleteMarker>"
-          "<Version><Key>p%2Fb</Key><VersionId>null</VersionId></Version>"))));
+      ParseVersionsPage(AsBytes(
+          Versions("<EncodingType>url</EncodingType><IsTruncated>true</IsTruncated><NextKeyMarker>p%2Fb</NextKeyMarker>"
+                   "<NextVersionIdMarker>v9</NextVersionIdMarker>"
+                   "<Version><Key>p%2Fa</Key><VersionId>v1</VersionId><IsLatest>false</IsLatest></Version>"
+                   "<DeleteMarker><Key>p%2Fa</Key><VersionId>v2</VersionId></DeleteMarker>"
+                   "<Version><Key>p%2Fb</Key><VersionId>null</VersionId></Version>"))));
   ASSERT_EQ(page.versions.size(), 2U);
   EXPECT_EQ(page.versions[0].key, "p/a");
   EXPECT_EQ(page.versions[0].id, "v1");
