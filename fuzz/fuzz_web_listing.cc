@@ -32,7 +32,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const cairn::ByteSpan answer(data, size);
   const auto s3 = cairn::s3::ParseListedPage(answer);
   const auto azure = cairn::azure::ParseListedPage(answer);
+  const auto versions = cairn::s3::ParseVersionsPage(answer);
   CHECK(!s3 || !azure);
+  CHECK(!s3 || !versions);
   CHECK(Read(answer, size + 1) == Read(answer, 7));
   return 0;
 }

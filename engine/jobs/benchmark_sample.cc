@@ -131,7 +131,7 @@ class DumpReader {
   }
 
   Result<void> PassOver(const Error& error) {
-    if (error.code() == ErrorCode::kInterrupted) return error;
+    if (EndsJob(error.code())) return error;
     if (!unread_) unread_ = error;
     if (findings_) findings_({Finding::Severity::kWarning, error.code(), "dump", error.message()});
     return {};

@@ -25,7 +25,20 @@ class CheckRun {
       : context_(context), repository_(repository), options_(options), findings_(std::move(findings)) {}
 
   Result<CheckReport> Run() {
-    context_.progress.SetPhase("checking objects");
+    auto report = RunAll();
+    if (report || report.error().code() != ErrorCode::kStoreAway) return report;
+    std::string phase = context_.progress.phase();
+    const uint64_t done = context_.progress.items_done, total = context_.progress.items_total;
+    if (total > 0) phase += fmt::format(", {} of {}", done, total);
+    return MakeError(ErrorCode::kStoreAway, "{}; the check ended while {}: of what comes after that it says nothing{}",
+                     report.error().message(), phase,
+                     report_.damages > 0 ? fmt::format(" ({} findings of damage were told before)", report_.damages)
+                                         : std::string());
+  }
+
+ private:
+  Result<CheckReport> RunAll() {
+    SetPhase("checking objects");
     const FindingSink tell = [this](const Finding& finding) { Tell(finding); };
     ASSIGN_OR_RETURN(const ObjectCounts counts, CheckObjects(context_, repository_, tell));
     report_.configs = counts.configs;
@@ -53,7 +66,11 @@ class CheckRun {
     return std::move(report_);
   }
 
- private:
+  void SetPhase(std::string_view phase) {
+    context_.progress.SetPhase(std::string(phase));
+    context_.progress.items_total = context_.progress.items_done = 0;
+  }
+
   void Tell(const Finding& finding) {
     const std::lock_guard lock(mutex_);
     if (held_) {
@@ -64,6 +81,9 @@ class CheckRun {
       case Finding::Severity::kDamage:
         ++report_.damages;
         CountByKind(finding);
+        break;
+      case Finding::Severity::kUnread:
+        ++report_.unread;
         break;
       case Finding::Severity::kWarning:
         ++report_.warnings;
@@ -132,7 +152,7 @@ class CheckRun {
 
   // Every pack of the index is on the store, with its size.
   Result<void> ComparePacks() {
-    context_.progress.SetPhase("comparing packs with the index");
+    SetPhase("comparing packs with the index");
     std::map<PackName, uint64_t> there;
     for (const std::string_view prefix : {kDataPrefix, kMetaPrefix}) {
       RETURN_IF_ERROR(repository_.store().List(prefix, [&](const ObjectInfo& info) -> Result<void> {
@@ -159,7 +179,10 @@ class CheckRun {
       RETURN_IF_ERROR(repository_.SyncIndex(*index_, context_, [](const SegmentId&, const Error&) {}));
       for (const IndexedPack& pack : missing) {
         const auto now = index_->FindPack(pack.name);
-        if (!now || repository_.store().Stat(PackObjectName(pack.kind, pack.name))) continue;
+        if (!now) continue;
+        const auto looked = repository_.store().Stat(PackObjectName(pack.kind, pack.name));
+        if (looked) continue;
+        if (looked.error().code() != ErrorCode::kNotFound) return looked.error();
         ++report_.missing_packs;
         SetBad(*now, MakeError(ErrorCode::kNotFound, "the index names it, and it is not there"));
       }
@@ -184,7 +207,7 @@ class CheckRun {
   // Everything that the snapshots need is in the index; metadata is read on the way. What a snapshot lacks that was
   // forgotten meanwhile, and pruned, is no damage: it is done once more, without that.
   Result<void> CheckReachable() {
-    context_.progress.SetPhase("following what the snapshots need");
+    SetPhase("following what the snapshots need");
     constexpr int kTriesMax = 5;
     for (int tries = 1;; ++tries) {
       held_.emplace();
@@ -318,10 +341,9 @@ class CheckRun {
   }
 
   Result<void> CheckData() {
-    context_.progress.SetPhase("reading packs");
+    SetPhase("reading packs");
     const std::vector<IndexedPack> packs = ChoosePacks();
     context_.progress.items_total = packs.size();
-    context_.progress.items_done = 0;
     for (const IndexedPack& pack : packs) context_.progress.bytes_total += pack.size;
     BlobReader reader(repository_, *index_, context_, 0, FindingSink(), BlobReader::Metadata::kOfTheStore);
     ByteBudget budget(context_.limits.memory_bytes / 4);
@@ -333,6 +355,7 @@ class CheckRun {
       if (!result) break;
       {
         const std::lock_guard lock(mutex_);
+        if (end_) break;
         ++running;
       }
       context_.executor.Submit([&, pack] {
@@ -348,6 +371,7 @@ class CheckRun {
     // Packs that were handed out and not begun are not checked.
     if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while reading packs");
     RETURN_IF_ERROR(std::move(result));
+    if (end_) return *end_;
     lock.unlock();
     return CheckSuspects(reader);
   }
@@ -363,6 +387,7 @@ class CheckRun {
       ASSIGN_OR_RETURN(const std::vector<IndexedFrame> frames, index_->Frames(pack->number));
       bool ids_checked = false;
       const PackVerdict verdict = CheckPack(repository_, *pack, frames, reader, &ids_checked);
+      if (verdict.error && EndsJob(verdict.error->code())) return *verdict.error;
       if (verdict.error) TellBadPack(*pack, frames, verdict);
     }
     return {};
@@ -374,11 +399,8 @@ class CheckRun {
             verdict.error->message()});
     }
     std::vector<uint32_t> numbers = verdict.bad_frames;
-    // Whose bytes a later version, or another role, can read are not damaged.
-    const ErrorCode code = verdict.error->code();
-    const bool may_be_whole =
-        code == ErrorCode::kUnsupported || code == ErrorCode::kNoRight || code == ErrorCode::kArchived;
-    if (!may_be_whole) {
+    // Whose bytes a later version, or another role or time, can read are not damaged.
+    if (SeverityOf(*verdict.error) == Finding::Severity::kDamage) {
       numbers.insert(numbers.end(), verdict.unread_frames.begin(), verdict.unread_frames.end());
     }
     for (const uint32_t number : numbers) {
@@ -397,11 +419,18 @@ class CheckRun {
     const PackVerdict verdict = CheckPack(repository_, pack, *frames, reader, &ids_checked);
     const bool is_suspect = verdict.error && IsLoss(verdict.error->code());
     const bool is_archived = verdict.error && verdict.error->code() == ErrorCode::kArchived;
+    const bool is_unread = verdict.error && SeverityOf(*verdict.error) == Finding::Severity::kUnread;
     {
       const std::lock_guard lock(mutex_);
-      ++(is_archived ? report_.packs_archived : report_.packs_read);
-      (is_archived ? report_.bytes_archived : report_.bytes_read) += pack.size;
-      if (pack.kind == BlobKind::kData && !is_archived) report_.ids_checked = ids_checked;
+      if (is_unread && EndsJob(verdict.error->code())) {
+        if (!end_) end_ = verdict.error;
+        return;
+      }
+      if (!is_unread) {
+        ++(is_archived ? report_.packs_archived : report_.packs_read);
+        (is_archived ? report_.bytes_archived : report_.bytes_read) += pack.size;
+      }
+      if (pack.kind == BlobKind::kData && !is_archived && !is_unread) report_.ids_checked = ids_checked;
       if (is_suspect) suspects_.insert(pack.name);
     }
     if (verdict.error && !is_suspect && !is_archived) TellBadPack(pack, *frames, verdict);
@@ -412,14 +441,15 @@ class CheckRun {
   // Which files does the damage hit? A walk through the trees, only when there is some.
   Result<void> NameFiles() {
     if (!repository_.keyring().rights().Has(Rights::kMetadataKey)) return {};
-    context_.progress.SetPhase("naming the files that are hit");
+    SetPhase("naming the files that are hit");
     BlobReader reader(repository_, *index_, context_, context_.limits.memory_bytes / 8, FindingSink(),
                       BlobReader::Metadata::kOfTheStore);
     for (const LoadedSnapshot* snapshot : chosen_) {
       TreeVisitor visitor;
       visitor.each = [&](const TreePath& path, const Node& node) -> Result<bool> {
         if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted");
-        if (IsHit(reader, node)) {
+        ASSIGN_OR_RETURN(const bool is_hit, IsHit(reader, node));
+        if (is_hit) {
           Tell({Finding::Severity::kWarning, ErrorCode::kCorrupt,
                 fmt::format("{}:/{}", TextOf(*snapshot), PathForPeople(path)), "bytes of it are in damaged packs"});
         }
@@ -433,7 +463,7 @@ class CheckRun {
     return {};
   }
 
-  bool IsHit(BlobReader& reader, const Node& node) const {
+  Result<bool> IsHit(BlobReader& reader, const Node& node) const {
     const bool attribute_hit = std::ranges::any_of(
         node.attributes, [&](const Attribute& attribute) { return attribute.blob && bad_.Has(attribute.blob->id); });
     if (attribute_hit) return true;
@@ -444,7 +474,9 @@ class CheckRun {
           hit = hit || (entry.type != ListEntry::Type::kHole && bad_.Has(entry.id));
           return {};
         });
-    return hit || !walked;
+    if (!walked && EndsJob(walked.error().code())) return std::move(walked).error();
+    // A list that could not be read, and may be whole, was told as that.
+    return hit || (!walked && IsLoss(walked.error().code()));
   }
 
   const JobContext& context_;
@@ -459,6 +491,7 @@ class CheckRun {
   std::set<SnapshotId> deleted_;  // of these
   std::unique_ptr<Index> index_;
   std::set<PackName> bad_packs_;  // told before any pack is read
+  std::optional<Error> end_;      // guarded by mutex_ while packs are read: what ends the check
   std::set<PackName> suspects_;   // guarded by mutex_ while packs are read: which seemed lost at the first read
   std::set<uint32_t> needed_packs_;
   // What these may lack: below trees that could not be read, in packs of which the index does not know.

@@ -38,11 +38,12 @@ struct CheckReport {
   uint64_t bad_sessions = 0;     // objects under sessions/
   uint64_t bad_records = 0;      // snapshots, notes and records of forgotten ones
   uint64_t locks_looked_at = 0, locks_extended = 0;
+  uint64_t unread = 0;  // could not be looked at: whether these are damaged is not known
   uint64_t damages = 0, warnings = 0, notes = 0;
 };
 
 // Damage is told as Findings, one for each object, blob or file that it hits: no more, no less. An Error means that the
-// check itself could not be made.
+// check itself could not be made; kStoreAway, that the store went away meanwhile: it says how far the check had come.
 Result<CheckReport> RunCheck(const JobContext& context, Repository& repository, const CheckOptions& options,
                              FindingSink findings);
 

@@ -24,7 +24,9 @@ constexpr size_t kFinishedAtOnce = 64;  // files, by one task
 
 // An error that the repository is not to be blamed for, and of which nothing is told.
 bool IsStop(const Error& error) { return error.code() == ErrorCode::kInterrupted; }
-bool IsArchived(const Error& error) { return error.code() == ErrorCode::kArchived; }
+bool IsOfStore(const Error& error) {
+  return error.code() == ErrorCode::kArchived || error.code() == ErrorCode::kStoreAway;
+}
 
 }  // namespace
 
@@ -184,7 +186,7 @@ Result<void> FileRestorer::PlanFile(FilePlan plan) {
     const std::lock_guard lock(file.mutex);
     file.is_planned = true;
   }
-  if (walked || walked.error().code() == ErrorCode::kInterrupted) return walked;
+  if (walked || IsStop(walked.error())) return walked;
   if (!is_target) {  // what comes before the place where its list is damaged comes back
     FailFile(file, planned_end, node.size - std::min(planned_end, node.size), walked.error());
     return TargetEnd();
@@ -519,10 +521,13 @@ void FileRestorer::WriteWants(const Fetch& fetch, ByteSpan plain) {
 // The frame cannot be had from here: blob by blob, from wherever else it may be.
 void FileRestorer::FallBack(const Fetch& fetch, const Error& why) {
   if (IsStop(why)) return;
-  if (findings_ && !IsArchived(why)) {
+  if (why.code() == ErrorCode::kStoreAway) return EndByStore(why);
+  if (findings_ && !IsOfStore(why)) {
     const std::lock_guard lock(report_mutex_);
     const IndexedPack& pack = fetch.location.pack;
-    findings_({SeverityOf(why), why.code(), PackObjectName(pack.kind, pack.name).text(), why.message()});
+    const Finding::Severity severity = SeverityOf(why);
+    const bool is_new = severity != Finding::Severity::kUnread || told_unread_.insert(pack.name).second;
+    if (is_new) findings_({severity, why.code(), PackObjectName(pack.kind, pack.name).text(), why.message()});
   }
   for (const Want& want : fetch.wants) {
     if (is_ended_) return;
@@ -571,11 +576,11 @@ void FileRestorer::Write(OpenFile& file, uint64_t offset, uint64_t count, ByteSp
 }
 
 void FileRestorer::FailFile(OpenFile& file, uint64_t offset, uint64_t length, const Error& error) {
-  if (IsArchived(error)) return EndByArchive(error);
+  if (IsOfStore(error)) return EndByStore(error);
   if (!IsStop(error)) TellFailure(true, file, offset, length, error);
 }
 
-void FileRestorer::EndByArchive(const Error& error) {
+void FileRestorer::EndByStore(const Error& error) {
   const std::lock_guard lock(report_mutex_);
   if (target_end_) target_end_ = error;
   is_ended_ = true;
@@ -625,7 +630,7 @@ void FileRestorer::FinishFile(OpenFile& file) {
       is_cut_off_ = true;
       return;
     }
-    if (!placed && IsArchived(placed.error())) return EndByArchive(placed.error());
+    if (!placed && IsOfStore(placed.error())) return EndByStore(placed.error());
     if (!placed && Ends(placed.error(), file.plan.path)) return FailTarget(file, 0, node.size, placed.error());
     if (!placed) TellFailure(false, file, 0, node.size, placed.error());
     is_placed = placed.has_value();
@@ -662,7 +667,7 @@ Result<void> FileRestorer::PlaceFile(OpenFile& file) {
   }
   if (options_.verify && !file.failed) RETURN_IF_ERROR(VerifyFile(file));
   auto attributes = ReadAttributes(blobs_, node);
-  const bool ends = !attributes && (IsStop(attributes.error()) || IsArchived(attributes.error()));
+  const bool ends = !attributes && (IsStop(attributes.error()) || IsOfStore(attributes.error()));
   if (ends) return std::move(attributes).error();
   if (!attributes) {
     FailFile(file, 0, 0, attributes.error());

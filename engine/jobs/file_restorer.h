@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -93,8 +94,9 @@ class FileRestorer {
   void Write(OpenFile& file, uint64_t offset, uint64_t count, ByteSpan bytes);
   // The repository cannot give the bytes.
   void FailFile(OpenFile& file, uint64_t offset, uint64_t length, const Error& error);
-  // What the store has to bring back first is no damage, and no reason to leave files with holes: it ends the restore.
-  void EndByArchive(const Error& error);
+  // What the store has to bring back first, or a store that is away, is no damage, and no reason to leave files with
+  // holes: it ends the restore.
+  void EndByStore(const Error& error);
   // The target does not take them; ends the restore where it will take no other file's either.
   void FailTarget(OpenFile& file, uint64_t offset, uint64_t length, const Error& error);
   void TellFailure(bool is_source, OpenFile& file, uint64_t offset, uint64_t length, const Error& error);
@@ -113,6 +115,7 @@ class FileRestorer {
   std::mutex report_mutex_;                // findings_ are told one at a time
   RestoreReport counts_;                   // guarded by report_mutex_: of files, not yet in report_
   Result<void> target_end_;                // guarded by report_mutex_: what ended the restore
+  std::set<PackName> told_unread_;         // guarded by report_mutex_
   std::map<LinkGroup, Outcome> outcomes_;  // guarded by report_mutex_
   std::atomic<bool> is_ended_ = false;
   std::atomic<bool> is_cut_off_ = false;  // a stop left a file unfinished

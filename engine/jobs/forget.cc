@@ -6,6 +6,7 @@
 
 #include "engine/crypto/hash.h"
 #include "engine/env/version.h"
+#include "engine/repo/other_writer.h"
 #include "engine/repo/remove_right.h"
 #include "engine/repo/write_session.h"
 #include "repo-format/limits.h"
@@ -107,6 +108,7 @@ Result<ForgetReport> RunForget(const JobContext& context, Repository& repository
   const auto session = context.random.NewId<SessionId>();
   ASSIGN_OR_RETURN(auto lock, repository.cache().LockSession(session));
   RETURN_IF_ERROR(protocol.PutSession(session, SessionPurpose::kMaintenance, kProgram));
+  RETURN_IF_ERROR(NeedNoOtherWriter(repository, context, protocol, session));
   const auto run = [&]() -> Result<void> {
     if (report.kept_seconds > 0) {
       const DeletedRecord record{.object = {},
@@ -139,6 +141,7 @@ Result<void> RunForgetDeleted(const JobContext& context, Repository& repository,
                                        "doing away with forgotten snapshots"));
   RETURN_IF_ERROR(NeedRemoveRight(repository.store(), context.random, "forget a snapshot"));
   Protocol protocol(repository, context);
+  RETURN_IF_ERROR(NeedNoOtherWriter(repository, context, protocol, std::nullopt));
   for (const SnapshotId& snapshot : snapshots) {
     if (context.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while forgetting");
     RETURN_IF_ERROR(protocol.RemoveDeleted(snapshot));

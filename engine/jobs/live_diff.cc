@@ -158,7 +158,7 @@ class LiveDiff {
       what = Difference::kRemoved;
     } else {
       auto compared = Compare(*frame.live, *node, *entry);
-      if (!compared && compared.error().code() == ErrorCode::kInterrupted) return std::move(compared).error();
+      if (!compared && EndsJob(compared.error().code())) return std::move(compared).error();
       if (compared) {
         what = *compared;
       } else if (tree_error_) {

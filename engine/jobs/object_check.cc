@@ -21,7 +21,7 @@ class ObjectCheck {
   Result<ObjectCounts> Run() {
     RETURN_IF_ERROR(ListNames());
     RETURN_IF_ERROR(CheckConfigs());
-    for (const KeyId& key : keys_) CheckKey(key);
+    for (const KeyId& key : keys_) RETURN_IF_ERROR(CheckKey(key));
     RETURN_IF_ERROR(CompareKeysWithSlots());
     Protocol protocol(repository_, context_, findings_);
     ASSIGN_OR_RETURN(const auto segments, protocol.ListSegments());
@@ -30,6 +30,7 @@ class ObjectCheck {
       ++counts_.segments;
       auto segment = repository_.LoadSegment(id);
       if (segment || segment.error().code() == ErrorCode::kNotFound) continue;
+      if (EndsJob(segment.error().code())) return std::move(segment).error();
       Tell(segment.error(), SegmentName(id).text());
     }
     ASSIGN_OR_RETURN(const auto sessions, protocol.ListSessions());
@@ -68,7 +69,8 @@ class ObjectCheck {
   }
 
   void Tell(const Error& error, const std::string& object) {
-    findings_({Severity::kDamage, error.code(), object, error.message()});
+    const bool is_unread = SeverityOf(error) == Severity::kUnread;
+    findings_({is_unread ? Severity::kUnread : Severity::kDamage, error.code(), object, error.message()});
   }
 
   // The chain from config/1 on: each signed by the root, each holding the hash of the one before.
@@ -81,6 +83,7 @@ class ObjectCheck {
       ++counts_.configs;
       auto object = repository_.store().Get(ConfigName(number), limits::kConfigBytesMax);
       if (!object) {
+        if (EndsJob(object.error().code())) return std::move(object).error();
         Tell(object.error(), what);
         previous.reset();
         continue;
@@ -138,11 +141,12 @@ class ObjectCheck {
   }
 
   // What its password alone opens is verified for the key that opened the repository, and for no other.
-  void CheckKey(const KeyId& key) {
+  Result<void> CheckKey(const KeyId& key) {
     ++counts_.keys;
     if (key == repository_.opened_with()) ++counts_.keys_opened;
     const std::string what = KeyName(key).text();
     auto object = repository_.store().Get(KeyName(key), limits::kKeyObjectBytesMax);
+    if (!object && EndsJob(object.error().code())) return std::move(object).error();
     auto header = object ? ObjectHeader::Parse(*object) : Result<ObjectHeader>(object.error());
     Result<void> good;
     if (!header) {
@@ -159,6 +163,7 @@ class ObjectCheck {
       if (!body) good = body.error();
     }
     if (!good) Tell(good.error(), what);
+    return {};
   }
 
   const JobContext& context_;

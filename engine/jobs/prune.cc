@@ -377,7 +377,7 @@ class PruneRun {
     if (!opened) {
       const ErrorCode code = opened.error().code();
       if (code == ErrorCode::kNotFound) return {};
-      if (code == ErrorCode::kIo || code == ErrorCode::kPermission) return std::move(opened).error();
+      if (SeverityOf(opened.error()) == Finding::Severity::kUnread) return std::move(opened).error();
       if (code == ErrorCode::kArchived) {
         archived_unindexed_.push_back(PackObjectName(kind, name));
         LeaveArchived(name);

@@ -191,7 +191,7 @@ class Marker {
       lists = ForEachEntry(blobs_, *node.content, 0, UINT64_MAX, add);
     }
     RETURN_IF_ERROR(added);  // that is not of the snapshot
-    if (lists || lists.error().code() == ErrorCode::kInterrupted) return lists;
+    if (lists || EndsJob(lists.error().code())) return lists;
     return Failed(folder, JoinPath(PathOf(folder), node.name), lists.error());
   }
 

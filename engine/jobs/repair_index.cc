@@ -8,6 +8,7 @@
 #include "engine/jobs/repair.h"
 #include "engine/pack/pack_reader.h"
 #include "engine/pack/pack_writer.h"
+#include "engine/repo/other_writer.h"
 #include "engine/repo/write_session.h"
 #include "repo-format/limits.h"
 
@@ -32,6 +33,7 @@ class IndexRepair {
     if (!dry_run_) {
       ASSIGN_OR_RETURN(lock, repository_.cache().LockSession(session));
       RETURN_IF_ERROR(protocol_.PutSession(session, SessionPurpose::kMaintenance, kProgram));
+      RETURN_IF_ERROR(NeedNoOtherWriter(repository_, context_, protocol_, session));
     }
     auto done = Repair();
     if (!dry_run_) {
@@ -227,7 +229,7 @@ class IndexRepair {
   // A pack that could not be read, and may be good, ends the repair after all others: nothing is decided about it.
   Result<void> PassOver(const Error& error, BlobKind kind, const PackName& name) {
     if (IsLoss(error.code())) return {};
-    if (error.code() == ErrorCode::kInterrupted) return error;
+    if (EndsJob(error.code())) return error;
     const std::string object = PackObjectName(kind, name).text();
     Tell(SeverityOf(error), error, object);
     if (!undecided_) undecided_ = Error(error).While(object + " is left as it is");

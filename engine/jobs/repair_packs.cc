@@ -78,7 +78,7 @@ class PackRepair {
       if (!verdict.error) return std::optional<BadPack>();
       const std::string object = PackObjectName(pack->kind, pack->name).text();
       const ErrorCode code = verdict.error->code();
-      if (code == ErrorCode::kInterrupted) return *verdict.error;
+      if (EndsJob(code)) return *verdict.error;
       if (!IsLoss(code)) {  // it may be good: nothing is decided about it
         Tell(*verdict.error, object);
         if (!undecided_) undecided_ = Error(*verdict.error).While(object + " is left as it is");
@@ -138,7 +138,7 @@ class PackRepair {
   }
 
   void Tell(const Error& error, const std::string& object) {
-    if (findings_) findings_({Finding::Severity::kDamage, error.code(), object, error.message()});
+    if (findings_) findings_({SeverityOf(error), error.code(), object, error.message()});
   }
 
   const JobContext& context_;

@@ -459,7 +459,7 @@ class RestoreRun {
     for (const auto& [path, node] : end.folders) {
       auto attributes = ReadAttributes(blobs_, node);
       const ErrorCode code = attributes ? ErrorCode::kIo : attributes.error().code();
-      if (code == ErrorCode::kInterrupted || code == ErrorCode::kArchived) return std::move(attributes).error();
+      if (EndsJob(code) || code == ErrorCode::kArchived) return std::move(attributes).error();
       if (!attributes) TellDamage(attributes.error(), path);
       auto set = sink_.SetMetadata(path, node, attributes ? *attributes : std::vector<std::pair<Bytes, Bytes>>());
       if (!set || !attributes) ++report_.failed;

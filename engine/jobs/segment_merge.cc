@@ -147,7 +147,7 @@ Result<MergeReport> MergeSegments(const JobContext& context, Repository& reposit
   uint64_t bytes = 0;
   for (const Listed& one : listed) {
     if (context.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while merging segments");
-    if (bytes + one.size > kMergedBytes) break;
+    if (bytes + one.size > std::min(kMergedBytes, repository.store().object_bytes_max())) break;
     auto segment = repository.LoadSegment(one.id);
     if (!segment && segment.error().code() == ErrorCode::kNotFound) return report;  // another merger is at work
     RETURN_IF_ERROR(segment);

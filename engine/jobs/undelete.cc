@@ -59,20 +59,33 @@ class Undeletion {
   Result<SnapshotId> Commit(const SnapshotSet& set) {
     ASSIGN_OR_RETURN(const Missing missing, FindMissing());
     RETURN_IF_ERROR(RefuseMissing(missing));
-    for (const SnapshotId& needed : old_.inner.needs) {
-      const bool there =
-          std::ranges::any_of(set.snapshots, [&](const LoadedSnapshot& one) { return one.id == needed; });
-      if (!there && findings_) {
-        findings_({Finding::Severity::kWarning, ErrorCode::kNotFound, "snapshot " + old_.id.ToHex(),
-                   fmt::format("it goes with snapshot {}, which is not there", needed.ToHex())});
-      }
-    }
     SnapshotInner inner = old_.inner;
+    inner.needs = NeedsThatAreThere(set);
     inner.tags = old_.tags;
     inner.description = old_.description;
     inner.original = Original();
     const SlotHeads heads = HeadsOfSlot(set, repository_.keyring().slot());
     return session_->Commit(inner, heads.heads, heads.counter_next);
+  }
+
+  // One that is back under another id counts by that.
+  std::vector<SnapshotId> NeedsThatAreThere(const SnapshotSet& set) const {
+    std::vector<SnapshotId> needs;
+    for (const SnapshotId& needed : old_.inner.needs) {
+      auto there = std::ranges::find(set.snapshots, needed, &LoadedSnapshot::id);
+      if (there == set.snapshots.end()) {
+        there = std::ranges::find_if(set.snapshots,
+                                     [&](const LoadedSnapshot& one) { return one.inner.original == needed; });
+      }
+      if (there != set.snapshots.end()) {
+        needs.push_back(there->id);
+      } else if (findings_) {
+        findings_(
+            {Finding::Severity::kWarning, ErrorCode::kNotFound, "snapshot " + old_.id.ToHex(),
+             fmt::format("it goes with snapshot {}, which is not there: it comes back without it", needed.ToHex())});
+      }
+    }
+    return needs;
   }
 
   // Every blob is looked up: that the deleted snapshot is in its place proves nothing, for it may be over.

@@ -32,7 +32,7 @@ class DataNeeded {
     TreeVisitor visitor;
     visitor.each = [&](const TreePath& path, const Node& node) { return Visit(path, node); };
     visitor.failed = [&](const TreePath& path, const Error& error) -> Result<void> {
-      if (error.code() == ErrorCode::kInterrupted) return error;
+      if (EndsJob(error.code())) return error;
       if (findings_) findings_({SeverityOf(error), error.code(), "/" + PathForPeople(path), error.message()});
       return {};
     };

@@ -4,19 +4,14 @@
 
 namespace cairn {
 
-PackAssembler::PackAssembler(BlobKind kind, const ObjectSealer& sealer, const Random& random, uint64_t pack_bytes,
-                             uint64_t pack_blobs_max, Finished finished)
-    : kind_(kind),
-      sealer_(sealer),
-      random_(random),
-      pack_bytes_(pack_bytes),
-      pack_blobs_max_(pack_blobs_max),
-      finished_(std::move(finished)) {}
+PackAssembler::PackAssembler(BlobKind kind, const ObjectSealer& sealer, const Random& random, const PackLimits& limits,
+                             Finished finished)
+    : kind_(kind), sealer_(sealer), random_(random), limits_(limits), finished_(std::move(finished)) {}
 
 bool PackAssembler::Takes(const OpenPack& pack, const FrameEntry& entry) const {
   if (pack == nullptr || pack->empty()) return true;
   const auto is_in = [&](const BlobEntry& blob) { return pack->Has(blob.id); };
-  return pack->Fits(entry) && std::none_of(entry.blobs.begin(), entry.blobs.end(), is_in);
+  return pack->Fits(entry, limits_.object_bytes_max) && std::none_of(entry.blobs.begin(), entry.blobs.end(), is_in);
 }
 
 PackAssembler::OpenPack& PackAssembler::Choose(const FrameEntry& entry, std::vector<OpenPack>& full) {
@@ -34,7 +29,8 @@ PackAssembler::OpenPack& PackAssembler::Choose(const FrameEntry& entry, std::vec
 Result<void> PackAssembler::Finish(const std::vector<OpenPack>& packs) const {
   for (const OpenPack& pack : packs) {
     if (pack == nullptr || pack->empty()) continue;
-    ASSIGN_OR_RETURN(FinishedPack finished, pack->Finish(pack->frame_bytes() < pack_bytes_));
+    ASSIGN_OR_RETURN(FinishedPack finished,
+                     pack->Finish(pack->frame_bytes() < limits_.pack_bytes, limits_.object_bytes_max));
     RETURN_IF_ERROR(finished_(std::move(finished)));
   }
   return {};
@@ -47,11 +43,11 @@ Result<void> PackAssembler::Add(const PackSession& session, FrameEntry entry, By
     OpenPack& pack = Choose(entry, full);
     // With room for the frame that goes beyond, and the directory.
     if (pack == nullptr) {
-      pack = std::make_unique<PackWriter>(kind_, sealer_, random_, pack_bytes_ / 8 * 9);
+      pack = std::make_unique<PackWriter>(kind_, sealer_, random_, limits_.pack_bytes / 8 * 9);
       if (putter_) pack->NameSession(*putter_);
     }
     pack->AddFrame(session, std::move(entry), sealed);
-    if (pack->frame_bytes() >= pack_bytes_ || pack->blob_count() >= pack_blobs_max_) {
+    if (pack->frame_bytes() >= limits_.pack_bytes || pack->blob_count() >= limits_.pack_blobs_max) {
       full.push_back(std::move(pack));
       pack = nullptr;
       first_done_ = true;

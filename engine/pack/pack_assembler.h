@@ -12,6 +12,12 @@
 
 namespace cairn {
 
+struct PackLimits {
+  uint64_t pack_bytes = 0;  // of frames, at which a pack is full,
+  uint64_t pack_blobs_max = 0;
+  uint64_t object_bytes_max = UINT64_MAX;  // with all: no frame is added to a pack that would be larger
+};
+
 // Fills packs of one kind to one size, or with so many blobs; from the second pack on, frames go at random to one of
 // two open packs. Safe for concurrent use; `finished` is called without a lock held, on the thread whose frame filled
 // the pack, and may be called by several threads at once. Memory: two packs of pack_bytes with some 100 bytes a blob,
@@ -19,8 +25,8 @@ namespace cairn {
 class PackAssembler {
  public:
   using Finished = std::function<Result<void>(FinishedPack)>;
-  PackAssembler(BlobKind kind, const ObjectSealer& sealer, const Random& random, uint64_t pack_bytes,
-                uint64_t pack_blobs_max, Finished finished);
+  PackAssembler(BlobKind kind, const ObjectSealer& sealer, const Random& random, const PackLimits& limits,
+                Finished finished);
 
   // Each pack names this session too, whosever its frames are. Before the first frame.
   void SetPutter(const PackSession& session) { putter_ = session; }
@@ -38,7 +44,7 @@ class PackAssembler {
   const BlobKind kind_;
   const ObjectSealer& sealer_;
   const Random& random_;
-  const uint64_t pack_bytes_, pack_blobs_max_;
+  const PackLimits limits_;
   const Finished finished_;
   std::optional<PackSession> putter_;
   std::mutex mutex_;

@@ -27,9 +27,12 @@ constexpr uint64_t kSessionBytesMax = SessionId::kSize + 4 + 1 + 2 + 2 + limits:
 
 // How long the padding frame has to be, so that the pack has a Padme size; 0 where none fits the format's limits.
 // Its entry in the directory grows with its length, so a size may be one that no length reaches: the next is taken.
-uint32_t PaddingLength(const std::function<uint64_t(uint32_t)>& size_with_padding_of) {
+uint32_t PaddingLength(uint64_t object_bytes_max, const std::function<uint64_t(uint32_t)>& size_with_padding_of) {
+  const uint64_t size_max = std::min(object_bytes_max, limits::kPackBytesMax);
   const uint64_t size_min = size_with_padding_of(limits::kFrameSealedBytesMin);
-  for (uint64_t target = PadmeSize(size_min); target <= limits::kPackBytesMax; target = PadmeSize(target + 1)) {
+  for (uint64_t next = PadmeSize(size_min), target = 0; size_min <= size_max && target < size_max;
+       next = PadmeSize(target + 1)) {
+    target = std::min(next, size_max);
     const uint64_t room = target - size_min + limits::kFrameSealedBytesMin;
     for (uint64_t length = room; length + 4 > room && length >= limits::kFrameSealedBytesMin; --length) {
       if (length > limits::kFrameSealedBytesMax) return 0;
@@ -52,13 +55,13 @@ uint64_t PadmeSize(uint64_t size) {
 PackWriter::PackWriter(BlobKind kind, const ObjectSealer& sealer, const Random& random, uint64_t bytes_expected)
     : kind_(kind), sealer_(sealer), random_(random), bytes_expected_(bytes_expected) {}
 
-bool PackWriter::Fits(const FrameEntry& entry) const {
+bool PackWriter::Fits(const FrameEntry& entry, uint64_t object_bytes_max) const {
   // Both bounds leave room for a padding frame, which has no blobs.
   const uint64_t directory =
       directory_bytes_ + kDirectoryFixedMax + kSessionBytesMax + EntryBytesMax(entry) + EntryBytesMax(FrameEntry());
   const uint64_t sealed = ObjectSealer::SealedSize(directory);
-  return sealed <= limits::kDirectoryBytesMax &&
-         ObjectHeader::kSize + frame_bytes_ + entry.sealed_length + sealed <= limits::kPackBytesMax;
+  return sealed <= limits::kDirectoryBytesMax && ObjectHeader::kSize + frame_bytes_ + entry.sealed_length + sealed <=
+                                                     std::min(object_bytes_max, limits::kPackBytesMax);
 }
 
 uint32_t PackWriter::SessionNumber(const PackSession& session) {
@@ -92,10 +95,10 @@ void PackWriter::AppendFrame(FrameEntry entry, ByteSpan sealed) {
   directory_.frames.push_back(std::move(entry));
 }
 
-void PackWriter::AppendPadding() {
+void PackWriter::AppendPadding(uint64_t object_bytes_max) {
   const uint64_t encoded =
       directory_.Encode().size() + VarintSize(directory_.frames.size() + 1) - VarintSize(directory_.frames.size());
-  const uint32_t length = PaddingLength([&](uint32_t sealed_length) {
+  const uint32_t length = PaddingLength(object_bytes_max, [&](uint32_t sealed_length) {
     // The padding's entry: its length, plain length 0, session 0, codec, check, 0 blobs.
     const uint64_t entry = VarintSize(sealed_length) + 1 + 1 + 1 + std::tuple_size_v<FrameCheck> + 1;
     return ObjectHeader::kSize + frame_bytes_ + sealed_length + ObjectSealer::SealedSize(encoded + entry);
@@ -123,9 +126,9 @@ Result<FinishedPack> PackWriter::Seal() {
   return finished;
 }
 
-Result<FinishedPack> PackWriter::Finish(bool pad) {
+Result<FinishedPack> PackWriter::Finish(bool pad, uint64_t object_bytes_max) {
   CHECK(!empty());
-  if (pad) AppendPadding();
+  if (pad) AppendPadding(object_bytes_max);
   auto finished = Seal();
   object_ = Bytes();
   directory_ = PackDirectory();

@@ -29,7 +29,8 @@ class PackWriter {
   void AddFrame(const PackSession& session, FrameEntry entry, ByteSpan sealed);
   // Names a session that no frame need be of: the one that puts the pack. Before the first frame.
   void NameSession(const PackSession& session) { SessionNumber(session); }
-  bool Fits(const FrameEntry& entry) const;  // by the format's limits, not by the target size
+  // By the format's limits, not by the target size; as an object of `object_bytes_max` at most.
+  bool Fits(const FrameEntry& entry, uint64_t object_bytes_max = UINT64_MAX) const;
   // Holds this blob already? (No id twice in one pack.)
   bool Has(const BlobId& id) const { return ids_.contains(id); }
 
@@ -37,14 +38,14 @@ class PackWriter {
   uint64_t blob_count() const { return ids_.size(); }
   bool empty() const { return directory_.frames.empty(); }
 
-  // Seals the directory; the writer is empty afterwards. `pad` adds a padding frame up to the next Padme size.
-  // Requires: not empty().
-  Result<FinishedPack> Finish(bool pad);
+  // Seals the directory; the writer is empty afterwards. `pad` adds a padding frame up to the next Padme size, or to
+  // `object_bytes_max` where that is less. Requires: not empty().
+  Result<FinishedPack> Finish(bool pad, uint64_t object_bytes_max = UINT64_MAX);
 
  private:
   uint32_t SessionNumber(const PackSession& session);
   void AppendFrame(FrameEntry entry, ByteSpan sealed);
-  void AppendPadding();
+  void AppendPadding(uint64_t object_bytes_max);
   Result<FinishedPack> Seal();
 
   const BlobKind kind_;

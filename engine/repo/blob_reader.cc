@@ -149,7 +149,7 @@ Result<BlobView> BlobReader::TryLocations(BlobKind kind, const BlobId& id, Attem
       return BlobView{*std::move(plain), bytes};
     }
     const ErrorCode code = plain.error().code();
-    if (code == ErrorCode::kNoRight || code == ErrorCode::kInterrupted) return std::move(plain).error();
+    if (code == ErrorCode::kNoRight || EndsJob(code)) return std::move(plain).error();
     if (code == ErrorCode::kNotFound) attempt->missing.push_back(location.pack.number);
     const bool last = &location == &found->back();
     if (findings_ && !last && code != ErrorCode::kNotFound && code != ErrorCode::kArchived) {
@@ -210,6 +210,7 @@ Result<BlobView> BlobReader::ViewBlob(BlobKind kind, const BlobId& id) {
   auto blob = TryLocations(kind, id, &attempt);
   if (blob || !MayBeStale(attempt)) {
     if (!blob && blob.error().code() == ErrorCode::kNotFound) return Gone(kind, id, blob.error());
+    if (!blob && EndsJob(blob.error().code())) return blob;  // it is not of this blob
     return std::move(blob).While(fmt::format("reading {} blob {}", Name(kind), id.ToHex()));
   }
   ASSIGN_OR_RETURN(const bool is_in_step, SyncSince(begun_before));

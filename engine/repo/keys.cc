@@ -1,6 +1,7 @@
 // Slots: list, add, change of password, removal; what else an owner changes of the config. Declared in repository.h.
 #include <algorithm>
 
+#include "engine/repo/other_writer.h"
 #include "engine/repo/protocol.h"
 #include "engine/repo/repository.h"
 #include "engine/repo/snapshot_store.h"
@@ -47,6 +48,12 @@ Result<void> PutNextConfig(Repository& repository, ByteSpan object, const JobCon
   return MakeError(ErrorCode::kBusy, "another owner has put config {} meanwhile; run it again", next);
 }
 
+// Configs have no session that others could see; two that change one at the same time the number tells apart.
+Result<void> NeedToBeAlone(Repository& repository, const JobContext& context) {
+  Protocol protocol(repository, context);
+  return NeedNoOtherWriter(repository, context, protocol, std::nullopt);
+}
+
 }  // namespace
 
 std::vector<KeyInfo> ListKeys(const Repository& repository) {
@@ -60,6 +67,7 @@ std::vector<KeyInfo> ListKeys(const Repository& repository) {
 Result<SlotId> AddKey(Repository& repository, const NewSlot& slot, ByteSpan password, const PasswordCost& cost,
                       const JobContext& context) {
   RETURN_IF_ERROR(repository.NeedWrite(Rights::kOwn, "adding a key"));
+  RETURN_IF_ERROR(NeedToBeAlone(repository, context));
   RETURN_IF_ERROR(repository.NeedFreshPassword(password, std::nullopt));
   ASSIGN_OR_RETURN(const ConfigWithSlot made,
                    MakeConfigWithSlot(repository.keyring(), slot, context.random, context.clock));
@@ -78,6 +86,7 @@ Result<SlotId> AddKey(Repository& repository, const NewSlot& slot, ByteSpan pass
 Result<KeyId> ChangePassword(Repository& repository, ByteSpan password, const PasswordCost& cost,
                              const JobContext& context) {
   RETURN_IF_ERROR(repository.NeedCurrentConfig("changing the password"));
+  RETURN_IF_ERROR(NeedToBeAlone(repository, context));
   const SlotKeys& slot = repository.keyring().slot_keys();
   RETURN_IF_ERROR(repository.NeedFreshPassword(password, slot.slot));
   ASSIGN_OR_RETURN(const KeyId key, PutKey(repository, slot, slot.config_min, slot.label, password, cost, context));
@@ -89,12 +98,14 @@ Result<KeyId> ChangePassword(Repository& repository, ByteSpan password, const Pa
 
 Result<void> KeepDeleted(Repository& repository, uint32_t seconds, const JobContext& context) {
   RETURN_IF_ERROR(repository.NeedWrite(Rights::kOwn, "changing the config"));
+  RETURN_IF_ERROR(NeedToBeAlone(repository, context));
   ASSIGN_OR_RETURN(const Bytes object, MakeConfigThatKeeps(repository.keyring(), seconds, context.random));
   return PutNextConfig(repository, object, context);
 }
 
 Result<void> RemoveKey(Repository& repository, const SlotId& slot, const JobContext& context) {
   RETURN_IF_ERROR(repository.NeedWrite(Rights::kOwn, "removing a key"));
+  RETURN_IF_ERROR(NeedToBeAlone(repository, context));
   if (repository.keyring().FindCertificate(slot) == nullptr) {
     return MakeError(ErrorCode::kNotFound, "there is no key {}", slot.ToHex());
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/env/process_identity.h"
 #include "repo-format/limits.h"
 #include "repo-format/wire_reader.h"
 #include "repo-format/wire_writer.h"
@@ -134,9 +135,19 @@ Result<void> LocalCache::WriteFile(const std::string& name, ByteSpan bytes) cons
 }
 
 Result<std::unique_ptr<FileLock>> LocalCache::LockSession(const SessionId& session) {
-  ASSIGN_OR_RETURN(auto lock, files_.TryLock(folder_ + "/running/" + session.ToHex()));
+  ASSIGN_OR_RETURN(auto lock, files_.TryLock(LockOf(session)));
   if (lock == nullptr) return MakeError(ErrorCode::kBusy, "session {} is run by another process", session.ToHex());
   return lock;
+}
+
+void LocalCache::NoteOwner(const SessionId& session) const {
+  IgnoreError(files_.WriteNewFile(OwnerOf(session), AsBytes(ProcessIdentity())),
+              "without it this process takes the session for another's");
+}
+
+bool LocalCache::IsOfThisProcess(const SessionId& session) const {
+  const auto owner = files_.ReadFile(OwnerOf(session));
+  return owner && AsText(*owner) == ProcessIdentity();
 }
 
 std::vector<LocalCache::DeadSession> LocalCache::DeadSessions() const {
@@ -156,7 +167,8 @@ std::vector<LocalCache::DeadSession> LocalCache::DeadSessions() const {
 }
 
 void LocalCache::ForgetDead(const SessionId& session) {
-  IgnoreError(files_.Remove(folder_ + "/running/" + session.ToHex()), "somebody else may have forgotten it");
+  IgnoreError(files_.Remove(OwnerOf(session)), "somebody else may have forgotten it");
+  IgnoreError(files_.Remove(LockOf(session)), "somebody else may have forgotten it");
 }
 
 }  // namespace cairn

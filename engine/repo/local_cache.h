@@ -69,11 +69,17 @@ class LocalCache {
   };
   std::vector<DeadSession> DeadSessions() const;
   void ForgetDead(const SessionId& session);
+  // Puts beside a session's lock that it is of this process, and whether it is of this one. Numbers of processes say
+  // less: containers that share this folder have equal ones.
+  void NoteOwner(const SessionId& session) const;
+  bool IsOfThisProcess(const SessionId& session) const;
 
   Result<std::optional<Bytes>> ReadFile(const std::string& name) const;   // below folder(); nothing where missing
   Result<void> WriteFile(const std::string& name, ByteSpan bytes) const;  // atomic
 
  private:
+  std::string LockOf(const SessionId& session) const { return folder_ + "/running/" + session.ToHex(); }
+  std::string OwnerOf(const SessionId& session) const { return LockOf(session) + ".process"; }
   LocalCache(FileSystem& files, const Random& random, std::string folder, ObjectId machine)
       : files_(files), random_(random), folder_(std::move(folder)), machine_(machine) {}
   FileSystem& files_;

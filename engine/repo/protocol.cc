@@ -197,8 +197,21 @@ Result<SegmentId> Protocol::PutSegment(const IndexSegment& segment) {
   return id;
 }
 
+// True: this is what stands there now.
+Result<bool> Protocol::PutFirst(const ObjectName& name, ByteSpan object) {
+  ASSIGN_OR_RETURN(const bool first, repository_.store().PutIfAbsent(name, object));
+  if (!first || !repository_.store().may_have_two_winners()) return first;
+  auto there = repository_.store().Get(name, std::max(limits::kConfigBytesMax, limits::kSnapshotBytesMax));
+  if (there) return Equal(*there, object);
+  if (there.error().code() != ErrorCode::kNotFound) {
+    return std::move(there).error().While("looking whether " + name.text() + " is in its place");
+  }
+  return MakeError(ErrorCode::kIo,
+                   "{} was put, and is not there: the store does not show, or does not keep, what it has", name.text());
+}
+
 Result<CommitOutcome> Protocol::Commit(const SessionId& session, ByteSpan snapshot_object) {
-  ASSIGN_OR_RETURN(const bool first, repository_.store().PutIfAbsent(SnapshotName(session), snapshot_object));
+  ASSIGN_OR_RETURN(const bool first, PutFirst(SnapshotName(session), snapshot_object));
   if (first) {
     KeepOwn(repository_, context_, session, snapshot_object);
     return CommitOutcome::kCommitted;
@@ -311,8 +324,9 @@ Result<void> Protocol::NoteMoments(const std::vector<ObjectInfo>& listed, std::m
     }
     const ErrorCode code = moment.error().code();
     if (code == ErrorCode::kNotFound) return {};
-    if (is_end && !IsLoss(code) && code != ErrorCode::kUnsupported) return moment.error();
-    Tell(Finding::Severity::kDamage, moment.error(), names[number].text());
+    if ((is_end || EndsJob(code)) && !IsLoss(code) && code != ErrorCode::kUnsupported) return moment.error();
+    const bool is_unread = SeverityOf(moment.error()) == Finding::Severity::kUnread;
+    Tell(is_unread ? Finding::Severity::kUnread : Finding::Severity::kDamage, moment.error(), names[number].text());
     return {};
   };
   return GetEach(repository_.store(), names, limits::kSmallObjectBytesMax, context_, each);
@@ -354,7 +368,7 @@ Result<void> Protocol::RemoveSeenList(const SessionId& pruner) {
 Result<SnapshotSlot> Protocol::Fence(const SessionId& session, const SessionId& by) {
   const FenceRecord record{.reason = FenceReason::kTakenForDead, .by = by, .time = Now(context_), .unknown = {}};
   ASSIGN_OR_RETURN(const Bytes object, SealSmall(ObjectKind::kFence, ToRawId(session), record.Encode()));
-  ASSIGN_OR_RETURN(const bool first, repository_.store().PutIfAbsent(SnapshotName(session), object));
+  ASSIGN_OR_RETURN(const bool first, PutFirst(SnapshotName(session), object));
   if (first) return SnapshotSlot::kFence;
   return LookAtSlot(session);
 }
@@ -512,9 +526,7 @@ Result<void> Protocol::PutNote(const NoteRecord& note) {
 
 // --- of keys ---
 
-Result<bool> Protocol::PutConfig(uint64_t number, ByteSpan object) {
-  return repository_.store().PutIfAbsent(ConfigName(number), object);
-}
+Result<bool> Protocol::PutConfig(uint64_t number, ByteSpan object) { return PutFirst(ConfigName(number), object); }
 
 Result<void> Protocol::PutKeyObject(const KeyId& key, ByteSpan object) {
   return repository_.store().Put(KeyName(key), object);

@@ -70,7 +70,7 @@ class Protocol {
   Result<std::vector<SegmentId>> ListSegments();
   Result<void> PutPack(BlobKind kind, const PackName& pack, ByteSpan object);
   Result<SegmentId> PutSegment(const IndexSegment& segment);
-  // kCommitted, kFenced; kForged where something else fills the name.
+  // kCommitted, kFenced, by what stands there in the end; kForged where something else fills the name.
   Result<CommitOutcome> Commit(const SessionId& session, ByteSpan snapshot_object);
 
   // --- of a pruner ---
@@ -114,6 +114,7 @@ class Protocol {
   Result<void> RemoveKeyObject(const KeyId& key);
 
  private:
+  Result<bool> PutFirst(const ObjectName& name, ByteSpan object);
   Result<void> RemoveOfSession(const SessionId& session, const std::vector<ObjectName>& names);
   // What either of two listings shows, one after the other (SPEC 13.2): while one is made, an object may go and another
   // that holds what it held may come, and it shows neither; the next one shows what came. What went meanwhile may be

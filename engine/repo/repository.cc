@@ -212,7 +212,7 @@ Result<FoundRepository> Repository::Find(ObjectStore& store, const OpenOptions& 
       if (object) found.last_key.emplace(last->key, *std::move(object));
       if (object) return {};
       // Another may open it; what is wrong with this one is told where all are tried.
-      if (object.error().code() == ErrorCode::kInterrupted) return std::move(object).error();
+      if (EndsJob(object.error().code())) return std::move(object).error();
     }
     ASSIGN_OR_RETURN(found.keys, ListKeyObjects(store));
     return {};

@@ -1,13 +1,12 @@
 #include "engine/repo/write_session.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <set>
 
 #include "engine/crypto/aead.h"
 #include "engine/env/version.h"
 #include "engine/pack/pack_reader.h"
+#include "engine/repo/other_writer.h"
 #include "engine/repo/time_text.h"
 #include "repo-format/limits.h"
 #include "repo-format/tree_path.h"
@@ -21,22 +20,13 @@ uint32_t NeededRight(SessionPurpose purpose) {
 
 bool SeveralThreads(const JobContext& context) { return context.limits.puts > 1; }
 
-// Has it shown a sign of life within the last hour? `now_there`: by the store's clock, which counts where the record
-// cannot be read; 0 where it has none.
-bool IsQuiet(const SessionSeen& seen, const JobContext& context, UnixNs now_there) {
-  constexpr int64_t kQuietSeconds = 3'600;
-  if (seen.record) return seen.latest.seconds < ToWireTime(context.clock.Now()).seconds - kQuietSeconds;
-  const bool is_known = seen.last_sign != 0 && now_there != 0;
-  return is_known && now_there - seen.last_sign > kQuietSeconds * 1'000'000'000;
-}
+constexpr uint64_t kSegmentBytesOfBlob = 256;  // with those of the packs that come meanwhile
 
-std::string NameOf(const SessionSeen& writer, const JobContext& context) {
-  if (!writer.record) {
-    return fmt::format("session {}, whose record cannot be read, may write to it", writer.id.ToHex());
-  }
-  const SessionRecord& record = *writer.record;
-  return fmt::format("process {} of {} writes to it since {}", record.process, PathForPeople(record.host),
-                     FormatTimeThen(record.start, context.clock));
+// Half of what the store takes at most: a frame may go beyond, and there is a directory.
+PackLimits PackLimitsOf(const Limits& limits, const ObjectStore& store) {
+  return {.pack_bytes = std::min(limits.pack_bytes, store.object_bytes_max() / 2),
+          .pack_blobs_max = limits.pack_blobs_max,
+          .object_bytes_max = store.object_bytes_max()};
 }
 
 }  // namespace
@@ -51,10 +41,10 @@ WriteSession::WriteSession(Repository& repository, Index& index, const JobContex
       id_(context.random.NewId<SessionId>()),
       keys_(SessionKeys::New(repository.keyring(), id_, context.random)),
       sealer_(keys_, repository.keyring().family(), context.random, options.compression),
-      data_packs_(BlobKind::kData, repository.sealer(), context.random, context.limits.pack_bytes,
-                  context.limits.pack_blobs_max, [this](FinishedPack pack) { return PackFinished(std::move(pack)); }),
-      metadata_packs_(BlobKind::kMetadata, repository.sealer(), context.random, context.limits.pack_bytes,
-                      context.limits.pack_blobs_max,
+      pack_limits_(PackLimitsOf(context.limits, repository.store())),
+      data_packs_(BlobKind::kData, repository.sealer(), context.random, pack_limits_,
+                  [this](FinishedPack pack) { return PackFinished(std::move(pack)); }),
+      metadata_packs_(BlobKind::kMetadata, repository.sealer(), context.random, pack_limits_,
                       [this](FinishedPack pack) { return PackFinished(std::move(pack)); }),
       put_executor_(SeveralThreads(context) ? MakeThreadPool(context.limits.puts) : MakeInlineExecutor()) {
   if (options.purpose != SessionPurpose::kCopy) return;
@@ -87,7 +77,7 @@ Result<std::unique_ptr<WriteSession>> WriteSession::Begin(Repository& repository
   }
   // Each puts before it reads: either this session sees a pruner's tombstone, or the pruner sees this session.
   RETURN_IF_ERROR(session->protocol_.PutSession(session->id_, options.purpose, kProgram));
-  if (repository.store().takes_one_writer()) RETURN_IF_ERROR(session->NeedToBeAlone());
+  RETURN_IF_ERROR(NeedNoOtherWriter(repository, context, session->protocol_, session->id_));
   ASSIGN_OR_RETURN(session->tombstones_, session->protocol_.ListTombstones());
   RETURN_IF_ERROR(repository.SyncIndex(index, context));
   std::vector<PackName> names;
@@ -97,31 +87,6 @@ Result<std::unique_ptr<WriteSession>> WriteSession::Begin(Repository& repository
   if (options.purpose != SessionPurpose::kMaintenance) RETURN_IF_ERROR(session->AdoptOrphans());
   if (SeveralThreads(context)) session->StartSignsOfLife();
   return session;
-}
-
-// A session that is proved dead, or has been quiet for so long, does not count; nor does another of this process, which
-// knows what it does. One whose record cannot be read (it is of a key that came after this run began) is told by the
-// dates of its objects. Of two that begin at the same time each sees the other, and neither goes on.
-Result<void> WriteSession::NeedToBeAlone() {
-  const std::vector<LocalCache::DeadSession> dead = repository_.cache().DeadSessions();
-  ASSIGN_OR_RETURN(const std::vector<SessionSeen> sessions, protocol_.ListSessions());
-  const auto own = std::ranges::find(sessions, id_, &SessionSeen::id);
-  const UnixNs now_there = own == sessions.end() ? 0 : own->last_sign;  // by the store's clock: it was put just now
-  for (const SessionSeen& seen : sessions) {
-    if (seen.id == id_ || seen.ended || IsQuiet(seen, context_, now_there)) continue;
-    const bool is_of_this_machine = seen.record && seen.record->machine == repository_.cache().machine();
-    if (is_of_this_machine && seen.record->process == static_cast<uint64_t>(getpid())) continue;
-    if (std::ranges::find(dead, seen.id, &LocalCache::DeadSession::id) != dead.end()) continue;
-    ASSIGN_OR_RETURN(const SnapshotSlot slot, protocol_.LookAtSlot(seen.id));
-    if (slot != SnapshotSlot::kEmpty) continue;
-    IgnoreError(protocol_.EndSessionWithoutSigns(id_), "the first error is the one to tell");
-    repository_.cache().ForgetDead(id_);
-    return MakeError(ErrorCode::kBusy,
-                     "{} takes one writer at a time, and {}: wait until it has ended (one that is dead is forgotten an "
-                     "hour after its last sign of life, and at once on its own machine)",
-                     repository_.store().description(), NameOf(seen, context_));
-  }
-  return {};
 }
 
 // A session of this slot that died on this machine may have put packs for which it put no segment. They are found by
@@ -253,7 +218,7 @@ Result<void> WriteSession::PackFinished(FinishedPack pack) {
   // A disk is kept busy by two; a far store takes as many as it is given. A full pack is larger than pack_bytes: by the
   // frame that went beyond, and its directory.
   const uint64_t puts = repository_.store().is_far() ? context_.limits.puts : std::min(context_.limits.puts, 2U);
-  const uint64_t bytes_max = std::max<uint64_t>(puts, 1) * (context_.limits.pack_bytes / 8 * 9);
+  const uint64_t bytes_max = std::max<uint64_t>(puts, 1) * (pack_limits_.pack_bytes / 8 * 9);
   {
     std::unique_lock lock(put_mutex_);
     // Not ended by the stop token: the puts under way end by themselves, by the store's own time limits.
@@ -290,7 +255,8 @@ Result<void> WriteSession::PutOnePack(const FinishedPack& pack) {
   {
     const std::lock_guard lock(segment_mutex_);
     const auto age = context_.clock.Steady() - segment_since_;
-    full = segment_blobs_ >= context_.limits.segment_blobs_max ||
+    full = segment_blobs_ >=
+               std::min(context_.limits.segment_blobs_max, pack_limits_.object_bytes_max / kSegmentBytesOfBlob) ||
            age >= std::chrono::seconds(context_.limits.segment_interval_s);
   }
   return full ? PutOpenSegment() : Result<void>();

@@ -99,8 +99,6 @@ class WriteSession {
   void Fail(const Error& error);
   void StartSignsOfLife();
   Result<void> AdoptOrphans();
-  // On a store that takes one writer: kBusy where another session is at work, which this one then is not.
-  Result<void> NeedToBeAlone();
   Result<Bytes> MakeSnapshotObject(const SnapshotInner& snapshot, const std::vector<Digest>& heads, uint64_t counter);
   Result<void> EndQuietly();
 
@@ -132,6 +130,7 @@ class WriteSession {
   mutable std::mutex error_mutex_;
   std::optional<Error> error_;  // guarded by error_mutex_
 
+  const PackLimits pack_limits_;
   PackAssembler data_packs_, metadata_packs_;
   std::mutex put_mutex_;
   std::condition_variable_any put_done_;

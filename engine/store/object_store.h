@@ -62,6 +62,13 @@ class ObjectStore {
   // one at a time may. Calls of one process are as sound as elsewhere.
   virtual bool takes_one_writer() const { return false; }
 
+  // Where it is not known that the server fills a name in one step (it may look first and write then), PutIfAbsent may
+  // have told two at once that they were first: what decides something is read again.
+  virtual bool may_have_two_winners() const { return takes_one_writer(); }
+
+  // No larger object may be put. Who puts what can be cut cuts it smaller.
+  virtual uint64_t object_bytes_max() const { return UINT64_MAX; }
+
   // How people name it: a path or URL, without secrets.
   virtual std::string description() const = 0;
 };

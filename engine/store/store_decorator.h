@@ -29,6 +29,8 @@ class StoreDecorator : public ObjectStore {
   Result<void> CleanTemporary() override { return base_.CleanTemporary(); }
   bool is_far() const override { return base_.is_far(); }
   bool takes_one_writer() const override { return base_.takes_one_writer(); }
+  bool may_have_two_winners() const override { return base_.may_have_two_winners(); }
+  uint64_t object_bytes_max() const override { return base_.object_bytes_max(); }
   std::string description() const override { return base_.description(); }
 
  protected:

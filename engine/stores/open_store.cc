@@ -1,6 +1,8 @@
 #include "engine/stores/open_store.h"
 
+#include "engine/store/object_size_store.h"
 #include "engine/stores/kinds.h"
+#include "engine/stores/storage_terms.h"
 
 namespace cairn {
 namespace {
@@ -12,7 +14,7 @@ std::optional<std::string> KindOf(const std::string& address) {
   return address.substr(0, colon);
 }
 
-Made Make(const std::string& address, const StoreSettings& settings, const StoreWorld& world, Use use) {
+Made MakeOfKind(const std::string& address, const StoreSettings& settings, const StoreWorld& world, Use use) {
   if (const auto folder = LocalFolderOf(address)) return MakeLocal(*folder, world, use);
   const std::string kind = *KindOf(address);
   const std::string place = address.substr(kind.size() + 1);
@@ -26,6 +28,15 @@ Made Make(const std::string& address, const StoreSettings& settings, const Store
                    "s3:https://host/bucket/prefix, azure:container:/prefix, webdav:https://host/folder, "
                    "sftp:user@host:/folder, and rclone:remote:folder",
                    kind);
+}
+
+Made Make(const std::string& address, const StoreSettings& settings, const StoreWorld& world, Use use) {
+  const std::string kind = KindOf(address).value_or("");
+  const uint64_t known = kind == "webdav" ? WebdavObjectBytesMax(address.substr(kind.size() + 1)) : 0;
+  ASSIGN_OR_RETURN(const uint64_t bytes_max, ObjectBytesMaxOf(settings, known));
+  ASSIGN_OR_RETURN(auto store, MakeOfKind(address, settings, world, use));
+  if (bytes_max == 0) return store;
+  return std::unique_ptr<ObjectStore>(std::make_unique<ObjectSizeStore>(std::move(store), bytes_max));
 }
 
 }  // namespace
@@ -56,6 +67,16 @@ Result<std::unique_ptr<ObjectLocker>> OpenLocker(const std::string& address, con
                      address);
   }
   return MakeS3Locker(address.substr(kind->size() + 1), settings, world);
+}
+
+Result<std::unique_ptr<ObjectHolder>> OpenHolder(const std::string& address, const StoreSettings& settings,
+                                                 const StoreWorld& world) {
+  const auto kind = KindOf(address);
+  if (!kind || *kind != "s3") {
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "{} holds no objects: legal holds are of S3, in a bucket that was made with object lock", address);
+  }
+  return MakeS3Holder(address.substr(kind->size() + 1), settings, world);
 }
 
 Result<std::unique_ptr<ObjectWarmer>> OpenWarmer(const std::string& address, const StoreSettings& settings,

@@ -11,6 +11,7 @@
 #include "engine/env/file_system.h"
 #include "engine/env/random.h"
 #include "engine/store/counting_store.h"
+#include "engine/store/object_holder.h"
 #include "engine/store/object_locker.h"
 #include "engine/store/object_store.h"
 #include "engine/store/object_warmer.h"
@@ -41,6 +42,9 @@ Result<std::unique_ptr<ObjectStore>> OpenStore(const std::string& address, const
 // Of a store that is opened with settings for locks; kInvalidArgument of others. What fails is tried again as by the
 // store.
 Result<std::unique_ptr<ObjectLocker>> OpenLocker(const std::string& address, const StoreSettings& settings,
+                                                 const StoreWorld& world);
+// The same of a store that knows legal holds; kInvalidArgument of others.
+Result<std::unique_ptr<ObjectHolder>> OpenHolder(const std::string& address, const StoreSettings& settings,
                                                  const StoreWorld& world);
 // The same of a store with archives; kInvalidArgument of others.
 Result<std::unique_ptr<ObjectWarmer>> OpenWarmer(const std::string& address, const StoreSettings& settings,

@@ -57,11 +57,11 @@ Result<void> SetCreateBy(s3::Options& options, const std::string& text) {
                      "s3.create is \"{}\": it is if-none-match, forbid-overwrite or generation-match", text);
   }
   options.create = *create;
-  if (options.create != s3::CreateBy::kIfNoneMatch && !options.lock_mode.empty()) {
+  if (options.create != s3::CreateBy::kIfNoneMatch && (!options.lock_mode.empty() || options.takes_holds)) {
     return MakeError(ErrorCode::kInvalidArgument,
-                     "s3.object-lock: a server of s3.create={} does not know Amazon's headers for locks, and what is "
+                     "{}: a server of s3.create={} does not know Amazon's headers for locks, and what is "
                      "put would not be locked: leave it out",
-                     s3::Name(options.create));
+                     options.lock_mode.empty() ? "s3.legal-hold" : "s3.object-lock", s3::Name(options.create));
   }
   if (options.create != s3::CreateBy::kGenerationMatch || options.encryption.empty()) return {};
   return Error(ErrorCode::kInvalidArgument,
@@ -90,6 +90,11 @@ Result<s3::Options> S3Options(const std::string& place, const StoreSettings& set
   options.encryption = SettingOf(settings, "s3.encryption");
   options.kms_key = SettingOf(settings, "s3.kms-key");
   RETURN_IF_ERROR(SetLock(settings, options));
+  const std::string holds = SettingOf(settings, "s3.legal-hold");
+  options.takes_holds = holds == "yes";
+  if (!holds.empty() && holds != "yes" && holds != "no") {
+    return MakeError(ErrorCode::kInvalidArgument, "s3.legal-hold is \"{}\": it is yes or no", holds);
+  }
   RETURN_IF_ERROR(SetCreateBy(options, SettingOf(settings, "s3.create")));
   options.client = ClientSettingsOf(settings);
   return options;
@@ -115,6 +120,14 @@ Result<std::unique_ptr<ObjectLocker>> MakeS3Locker(const std::string& place, con
   ASSIGN_OR_RETURN(const auto retry, MakeRetry(settings, world));
   ASSIGN_OR_RETURN(s3::Options options, S3OptionsOf(place, settings, world, retry));
   return std::unique_ptr<ObjectLocker>(std::make_unique<RepeatedLocker>(
+      s3::S3Store::Open(std::move(options), world.clock), Repeated(retry, world.meter)));
+}
+
+Result<std::unique_ptr<ObjectHolder>> MakeS3Holder(const std::string& place, const StoreSettings& settings,
+                                                   const StoreWorld& world) {
+  ASSIGN_OR_RETURN(const auto retry, MakeRetry(settings, world));
+  ASSIGN_OR_RETURN(s3::Options options, S3OptionsOf(place, settings, world, retry));
+  return std::unique_ptr<ObjectHolder>(std::make_unique<RepeatedHolder>(
       s3::S3Store::Open(std::move(options), world.clock), Repeated(retry, world.meter)));
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string_view>
 
+#include "engine/store/object_size_store.h"
 #include "repo-format/base/units.h"
 
 namespace cairn {
@@ -54,6 +55,17 @@ const std::string* Find(const StoreSettings& settings, std::string_view name) {
 }
 
 }  // namespace
+
+Result<uint64_t> ObjectBytesMaxOf(const StoreSettings& settings, uint64_t known) {
+  const std::string* text = Find(settings, "store.object-size");
+  if (text == nullptr || text->empty()) return known;
+  const auto bytes = Parse(*text, {{"", 1}, {"K", kKiB}, {"M", kMiB}, {"G", kGiB}});
+  if (bytes && *bytes >= kObjectSizeMin) return *bytes;
+  return MakeError(ErrorCode::kInvalidArgument,
+                   "store.object-size is \"{}\": it is a number of bytes, as 500M, and 16M at least, for a piece of a "
+                   "file of 8 MiB is never cut",
+                   *text);
+}
 
 bool KeepsInArchive(const StoreSettings& settings) {
   const std::string* storage_class = Find(settings, "s3.storage-class");

@@ -17,6 +17,9 @@ struct StorageTerms {
 // store.least-age
 // ("30d") and store.least-size ("128K") count more. kInvalidArgument where these are none.
 Result<StorageTerms> TermsOf(const StoreSettings& settings);
+// How large an object may be: store.object-size ("100M"), else `known`; 0: any. kInvalidArgument where the setting is
+// none, or less than ObjectSizeStore takes.
+Result<uint64_t> ObjectBytesMaxOf(const StoreSettings& settings, uint64_t known);
 // Whether data packs are put where they cannot be read before the store has brought them back.
 bool KeepsInArchive(const StoreSettings& settings);
 

@@ -4,8 +4,10 @@
 namespace cairn {
 namespace {
 
+bool IsNutstore(std::string_view host) { return host == "dav.jianguoyun.com"; }
+
 // What a host allows everybody; "" of one that is not known for it.
-std::string KnownRate(std::string_view host) { return host == "dav.jianguoyun.com" ? "600/30m" : ""; }
+std::string KnownRate(std::string_view host) { return IsNutstore(host) ? "600/30m" : ""; }
 
 // Nothing where none is set, or known.
 Result<std::shared_ptr<http::RequestLimit>> LimitOf(const std::string& name, const std::string& known,
@@ -60,6 +62,12 @@ Result<webdav::Options> WebdavOptions(const std::string& place, const StoreSetti
 }
 
 }  // namespace
+
+uint64_t WebdavObjectBytesMax(const std::string& place) {
+  constexpr uint64_t kNutstoreBytesMax = 500'000'000;
+  const auto parsed = webdav::Place::Parse(place);
+  return parsed && IsNutstore(parsed->origin.host) ? kNutstoreBytesMax : 0;
+}
 
 Made MakeWebdav(const std::string& place, const StoreSettings& settings, const StoreWorld& world, Use use) {
   ASSIGN_OR_RETURN(const webdav::Options options, WebdavOptions(place, settings, world));

@@ -235,7 +235,7 @@ Result<void> ForEachDirectoryBlob(BlobSource& blobs, const BlobId& root, const E
     auto blob =
         waiting.child ? ReadChild(blobs, *waiting.child, waiting.depth, waiting.previous) : ReadRoot(blobs, waiting.id);
     if (!blob) {
-      if (!failed || blob.error().code() == ErrorCode::kInterrupted) return std::move(blob).error();
+      if (!failed || EndsJob(blob.error().code())) return std::move(blob).error();
       RETURN_IF_ERROR(failed(waiting.id, blob.error()));
       continue;
     }

@@ -104,7 +104,7 @@ Result<void> ForEachListBlob(BlobSource& blobs, const Content& content, const Ea
     if (!descend) continue;
     const auto blob = ReadList(blobs, child, depth);
     if (!blob) {
-      if (!failed || blob.error().code() == ErrorCode::kInterrupted) return blob.error();
+      if (!failed || EndsJob(blob.error().code())) return blob.error();
       RETURN_IF_ERROR(failed(child.id, blob.error()));
       continue;
     }

@@ -229,7 +229,7 @@ class VersionsWalk {
   }
 
   Result<void> Fail(const TreeNumbers& trees, const Error& error) {
-    if (!visitor_.failed || error.code() == ErrorCode::kInterrupted) return error;
+    if (!visitor_.failed || EndsJob(error.code())) return error;
     return visitor_.failed(path_.get(), trees, error);
   }
 

@@ -78,7 +78,7 @@ class TreeWalk {
   }
 
   Result<void> Fail(const Error& error) {
-    if (!visitor_.failed || error.code() == ErrorCode::kInterrupted) return error;
+    if (!visitor_.failed || EndsJob(error.code())) return error;
     return visitor_.failed(path_.get(), error);
   }
 

@@ -16,6 +16,7 @@
 
 #include "engine/repo/request_log.h"
 #include "engine/store/limit_store.h"
+#include "engine/store/presence_store.h"
 #include "engine/stores/open_store.h"
 #include "frontends/cli/exit_code.h"
 #include "frontends/cli/scratch_store.h"
@@ -36,6 +37,8 @@ std::string_view SeverityName(Finding::Severity severity) {
       return "note";
     case Finding::Severity::kWarning:
       return "warning";
+    case Finding::Severity::kUnread:
+      return "unread";
     case Finding::Severity::kDamage:
       return "damage";
   }
@@ -256,6 +259,12 @@ Result<std::unique_ptr<ObjectLocker>> Cli::OpenLocker() {
   return cairn::OpenLocker(beside.address, beside.settings, beside.world);
 }
 
+Result<std::unique_ptr<ObjectHolder>> Cli::OpenHolder() {
+  ASSIGN_OR_RETURN(const RepositoryChoice* choice, MainChoice());
+  ASSIGN_OR_RETURN(const BesideStore beside, Beside(*choice));
+  return cairn::OpenHolder(beside.address, beside.settings, beside.world);
+}
+
 Result<std::unique_ptr<ObjectWarmer>> Cli::OpenWarmer() {
   ASSIGN_OR_RETURN(const RepositoryChoice* choice, MainChoice());
   return OpenWarmerOf(*choice);
@@ -288,6 +297,7 @@ Result<std::unique_ptr<ObjectStore>> Cli::OpenStoreAt(const RepositoryChoice& ch
   if (limits.upload > 0 || limits.download > 0) {
     store = std::make_unique<LimitStore>(std::move(store), limits, SystemClock(), stop_.get_token());
   }
+  store = std::make_unique<PresenceStore>(std::move(store));
   metered->store = store.get();
   const std::lock_guard lock(metered_mutex_);
   metered_.push_back(std::move(metered));
@@ -303,6 +313,12 @@ Result<ObjectStore*> Cli::OpenStore() {
     store_ = *std::move(store);
   }
   return store_.get();
+}
+
+Result<std::unique_ptr<ObjectStore>> Cli::OpenOtherStore(const RepositoryChoice& choice) {
+  auto store = OpenStoreAt(choice, false);
+  repository_missing_ = !store && store.error().code() == ErrorCode::kNotFound;
+  return store;
 }
 
 Result<OpenOptions> Cli::OptionsFor(const RepositoryChoice& choice) {

@@ -74,8 +74,11 @@ class Cli {
   // The store that -r names. kNotFound where there is no folder.
   Result<ObjectStore*> OpenStore();
   Result<std::unique_ptr<ObjectStore>> OpenStoreAt(const RepositoryChoice& choice, bool create);
+  // Another one that the command cannot do without, in its one thread: where there is none, that is what it ends with.
+  Result<std::unique_ptr<ObjectStore>> OpenOtherStore(const RepositoryChoice& choice);
   // Beside the store of -r, with its settings; their requests count as its own once it is open.
   Result<std::unique_ptr<ObjectLocker>> OpenLocker();
+  Result<std::unique_ptr<ObjectHolder>> OpenHolder();
   Result<std::unique_ptr<ObjectWarmer>> OpenWarmer();
   Result<std::unique_ptr<ObjectWarmer>> OpenWarmerOf(const RepositoryChoice& choice);
   // The repository, opened with the password of the global options. Once. `meanwhile` is called when nobody has to type

@@ -2,6 +2,7 @@
 
 #include "engine/jobs/check.h"
 #include "frontends/cli/command.h"
+#include "frontends/cli/exit_code.h"
 #include "frontends/cli/option_values.h"
 #include "frontends/cli/text.h"
 #include "frontends/config/values.h"
@@ -68,6 +69,7 @@ struct CheckCommand {
     if (cli.json()) {
       cli.PrintJson({{"message_type", "summary"},
                      {"damages", report->damages},
+                     {"unread", report->unread},
                      {"warnings", report->warnings},
                      {"notes", report->notes},
                      {"snapshots", report->snapshots},
@@ -91,7 +93,8 @@ struct CheckCommand {
     } else {
       Show(cli, *report, options);
     }
-    return report->damages > 0 ? 1 : 0;
+    if (report->damages > 0) return kExitFatal;
+    return report->unread > 0 ? kExitIncomplete : kExitOk;
   }
 
   static void Show(Cli& cli, const CheckReport& report, const CheckOptions& options) {
@@ -131,10 +134,16 @@ struct CheckCommand {
                                                "again that are whole"
                                              : "cairn prune clears them away"));
     }
-    if (report.damages == 0) {
-      cli.Say("no damage found\n");
-    } else {
+    if (report.unread > 0) {
+      cli.Print(
+          fmt::format("NOT CHECKED: {} findings of what could not be read (see \"unread\" above): whether that is "
+                      "damaged is not known; check again when it can be read\n",
+                      report.unread));
+    }
+    if (report.damages > 0) {
       Advise(cli, report);
+    } else {
+      cli.Say(report.unread > 0 ? "no damage found in what was read\n" : "no damage found\n");
     }
   }
 

@@ -20,7 +20,7 @@ struct CopyCommand {
     ASSIGN_OR_RETURN(Repository * source, cli.Open());
     ASSIGN_OR_RETURN(const RepositoryChoice choice,
                      cli.Choose(to, {to_password_file, "", "CAIRN_TO_PASSWORD", to, "--to-password-file", ""}));
-    ASSIGN_OR_RETURN(const auto store, cli.OpenStoreAt(choice, false));
+    ASSIGN_OR_RETURN(const auto store, cli.OpenOtherStore(choice));
     ASSIGN_OR_RETURN(const auto target, cli.OpenAt(*store, choice));
     ASSIGN_OR_RETURN(const SnapshotSet set, cli.Snapshots());
     CopyOptions options;

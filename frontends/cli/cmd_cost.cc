@@ -77,6 +77,12 @@ struct CostCommand {
                              rest != nullptr ? rest->least_bytes : 0));
     const RequestLog log(PosixFileSystem(), repository->cache().folder());
     ASSIGN_OR_RETURN(const Recorded recorded, Read(log, SystemClock()));
+    const auto backups = recorded.by_command.find("backup");
+    if (runs_a_day > 0 && (backups == recorded.by_command.end() || backups->second.runs == 0)) {
+      return Error(ErrorCode::kInvalidArgument,
+                   "--runs-a-day takes the mean of the backups that this machine has on record, and there is none of "
+                   "the last 30 days: make one first, or leave it out");
+    }
     const RequestCounts month = Month(recorded);
     std::optional<MonthlyCost> cost;
     if (prices) cost = CostOfMonth(*prices, *data, *rest, data_held_, rest_held_, month);

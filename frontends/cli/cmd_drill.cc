@@ -48,7 +48,7 @@ struct DrillCommand {
       const auto start = SystemClock().Steady();
       auto what = item.kind == ItemKind::kPostgres ? ProveDatabase(cli, opened, item)
                                                    : ProveFiles(cli, opened, item, items.size() > 1 ? item.name : "");
-      if (!what && what.error().code() == ErrorCode::kInterrupted) return what.error();
+      if (!what && EndsJob(what.error().code())) return what.error();
       Proof proof{.item = item.name, .what = what ? *what : "", .error = {}, .seconds = 0};
       if (!what) proof.error = what.error();
       proof.seconds = std::chrono::duration<double>(SystemClock().Steady() - start).count();

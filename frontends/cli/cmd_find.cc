@@ -100,7 +100,7 @@ class FindWalk {
       if (version.node->subtree) folders.push_back(version);
       if (version.node->subtree || wanted.empty() || !query_.Matches(path, *version.node)) continue;
       auto found = wanted.In(reader_, *version.node, kBlobsToldMax);
-      if (!found && found.error().code() == ErrorCode::kInterrupted) return std::move(found).error();
+      if (!found && EndsJob(found.error().code())) return std::move(found).error();
       if (!found) {
         TellDamage(path, *version.trees, found.error());
       } else if (!found->empty()) {

@@ -318,7 +318,7 @@ class ImportRun {
 
   // Success: the others go on. Not where the user asked for the end.
   Result<void> Refuse(const std::string& path, const ForeignBackup* backup, const Error& error) {
-    if (error.code() == ErrorCode::kInterrupted) return error;
+    if (EndsJob(error.code())) return error;
     ++refused_;
     if (cli_.json()) {
       nlohmann::json json = JsonOf(path, "refused");

@@ -29,7 +29,7 @@ struct InitCommand {
       ASSIGN_OR_RETURN(
           const RepositoryChoice from,
           cli.Choose(same_keys_as, {from_password_file, "", "CAIRN_FROM_PASSWORD", "", "--from-password-file", ""}));
-      ASSIGN_OR_RETURN(other_store, cli.OpenStoreAt(from, false));
+      ASSIGN_OR_RETURN(other_store, cli.OpenOtherStore(from));
       ASSIGN_OR_RETURN(other, cli.OpenAt(*other_store, from));
       options.repository.same_keys_as = &other->keyring();
       options.repository.chunkers = other->keyring().sealed_part().chunkers;

@@ -125,7 +125,7 @@ struct RestoreCommand {
     const FindingSink findings = cli.Findings();
     const auto load_index = [&] {
       return repository->LoadIndex(cli.context(), [&](const SegmentId& id, const Error& error) {
-        findings({Finding::Severity::kDamage, error.code(), SegmentName(id).text(), error.message()});
+        findings({SeverityOf(error), error.code(), SegmentName(id).text(), error.message()});
       });
     };
     auto [of_index, of_set] = RunBoth(repository->store().is_far(), load_index, [&] { return cli.Snapshots(); });

@@ -22,8 +22,8 @@ std::string WayOut(const Error& error, bool all_or_none) {
     case ErrorCode::kUnsupported:
       return "a newer cairn made this; nothing was changed";
     case ErrorCode::kNoSpace:
-      return all_or_none ? "free space there and run it again"
-                         : "free space there and run it again; what was done is kept";
+      return all_or_none ? "free space there, or have its quota raised, and run it again"
+                         : "free space there, or have its quota raised, and run it again; what was done is kept";
     case ErrorCode::kForged:
       return "somebody, or a damaged disk, has changed the repository; run cairn check";
     case ErrorCode::kCorrupt:
@@ -32,6 +32,9 @@ std::string WayOut(const Error& error, bool all_or_none) {
       return "run it again";
     case ErrorCode::kArchived:
       return "cairn restore SNAPSHOT --warm-up asks the store to bring back what is needed of a snapshot";
+    case ErrorCode::kStoreAway:
+      return all_or_none ? "see that it can be reached, and run it again"
+                         : "see that it can be reached, and run it again; what was done is kept";
     case ErrorCode::kInterrupted:
       return all_or_none ? "run it again" : "what was done is kept; run it again to go on";
     default:

@@ -27,7 +27,7 @@ Result<std::unique_ptr<LiveView>> LiveView::Open(Repository& repository, const J
     IgnoreError(made.reader_->BringIndexIntoStep(), "it is tried again by who misses a blob");
   });
   ASSIGN_OR_RETURN(made.index_, repository.LoadIndex(context, [&made](const SegmentId& id, const Error& error) {
-    made.findings_({Finding::Severity::kDamage, error.code(), SegmentName(id).text(), error.message()});
+    made.findings_({SeverityOf(error), error.code(), SegmentName(id).text(), error.message()});
   }));
   made.reader_.emplace(repository, *made.index_, context, options.cache_bytes, made.findings_);
   made.tree_.emplace([&made](ViewTree::Look look) { return made.snapshots_->Look(look); }, *made.reader_, made.names_,

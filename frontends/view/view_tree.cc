@@ -467,7 +467,9 @@ bool ViewTree::ToldBefore(const std::string& text) {
 Error ViewTree::Judge(const Place& place, const std::string& what, const Error& error) {
   const bool is_gone = place.kind == Place::Kind::kFolders && error.code() == ErrorCode::kNotFound;
   if (is_gone || error.code() == ErrorCode::kInvalidArgument || error.code() == ErrorCode::kInterrupted) return error;
-  const bool is_new = !ToldBefore(what + ": " + error.message());
+  // Of a store that is away all errors are the same, whatever was to be read.
+  const bool is_away = error.code() == ErrorCode::kStoreAway;
+  const bool is_new = !ToldBefore(is_away ? error.message() : what + ": " + error.message());
   if (is_new && IsLoss(error.code()) && place.snapshot != nullptr) {
     const auto folders = folders_(Look::kDoubt);
     if (folders && !(*folders)->Has(place.snapshot->id)) {
@@ -477,9 +479,7 @@ Error ViewTree::Judge(const Place& place, const std::string& what, const Error& 
     }
   }
   if (findings_ && is_new) {
-    const bool is_damage = IsLoss(error.code());
-    findings_(
-        {is_damage ? Finding::Severity::kDamage : Finding::Severity::kWarning, error.code(), what, error.message()});
+    findings_({SeverityOf(error), error.code(), is_away ? "view" : what, error.message()});
   }
   return Error(error.code(), error.message());  // the store's errno is not that of who reads here
 }

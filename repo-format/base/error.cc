@@ -37,6 +37,8 @@ std::string_view Name(ErrorCode code) {
       return "interrupted";
     case ErrorCode::kArchived:
       return "archived";
+    case ErrorCode::kStoreAway:
+      return "store away";
   }
   return "unknown";
 }

@@ -27,6 +27,7 @@ enum class ErrorCode : uint8_t {
   kFenced,           // the session was taken for dead: the job begins a new one
   kInterrupted,      // stop was asked for: not a failure; the job unwinds, the frontend exits with 130
   kArchived,         // in an archive of the store, which has to bring it back before it is read: the user asks for that
+  kStoreAway,        // the store gave what was read before, and gives nothing any more: the job ends
 };
 
 std::string_view Name(ErrorCode code);
@@ -35,6 +36,9 @@ std::string_view Name(ErrorCode code);
 inline bool IsLoss(ErrorCode code) {
   return code == ErrorCode::kNotFound || code == ErrorCode::kCorrupt || code == ErrorCode::kForged;
 }
+
+// Whether whatever comes next fails as well, and nothing is said of the thing that was asked for: the job ends.
+inline bool EndsJob(ErrorCode code) { return code == ErrorCode::kInterrupted || code == ErrorCode::kStoreAway; }
 
 // An error with its story: message first, context added outward ("loading segment 3fa2...: ...").
 // Texts are lower case, without a full stop, name the object and both sides, and never hold a secret.

@@ -1,6 +1,10 @@
 // Stores of which one process at a time may change anything: whoever comes second is refused.
 #include <gtest/gtest.h>
 
+#include <optional>
+#include <utility>
+
+#include "engine/repo/protocol.h"
 #include "tests/protocol/shared_repository.h"
 #include "tests/support/matchers.h"
 
@@ -35,6 +39,81 @@ TEST_F(OneWriter, ASecondMachineIsRefused) {
   ASSERT_OK(first.Backup(files_));
   EXPECT_TRUE(inside.ran());
   EXPECT_OK(second.Backup(files_));
+}
+
+// They put something, and looked for nobody.
+TEST_F(OneWriter, NeitherForgetNorAKeyOfASecondMachineComesBetween) {
+  Machine first(store_, 1), second(store_, 2);
+  ASSERT_OK_AND_ASSIGN(const BackupReport old, first.Backup(files_));
+  const uint64_t keys = CountOf("keys/"), configs = CountOf("config/");
+  const auto refused = ErrorIs(ErrorCode::kBusy, HasSubstr("takes one writer at a time"));
+  const InsideCall inside(faults_, IsCommit, [&] {
+    EXPECT_THAT(second.Forget({*old.id}), refused);
+    EXPECT_THAT(AddKey(*second.repository, {.rights = kWriterRights, .label = "new"}, AsBytes("other"),
+                       PasswordCost::ForTests(), second.context.job),
+                refused);
+  });
+  MemoryFiles more = files_;
+  more["more"] = "x";
+  ASSERT_OK(first.Backup(more));
+  EXPECT_TRUE(inside.ran());
+  EXPECT_EQ(CountOf("snapshots/"), 2U);
+  EXPECT_EQ(CountOf("keys/"), keys);
+  EXPECT_EQ(CountOf("config/"), configs);
+  EXPECT_OK(second.Forget({*old.id}));
+}
+
+// Containers that share a cache folder are one machine, and their processes may have equal numbers.
+TEST_F(OneWriter, AnotherProcessOfTheSameNumberIsAnother) {
+  Machine machine(store_, 1);
+  const SessionId other = machine.context.random.NewId<SessionId>();
+  ASSERT_OK_AND_ASSIGN(const auto lock, machine.repository->cache().LockSession(other));
+  Protocol protocol(*machine.repository, machine.context.job);
+  ASSERT_OK(protocol.PutSession(other, SessionPurpose::kBackup, "cairn"));
+  EXPECT_THAT(machine.Backup(files_), ErrorIs(ErrorCode::kBusy, HasSubstr("takes one writer at a time")));
+  machine.repository->cache().NoteOwner(other);
+  EXPECT_OK(machine.Backup(files_)) << "this process itself knows what it does";
+}
+
+// A server that looks first and writes then: what another writes meanwhile takes the place of what was put.
+class LooksFirst final : public InterceptedStore {
+ public:
+  LooksFirst(ObjectStore& base, MemoryStore& memory) : InterceptedStore(base), memory_(memory) {}
+  bool may_have_two_winners() const override { return true; }
+  // In the next commit: another machine fences the session, and both are told that they were first.
+  void FenceTheNextCommit(Machine& other) { other_ = &other; }
+
+ protected:
+  Result<void> Before(const StoreCall& call) override {
+    if (other_ == nullptr || !IsCommit(call)) return {};
+    name_ = *ObjectName::Parse(call.name);
+    Protocol protocol(*other_->repository, other_->context.job);
+    const SessionId session = ParseObjectName(call.name).session;
+    EXPECT_THAT(protocol.Fence(session, other_->context.random.NewId<SessionId>()), IsOkAnd(SnapshotSlot::kFence));
+    fence_ = *memory_.Get(*name_, kMiB);
+    other_ = nullptr;
+    return memory_.Remove(*name_);
+  }
+  Result<void> After(const StoreCall& call) override {
+    if (!fence_ || call.name != name_->text()) return {};
+    return memory_.Put(*name_, *std::exchange(fence_, std::nullopt));
+  }
+
+ private:
+  MemoryStore& memory_;
+  Machine* other_ = nullptr;
+  std::optional<ObjectName> name_;
+  std::optional<Bytes> fence_;
+};
+
+// It was told as done, and its snapshot was a fence.
+TEST_F(OneWriter, ACommitThatAnotherTookThePlaceOfIsDoneAgain) {
+  LooksFirst store(faults_, memory_);
+  Machine machine(store, 1), other(memory_, 2);
+  store.FenceTheNextCommit(other);
+  ASSERT_OK_AND_ASSIGN(const BackupReport report, machine.Backup(files_));
+  EXPECT_EQ(CountOf("snapshots/"), 2U) << "the fence, and the snapshot of the second session";
+  ExpectGood(*report.id, files_);
 }
 
 // It may be of a key that came after this run began.

@@ -81,6 +81,9 @@ class Breakdown(S3Test):
                 told = self.says(1, ["given up after", "is the address right, and the server up?"], *command, timeout=SECONDS_MAX)
                 self.assertLess(time.monotonic() - begin, 30)
                 self.assertLess(len(told), 50_000)
+                if name != "backup":
+                    self.assertIn("the store is away", told)
+                    self.assertNotIn("damage", told)
         self.repo = self.server
         self.backup()
         self.same_as_source()

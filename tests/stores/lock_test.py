@@ -39,6 +39,22 @@ class HeedsIfNoneMatch(FaultyProxy):
             return False
 
 
+class RefusesRemovals(HeedsIfNoneMatch):
+    """Of what is held or locked: some servers do not hide it either."""
+    refuses = False
+
+    def _forward(self, request, server, fault):
+        if self.refuses and request.method == "DELETE" and "versionId" not in request.target:
+            key = unquote(request.target)[1:]
+            for query, found in (("legal-hold", b"<Status>ON"), ("retention", b"<RetainUntilDate>")):
+                try:
+                    if found in self._client.request("GET", key, {query: ""}):
+                        return Answer.failure(403, "AccessDenied", {})
+                except Refused:
+                    pass
+        return super()._forward(request, server, fault)
+
+
 class Lock(S3Test):
     def setUp(self):
         super().setUp()
@@ -114,6 +130,76 @@ class Lock(S3Test):
             if self.of(key) in LOCKED:
                 self.assertAlmostEqual(self.days_left(key), 30, delta=0.1)
         self.assertEqual(self.json("check", "--extend-lock")["locks_extended"], 0)
+
+    def held(self):
+        found = set()
+        for key, version, is_marker in self.versions():
+            if not is_marker:
+                try:
+                    text = self.client.request("GET", f"{self.bucket}/{key}", {"legal-hold": "", "versionId": version})
+                except Refused as refused:
+                    self.assertIn("NoSuchObjectLockConfiguration", str(refused))
+                    continue
+                if b"<Status>ON</Status>" in text:
+                    found.add((key, version))
+        return found
+
+    def test_what_is_held_nobody_removes_until_it_is_released(self):
+        self.settings = ["s3.legal-hold=yes"]
+        self.init()
+        first = self.backup()["id"]
+        self.write("more", os.urandom(200_000))
+        second = self.backup()["id"]
+        self.assertEqual(self.held(), set())
+        report = self.json("tag", first, "--legal-hold")
+        held = self.held()
+        self.assertEqual(report["objects_held"], len(held))
+        self.assertEqual({self.of(key) for key, _ in held}, {"data", "meta", "index", "snapshots", "config", "keys", "notes"})
+        for key, version in held:
+            with self.assertRaises(Refused):
+                self.client.request("DELETE", f"{self.bucket}/{key}", {"versionId": version})
+        self.says(1, "is protected", "forget", first)
+        # Whoever has all keys hides all of it, and removes what is not held.
+        for key, version, _ in self.versions():
+            if (key, version) not in held:
+                self.client.request("DELETE", f"{self.bucket}/{key}", {"versionId": version})
+        self.assertEqual(self.held(), held)
+        self.cache = self.path("another cache")
+        self.run_cairn("restore", first, "--target", self.path("held"))
+        self.assertNotIn(second, self.run_cairn("snapshots", "--json", code=None).stdout.decode())
+        report = self.json("tag", first, "--release-hold")
+        self.assertEqual((report["objects_released"], self.held()), (len(held), set()))
+        self.says(1, "is not held", "tag", first, "--release-hold")
+
+    def test_a_bucket_that_holds_nothing_says_so(self):
+        self.settings = []
+        self.init()
+        self.backup()
+        self.says(1, "was made with object lock", "tag", "latest", "--legal-hold")
+        self.run_cairn("check")
+
+    def test_a_server_that_refuses_a_removal_says_why_by_name(self):
+        proxy = RefusesRemovals(self.ceph.port, self.client)
+        self.addCleanup(proxy.close)
+        self.repo = self.address(proxy.url)
+        cases = ((["s3.legal-hold=yes"], "under a legal hold"),
+                 (["s3.object-lock=governance", "s3.lock-for=3d"], "is locked until"))
+        for setting, told in cases:
+            with self.subTest(told):
+                self.repo += "x"
+                self.settings = setting
+                self.init()
+                gone = self.backup()["id"]
+                self.write("more", os.urandom(200_000))
+                self.backup()
+                if "hold" in told:
+                    self.json("tag", gone, "--legal-hold")
+                    self.run_cairn("tag", gone, "--unprotect")
+                proxy.refuses = True
+                text = self.says(1, [told, gone, "it is whole"], "forget", gone)
+                self.assertNotIn("damage", text)
+                proxy.refuses = False
+                self.assertEqual(self.json("check", "--read-data")["damages"], 0)
 
     def test_the_settings_of_a_named_repository_count_and_so_do_the_requests(self):
         self.init()

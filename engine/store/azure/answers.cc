@@ -32,6 +32,7 @@ ErrorCode CodeOf(const Failure& failure) {
     return ErrorCode::kPermission;
   }
   if (IsOneOf(failure.code, {"BlobArchived", "BlobBeingRehydrated"})) return ErrorCode::kArchived;
+  if (failure.code == "RequestBodyTooLarge" || failure.status == 413) return ErrorCode::kInvalidArgument;
   return flat::CodeOfStatus(failure);
 }
 
@@ -41,6 +42,9 @@ std::string_view WayOut(const Failure& failure) {
     return "; AZURE_ACCOUNT_KEY is not the one of this account, or AZURE_ACCOUNT_SAS has run out or is wrong";
   }
   if (failure.code == "AccountRequiresHttps") return "; give an address with https";
+  if (failure.code == "RequestBodyTooLarge" || failure.status == 413) {
+    return "; the server limits how large a blob may be (-o store.object-size=32M, 16M at least)";
+  }
   if (failure.code == "BlobArchived") return "; it is in the archive tier";
   if (failure.status == 401 || failure.status == 403) return "; the key is another, or has no right to do this";
   return "";

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <utility>
 
 #include "engine/http/answer.h"
 #include "engine/http/date.h"
@@ -31,7 +32,11 @@ bool MayPass(const Failure& failure) {
 }
 
 ErrorCode CodeOf(const Failure& failure) {
-  if (IsOneOf(failure.code, {"QuotaExceeded", "InsufficientStorage", "NotEnoughSpace"})) return ErrorCode::kNoSpace;
+  if (IsOneOf(failure.code, {"QuotaExceeded", "InsufficientStorage", "NotEnoughSpace", "XMinioStorageFull",
+                             "XMinioAdminBucketQuotaExceeded"})) {
+    return ErrorCode::kNoSpace;
+  }
+  if (failure.code == "EntityTooLarge" || failure.status == 413) return ErrorCode::kInvalidArgument;
   if (IsOneOf(failure.code, {"ExpiredToken", "InvalidToken", "TokenRefreshRequired"})) return ErrorCode::kPermission;
   if (failure.code == kIsThere) return ErrorCode::kAlreadyExists;
   if (failure.code == "InvalidObjectState") return ErrorCode::kArchived;
@@ -69,6 +74,9 @@ std::string WayOut(const Failure& failure, std::string_view action) {
            "out)";
   }
   if (failure.code == "SignatureDoesNotMatch") return "; AWS_SECRET_ACCESS_KEY is not the one of this access key";
+  if (failure.code == "EntityTooLarge" || failure.status == 413) {
+    return "; the server limits how large an object may be (-o store.object-size=32M, 16M at least)";
+  }
   if (failure.code == "RequestTimeTooSkewed") return "; this machine's clock is wrong";
   if (IsOneOf(failure.code, {"ExpiredToken", "InvalidToken"})) return "; AWS_SESSION_TOKEN has run out, or is wrong";
   if (failure.status == 401 || failure.status == 403) {
@@ -78,6 +86,13 @@ std::string WayOut(const Failure& failure, std::string_view action) {
                                           : refused;
   }
   return "";
+}
+
+// Keys as they were, where a listing is encoded.
+Result<std::string> KeyOf(std::string key, bool is_encoded) {
+  if (!is_encoded) return key;
+  std::ranges::replace(key, '+', ' ');  // as Amazon encodes a blank
+  return http::PercentDecode(key);
 }
 
 // A listing as it comes; not whole before IsTruncated was there.
@@ -122,9 +137,7 @@ class PageReader {
     }
     if (!is_truncated_) page_.next.clear();
     for (ListedObject& object : page_.objects) {
-      if (!is_encoded_) continue;
-      std::ranges::replace(object.key, '+', ' ');  // as Amazon encodes a blank
-      ASSIGN_OR_RETURN(object.key, http::PercentDecode(object.key));
+      ASSIGN_OR_RETURN(object.key, KeyOf(std::move(object.key), is_encoded_));
     }
     return std::move(page_);
   }
@@ -133,6 +146,49 @@ class PageReader {
   ListedPage page_;
   ListedObject object_;
   bool is_truncated_ = false, is_known_ = false, is_encoded_ = false, has_size_ = false;
+};
+
+class VersionsReader {
+ public:
+  Result<void> Take(std::string_view path, const std::string& text) {
+    constexpr std::string_view kRoot = "/ListVersionsResult";
+    if (!path.starts_with(kRoot)) return Corrupt("the answer is {} and no listing of versions", OneLine(path));
+    const std::string_view name = path.substr(kRoot.size());
+    if (name == "/IsTruncated") {
+      is_truncated_ = text == "true";
+      is_known_ = is_known_ || is_truncated_ || text == "false";
+    } else if (name == "/NextKeyMarker") {
+      page_.next_key = text;
+    } else if (name == "/NextVersionIdMarker") {
+      page_.next_id = text;
+    } else if (name == "/EncodingType") {
+      is_encoded_ = text == "url";
+    } else if (name == "/Version/Key") {
+      version_.key = text;
+    } else if (name == "/Version/VersionId") {
+      version_.id = text;
+    } else if (name == "/Version") {
+      if (version_.key.empty() || version_.id.empty()) return Corrupt("a version has no key or no id");
+      page_.versions.push_back(std::exchange(version_, {}));
+    }
+    return {};
+  }
+
+  Result<VersionsPage> Finish() && {
+    if (!is_known_) return Corrupt("the listing of versions does not say whether it is whole");
+    if (is_truncated_ && page_.next_key.empty()) return Corrupt("the listing says that there is more, and not where");
+    if (!is_truncated_) page_.next_key.clear();
+    ASSIGN_OR_RETURN(page_.next_key, KeyOf(std::move(page_.next_key), is_encoded_));
+    for (ListedVersion& version : page_.versions) {
+      ASSIGN_OR_RETURN(version.key, KeyOf(std::move(version.key), is_encoded_));
+    }
+    return std::move(page_);
+  }
+
+ private:
+  VersionsPage page_;
+  ListedVersion version_;
+  bool is_truncated_ = false, is_known_ = false, is_encoded_ = false;
 };
 
 }  // namespace
@@ -168,6 +224,14 @@ Error ErrorOf(const Failure& failure, std::string_view what, std::string_view ac
 
 Result<ListedPage> ParseListedPage(ByteSpan body) {
   PageReader reader;
+  RETURN_IF_ERROR(http::ReadXml(body, {.begin = {}, .end = [&](std::string_view path, const std::string& text) {
+                                         return reader.Take(path, text);
+                                       }}));
+  return std::move(reader).Finish();
+}
+
+Result<VersionsPage> ParseVersionsPage(ByteSpan body) {
+  VersionsReader reader;
   RETURN_IF_ERROR(http::ReadXml(body, {.begin = {}, .end = [&](std::string_view path, const std::string& text) {
                                          return reader.Take(path, text);
                                        }}));

@@ -22,6 +22,15 @@ Failure FailureOf(const http::Response& response);
 Error ErrorOf(const Failure& failure, std::string_view what, std::string_view action = {});
 
 using flat::ListedObject, flat::ListedPage;
+struct ListedVersion {
+  std::string key, id;
+};
+struct VersionsPage {
+  std::vector<ListedVersion> versions;  // markers of removals are none
+  std::string next_key, next_id;        // where the next page begins; "" where this is the last
+};
+// Of ListObjectVersions, asked with encoding-type=url. kCorrupt where it is none, or not whole.
+Result<VersionsPage> ParseVersionsPage(ByteSpan body);
 // Of an ETag.
 std::string WithoutQuotes(std::string_view tag);
 // Of ListObjectsV2, asked with encoding-type=url. kCorrupt where it is none, or not whole.

@@ -304,9 +304,30 @@ Result<void> S3Store::List(std::string_view prefix, const Each& each, const Stra
 }
 
 Result<void> S3Store::Remove(const ObjectName& name) {
-  auto removed = Succeed({.method = "DELETE", .key = KeyOf(name), .answer_bytes_max = kMiB});
+  const Call call{.method = "DELETE", .key = KeyOf(name), .answer_bytes_max = kMiB};
+  auto removed = Succeed(call);
   if (removed || (removed.error().code() == ErrorCode::kNotFound)) return {};
-  return std::move(removed).error();
+  return RefusedRemoval(call, std::move(removed).error());
+}
+
+// Servers differ in the status and the code: what the object itself says counts.
+Error S3Store::RefusedRemoval(const Call& removal, Error error) {
+  if (error.transient() || error.code() == ErrorCode::kInterrupted) return error;
+  const auto there = Send({.method = "HEAD", .key = removal.key});
+  if (!there || !there->succeeded()) return error;
+  const std::string url = UrlOf(removal.key);
+  if (there->header("x-amz-object-lock-legal-hold") == "ON") {
+    return MakeError(ErrorCode::kPermission,
+                     "{} is under a legal hold, and the store does not let it be removed: it is whole, and goes when "
+                     "the hold is released (cairn tag SNAPSHOT --release-hold)",
+                     url);
+  }
+  const std::string_view until = there->header("x-amz-object-lock-retain-until-date");
+  const auto end = http::ParseDate(until);
+  if (!end || *end <= clock_.Now() + CurrentSigner().clock_error) return error;
+  return MakeError(ErrorCode::kPermission,
+                   "{} is locked until {}, and the store does not let it be removed: it is whole, and goes after that",
+                   url, http::OneLine(until));
 }
 
 Result<ObjectInfo> S3Store::Stat(const ObjectName& name) {
@@ -344,6 +365,77 @@ Result<bool> S3Store::ExtendLock(const ObjectName& name) {
   const Failure failure = FailureOf(extended);
   if (IsGone(failure)) return NotThere(UrlOf(key));
   return ErrorOf(failure, "extending the lock of " + UrlOf(key), "s3:PutObjectRetention");
+}
+
+Result<void> S3Store::SetHold(const std::string& key, const std::string& version, bool is_held) {
+  const std::string body =
+      fmt::format("<LegalHold xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Status>{}</Status></LegalHold>",
+                  is_held ? "ON" : "OFF");
+  Call call{.method = "PUT",
+            .key = key,
+            .query = {{"legal-hold", ""}},
+            .headers = {{"Content-MD5", http::Base64Encode(Md5(AsBytes(body)))}},
+            .body = AsBytes(body),
+            .answer_bytes_max = kMiB};
+  if (!version.empty()) call.query.emplace_back("versionId", version);
+  ASSIGN_OR_RETURN(const http::Response done, Send(call));
+  if (done.succeeded()) return {};
+  const Failure failure = FailureOf(done);
+  if (IsGone(failure) || failure.code == "NoSuchVersion") return NotThere(UrlOf(key));
+  const std::string what = (is_held ? "holding " : "releasing ") + UrlOf(key);
+  Error error = ErrorOf(failure, what, "s3:PutObjectLegalHold");
+  if (failure.status != 400 && failure.status != 409) return error;
+  return MakeError(ErrorCode::kUnsupported,
+                   "{}; it takes a bucket that was made with object lock (cairn init -o s3.legal-hold=yes makes one)",
+                   error.message());
+}
+
+Result<bool> S3Store::LookForHold(const std::string& key, const std::string& version) {
+  Call call{.method = "HEAD", .key = key};
+  if (!version.empty()) call.query.emplace_back("versionId", version);
+  ASSIGN_OR_RETURN(const http::Response response, Send(call));
+  if (response.status == 404) return version.empty() ? MissingBy(key) : NotThere(UrlOf(key));
+  if (!response.succeeded()) return Refused(call, FailureOf(response));
+  return response.header("x-amz-object-lock-legal-hold") == "ON";
+}
+
+Result<void> S3Store::Hold(const ObjectName& name) { return SetHold(KeyOf(name), "", true); }
+
+Result<bool> S3Store::IsHeld(const ObjectName& name) { return LookForHold(KeyOf(name), ""); }
+
+Result<bool> S3Store::Release(const ObjectVersion& version) {
+  const std::string key = KeyOf(version.name);
+  ASSIGN_OR_RETURN(const bool is_held, LookForHold(key, version.id));
+  if (is_held) RETURN_IF_ERROR(SetHold(key, version.id, false));
+  return is_held;
+}
+
+Result<void> S3Store::ListVersions(const std::function<Result<void>(const ObjectVersion&)>& each) {
+  const std::string& above = options_.place.prefix;
+  const std::string what = "listing the versions in " + description();
+  std::string key, id;
+  for (;;) {
+    Call call{.method = "GET",
+              .query = {{"versions", ""}, {"encoding-type", "url"}, {"prefix", above}},
+              .answer_bytes_max = kPageBytesMax};
+    if (!key.empty()) call.query.emplace_back("key-marker", key);
+    if (!id.empty()) call.query.emplace_back("version-id-marker", id);
+    ASSIGN_OR_RETURN(const http::Response response, Send(call));
+    if (!response.succeeded()) return ErrorOf(FailureOf(response), what, "s3:ListBucketVersions");
+    auto page = ParseVersionsPage(response.body);
+    if (!page) return MakeError(ErrorCode::kIo, "{}: {}", what, page.error().message()).Transient();
+    for (const ListedVersion& version : page->versions) {
+      if (!version.key.starts_with(above)) continue;
+      const auto name = ObjectName::Parse(version.key.substr(above.size()));
+      if (name) RETURN_IF_ERROR(each({*name, version.id}));
+    }
+    if (page->next_key.empty()) return {};
+    if (page->next_key == key && page->next_id == id) {
+      return MakeError(ErrorCode::kIo, "{}: the next page is the same", what).Transient();
+    }
+    key = page->next_key;
+    id = page->next_id;
+  }
 }
 
 Result<Warmth> S3Store::LookAt(const ObjectName& name) {
@@ -414,7 +506,9 @@ Result<void> S3Store::MakeBucket() {
         options_.region);
   }
   http::Headers headers;
-  if (!options_.lock_mode.empty()) headers.emplace_back("x-amz-bucket-object-lock-enabled", "true");
+  if (!options_.lock_mode.empty() || options_.takes_holds) {
+    headers.emplace_back("x-amz-bucket-object-lock-enabled", "true");
+  }
   ASSIGN_OR_RETURN(
       const http::Response made,
       Send({.method = "PUT", .headers = std::move(headers), .body = AsBytes(constraint), .answer_bytes_max = kMiB}));

@@ -11,6 +11,7 @@
 
 #include "engine/env/clock.h"
 #include "engine/http/client.h"
+#include "engine/store/object_holder.h"
 #include "engine/store/object_locker.h"
 #include "engine/store/object_store.h"
 #include "engine/store/object_warmer.h"
@@ -43,6 +44,7 @@ struct Options {
   std::string kms_key;               // of aws:kms; "": the account's own
   std::string lock_mode;             // "GOVERNANCE", "COMPLIANCE", or "": what is put may be removed
   std::chrono::seconds lock_for{0};  // with a mode: from when it is put
+  bool takes_holds = false;          // a bucket that is made can hold objects, also without a mode
   // Of what is brought back from an archive: for how many days it can be read, and how soon ("Expedited", "Standard",
   // "Bulk").
   uint32_t restore_days = 7;
@@ -62,7 +64,7 @@ struct Options {
 // MakeBucket does. A Remove hides such an object, and its version stays.
 //
 // Safe for concurrent use; borrows the clock. Errors name the URL, or the bucket.
-class S3Store final : public ObjectStore, public ObjectLocker, public ObjectWarmer {
+class S3Store final : public ObjectStore, public ObjectLocker, public ObjectHolder, public ObjectWarmer {
  public:
   // Asks for nothing yet: what is wrong shows at the first call.
   static std::unique_ptr<S3Store> Open(Options options, const Clock& clock);
@@ -77,6 +79,10 @@ class S3Store final : public ObjectStore, public ObjectLocker, public ObjectWarm
   Result<void> Remove(const ObjectName& name) override;
   Result<ObjectInfo> Stat(const ObjectName& name) override;
   Result<bool> ExtendLock(const ObjectName& name) override;
+  Result<void> Hold(const ObjectName& name) override;
+  Result<bool> IsHeld(const ObjectName& name) override;
+  Result<void> ListVersions(const std::function<Result<void>(const ObjectVersion&)>& each) override;
+  Result<bool> Release(const ObjectVersion& version) override;
   Result<Warmth> LookAt(const ObjectName& name) override;
   Result<Warmth> WarmUp(const ObjectName& name) override;
   std::string terms() const override;
@@ -126,6 +132,10 @@ class S3Store final : public ObjectStore, public ObjectLocker, public ObjectWarm
   http::Headers HeadersOfPut(std::string_view name, ByteSpan bytes) const;
   // When a lock ends that begins now, by the server's clock, as S3 writes it.
   std::string LockEnd() const;
+  // Why a removal was refused, where it was by a lock or a hold.
+  Error RefusedRemoval(const Call& removal, Error error);
+  Result<void> SetHold(const std::string& key, const std::string& version, bool is_held);
+  Result<bool> LookForHold(const std::string& key, const std::string& version);
   // A PUT that fills an empty name only.
   Call Creation(const ObjectName& name, ByteSpan bytes) const;
   Result<void> NeedNoVersions(const http::Response& created) const;

@@ -60,7 +60,9 @@ std::string_view WayOut(int status, bool is_anonymous) {
     case 501:
       return "; is there WebDAV at this address?";
     case 413:
-      return "; the server limits how large a file may be: raise that to 64 MiB at least";
+      return "; the server limits how large a file may be: raise that to 64 MiB at least, or say -o "
+             "store.object-size=32M "
+             "(16M at least)";
     default:
       return "";
   }

@@ -71,6 +71,7 @@ class WebdavStore final : public ObjectStore {
   Result<void> Remove(const ObjectName& name) override;
   Result<ObjectInfo> Stat(const ObjectName& name) override;
   bool is_far() const override { return true; }
+  bool may_have_two_winners() const override { return true; }  // none says that a MOVE is one step
   std::string description() const override { return options_.place.text(); }
   // What is older than a day by the server's own clock.
   Result<void> CleanTemporary() override;

@@ -5,6 +5,7 @@
 #include <set>
 #include <thread>
 
+#include "engine/store/presence_store.h"
 #include "tests/support/fault_store.h"
 #include "tests/support/machine.h"
 #include "tests/support/memory_store.h"
@@ -135,6 +136,54 @@ TEST_F(CheckTest, FindingsEqualTheDamage) {
   EXPECT_EQ(damaged, (std::set<std::string>{packs[0].text(), packs[1].text(), packs[2].text()}));
   EXPECT_EQ(report->damages, 3u) << "one for each, and no more";
   EXPECT_EQ(files.size(), 3u) << "each damaged pack holds one file's bytes";
+}
+
+// An answer of the store's that is none was told as damage, and the files of its packs as hit by it.
+TEST_F(CheckTest, APackThatCannotBeReadIsNeitherDamageNorSound) {
+  const auto packs = DataPacks();
+  FaultStore store(memory_);
+  Machine machine(store, 2);
+  store.FailWhere([&](const StoreCall& call) { return call.name == packs[1].text(); }, FaultStore::Broken());
+  ASSERT_TRUE(memory_.Damage(packs[2], [](Bytes& bytes) { bytes[100] ^= 1; }));
+  const auto report = Check(machine);
+  ASSERT_TRUE(report) << report.error().message();
+  EXPECT_EQ(report->unread, 1u);
+  EXPECT_EQ(report->damages, 1u);
+  EXPECT_EQ(report->packs_read, report->packs - 1);
+  for (const Finding& finding : findings_) {
+    if (finding.severity == Finding::Severity::kUnread) {
+      EXPECT_EQ(finding.object, packs[1].text());
+    }
+    if (finding.severity == Finding::Severity::kDamage) {
+      EXPECT_EQ(finding.object, packs[2].text());
+    }
+  }
+  EXPECT_EQ(findings_.size(), 3u) << "and the one file that the damage hits";
+}
+
+// Each call in its turn is the first that the store does not answer: it was damage for each object that came after it.
+TEST_F(CheckTest, AStoreThatGoesAwayIsNoDamage) {
+  uint64_t calls = 0;
+  {
+    FaultStore store(memory_);
+    Machine machine(store, 2);
+    calls = store.calls();
+    ASSERT_TRUE(Check(machine));
+    calls = store.calls() - calls;
+  }
+  for (uint64_t n = 1; n <= calls; ++n) {
+    FaultStore store(memory_);
+    PresenceStore presence(store);
+    Machine machine(presence, 100 + n);
+    const uint64_t last = store.calls() + n - 1;
+    store.FailWhere([&](const StoreCall& call) { return call.number > last; }, FaultStore::Transient());
+    findings_.clear();
+    const auto report = Check(machine);
+    ASSERT_FALSE(report) << n;
+    EXPECT_EQ(report.error().code(), ErrorCode::kStoreAway) << n << ": " << report.error().message();
+    EXPECT_NE(report.error().message().find("the check ended while"), std::string::npos) << report.error().message();
+    EXPECT_TRUE(findings_.empty()) << n << ": " << findings_.front().object << ": " << findings_.front().detail;
+  }
 }
 
 class RecordingLocker final : public ObjectLocker {

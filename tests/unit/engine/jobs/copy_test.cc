@@ -6,6 +6,7 @@
 
 #include "engine/env/clock.h"
 #include "engine/repo/protocol.h"
+#include "engine/store/presence_store.h"
 #include "tests/support/fault_store.h"
 #include "tests/support/machine.h"
 #include "tests/support/matchers.h"
@@ -63,6 +64,31 @@ TEST_F(CopyTest, WhatAPruneBeganToRemoveBetweenTwoCopiesIsStoredAnew) {
   }
   Machine after(target_, 5);
   EXPECT_TRUE(after.Read(report.snapshots.at(1).target) == files_);
+}
+
+// Whichever of the two goes, and whenever: the copy ends, and tells no damage.
+TEST_F(CopyTest, AStoreThatGoesAwayEndsIt) {
+  const SnapshotId first = Backup(1), second = Backup(2);
+  for (const bool is_source : {true, false}) {
+    for (uint64_t n = 1;; ++n) {
+      SCOPED_TRACE(n);
+      ASSERT_LT(n, 500u);
+      MemoryStore target;
+      InitForTests(target, 2);
+      FaultStore faults(is_source ? source_ : target);
+      PresenceStore presence(faults);
+      Machine from(is_source ? static_cast<ObjectStore&>(presence) : source_, 2);
+      Machine to(is_source ? target : static_cast<ObjectStore&>(presence), 3);
+      const uint64_t last = faults.InterceptedStore::calls() + n - 1;
+      faults.FailWhere([&](const StoreCall& call) { return call.number > last; }, FaultStore::Transient());
+      std::vector<Finding> findings;
+      const auto report = RunCopy(from.context.job, *from.repository, *to.repository, {.snapshots = {first, second}},
+                                  [&](const Finding& finding) { findings.push_back(finding); });
+      EXPECT_TRUE(findings.empty()) << findings.front().object << ": " << findings.front().detail;
+      if (report) break;
+      EXPECT_EQ(report.error().code(), ErrorCode::kStoreAway) << report.error().message();
+    }
+  }
 }
 
 TEST_F(CopyTest, NothingIsCopiedIntoItself) {

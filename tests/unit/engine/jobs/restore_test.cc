@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "engine/repo/protocol.h"
+#include "engine/store/presence_store.h"
 #include "frontends/files/file_sink.h"
 #include "tests/support/fault_store.h"
 #include "tests/support/machine.h"
@@ -33,11 +34,13 @@ class RestoreTest : public testing::Test {
   }
 
   Result<RestoreReport> Restore(Machine& machine, const std::string& target, const RestoreOptions& options = {}) {
+    findings_.clear();
     ASSIGN_OR_RETURN(const SnapshotSet set, LoadSnapshots(*machine.repository, machine.context.job, {}));
     ASSIGN_OR_RETURN(const LoadedSnapshot* snapshot, ResolveSnapshot(set, id_.ToHex(), {}));
     ASSIGN_OR_RETURN(const auto index, machine.repository->LoadIndex(machine.context.job));
     ASSIGN_OR_RETURN(const auto sink, FileSink::Make({.target = target}));
-    return RunRestore(machine.context.job, *machine.repository, *index, *snapshot, *sink, options, {});
+    return RunRestore(machine.context.job, *machine.repository, *index, *snapshot, *sink, options,
+                      [this](const Finding& finding) { findings_.push_back(finding); });
   }
 
   static MemoryFiles Read(const std::string& target) {
@@ -52,6 +55,7 @@ class RestoreTest : public testing::Test {
   MemoryStore memory_;
   MemoryFiles files_;
   SnapshotId id_;
+  std::vector<Finding> findings_;
 };
 
 TEST_F(RestoreTest, GivesTheFilesBack) {
@@ -155,6 +159,28 @@ TEST_F(RestoreTest, AStopAtAnyCallIsToldOrComesTooLate) {
   FAIL() << "a restore makes more calls than expected";
 }
 
+// It was damage for each file that came after it, and the files were left with holes.
+TEST_F(RestoreTest, AStoreThatGoesAwayAtAnyCallEndsIt) {
+  for (uint64_t n = 1; n < 200; ++n) {
+    SCOPED_TRACE(n);
+    FaultStore store(memory_);
+    PresenceStore presence(store);
+    Machine machine(presence, 2);
+    TempFolder target;
+    const uint64_t last = store.InterceptedStore::calls() + n - 1;
+    store.FailWhere([&](const StoreCall& call) { return call.number > last; }, FaultStore::Transient());
+    const auto report = Restore(machine, target.path());
+    if (report) {
+      EXPECT_TRUE(Read(target.path()) == files_);
+      return;
+    }
+    EXPECT_EQ(report.error().code(), ErrorCode::kStoreAway) << report.error().message();
+    EXPECT_TRUE(findings_.empty()) << findings_.front().object << ": " << findings_.front().detail;
+    for (const auto& [name, bytes] : Read(target.path())) EXPECT_TRUE(files_.at(name) == bytes) << name;
+  }
+  FAIL() << "a restore makes more calls than expected";
+}
+
 // It would look unchanged to the next restore, and keep lacking them.
 TEST_F(RestoreTest, AFileWhoseAttributesWereCutOffByAStopIsNotPlaced) {
   if (::setxattr(TempFolder().path().c_str(), "user.k", "v", 1, 0) != 0) GTEST_SKIP() << "no attributes here";
@@ -206,6 +232,8 @@ TEST_F(RestoreTest, AFileThatMissesBytesDoesNotLookUnchanged) {
   const auto broken = Restore(machine, target.path());
   ASSERT_TRUE(broken) << broken.error().message();
   EXPECT_EQ(broken->failed, 4u);
+  ASSERT_EQ(findings_.size(), 8u) << "each pack and each file";
+  for (const Finding& one : findings_) EXPECT_EQ(one.severity, Finding::Severity::kUnread) << one.object;
   store.ClearFaults();
   const auto again = Restore(machine, target.path(), {.overwrite = Overwrite::kIfChanged});
   ASSERT_TRUE(again) << again.error().message();

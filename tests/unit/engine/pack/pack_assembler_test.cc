@@ -12,14 +12,15 @@ constexpr uint64_t kPackBytes = 20'000;
 
 class PackAssemblerTest : public PackTest {
  protected:
-  PackAssembler NewAssembler(uint64_t pack_bytes = kPackBytes, uint64_t pack_blobs_max = 1'000'000) {
+  PackAssembler NewAssembler(uint64_t pack_bytes = kPackBytes, uint64_t pack_blobs_max = 1'000'000,
+                             uint64_t object_bytes_max = UINT64_MAX) {
     const auto finished = [this](FinishedPack pack) -> Result<void> {
       const std::lock_guard lock(mutex_);
       EXPECT_TRUE(VerifyPack(sealer_, pack.kind, pack.name, pack.object));
       packs_.push_back(std::move(pack));
       return {};
     };
-    return PackAssembler(BlobKind::kData, sealer_, random_, pack_bytes, pack_blobs_max, finished);
+    return PackAssembler(BlobKind::kData, sealer_, random_, {pack_bytes, pack_blobs_max, object_bytes_max}, finished);
   }
   void Add(PackAssembler& assembler, const std::vector<uint32_t>& blobs, size_t size = 1'000) {
     Frame frame = MakeFrame(blobs, size);
@@ -60,6 +61,34 @@ TEST_F(PackAssemblerTest, FlushOfNothingIsNothing) {
   PackAssembler assembler = NewAssembler();
   ASSERT_TRUE(assembler.Flush());
   EXPECT_EQ(packs_.size(), 0u);
+}
+
+// Also where the next frame, the directory or the padding would have gone beyond.
+TEST_F(PackAssemblerTest, NoObjectIsLargerThanTheStoreTakes) {
+  constexpr uint64_t kObjectBytesMax = 200'000;
+  for (const uint64_t pack_bytes : {uint64_t{20'000}, uint64_t{100'000}, uint64_t{190'000}, uint64_t{1'000'000}}) {
+    packs_.clear();
+    PackAssembler assembler = NewAssembler(pack_bytes, 1'000'000, kObjectBytesMax);
+    size_t frames = 0;
+    for (uint32_t n = 0; n < 120; ++n, ++frames) Add(assembler, {n}, 200 + (n * 7'919) % 40'000);
+    ASSERT_TRUE(assembler.Flush());
+    for (const FinishedPack& pack : packs_) EXPECT_LE(pack.object.size(), kObjectBytesMax) << pack_bytes;
+    for (const auto& content : Contents()) frames -= content.size();
+    EXPECT_EQ(frames, 0u);
+  }
+}
+
+// Padme's next size is more than the store takes: all that come near to it have the size of the largest.
+TEST_F(PackAssemblerTest, PaddingEndsWhereTheStoreDoes) {
+  const uint64_t sizes[] = {131'000, 131'500};
+  for (const uint64_t size : sizes) {
+    packs_.clear();
+    PackAssembler assembler = NewAssembler(1'000'000, 1'000'000, 132'000);
+    Add(assembler, {1}, size);
+    ASSERT_TRUE(assembler.Flush());
+    ASSERT_EQ(packs_.size(), 1u);
+    EXPECT_EQ(packs_[0].object.size(), 132'000u) << size;
+  }
 }
 
 TEST_F(PackAssemblerTest, OnlyTheLastPacksArePadded) {
@@ -150,7 +179,7 @@ TEST_F(PackAssemblerTest, BlobThatIsInAnOpenPackGoesToAnother) {
 }
 
 TEST_F(PackAssemblerTest, ErrorOfFinishedIsGivenToWhoFilledThePack) {
-  PackAssembler assembler(BlobKind::kData, sealer_, random_, 1'000, 100,
+  PackAssembler assembler(BlobKind::kData, sealer_, random_, {1'000, 100},
                           [](FinishedPack) -> Result<void> { return MakeError(ErrorCode::kNoSpace, "full"); });
   Frame small = MakeFrame({1}, 100), large = MakeFrame({2}, 1'000);
   EXPECT_TRUE(assembler.Add(SessionOf(1), small.entry, small.sealed));

@@ -4,6 +4,7 @@
 
 #include "engine/store/counting_store.h"
 #include "engine/store/limit_store.h"
+#include "engine/store/presence_store.h"
 #include "engine/store/read_only_store.h"
 #include "engine/store/retry_store.h"
 #include "tests/support/fake_clock.h"
@@ -24,6 +25,8 @@ class TellingStore final : public StoreDecorator {
   }
   bool is_far() const override { return true; }
   bool takes_one_writer() const override { return true; }
+  bool may_have_two_winners() const override { return true; }
+  uint64_t object_bytes_max() const override { return 77; }
   std::string description() const override { return "a telling store"; }
 
  private:
@@ -37,6 +40,8 @@ class StoreDecoratorTest : public testing::Test {
   void ExpectHandsOn(ObjectStore& store) {
     EXPECT_TRUE(store.is_far());
     EXPECT_TRUE(store.takes_one_writer());
+    EXPECT_TRUE(store.may_have_two_winners());
+    EXPECT_EQ(store.object_bytes_max(), 77U);
     EXPECT_EQ(store.description(), "a telling store");
     const int before = cleaned_;
     EXPECT_OK(store.CleanTemporary());
@@ -70,6 +75,8 @@ TEST_F(StoreDecoratorTest, EachHandsOnWhatTheStoreSaysOfItself) {
   ExpectHandsOn(retry);
   LimitStore limit(Telling(), {}, clock_, {});
   ExpectHandsOn(limit);
+  PresenceStore presence(Telling());
+  ExpectHandsOn(presence);
 }
 
 TEST_F(StoreDecoratorTest, WhatIsOnlyReadIsNotCleaned) {

@@ -1,5 +1,6 @@
 #include "engine/stores/open_store.h"
 
+#include "repo-format/base/units.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/matchers.h"
 #include "tests/support/seeded_random.h"
@@ -67,7 +68,32 @@ TEST_F(OpenStoreTest, RefusesLocksWhereTheirHeadersMeanNothing) {
        {"s3:https://storage.googleapis.com/bucket", "s3:https://s3.oss-cn-hangzhou.aliyuncs.com/bucket"}) {
     EXPECT_THAT(OpenStore(address, lock, world_), ErrorIs(ErrorCode::kInvalidArgument, HasSubstr("s3.object-lock")))
         << address;
+    EXPECT_THAT(OpenStore(address, {{"s3.legal-hold", "yes"}}, world_),
+                ErrorIs(ErrorCode::kInvalidArgument, HasSubstr("s3.legal-hold")))
+        << address;
     EXPECT_OK(OpenStore(address, {}, world_)) << address;
+  }
+  EXPECT_OK(OpenStore(kNobody, {{"s3.legal-hold", "yes"}}, world_));
+  EXPECT_THAT(OpenStore(kNobody, {{"s3.legal-hold", "on"}}, world_), ErrorCodeIs(ErrorCode::kInvalidArgument));
+  EXPECT_OK(OpenHolder(kNobody, {}, world_));
+  EXPECT_THAT(OpenHolder("/srv/backup", {}, world_), ErrorCodeIs(ErrorCode::kInvalidArgument));
+}
+
+TEST_F(OpenStoreTest, KnowsHowLargeAnObjectMayBe) {
+  const auto bytes_max = [&](const char* address, const StoreSettings& settings) -> uint64_t {
+    auto store = OpenStore(address, settings, world_);
+    EXPECT_OK(store);
+    return store ? (*store)->object_bytes_max() : 0;
+  };
+  EXPECT_EQ(bytes_max(kNobody, {}), UINT64_MAX);
+  EXPECT_EQ(bytes_max(kNobody, {{"store.object-size", "100M"}}), 100 * kMiB);
+  EXPECT_EQ(bytes_max("webdav:https://dav.jianguoyun.com/dav/backup", {}), 500'000'000U);
+  EXPECT_EQ(bytes_max("webdav:https://dav.jianguoyun.com/dav/backup", {{"store.object-size", "1G"}}), kGiB);
+  EXPECT_EQ(bytes_max("webdav:https://cloud.example.org/dav", {}), UINT64_MAX);
+  for (const char* text : {"15M", "0", "x", "16M!"}) {
+    EXPECT_THAT(OpenStore(kNobody, {{"store.object-size", text}}, world_),
+                ErrorIs(ErrorCode::kInvalidArgument, AllOf(HasSubstr("store.object-size"), HasSubstr("16M"))))
+        << text;
   }
 }
 

@@ -153,5 +153,42 @@ TEST(ListedPage, RefusesWhatIsNotWhole) {
   EXPECT_FALSE(ParseListedPage(AsBytes("<html><body>Sign in to the hotel's network</body></html>")));
 }
 
+std::string Versions(std::string_view inside) {
+  return fmt::format("<ListVersionsResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{}</ListVersionsResult>",
+                     inside);
+}
+
+TEST(VersionsPage, GivesVersionsAndNoMarkersOfRemovals) {
+  ASSERT_OK_AND_ASSIGN(
+      const VersionsPage page,
+      ParseVersionsPage(AsBytes(
+          Versions("<EncodingType>url</EncodingType><IsTruncated>true</IsTruncated><NextKeyMarker>p%2Fb</NextKeyMarker>"
+                   "<NextVersionIdMarker>v9</NextVersionIdMarker>"
+                   "<Version><Key>p%2Fa</Key><VersionId>v1</VersionId><IsLatest>false</IsLatest></Version>"
+                   "<DeleteMarker><Key>p%2Fa</Key><VersionId>v2</VersionId></DeleteMarker>"
+                   "<Version><Key>p%2Fb</Key><VersionId>null</VersionId></Version>"))));
+  ASSERT_EQ(page.versions.size(), 2U);
+  EXPECT_EQ(page.versions[0].key, "p/a");
+  EXPECT_EQ(page.versions[0].id, "v1");
+  EXPECT_EQ(page.versions[1].id, "null");
+  EXPECT_EQ(page.next_key, "p/b");
+  EXPECT_EQ(page.next_id, "v9");
+}
+
+TEST(VersionsPage, RefusesWhatIsNotWhole) {
+  const std::string whole =
+      Versions("<IsTruncated>false</IsTruncated><Version><Key>k</Key><VersionId>v</VersionId></Version>");
+  ASSERT_OK(ParseVersionsPage(AsBytes(whole)));
+  for (size_t size = 0; size < whole.size(); ++size) {
+    EXPECT_FALSE(ParseVersionsPage(AsBytes(whole).first(size))) << size;
+  }
+  for (const std::string_view inside :
+       {"", "<IsTruncated>true</IsTruncated>", "<IsTruncated>false</IsTruncated><Version><Key>k</Key></Version>",
+        "<IsTruncated>false</IsTruncated><Version><VersionId>v</VersionId></Version>"}) {
+    EXPECT_FALSE(ParseVersionsPage(AsBytes(Versions(inside)))) << inside;
+  }
+  EXPECT_FALSE(ParseVersionsPage(AsBytes(Page("<IsTruncated>false</IsTruncated>"))));
+}
+
 }  // namespace
 }  // namespace cairn::s3

@@ -1,0 +1,101 @@
+#include "engine/store/presence_store.h"
+
+#include "tests/support/fault_store.h"
+#include "tests/support/matchers.h"
+#include "tests/support/memory_store.h"
+#include "tests/support/named.h"
+
+namespace cairn {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr const char* kPack =
+    "data/00/0000000000000000000000000000000000000000000000000000000000000000-0000000000000000";
+constexpr const char* kOtherPack =
+    "data/00/0000000000000000000000000000000000000000000000000000000000000000-0000000000000001";
+
+class PresenceStoreTest : public testing::Test {
+ protected:
+  PresenceStoreTest() {
+    for (const char* name : {"config/1", "config/2", "snapshots/a", kPack}) {
+      EXPECT_OK(memory_.Put(Named(name), AsBytes("0123")));
+    }
+  }
+
+  void ListConfigs() {
+    EXPECT_OK(store_.List(kConfigPrefix, [](const ObjectInfo&) -> Result<void> { return {}; }));
+  }
+  void FailAll(const Error& error) {
+    faults_.FailWhere([](const StoreCall&) { return true; }, error);
+  }
+
+  MemoryStore memory_;
+  FaultStore faults_{memory_};
+  PresenceStore store_{faults_};
+};
+
+TEST_F(PresenceStoreTest, AStoreThatGivesNothingIsAwayWhateverWasAsked) {
+  ListConfigs();
+  const Error refused(ErrorCode::kPermission, "the key is over");
+  for (const Error& error : {FaultStore::Transient(), FaultStore::Broken(), refused}) {
+    FailAll(error);
+    const auto away = ErrorIs(ErrorCode::kStoreAway, AllOf(HasSubstr("the store is away"), HasSubstr(error.message())));
+    EXPECT_THAT(store_.Get(Named(kPack), 10), away);
+    EXPECT_THAT(store_.GetRange(Named(kPack), 0, 1), away);
+    EXPECT_THAT(store_.Stat(Named(kPack)), away);
+    EXPECT_THAT(store_.Put(Named("data/x"), {}), away);
+    EXPECT_THAT(store_.PutIfAbsent(Named("data/x"), {}), away);
+    EXPECT_THAT(store_.Remove(Named("data/x")), away);
+    EXPECT_THAT(store_.List("", [](const ObjectInfo&) -> Result<void> { return {}; }), away);
+    faults_.ClearFaults();
+    EXPECT_OK(store_.Get(Named(kPack), 10));
+  }
+}
+
+TEST_F(PresenceStoreTest, AnObjectThatCannotBeReadIsThatObjects) {
+  ListConfigs();
+  faults_.FailWhere([](const StoreCall& call) { return call.name == kPack; }, FaultStore::Broken());
+  EXPECT_THAT(store_.Get(Named(kPack), 10), ErrorIs(ErrorCode::kIo, Not(HasSubstr("away"))));
+  EXPECT_OK(store_.Get(Named("snapshots/a"), 10));
+}
+
+// A disk, or a bucket, that went is no repository full of lost packs.
+TEST_F(PresenceStoreTest, APackThatIsNotThereIsLostOnlyWhereTheRestIsThere) {
+  ListConfigs();
+  EXPECT_THAT(store_.Get(Named(kOtherPack), 10), ErrorIs(ErrorCode::kNotFound, HasSubstr("")));
+  for (const auto& [name, bytes] : memory_.Contents()) ASSERT_OK(memory_.Remove(Named(name.c_str())));
+  EXPECT_THAT(store_.Get(Named(kPack), 10), ErrorIs(ErrorCode::kStoreAway, HasSubstr("config/1")));
+}
+
+TEST_F(PresenceStoreTest, OneOutageIsOneErrorAndOneLook) {
+  ListConfigs();
+  FailAll(FaultStore::Transient());
+  const auto first = store_.Get(Named(kPack), 10);
+  const uint64_t asked = faults_.calls();
+  for (int i = 0; i < 10; ++i) {
+    const auto next = store_.Stat(Named("snapshots/a"));
+    ASSERT_FALSE(next);
+    EXPECT_EQ(next.error().message(), first.error().message());
+  }
+  EXPECT_EQ(faults_.calls(), asked + 10) << "the calls themselves, and nothing besides";
+}
+
+TEST_F(PresenceStoreTest, BeforeAConfigWasListedErrorsAreTheStores) {
+  FailAll(FaultStore::Transient());
+  EXPECT_THAT(store_.Get(Named("config/1"), 10), ErrorIs(ErrorCode::kIo, Not(HasSubstr("away"))));
+}
+
+TEST_F(PresenceStoreTest, WhatTheCallersOwnFunctionSaysIsNotTheStores) {
+  ListConfigs();
+  faults_.FailWhere([](const StoreCall& call) { return call.operation == StoreOperation::kGetRange; },
+                    FaultStore::Broken());
+  const auto listed =
+      store_.List("", [](const ObjectInfo&) -> Result<void> { return Error(ErrorCode::kIo, "the caller's disk"); });
+  EXPECT_THAT(listed, ErrorIs(ErrorCode::kIo, HasSubstr("the caller's disk")));
+}
+
+}  // namespace
+}  // namespace cairn
