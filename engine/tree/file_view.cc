@@ -12,11 +12,12 @@ bool IsHole(const ListEntry& entry) { return entry.type == ListEntry::Type::kHol
 
 }  // namespace
 
-FileView::FileView(BlobSource& blobs, std::shared_ptr<const Node> file) : blobs_(blobs), file_(std::move(file)) {
+BlobFileView::BlobFileView(BlobSource& blobs, std::shared_ptr<const Node> file)
+    : blobs_(blobs), file_(std::move(file)) {
   CHECK(file_->content.has_value());
 }
 
-Result<BlobView> FileView::ViewEntry(uint64_t offset, const ListEntry& entry) const {
+Result<BlobView> BlobFileView::ViewEntry(uint64_t offset, const ListEntry& entry) const {
   auto blob = blobs_.ViewBlob(BlobKind::kData, entry.id);
   if (blob && blob->bytes.size() != entry.length) {
     blob = Corrupt("data blob {} has {} bytes, the file's list says {}", entry.id.ToHex(), blob->bytes.size(),
@@ -25,7 +26,7 @@ Result<BlobView> FileView::ViewEntry(uint64_t offset, const ListEntry& entry) co
   return std::move(blob).While(fmt::format("bytes {} to {}", offset, offset + entry.TotalBytes()));
 }
 
-Result<size_t> FileView::Read(uint64_t offset, MutableByteSpan target) const {
+Result<size_t> BlobFileView::Read(uint64_t offset, MutableByteSpan target) const {
   if (offset >= size()) return size_t{0};
   const uint64_t end = offset + std::min<uint64_t>(target.size(), size() - offset);
   uint64_t filled = offset;
@@ -50,7 +51,7 @@ Result<size_t> FileView::Read(uint64_t offset, MutableByteSpan target) const {
   return static_cast<size_t>(end - offset);
 }
 
-Result<void> FileView::Touch(uint64_t offset, uint64_t size) const {
+Result<void> BlobFileView::Touch(uint64_t offset, uint64_t size) const {
   const uint64_t end = offset + std::min(size, UINT64_MAX - offset);
   return ForEachEntry(blobs_, *file_->content, offset, end,
                       [&](uint64_t begin, const ListEntry& entry) -> Result<void> {
@@ -80,11 +81,11 @@ Result<std::optional<uint64_t>> FindNext(BlobSource& blobs, const Node& file, ui
 
 }  // namespace
 
-Result<std::optional<uint64_t>> FileView::NextData(uint64_t offset) const {
+Result<std::optional<uint64_t>> BlobFileView::NextData(uint64_t offset) const {
   return FindNext(blobs_, *file_, offset, false);
 }
 
-Result<std::optional<uint64_t>> FileView::NextHole(uint64_t offset) const {
+Result<std::optional<uint64_t>> BlobFileView::NextHole(uint64_t offset) const {
   return FindNext(blobs_, *file_, offset, true);
 }
 

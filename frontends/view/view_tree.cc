@@ -369,7 +369,7 @@ Result<std::shared_ptr<const FileView>> ViewTree::OpenFile(const Place& place) {
   if (node == nullptr || !node->content) {
     return Error(ErrorCode::kInvalidArgument, "it has no bytes").WithErrno(EINVAL);
   }
-  return std::make_shared<const FileView>(blobs_, std::move(node));
+  return std::make_shared<const BlobFileView>(blobs_, std::move(node));
 }
 
 // Folders of snapshots, and items.

@@ -57,7 +57,7 @@ TEST(FileView, ReadsEveryRangeAsTheFileHasIt) {
     SCOPED_TRACE(more);
     MemoryBlobs blobs;
     const Made made = MakeFile(blobs, more);
-    const FileView view(blobs, made.node);
+    const BlobFileView view(blobs, made.node);
     EXPECT_EQ(Read(view, 0, made.bytes.size()), made.bytes);
     for (uint64_t offset = 0; offset < made.bytes.size(); offset += 997) {
       for (const size_t size : {1u, 500u, 6000u}) EXPECT_EQ(Read(view, offset, size), made.bytes.substr(offset, size));
@@ -70,7 +70,7 @@ TEST(FileView, ReadsEveryRangeAsTheFileHasIt) {
 TEST(FileView, ALostBlobIsToldWithItsRangeAndTheRestIsRead) {
   MemoryBlobs blobs;
   const Made made = MakeFile(blobs, 500);
-  const FileView view(blobs, made.node);
+  const BlobFileView view(blobs, made.node);
   const uint64_t begin = made.bytes.find("200", 10'000 + 150 * 300);
   ASSERT_NE(begin, std::string::npos);
   blobs.Remove(made.ids[200]);
@@ -87,7 +87,7 @@ TEST(FileView, ABlobOfAnotherLengthIsDamage) {
   MemoryBlobs blobs;
   const Made made = MakeFile(blobs, 2);
   blobs.Replace(made.ids[0], AsBytes("short"));
-  const FileView view(blobs, made.node);
+  const BlobFileView view(blobs, made.node);
   Bytes bytes(10);
   const auto got = view.Read(0, bytes);
   ASSERT_FALSE(got);
@@ -97,7 +97,7 @@ TEST(FileView, ABlobOfAnotherLengthIsDamage) {
 TEST(FileView, FindsDataAndHoles) {
   MemoryBlobs blobs;
   const Made made = MakeFile(blobs, 300);
-  const FileView view(blobs, made.node);
+  const BlobFileView view(blobs, made.node);
   const uint64_t first = 1001, run_end = 6001 + 3 * 701;
   const auto data = [&](uint64_t offset) { return view.NextData(offset).value(); };
   const auto hole = [&](uint64_t offset) { return view.NextHole(offset).value(); };
@@ -115,7 +115,7 @@ TEST(FileView, FindsDataAndHoles) {
 TEST(FileView, AFileThatEndsWithAHoleHasNoDataThere) {
   MemoryBlobs blobs;
   const auto node = std::make_shared<Node>(File("f", 1 << 20));
-  const FileView view(blobs, node);
+  const BlobFileView view(blobs, node);
   EXPECT_EQ(view.NextData(10).value(), std::nullopt);
   EXPECT_EQ(view.NextHole(10).value(), 10);
   EXPECT_EQ(BytesOutsideHoles(blobs, *node->content, node->size, 100).value(), 0);
@@ -142,7 +142,7 @@ class HeldTasks final : public Executor {
 
 class ReadAheadTest : public testing::Test {
  protected:
-  ReadAheadTest() : made_(MakeFile(blobs_, 2000)), view_(std::make_shared<FileView>(blobs_, made_.node)) {}
+  ReadAheadTest() : made_(MakeFile(blobs_, 2000)), view_(std::make_shared<BlobFileView>(blobs_, made_.node)) {}
   MemoryBlobs blobs_;
   const Made made_;  // some 600,000 bytes
   const std::shared_ptr<const FileView> view_;
