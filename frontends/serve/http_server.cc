@@ -240,6 +240,9 @@ void Server::Notify(void* self, MHD_Connection* connection, void**, MHD_Connecti
 Result<void> Server::Listen() {
   ASSIGN_OR_RETURN(const Addresses addresses, LookUp(options_.listen));
   const std::string where = fmt::format("listening at {}:{}", options_.listen.host, options_.listen.port);
+  if (options_.listen.is_loopback && !IsLoopback(addresses->ai_addr)) {
+    return MakeError(ErrorCode::kBusy, "{}: the name is now of another address than before", where);
+  }
   socket_ = ::socket(addresses->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (socket_ < 0) return ErrnoError(errno, where);
   const int yes = 1;
