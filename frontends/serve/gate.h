@@ -32,8 +32,8 @@ class Gate {
   std::optional<Answer> Refuse(const Request& request);
 
   static constexpr unsigned kWaitingMax = 8;
-  // Letters that a token may consist of, and how few of them are too few.
   static constexpr size_t kTokenBytesMin = 16;
+  // kInvalidArgument where it is shorter, or has other bytes than printable ASCII without spaces.
   static Result<void> CheckToken(ByteSpan token);
 
  private:
