@@ -35,6 +35,7 @@ cairn_find_library(cairn::acl acl sys/acl.h)
 cairn_find_library(cairn::pq pq libpq-fe.h postgresql)
 cairn_find_library(cairn::archive archive archive.h)
 cairn_find_library(cairn::fuse3 fuse3 fuse3/fuse_lowlevel.h)
+cairn_find_library(cairn::microhttpd microhttpd microhttpd.h)
 
 if(CAIRN_TESTS)
   find_package(GTest REQUIRED)

@@ -53,15 +53,20 @@ struct XmlEvents::State {
     if (open.size() >= kDepthMax) return Stop(Corrupt("the answer's elements nest deeper than {}", kDepthMax));
     open.push_back({path.size(), {}});
     const size_t end = name.find(kNamespaceEnd);  // the namespace comes first
-    (path += '/') += end == std::string_view::npos ? name : name.substr(end + 1);
-    if (!handler.begin) return;
-    if (auto told = handler.begin(path); !told) Stop(std::move(told).error());
+    const std::string_view space = end == std::string_view::npos ? "" : name.substr(0, end);
+    if (end != std::string_view::npos) name.remove_prefix(end + 1);
+    (path += '/') += name;
+    if (handler.begin) Take(handler.begin(path));
+    if (handler.named) Take(handler.named(space, name, open.size() - 1));
+  }
+  void Take(Result<void> told) {
+    if (!told) Stop(std::move(told).error());
   }
   void End() {
     if (error) return;
     const Element element = std::move(open.back());
     open.pop_back();
-    if (auto told = handler.end(path, element.text); !told) Stop(std::move(told).error());
+    if (handler.end) Take(handler.end(path, element.text));
     path.resize(element.path_bytes);
   }
   void Text(std::string_view text) {

@@ -1,4 +1,4 @@
-// XML as web stores answer it, as a stream of events.
+// XML as web stores answer it and WebDAV clients ask in it, as a stream of events.
 #pragma once
 
 #include <functional>
@@ -11,10 +11,13 @@
 
 namespace cairn::http {
 
-// Names are without their namespace. `path` is of the element: the names from the root down, each after a "/".
+// Names are without their namespace. `path` is of the element: the names from the root down, each after a "/". Any of
+// them may be empty.
 struct XmlHandler {
-  std::function<Result<void>(std::string_view path)> begin;                         // may be empty
+  std::function<Result<void>(std::string_view path)> begin;
   std::function<Result<void>(std::string_view path, const std::string& text)> end;  // the text right inside it
+  // Where an element begins, with the address of its namespace, "" where it has none. The root's depth is 0.
+  std::function<Result<void>(std::string_view space, std::string_view name, size_t depth)> named = {};
 };
 
 // Takes a document in pieces. kCorrupt where it is no XML, nests deeper than 32, declares a DTD (no store does), or has

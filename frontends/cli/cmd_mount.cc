@@ -44,16 +44,6 @@ struct MountCommand {
     return Serve(cli, *repository);
   }
 
-  // A backup waits a quarter of an hour for a store that is away; who lists a folder does not.
-  static Result<void> GiveUpSoon(Cli& cli) {
-    ASSIGN_OR_RETURN(const RepositoryChoice* choice, cli.MainChoice());
-    std::vector<std::string>& given = cli.global.store_settings;
-    const auto is_time = [](const std::string& setting) { return setting.starts_with("retry.time="); };
-    if (std::ranges::any_of(given, is_time) || std::ranges::any_of(choice->store_settings, is_time)) return {};
-    if (!LocalFolderOf(choice->address)) given.push_back("retry.time=1m");
-    return {};
-  }
-
   // The cache has a quarter of the memory, and what is read ahead at most a quarter of that; what the kernel knows an
   // eighth.
   Result<int> Serve(Cli& cli, Repository& repository) const {
@@ -88,6 +78,15 @@ struct MountCommand {
 };
 
 }  // namespace
+
+Result<void> GiveUpSoon(Cli& cli) {
+  ASSIGN_OR_RETURN(const RepositoryChoice* choice, cli.MainChoice());
+  std::vector<std::string>& given = cli.global.store_settings;
+  const auto is_time = [](const std::string& setting) { return setting.starts_with("retry.time="); };
+  if (std::ranges::any_of(given, is_time) || std::ranges::any_of(choice->store_settings, is_time)) return {};
+  if (!LocalFolderOf(choice->address)) given.push_back("retry.time=1m");
+  return {};
+}
 
 void AddMount(CLI::App& app, Cli& cli, Action& action) {
   auto options = std::make_shared<MountCommand>();

@@ -77,6 +77,9 @@ const std::map<std::string, std::string>& AllExamples() {
       {"mount",
        "cairn mount /mnt/backups                             by-time, by-id, by-host, by-tag, by-path\n"
        "cairn mount /mnt/backups --host web1 --tag daily\n"},
+      {"serve",
+       "cairn serve --webdav                                 for this machine: http://127.0.0.1:8420/\n"
+       "cairn serve --webdav --listen 0.0.0.0:8420 --tls-cert cert.pem --tls-key key.pem --token-file token\n"},
       {"drill",
        "cairn drill latest --scratch /mnt/big\n"
        "cairn drill latest:shop --postgres postgresql://postgres@db-test\n"},

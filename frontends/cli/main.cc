@@ -66,6 +66,7 @@ void AddCommands(CLI::App& app, cairn::Cli& cli, cairn::Action& action) {
   cairn::AddExport(app, cli, action);
   cairn::AddRestore(app, cli, action);
   cairn::AddMount(app, cli, action);
+  cairn::AddServe(app, cli, action);
   cairn::AddDrill(app, cli, action);
   cairn::AddCheck(app, cli, action);
   cairn::AddRepair(app, cli, action);

@@ -42,7 +42,7 @@ class Layers:
             if not colon:
                 raise ValueError(f'layers.txt:{number}: no colon')
             target = self.third_party if left.startswith('<') else self.direct
-            target[left.strip().strip('<>')] = right.split()
+            target.setdefault(left.strip().strip('<>'), []).extend(right.split())
         for folder, named in self.direct.items():
             for name in named:
                 if name not in self.direct:

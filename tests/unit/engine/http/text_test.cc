@@ -67,6 +67,16 @@ TEST(Xml, TellsElementsWithTheirText) {
   EXPECT_EQ(Told("<a xmlns='urn:x'><b>1&amp;2</b><n:c xmlns:n='urn:y'/>t</a>"), "</a></a/b>/a/b=1&2;</a/c>/a/c=;/a=t;");
 }
 
+TEST(Xml, TellsNamesWithTheirNamespaces) {
+  std::string told;
+  ASSERT_OK(ReadXml(AsBytes("<a xmlns='urn:x'><n:b xmlns:n='urn:y'/><c xmlns=''/></a>"),
+                    {.begin = {}, .end = {}, .named = [&](auto space, auto name, size_t depth) -> Result<void> {
+                       told += fmt::format("{}|{}|{} ", space, name, depth);
+                       return {};
+                     }}));
+  EXPECT_EQ(told, "urn:x|a|0 urn:y|b|1 |c|1 ");
+}
+
 TEST(Xml, RefusesWhatNoStoreSends) {
   EXPECT_THAT(Told("<a>"), testing::StartsWith("error: the answer is no XML"));
   EXPECT_THAT(Told("<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>"), testing::HasSubstr("declares a type"));
