@@ -1,10 +1,10 @@
 #include <unistd.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "frontends/cli/command.h"
+#include "frontends/cli/looking_patience.h"
 #include "frontends/mount/fuse_mount.h"
 #include "frontends/mount/inode_table.h"
 #include "frontends/view/live_view.h"
@@ -42,16 +42,6 @@ struct MountCommand {
     RETURN_IF_ERROR(RefuseOver(folder, cli.RepositoryFolder(), "the repository"));
     RETURN_IF_ERROR(RefuseOver(folder, repository->cache().folder(), "the cache"));
     return Serve(cli, *repository);
-  }
-
-  // A backup waits a quarter of an hour for a store that is away; who lists a folder does not.
-  static Result<void> GiveUpSoon(Cli& cli) {
-    ASSIGN_OR_RETURN(const RepositoryChoice* choice, cli.MainChoice());
-    std::vector<std::string>& given = cli.global.store_settings;
-    const auto is_time = [](const std::string& setting) { return setting.starts_with("retry.time="); };
-    if (std::ranges::any_of(given, is_time) || std::ranges::any_of(choice->store_settings, is_time)) return {};
-    if (!LocalFolderOf(choice->address)) given.push_back("retry.time=1m");
-    return {};
   }
 
   // The cache has a quarter of the memory, and what is read ahead at most a quarter of that; what the kernel knows an
