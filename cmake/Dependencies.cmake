@@ -35,6 +35,8 @@ cairn_find_library(cairn::acl acl sys/acl.h)
 cairn_find_library(cairn::pq pq libpq-fe.h postgresql)
 cairn_find_library(cairn::archive archive archive.h)
 cairn_find_library(cairn::fuse3 fuse3 fuse3/fuse_lowlevel.h)
+cairn_find_library(cairn::ncursesw ncursesw curses.h)
+cairn_find_library(cairn::tinfo tinfo term.h)
 
 if(CAIRN_TESTS)
   find_package(GTest REQUIRED)

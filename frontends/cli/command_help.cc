@@ -77,6 +77,9 @@ const std::map<std::string, std::string>& AllExamples() {
       {"mount",
        "cairn mount /mnt/backups                             by-time, by-id, by-host, by-tag, by-path\n"
        "cairn mount /mnt/backups --host web1 --tag daily\n"},
+      {"browse",
+       "cairn browse                                         ? shows what the keys do\n"
+       "cairn browse --host web1 --tag daily\n"},
       {"drill",
        "cairn drill latest --scratch /mnt/big\n"
        "cairn drill latest:shop --postgres postgresql://postgres@db-test\n"},
