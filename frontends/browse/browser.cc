@@ -94,10 +94,11 @@ void Browser::Poll() {
 
 void Browser::DrawFrame(Canvas& canvas, const Screen& top) const {
   const size_t rows = canvas.rows(), columns = canvas.columns();
-  const std::string left = " cairn " + world_.repository + "  ";
+  const std::string left = " cairn " + world_.repository;
   const std::string title = top.Title();
-  const size_t label = std::min(WidthOf(left), columns / 2);
-  canvas.PutLine(0, left, kBar);
+  const size_t label = std::min(WidthOf(left) + 1, columns / 2);
+  canvas.PutLine(0, "", kBar);
+  canvas.Put(0, 0, label - 1, left, kBar);
   // What is deepest says most.
   canvas.Put(0, label, columns - label, title, {.bold = true, .reverse = true}, Canvas::Fit::kTail);
   const bool has_news = world_.messages.count() > messages_seen_;

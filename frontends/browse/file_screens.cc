@@ -54,8 +54,10 @@ Result<std::vector<TextLine>> ReadPreview(const BrowseWorld& world, const Loaded
     if (!got) {
       // What is there is shown, and then what is wrong.
       bytes.resize(done);
-      std::vector<TextLine> lines = PreviewLines(bytes, done > 0 ? file.size() : 1);
-      lines.push_back({"what follows cannot be read: " + got.error().message(), kError});
+      std::vector<TextLine> lines;
+      if (done > 0) lines = PreviewLines(bytes, done);
+      lines.push_back(
+          {fmt::format("it cannot be read{}: {}", done > 0 ? " from here on" : "", got.error().message()), kError});
       return lines;
     }
     if (*got == 0) break;

@@ -254,6 +254,8 @@ bool FolderScreen::OnListKey(const Key& key) {
     // What is marked elsewhere may still be restored.
     if (restores && !host().MarksOf(snapshot_->id).empty()) {
       host().Open(std::make_unique<RestoreScreen>(host(), snapshot_, host().MarksOf(snapshot_->id)));
+    } else if (restores) {
+      host().Tell(Finding::Severity::kNote, "nothing is marked, and nothing is here");
     }
     return true;
   }

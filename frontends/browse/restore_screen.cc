@@ -253,7 +253,7 @@ std::string RestoreScreen::Status() const {
     case State::kRunning:
       return asked_to_stop_ ? "stopping" : "restoring";
     default:
-      return "done";
+      return "";
   }
 }
 

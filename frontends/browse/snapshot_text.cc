@@ -11,7 +11,7 @@
 namespace cairn::browse {
 namespace {
 
-constexpr size_t kLabelWidth = 14;
+constexpr size_t kLabelWidth = 16;
 constexpr size_t kTextProbe = 8192;  // bytes that are looked at to tell text from others
 constexpr size_t kBytesALine = 16;
 
@@ -169,7 +169,7 @@ std::vector<TextLine> NodeLines(const Node& node, const TreePath& path, uint64_t
   add("owner", OwnerText(node.user, node.uid));
   add("group", OwnerText(node.group, node.gid));
   add("modified", TimeText(node.modified, clock));
-  if (node.changed) add("status of", TimeText(*node.changed, clock));
+  if (node.changed) add("status changed", TimeText(*node.changed, clock));
   if (node.born) add("made", TimeText(*node.born, clock));
   if (node.link_group && node.type != NodeType::kFolder) {
     add("names", names == 0 ? "several (hard links)" : fmt::format("{} in this snapshot (hard links)", names));

@@ -53,8 +53,8 @@ void TablesScreen::Poll() {
 
 std::string TablesScreen::Title() const {
   const SnapshotItem& item = snapshot_->inner.items[item_];
-  return fmt::format("{} {}", PlaceOf(*snapshot_, ToBytes(AsBytes(item.name)), world().context.clock),
-                     KindOf(item.kind));
+  const std::string name = PathForPeople(item.paths.size() == 1 ? ByteSpan(item.paths.front()) : AsBytes(item.name));
+  return fmt::format("tables of {} {}", name, FormatTimeThen(snapshot_->inner.start, world().context.clock));
 }
 
 std::string TablesScreen::Keys() const { return "Enter how to restore it   / filter   s sort   Esc back   ? help"; }

@@ -48,7 +48,7 @@ std::vector<TextLine> HelpLines() {
   key("Up Down  k j", "one line");
   key("PgUp PgDn", "one page");
   key("Home End  g G", "first, last");
-  key("Enter Right l", "open a snapshot or a folder; show the beginning of a file");
+  key("Enter Right l", "open a snapshot or a folder; preview a file");
   key("Backspace Left h", "back, and out of the folder");
   key("Esc", "back; ends a filter, and leaves what takes too long");
   title("Finding");

@@ -59,8 +59,8 @@ std::optional<VersionsScreen::Version> VersionsScreen::Look(const BrowseWorld& w
   return version;
 }
 
-Result<uint64_t> VersionsScreen::Read(const BrowseWorld& world, const LoadedSnapshot& origin, const TreePath& path,
-                                      Incoming& incoming, const std::stop_token& stop) {
+Result<void> VersionsScreen::Read(const BrowseWorld& world, const LoadedSnapshot& origin, const TreePath& path,
+                                  Incoming& incoming, const std::stop_token& stop) {
   ASSIGN_OR_RETURN(const auto folders, world.view.snapshots().Look(view::ViewTree::Look::kUsual));
   std::vector<view::ShownSnapshot> snapshots;
   for (const auto& [name, entry] : folders->Find("by-id")->entries) {
@@ -76,7 +76,7 @@ Result<uint64_t> VersionsScreen::Read(const BrowseWorld& world, const LoadedSnap
     const std::lock_guard lock(incoming.mutex);
     incoming.versions.push_back(*std::move(version));
   }
-  return snapshots.size();
+  return {};
 }
 
 void VersionsScreen::Reload() {
@@ -112,17 +112,13 @@ void VersionsScreen::Poll() {
   if (!rows.empty()) list().Append(std::move(rows));
   if (!end) return;
   list().Settle();
-  if (*end) {
-    searched_ = **end;
-  } else {
-    failure_ = " the snapshots could not be read: " + end->error().message();
-  }
+  if (!*end) failure_ = " the snapshots could not be read: " + end->error().message();
 }
 
 std::string VersionsScreen::Title() const { return "versions of /" + PathForPeople(path_); }
 
 std::string VersionsScreen::Keys() const {
-  return "Enter open its folder  p preview  i details  r restore  / filter  Esc back  ? help";
+  return "Enter its folder  p preview  i details  r restore  / filter  Esc back  ? help";
 }
 
 std::vector<ListColumn> VersionsScreen::Columns() const {
@@ -168,7 +164,8 @@ std::string VersionsScreen::Waiting() const {
 
 std::string VersionsScreen::Counted() const {
   const auto there = std::ranges::count_if(versions_, [](const Version& one) { return !one.mark.empty(); });
-  return fmt::format("{} different, in {} of {} snapshots", numbers_.size(), there, versions_.size());
+  return fmt::format("{} version{} in {} of {} snapshots", numbers_.size(), numbers_.size() == 1 ? "" : "s", there,
+                     versions_.size());
 }
 
 bool VersionsScreen::OnListKey(const Key& key) {

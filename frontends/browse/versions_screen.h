@@ -45,19 +45,18 @@ class VersionsScreen : public ListScreen {
     std::mutex mutex;
     std::vector<Version> versions;  // guarded by mutex
   };
-  static Result<uint64_t> Read(const BrowseWorld& world, const LoadedSnapshot& origin, const TreePath& path,
-                               Incoming& incoming, const std::stop_token& stop);
+  static Result<void> Read(const BrowseWorld& world, const LoadedSnapshot& origin, const TreePath& path,
+                           Incoming& incoming, const std::stop_token& stop);
   static std::optional<Version> Look(const BrowseWorld& world, const LoadedSnapshot& origin, const TreePath& path,
                                      const view::ShownSnapshot& snapshot);
 
   const view::ShownSnapshot snapshot_;
   const TreePath path_;
   std::shared_ptr<Incoming> incoming_;
-  Reading<uint64_t> reading_;
+  Reading<void> reading_;
   std::vector<Version> versions_;
   std::map<std::string, size_t> numbers_;  // of contents, as they came
   std::string own_mark_;                   // of the one that it was opened from
-  uint64_t searched_ = 0;                  // snapshots
   std::string failure_;
 };
 

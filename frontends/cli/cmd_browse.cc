@@ -1,9 +1,12 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <thread>
+
 #include "frontends/browse/browse.h"
 #include "frontends/browse/terminal.h"
 #include "frontends/cli/command.h"
+#include "frontends/cli/exit_code.h"
 #include "frontends/cli/looking_patience.h"
 #include "frontends/cli/restore_folder.h"
 #include "frontends/cli/snapshot_tables.h"
@@ -13,6 +16,7 @@ namespace cairn {
 namespace {
 
 constexpr unsigned kReaders = 6;  // that wait for the store at once
+constexpr std::chrono::seconds kPatience(2);
 
 struct BrowseCommand {
   FilterOptions filter;
@@ -33,12 +37,11 @@ struct BrowseCommand {
     for (const browse::Messages::Message& one : messages.all()) {
       if (one.severity != Finding::Severity::kNote) cli.context().log.Warning("{}", one.text);
     }
-    RETURN_IF_ERROR(shown);
-    return 0;
+    return shown;
   }
 
-  static Result<void> Show(Cli& cli, Repository& repository, view::LiveView& view, browse::Messages& messages) {
-    const auto readers = MakeThreadPool(kReaders);
+  static Result<int> Show(Cli& cli, Repository& repository, view::LiveView& view, browse::Messages& messages) {
+    auto readers = MakeThreadPool(kReaders);
     const browse::BrowseWorld world{
         .view = view,
         .context = cli.context(),
@@ -62,8 +65,15 @@ struct BrowseCommand {
             }};
     auto shown = browse::Browse(world, cli.stop());
     // Who still waits for the store is asked to stop, as by the user: a second time would end the process at once.
-    if (!cli.stop().stop_requested()) ::kill(::getpid(), SIGTERM);
-    return shown;
+    const bool was_stopped = cli.stop().stop_requested();
+    if (!was_stopped) ::kill(::getpid(), SIGTERM);
+    const std::jthread patience([&context = cli.context()](const std::stop_token& has_ended) {
+      if (!context.clock.Sleep(kPatience, has_ended)) return;
+      context.log.Info("waiting for what is under way; Ctrl-C ends it at once");
+    });
+    readers.reset();
+    RETURN_IF_ERROR(shown);
+    return was_stopped ? kExitInterrupted : kExitOk;
   }
 };
 

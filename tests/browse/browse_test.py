@@ -14,7 +14,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 for folder in (HERE, os.path.join(HERE, "..", "cli"), os.path.join(HERE, "..", "stores")):
     sys.path.insert(0, folder)
 from cairn_testing import BIN, CairnTest
+from postgres_testing import Server
 from tmux_testing import Screen
+from webdav_testing import PASSWORD, USER, Nginx
 
 
 class BrowseTest(CairnTest):
@@ -130,17 +132,17 @@ class Walking(BrowseTest):
         screen.until("5 entries")
         self.go_to(screen, "notes.txt")
         screen.keys("v")
-        screen.until("2 different, in 3 of 3 snapshots", "this one", "the same", "differs")
+        screen.until("2 versions in 3 of 3 snapshots", "this one", "the same", "differs")
         screen.keys("G", "p")
         screen.until("notes", "all", without=("and more",))
         screen.keys("Escape")
-        screen.until("2 different")
+        screen.until("2 versions")
         text = self.restore_into(screen, self.path("old"))
         self.assertIn("1 read back", text)
         with open(self.path("old", "notes.txt")) as file:
             self.assertEqual(file.read(), "notes\n")
         screen.keys("Escape")
-        screen.until("2 different")
+        screen.until("2 versions")
         screen.keys("Escape", "i")
         text = screen.until("extended attributes", "user.color", '"blue"')
         status = os.stat(os.path.join(self.source, "notes.txt"))
@@ -354,6 +356,26 @@ class Databases(BrowseTest):
         with sqlite3.connect(os.path.join(target, "app.db")) as connection:
             self.assertEqual(connection.execute("SELECT count(*) FROM orders").fetchone(), (1234,))
 
+    def test_tables_of_postgresql(self):
+        with Server() as server:
+            server.create("shop")
+            server.sql("shop", """CREATE TABLE orders (id int PRIMARY KEY, what text);
+                INSERT INTO orders SELECT i, md5(i::text) FROM generate_series(1, 2345) i;
+                CREATE TABLE log (at int) PARTITION BY RANGE (at);""", user="app")
+            self.init()
+            address = server.uri("shop", user="postgres", local=True)
+            self.run_cairn("backup", "--postgres", address, LC_ALL="C.UTF-8")
+        screen = self.browse(columns=100)
+        screen.until("PostgreSQL")
+        screen.keys("Enter")
+        screen.until("t lists its tables", "database.json")
+        screen.keys("t")
+        text = screen.until("public.orders", "2,345", "2 tables")
+        self.assertRegex(text, r"public\.log +partitioned")
+        self.go_to(screen, "orders")
+        screen.keys("Enter")
+        screen.until("--postgres ADDRESS/DATABASE --table 'public.orders'")
+
     def test_several_items(self):
         self.make_source(files=3)
         self.write("plain", b"plain")
@@ -366,6 +388,7 @@ class Databases(BrowseTest):
         target = self.path("out")
         self.go_to(screen, "more")
         screen.keys("Enter")
+        screen.until("1 entry")
         self.restore_into(screen, target)
         found = subprocess.run(["find", target, "-name", "plain"], capture_output=True).stdout.decode().split()
         self.assertEqual(len(found), 1)
@@ -383,7 +406,7 @@ class Ending(BrowseTest):
             self.assertRegex(screen.modes(), rf"(?m)(?:^|\s){mode}(?:\s|$)")
 
     def test_keys_and_signals_leave_the_terminal_right(self):
-        for how, code in (("q", 0), ("C-c", 0), (signal.SIGTERM, 0), (signal.SIGHUP, 0)):
+        for how, code in (("q", 0), ("C-c", 0), (signal.SIGTERM, 130), (signal.SIGHUP, 130)):
             with self.subTest(how=how):
                 screen = self.browse()
                 screen.until("1 snapshot")
@@ -414,6 +437,44 @@ class Ending(BrowseTest):
             self.assertIn(f"TERM={term}", screen.text())
         self.run_cairn("browse", "--json", code=1)
 
+    def test_a_restore_is_not_left_by_chance_and_can_be_stopped(self):
+        self.write("slow", os.urandom(8_000_000))
+        self.backup()
+        screen = self.browse("--limit-download", "500K")
+        screen.until("2 snapshots")
+        target = self.path("out")
+        screen.keys("r")
+        screen.until("into folder")
+        screen.type(target)
+        screen.keys("Enter")
+        screen.until("restoring", " of ", "#")
+        screen.keys("q")
+        screen.until("the restore is under way: c stops it")
+        screen.keys("Escape")
+        screen.until("the restore is under way: c stops it")
+        screen.keys("c")
+        screen.until("stopped: files that were done stay", "took")
+        left = subprocess.run(["find", target, "-name", ".cairn-*"], capture_output=True).stdout
+        self.assertEqual(left, b"")
+        screen.keys("q")
+        self.assertEqual(screen.end_code(), 0)
+
+    def test_a_signal_ends_a_restore(self):
+        self.write("slow", os.urandom(8_000_000))
+        self.backup()
+        screen = self.browse("--limit-download", "500K")
+        screen.until("2 snapshots")
+        target = self.path("out")
+        screen.keys("r")
+        screen.until("into folder")
+        screen.type(target)
+        screen.keys("Enter")
+        screen.until("#")
+        os.kill(screen.process(), signal.SIGTERM)
+        self.assertEqual(screen.end_code(), 130)
+        self.check_modes(screen)
+        self.assertEqual(subprocess.run(["find", target, "-name", ".cairn-*"], capture_output=True).stdout, b"")
+
     def test_nothing_into_the_repository(self):
         screen = self.browse()
         screen.until("1 snapshot")
@@ -430,6 +491,55 @@ class Ending(BrowseTest):
         time.sleep(1)
         screen.keys("Escape")
         screen.until("What", "Paths")
+        screen.keys("q")
+        self.assertEqual(screen.end_code(), 0)
+
+
+class FarStore(BrowseTest):
+    """A store that does not answer any more: nothing hangs, and it is said."""
+
+    def setUp(self):
+        super().setUp()
+        self.server = Nginx()
+        self.addCleanup(self.server.close)
+        os.mkdir(os.path.join(self.server.root, "repo"))
+        self.more = {"CAIRN_WEBDAV_USER": USER, "CAIRN_WEBDAV_PASSWORD": PASSWORD}
+        self.repo = self.server.address("repo")
+        self.write("file", os.urandom(3_000_000))
+        self.run_cairn("init", **self.more)
+        self.run_cairn("backup", self.source, **self.more)
+
+    def open_source(self, *args):
+        screen = self.browse(*args, **self.more)
+        screen.until("1 snapshot")
+        self.enter_source(screen)
+        screen.until("file ", "1 entry")
+        return screen
+
+    def test_what_waits_can_be_left_and_ended(self):
+        screen = self.open_source()
+        group = self.server._process.pid
+        os.killpg(group, signal.SIGSTOP)
+        self.addCleanup(os.killpg, group, signal.SIGCONT)
+        screen.keys("p")
+        screen.until("reading; Esc leaves it")
+        screen.keys("Escape")
+        screen.until("file ", "1 entry")
+        screen.keys("q")
+        screen.until("waiting for what is under way")
+        screen.keys("C-c")
+        self.assertEqual(screen.end_code(), 130)
+
+    def test_a_server_that_is_gone_is_told(self):
+        screen = self.open_source("-o", "retry.time=2s")
+        self.server.close()
+        screen.keys("p")
+        screen.until("it cannot be read")
+        screen.keys("m")
+        screen.until("trying again in")
+        screen.keys("Escape", "Escape")
+        screen.until("1 entry")
+        self.assertIn("1 could not be restored whole", self.restore_into(screen, self.path("out")))
         screen.keys("q")
         self.assertEqual(screen.end_code(), 0)
 

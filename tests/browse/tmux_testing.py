@@ -22,7 +22,7 @@ class Screen:
         self.env = dict(env, LANG=env.get("LANG", "C.UTF-8"))
         self.env.pop("TMUX", None)
         self.code_file = os.path.join(self.folder, "code")
-        line = f"{shlex.join(command)}; echo $? > {self.code_file}; stty -a > {self.folder}/modes; echo ended; sleep 60"
+        line = f"trap : INT; {shlex.join(command)}; echo $? > {self.code_file}; stty -a > {self.folder}/modes; echo ended; sleep 60"
         self.tmux("-f", config, "new-session", "-d", "-x", str(columns), "-y", str(rows), "sh", "-c", line)
 
     def tmux(self, *args):
