@@ -11,8 +11,9 @@ void ListScreen::Draw(Canvas& canvas, const ScreenLines& lines) {
   const std::string failure = Failure();
   if (!failure.empty() && count > 0) {
     const size_t columns = std::max<size_t>(canvas.columns(), 1);
-    const std::vector<std::string> told = Wrapped(failure, columns);
+    std::vector<std::string> told = Wrapped(failure, columns);
     const size_t shown = std::min({told.size(), size_t{3}, count});
+    if (shown < told.size()) told[shown - 1] += told[shown];  // cut off, with an ellipsis
     for (size_t i = 0; i < shown; ++i) canvas.PutLine(first + i, told[i], kError);
     first += shown;
     count -= shown;

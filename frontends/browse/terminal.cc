@@ -207,7 +207,7 @@ class CursesTerminal : public Terminal {
     ::nonl();
     ::keypad(stdscr, TRUE);
     ::nodelay(stdscr, TRUE);
-    ::set_escdelay(50);
+    ::set_escdelay(100);
     BeginColors();
     return {};
   }
