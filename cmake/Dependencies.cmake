@@ -36,6 +36,8 @@ cairn_find_library(cairn::pq pq libpq-fe.h postgresql)
 cairn_find_library(cairn::archive archive archive.h)
 cairn_find_library(cairn::fuse3 fuse3 fuse3/fuse_lowlevel.h)
 cairn_find_library(cairn::microhttpd microhttpd microhttpd.h)
+cairn_find_library(cairn::ncursesw ncursesw curses.h)
+cairn_find_library(cairn::tinfo tinfo term.h)
 
 if(CAIRN_TESTS)
   find_package(GTest REQUIRED)

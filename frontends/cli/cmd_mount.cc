@@ -1,10 +1,10 @@
 #include <unistd.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "frontends/cli/command.h"
+#include "frontends/cli/looking_patience.h"
 #include "frontends/mount/fuse_mount.h"
 #include "frontends/mount/inode_table.h"
 #include "frontends/view/live_view.h"

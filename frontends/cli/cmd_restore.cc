@@ -1,5 +1,3 @@
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -9,14 +7,13 @@
 #include "frontends/cli/exit_code.h"
 #include "frontends/cli/postgres_restore.h"
 #include "frontends/cli/replacement.h"
+#include "frontends/cli/restore_folder.h"
 #include "frontends/cli/restore_sets.h"
 #include "frontends/cli/sqlite_restore.h"
 #include "frontends/cli/table_options.h"
 #include "frontends/cli/text.h"
 #include "frontends/cli/warm_up_run.h"
 #include "frontends/files/exclude_rules.h"
-#include "frontends/files/file_sink.h"
-#include "frontends/files/left_out.h"
 
 namespace cairn {
 namespace {
@@ -62,12 +59,6 @@ struct RestoreCommand {
     options.take = [this](const TreePath& path, const Node& node) { return Takes(path, node); };
     options.descend = [this](const TreePath& path) { return !Excluded(path, true); };
     return options;
-  }
-
-  static void Protect(RestoreOptions& options, const std::string& folder, std::string name, bool from_writing) {
-    struct stat status{};
-    if (::stat(folder.c_str(), &status) != 0) return;
-    options.protected_places.push_back({{status.st_dev, status.st_ino}, std::move(name), from_writing});
   }
 
   bool Excluded(const TreePath& path, bool is_folder) const {
@@ -133,11 +124,7 @@ struct RestoreCommand {
     ASSIGN_OR_RETURN(const LoadedSnapshot* one, ResolveSnapshot(set, wanted.snapshot, filter.Filter()));
     ASSIGN_OR_RETURN(const auto index, std::move(of_index));
     FileSinkOptions where{.target = target, .read_only = dry_run, .numeric_ids = numeric_ids, .sparse = !no_sparse};
-    ASSIGN_OR_RETURN(const auto sink, FileSink::Make(std::move(where)));
-    options.left_out = LeftOutOf;
-    Protect(options, cli.RepositoryFolder(), "the repository", true);
-    Protect(options, cli.CacheRoot(), "the folder of cairn's caches", false);
-    Protect(options, cli.TemporaryCache(), "the cache of this run", false);
+    ASSIGN_OR_RETURN(const auto sink, OpenRestoreFolder(cli, std::move(where), options));
     if (wanted.path.empty()) {
       cli.context().progress.items_total = one->inner.totals.files + one->inner.totals.others;
       cli.context().progress.bytes_total = one->inner.totals.bytes;

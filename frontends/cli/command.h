@@ -29,6 +29,7 @@ void AddDrill(CLI::App& app, Cli& cli, Action& action);
 void AddDump(CLI::App& app, Cli& cli, Action& action);
 void AddExport(CLI::App& app, Cli& cli, Action& action);
 void AddRestore(CLI::App& app, Cli& cli, Action& action);
+void AddBrowse(CLI::App& app, Cli& cli, Action& action);
 void AddMount(CLI::App& app, Cli& cli, Action& action);
 void AddServe(CLI::App& app, Cli& cli, Action& action);
 void AddCheck(CLI::App& app, Cli& cli, Action& action);

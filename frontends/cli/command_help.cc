@@ -80,6 +80,9 @@ const std::map<std::string, std::string>& AllExamples() {
       {"serve",
        "cairn serve --webdav                                 for this machine: http://127.0.0.1:8420/\n"
        "cairn serve --webdav --listen 0.0.0.0:8420 --tls-cert cert.pem --tls-key key.pem --token-file token\n"},
+      {"browse",
+       "cairn browse                                         ? shows what the keys do\n"
+       "cairn browse --host web1 --tag daily\n"},
       {"drill",
        "cairn drill latest --scratch /mnt/big\n"
        "cairn drill latest:shop --postgres postgresql://postgres@db-test\n"},

@@ -65,6 +65,7 @@ void AddCommands(CLI::App& app, cairn::Cli& cli, cairn::Action& action) {
   cairn::AddDump(app, cli, action);
   cairn::AddExport(app, cli, action);
   cairn::AddRestore(app, cli, action);
+  cairn::AddBrowse(app, cli, action);
   cairn::AddMount(app, cli, action);
   cairn::AddServe(app, cli, action);
   cairn::AddDrill(app, cli, action);

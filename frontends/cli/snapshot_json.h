@@ -21,8 +21,6 @@ Table SnapshotTable(const std::vector<const LoadedSnapshot*>& snapshots);
 // Of what was forgotten and is kept, with until when by the store's clock.
 nlohmann::json DeletedJson(const DeletedSnapshot& deleted);
 Table DeletedTable(const std::vector<const DeletedSnapshot*>& deleted);
-// "drwxr-xr-x".
-std::string ModeText(const Node& node);
 // One line of `ls -l`.
 std::string LongLine(const Node& node, const std::string& path);
 

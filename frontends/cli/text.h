@@ -1,17 +1,14 @@
-// Numbers, sizes and tables as people read them.
+// Tables and texts as people read them; numbers, too.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "engine/env/number_text.h"
 #include "repo-format/base/result.h"
 
 namespace cairn {
-
-std::string HumanBytes(uint64_t bytes);      // "1.5 MiB"
-std::string HumanCount(uint64_t count);      // "12,345"
-std::string HumanSeconds(uint64_t seconds);  // "1:02:03", "0:07"
 
 // Control characters as \xNN, so that no name or tag speaks to the terminal; the rest, and newlines, as it is.
 std::string Printable(std::string_view text);

@@ -29,6 +29,7 @@ class LiveView {
 
   ViewTree& tree() { return *tree_; }
   BlobReader& reader() { return *reader_; }
+  Index& index() { return *index_; }  // for a job beside it
   LiveSnapshots& snapshots() { return *snapshots_; }
 
  private:

@@ -1,0 +1,55 @@
+// What a browser asks of the program that it is part of.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "engine/env/executor.h"
+#include "engine/env/job_context.h"
+#include "engine/jobs/restore.h"
+#include "frontends/browse/messages.h"
+#include "frontends/view/live_view.h"
+
+namespace cairn::browse {
+
+// What is to be restored, and where to.
+struct RestoreRequest {
+  view::ShownSnapshot snapshot;
+  TreePath folder;  // what is in it goes to the target
+  // As in RestoreOptions; empty: all that is in the folder.
+  std::function<bool(const TreePath& path, const Node& node)> take = {};
+  std::function<bool(const TreePath& path)> descend = {};
+  std::string target;     // of this machine
+  bool replaces = false;  // files that are there, and differ
+  bool verifies = true;   // each file is read back
+};
+
+struct TableRow {
+  std::string name;
+  std::optional<uint64_t> rows, bytes;
+  std::string note;  // "partitioned", "not in this dump" ...
+};
+struct TableList {
+  std::vector<TableRow> tables;
+  std::vector<std::string> commands;  // that restore them; "TABLE" stands for a table's name
+};
+
+// All that is borrowed outlives the browser. The functions are called by other threads, and may take long.
+struct BrowseWorld {
+  view::LiveView& view;
+  const JobContext& context;
+  Executor& readers;  // whose threads wait for the store
+  Messages& messages;
+  std::string repository;  // for people
+  // As `cairn restore` does. The context is the one above, but for its progress and its token.
+  std::function<Result<RestoreReport>(const RestoreRequest& request, const JobContext& context, FindingSink findings)>
+      restore;
+  // Of an item that is a database; kUnsupported where it is none.
+  std::function<Result<TableList>(const LoadedSnapshot& snapshot, uint32_t item, const std::stop_token& stop)> tables;
+};
+
+}  // namespace cairn::browse
