@@ -44,7 +44,7 @@ Result<std::vector<TextLine>> ReadPreview(const BrowseWorld& world, const Loaded
   BlobSource& blobs = world.view.reader();
   ASSIGN_OR_RETURN(SnapshotPlace place, FindInSnapshot(blobs, snapshot, path));
   if (!place.node.content) return Error(ErrorCode::kInvalidArgument, "it has no bytes to show; i shows what is known");
-  const FileView file(blobs, std::make_shared<const Node>(std::move(place.node)));
+  const BlobFileView file(blobs, std::make_shared<const Node>(std::move(place.node)));
   Bytes bytes(std::min(file.size(), kPreviewBytes));
   std::ranges::fill(bytes, uint8_t{0});
   size_t done = 0;
