@@ -9,7 +9,7 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from cairn_testing import BIN, CairnTest
 
-COMMANDS = ("init backup run jobs import snapshots ls find cat diff dump export restore mount drill check repair forget undelete "
+COMMANDS = ("init backup run jobs import snapshots ls find cat diff dump query export restore mount drill check repair forget undelete "
             "prune copy tag rewrite key sessions stats cost databases tables benchmark cache config completion version "
             "help").split()
 
