@@ -55,7 +55,8 @@ struct MountCommand {
                                                                      .group = ::getgid(),
                                                                      .opened = ToWireTime(cli.context().clock.Now()),
                                                                      .owner_is_root = owner_root,
-                                                                     .numeric_ids = numeric_ids},
+                                                                     .numeric_ids = numeric_ids,
+                                                                     .stop = cli.stop()},
                                                             .cache_bytes = cache_bytes},
                                                            cli.Findings()));
     const bool is_far = repository.store().is_far();

@@ -27,6 +27,7 @@ void AddCat(CLI::App& app, Cli& cli, Action& action);
 void AddDiff(CLI::App& app, Cli& cli, Action& action);
 void AddDrill(CLI::App& app, Cli& cli, Action& action);
 void AddDump(CLI::App& app, Cli& cli, Action& action);
+void AddQuery(CLI::App& app, Cli& cli, Action& action);
 void AddExport(CLI::App& app, Cli& cli, Action& action);
 void AddRestore(CLI::App& app, Cli& cli, Action& action);
 void AddBrowse(CLI::App& app, Cli& cli, Action& action);

@@ -56,6 +56,10 @@ const std::map<std::string, std::string>& AllExamples() {
        "cairn dump latest:/home/ann | tar xf - -C /tmp/ann\n"
        "cairn dump latest:/home/ann --output ann.zip         or ann.tar.zst\n"
        "cairn dump latest:db/dump.sql --format zst --output dump.sql.zst\n"},
+      {"query",
+       "cairn query latest --tables\n"
+       "cairn query latest:app.db \"SELECT * FROM orders WHERE id = 4711\"\n"
+       "cairn query latest:/srv/app/app.db \"SELECT count(*) FROM orders\" --csv\n"},
       {"export",
        "cairn export latest                                  the only database, or all files, into this folder\n"
        "cairn export latest:shop --format sql --output /srv/out\n"

@@ -63,6 +63,7 @@ void AddCommands(CLI::App& app, cairn::Cli& cli, cairn::Action& action) {
   cairn::AddCat(app, cli, action);
   cairn::AddDiff(app, cli, action);
   cairn::AddDump(app, cli, action);
+  cairn::AddQuery(app, cli, action);
   cairn::AddExport(app, cli, action);
   cairn::AddRestore(app, cli, action);
   cairn::AddBrowse(app, cli, action);

@@ -361,7 +361,7 @@ void Session::OpenFolder(fuse_req_t request, fuse_ino_t number, fuse_file_info& 
   folder->number = number;
   folder->parent = inodes_.ParentOf(number);
   folder->path = inodes_.PathOf(number);
-  auto list = tree_.OpenFolder(*place);
+  auto list = tree_.OpenFolder(*place, ViewTree::Sizes::kThatAreKnown);
   if (!list) return Fail(request, *place, folder->path, list.error());
   folder->list = *std::move(list);
   const uint64_t handle = folders_.Add(std::move(folder));
@@ -410,12 +410,13 @@ Result<bool> Session::FillFolder(fuse_req_t request, OpenedFolder& folder, bool 
       fuse_entry_param entry = EntryOf(found, 0);
       const auto next = static_cast<off_t>(folder.position + 1);
       // Counted before the kernel can hear of it.
-      if (with_status) entry.ino = inodes_.Remember(found.place, folder.number);
+      const bool is_told = with_status && found.has_size;  // else the kernel asks for it when somebody does
+      if (is_told) entry.ino = inodes_.Remember(found.place, folder.number);
       if (!AddEntry(request, ToString(found.name), entry, next, with_status, buffer)) {
-        if (with_status) inodes_.Forget(entry.ino, 1);
+        if (is_told) inodes_.Forget(entry.ino, 1);
         return false;
       }
-      if (with_status) remembered.push_back(entry.ino);
+      if (is_told) remembered.push_back(entry.ino);
     }
     folder.pending.reset();
     ++folder.position;
@@ -428,7 +429,7 @@ Result<bool> Session::ReadOn(fuse_req_t request, off_t offset, bool with_status,
   const uint64_t wanted = std::max<uint64_t>(static_cast<uint64_t>(offset), 2);
   if (!AddDots(request, folder, offset, with_status, buffer)) return false;
   if (wanted < folder.position || (offset == 0 && folder.failed)) {  // rewound
-    ASSIGN_OR_RETURN(folder.list, tree_.OpenFolder(folder.place));
+    ASSIGN_OR_RETURN(folder.list, tree_.OpenFolder(folder.place, ViewTree::Sizes::kThatAreKnown));
     folder.pending.reset();
     folder.failed.reset();
     folder.position = 2;

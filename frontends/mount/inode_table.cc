@@ -78,7 +78,8 @@ std::string InodeTable::PathOf(uint64_t number) const {
     if (found == entries_.end()) return "..." + path;
     const Place& place = found->second.place;
     if (place.kind == Place::Kind::kFolders) return "/" + PathForPeople(place.name) + path;
-    const bool is_root = place.kind != Place::Kind::kNode || place.name.empty();
+    const bool is_inside = place.kind == Place::Kind::kNode || place.kind == Place::Kind::kMade;
+    const bool is_root = !is_inside || place.name.empty();
     if (is_root && place.tree_number == place.number && place.snapshot->inner.items.size() > 1) {
       path = "/" + PathForPeople(AsBytes(place.snapshot->inner.items[place.item].name)) + path;
     } else {

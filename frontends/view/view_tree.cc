@@ -55,7 +55,12 @@ Error NotAFolder() { return Error(ErrorCode::kInvalidArgument, "it is no folder"
 
 ViewTree::ViewTree(Folders folders, BlobSource& blobs, files::OwnerNames& names, const ViewTreeOptions& options,
                    FindingSink findings)
-    : folders_(std::move(folders)), blobs_(blobs), names_(names), options_(options), findings_(std::move(findings)) {}
+    : folders_(std::move(folders)),
+      blobs_(blobs),
+      names_(names),
+      options_(options),
+      findings_(std::move(findings)),
+      made_(blobs, options.stop) {}
 
 Place ViewTree::Root() {
   Place root;
@@ -300,6 +305,11 @@ Result<std::optional<FoundPlace>> ViewTree::Find(const Place& folder, ByteSpan n
     }
     return std::optional<FoundPlace>();
   }
+  if (HasMade(folder)) {
+    auto made = FindMade(folder, name);
+    // Where nothing can be made, what is there is shown.
+    if (folder.kind == Place::Kind::kMade || (made && *made)) return made;
+  }
   ASSIGN_OR_RETURN(const BlobId directory, DirectoryOf(folder));
   auto node = FindNode(blobs_, directory, name);
   if (!node && node.error().code() == ErrorCode::kUnsupported) {
@@ -339,6 +349,11 @@ Result<struct stat> ViewTree::Status(const Place& place) {
     ASSIGN_OR_RETURN(const WireTime modified, ModifiedAbove(place));
     return StatusAbove(place, modified);
   }
+  if (place.kind == Place::Kind::kMade) {
+    if (place.is_folder) return StatusOfMade(place, 0);
+    ASSIGN_OR_RETURN(const auto file, made_.Open(place.directory, ToString(place.name)));
+    return StatusOfMade(place, file->size());
+  }
   if (place.kind != Place::Kind::kNode || place.name.empty()) return StatusAbove(place, place.snapshot->inner.start);
   ASSIGN_OR_RETURN(const auto node, NodeOf(place));
   return StatusOfNode(place, *node);
@@ -365,6 +380,7 @@ Result<std::optional<Bytes>> ViewTree::Attribute(const Place& place, std::string
 }
 
 Result<std::shared_ptr<const FileView>> ViewTree::OpenFile(const Place& place) {
+  if (place.kind == Place::Kind::kMade && !place.is_folder) return made_.Open(place.directory, ToString(place.name));
   ASSIGN_OR_RETURN(auto node, NodeOf(place));
   if (node == nullptr || !node->content) {
     return Error(ErrorCode::kInvalidArgument, "it has no bytes").WithErrno(EINVAL);
@@ -425,7 +441,7 @@ class ViewTree::NodeList : public ViewTree::List {
   unsigned failures_ = 0;
 };
 
-Result<std::unique_ptr<ViewTree::List>> ViewTree::OpenFolder(const Place& folder) {
+Result<std::unique_ptr<ViewTree::List>> ViewTree::OpenFolder(const Place& folder, Sizes sizes) {
   std::vector<FoundPlace> entries;
   if (folder.number == kRootNumber) return std::make_unique<FixedList>(ListRoot());
   if (folder.kind == Place::Kind::kFolders) {
@@ -454,8 +470,11 @@ Result<std::unique_ptr<ViewTree::List>> ViewTree::OpenFolder(const Place& folder
     }
     return std::make_unique<FixedList>(std::move(entries));
   }
+  if (folder.kind == Place::Kind::kMade) return OpenMade(folder, nullptr, sizes);
   ASSIGN_OR_RETURN(const BlobId directory, DirectoryOf(folder));
-  return std::make_unique<NodeList>(*this, folder, directory);
+  auto nodes = std::make_unique<NodeList>(*this, folder, directory);
+  if (!HasMade(folder)) return nodes;
+  return OpenMade(folder, std::move(nodes), sizes);
 }
 
 bool ViewTree::ToldBefore(const std::string& text) {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "engine/env/finding.h"
 #include "engine/tree/file_view.h"
 #include "frontends/files/owner_names.h"
+#include "frontends/view/database_files.h"
 #include "frontends/view/snapshot_folders.h"
 
 namespace cairn::view {
@@ -28,6 +30,7 @@ struct Place {
     kLatest,   // a link to one of its neighbours
     kItems,    // the root of a snapshot of several items
     kNode,     // in an item; without a name its root
+    kMade,     // of an item: made of what is in it (DatabaseFiles), by its name
   };
   Kind kind = Kind::kFolders;
   bool is_folder = true;
@@ -35,16 +38,17 @@ struct Place {
   // `number` is what is shown as the inode; a tree in two folders of snapshots has other numbers in each.
   uint64_t number = 0, check = 0;
   uint64_t tree_number = 0, tree_check = 0;  // of the root of the item that it is in
-  Bytes name;                                // of a node; of folders of snapshots the path, of a link the target
-  ShownSnapshot snapshot;                    // kItems, kNode; of a link: which one it leads to
-  uint32_t item = 0;                         // kNode
-  BlobId directory;                          // kNode: in which it is; without a name: which it is
+  Bytes name;              // of a node, of kMade; of folders of snapshots the path, of a link the target
+  ShownSnapshot snapshot;  // kItems, kNode, kMade; of a link: which one it leads to
+  uint32_t item = 0;       // kNode, kMade
+  BlobId directory;        // kNode: in which it is; without a name: which it is; kMade: of the item
 };
 
 struct FoundPlace {
   Bytes name;
   Place place;
   struct stat status = {};  // without st_dev
+  bool has_size = true;     // false: as it was asked for, status.st_size is not known yet; Status has it
 };
 
 struct ViewTreeOptions {
@@ -53,6 +57,7 @@ struct ViewTreeOptions {
   bool owner_is_root = false;    // all of it is root's
   bool numeric_ids = false;      // owners by number, also where their names are known on this machine
   uint64_t link_entries_max = 200'000;
+  std::stop_token stop = {};  // ends what takes long to be made
 };
 
 // Safe for concurrent use. Borrows the blobs and the names. Errors: kNotFound of a folder that is no longer there;
@@ -88,7 +93,9 @@ class ViewTree {
     // Error comes once, at the end.
     virtual Result<std::optional<FoundPlace>> Next() = 0;
   };
-  Result<std::unique_ptr<List>> OpenFolder(const Place& folder);
+  // A file that has to be made whole before its size is known (CSV of a table) is made for that, unless sizes can wait.
+  enum class Sizes : uint8_t { kAll, kThatAreKnown };
+  Result<std::unique_ptr<List>> OpenFolder(const Place& folder, Sizes sizes = Sizes::kAll);
 
   // An error of reading below a place, as it is to be told to who reads: ESTALE where its snapshot has gone. `what` is
   // told as damage, once, where it is.
@@ -97,6 +104,7 @@ class ViewTree {
  private:
   class NodeList;
   class FixedList;
+  class MadeList;
   struct Cached {
     uint64_t number = 0, check = 0;
     std::shared_ptr<const Node> node;
@@ -112,6 +120,13 @@ class ViewTree {
   Place RootPlace(const Place& folder, const ShownSnapshot& snapshot) const;
   Place ItemPlace(const Place& items, uint32_t item) const;
   Place NodePlace(const Place& folder, const BlobId& directory, const Node& node) const;
+  // Whether files are made of what is in it.
+  static bool HasMade(const Place& folder);
+  Place MadePlace(const Place& folder, const DatabaseFiles::Entry& entry) const;
+  Result<FoundPlace> FoundMade(const Place& folder, const DatabaseFiles::Entry& entry, Sizes sizes);
+  Result<std::optional<FoundPlace>> FindMade(const Place& folder, ByteSpan name);
+  Result<std::unique_ptr<List>> OpenMade(const Place& folder, std::unique_ptr<List> before, Sizes sizes);
+  struct stat StatusOfMade(const Place& place, uint64_t size) const;
   Result<BlobId> DirectoryOf(const Place& folder);
   Result<std::optional<FoundPlace>> FindEntry(const Place& folder, ByteSpan name);
   // Of a folder of snapshots; of the root and what is in it without waiting.
@@ -131,6 +146,7 @@ class ViewTree {
   const ViewTreeOptions options_;
   const FindingSink findings_;
   const ShortHash number_hash_, check_hash_;
+  DatabaseFiles made_;
   std::mutex mutex_;
   std::list<Cached> recent_;                                               // guarded by mutex_; newest first
   std::unordered_map<uint64_t, std::list<Cached>::iterator> by_number_;    // guarded by mutex_

@@ -9,8 +9,8 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from cairn_testing import BIN, CairnTest
 
-COMMANDS = ("init backup run jobs import snapshots ls find cat diff dump export restore browse mount serve drill check repair forget "
-            "undelete prune copy tag rewrite key sessions stats cost databases tables benchmark cache config completion version "
+COMMANDS = ("init backup run jobs import snapshots ls find cat diff dump query export restore browse mount serve drill check repair "
+            "forget undelete prune copy tag rewrite key sessions stats cost databases tables benchmark cache config completion version "
             "help").split()
 
 

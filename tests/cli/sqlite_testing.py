@@ -52,6 +52,20 @@ def fill(path, page_size=4096, mode="delete", rows=2_000):
     return database
 
 
+def make_large(path, rows):
+    """Some 430 bytes a row that no compressor makes smaller, with an index."""
+    database = sqlite3.connect(path, isolation_level=None)
+    database.execute("PRAGMA journal_mode = OFF")
+    database.execute("PRAGMA synchronous = OFF")
+    database.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, customer TEXT, note BLOB)")
+    database.execute("BEGIN")
+    database.execute("INSERT INTO orders WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < ?) "
+                     "SELECT n, printf('customer %07d', n * 7919 % 100003), randomblob(400) FROM i", (rows,))
+    database.execute("CREATE INDEX by_customer ON orders (customer)")
+    database.execute("COMMIT")
+    return database
+
+
 def content(path):
     """All of a database as SQL, after SQLite itself has found nothing wrong with it."""
     database = sqlite3.connect(path)

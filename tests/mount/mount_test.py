@@ -14,6 +14,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "stores"))
 from cairn_testing import BIN, CairnTest, is_sanitized
+from sqlite_testing import make_large
 from webdav_testing import PASSWORD, USER, Nginx
 
 FACTOR = 5 if is_sanitized() else 1
@@ -583,6 +584,50 @@ class FarAway(MountTest):
         self.assertEqual(self.program.returncode, 0)
         self.assertNotEqual(reader.wait(20), 0)
         self.assertFalse(os.path.ismount(self.point))
+
+
+class Fetched(MountTest):
+    """What a program that looks into a mounted database has fetched from a server, counted by the server."""
+
+    ROWS = 50_000 if FACTOR > 1 else 500_000  # 215 MB
+
+    def setUp(self):
+        super().setUp()
+        self.log = self.path("requests")
+        self.server = Nginx(f"access_log {self.log} combined;")
+        self.addCleanup(self.server.close)
+        self.repo = self.server.address("repo")
+        self.init()
+
+    def env(self, password="secret", **more):
+        return super().env(password, CAIRN_WEBDAV_USER=USER, CAIRN_WEBDAV_PASSWORD=PASSWORD, **more)
+
+    def fetched(self):
+        """Bytes of all answers since the last call."""
+        with open(self.log, encoding="utf-8") as file:
+            sizes = [int(re.search(r'" \d+ (\d+) ', line)[1]) for line in file]
+        os.truncate(self.log, 0)
+        return sum(sizes)
+
+    def test_an_indexed_query_of_a_database_fetches_less_than_a_twentieth(self):
+        path = self.path("app.db")
+        make_large(path, self.ROWS).close()
+        size = os.path.getsize(path)
+        self.run_cairn("backup", "--sqlite", path, timeout=600)
+        self.cache = self.path("new cache")  # of a machine that has never seen it
+        self.fetched()
+        self.mount()
+        for sql in ("SELECT id, length(note) FROM orders WHERE customer = 'customer 0004711'",
+                    f"SELECT hex(note) FROM orders WHERE id = {self.ROWS // 3}",
+                    "SELECT count(*) FROM orders WHERE customer BETWEEN 'customer 0001000' AND 'customer 0001050'"):
+            begin = time.monotonic()
+            shown = run("sqlite3", f"file:{self.shown('app.db')}?immutable=1", sql).stdout
+            self.assertEqual(shown, run("sqlite3", path, sql).stdout)
+            self.assertNotEqual(shown, b"")
+            fetched = self.fetched()
+            print(f"{sql[:40]}...: {fetched:,} of {size:,} bytes, {100 * fetched / size:.2f} %, {time.monotonic() - begin:.2f} s")
+            self.assertLess(fetched, size / 20)
+        self.unmount()
 
 
 if __name__ == "__main__":

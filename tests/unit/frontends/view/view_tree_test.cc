@@ -10,6 +10,7 @@
 namespace cairn::view {
 namespace {
 
+using mount::InodeTable;
 using tree_test::Build;
 using tree_test::File;
 using tree_test::Folder;
