@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 #include "engine/repo/time_text.h"
 #include "engine/tree/list_reader.h"
@@ -21,6 +22,7 @@ constexpr uint64_t kRangePartReadOver = 16;
 constexpr size_t kFramesInTurn = 4;  // that a file's blobs lie in by turns, as after a few changes of it
 constexpr size_t kBlobsPassedOver = 16;
 constexpr size_t kFinishedAtOnce = 64;  // files, by one task
+constexpr uint64_t kEntriesShare = 32;  // of the memory, for what the index says of the frames of a window
 
 // An error that the repository is not to be blamed for, and of which nothing is told.
 bool IsStop(const Error& error) { return error.code() == ErrorCode::kInterrupted; }
@@ -43,9 +45,17 @@ struct FileRestorer::OpenFile {
 };
 
 struct FileRestorer::Fetch {
-  BlobLocation location;
+  BlobLocation location;       // without `frame` where too many would be held: the index is asked again
+  uint32_t sealed_length = 0;  // of the frame
   std::vector<Want> wants;
 
+  // What this takes, or gives back, in bytes.
+  uint64_t Hold(const BlobLocation& found) {
+    location = found;
+    sealed_length = found.frame->sealed_length;
+    return found.frame->blobs.size() * sizeof(BlobEntry);
+  }
+  uint64_t Drop() { return std::exchange(location.frame, nullptr)->blobs.size() * sizeof(BlobEntry); }
   const std::vector<BlobEntry>& blobs() const { return location.frame->blobs; }
   void Add(Want want, uint32_t blob) {
     want.blob = blob;
@@ -404,7 +414,9 @@ std::vector<FileRestorer::Range> FileRestorer::PlanFetches(const std::vector<Wan
   // By name, number and frame: under another number the same pack may be told of otherwise, should the index learn of
   // that while blobs are looked up.
   std::map<std::tuple<PackName, uint32_t, uint32_t>, Fetch> by_frame;
-  std::array<Fetch*, kFramesInTurn> recent{};  // the frame that was wanted last comes first
+  std::array<Fetch*, kFramesInTurn> recent{};  // the frame that was wanted last comes first; these are held
+  const uint64_t held_bytes_max = context_.limits.memory_bytes / kEntriesShare;
+  uint64_t held_bytes = 0;
   // Behind the last one that was wanted, or a few blobs on: those between are of what the file was before.
   const auto find_near = [](const Fetch* fetch, const BlobId& id) -> std::optional<uint32_t> {
     if (fetch == nullptr || fetch->location.retired || fetch->location.pack.tombstoned) return std::nullopt;
@@ -435,7 +447,7 @@ std::vector<FileRestorer::Range> FileRestorer::PlanFetches(const std::vector<Wan
       continue;
     }
     Fetch& fetch = by_frame[{usable->pack.name, usable->pack.number, usable->frame_number}];
-    if (fetch.wants.empty()) fetch.location = *usable;
+    if (fetch.location.frame == nullptr) held_bytes += fetch.Hold(*usable);
     const bool is_told_alike =
         usable->blob_number < fetch.blobs().size() && fetch.blobs()[usable->blob_number].id == want.id;
     if (!is_told_alike) {
@@ -444,14 +456,18 @@ std::vector<FileRestorer::Range> FileRestorer::PlanFetches(const std::vector<Wan
     }
     fetch.Add(want, usable->blob_number);
     known = std::ranges::find(recent, &fetch);
-    if (known == recent.end()) *--known = &fetch;
+    if (known == recent.end()) {
+      Fetch*& oldest = *--known;
+      if (oldest != nullptr && held_bytes > held_bytes_max) held_bytes -= oldest->Drop();
+      oldest = &fetch;
+    }
     std::rotate(recent.begin(), known, known + 1);
   }
   std::vector<Range> ranges;
   const PackName* pack = nullptr;
   for (auto& [key, fetch] : by_frame) {
     const uint64_t begin = fetch.location.frame_offset;
-    const uint64_t end = begin + fetch.location.frame->sealed_length;
+    const uint64_t end = begin + fetch.sealed_length;
     const PackName& name = std::get<0>(key);
     const bool joins = pack != nullptr && *pack == name && ranges.back().Joins(begin, end, is_far_);
     if (!joins) ranges.push_back({.offset = begin, .size = 0, .read_over = 0, .fetches = {}});
@@ -480,11 +496,15 @@ void FileRestorer::OpenRange(const Range& range, const Result<Bytes>& bytes) {
       FallBack(fetch, bytes.error());
       continue;
     }
-    const ByteSpan sealed =
-        ByteSpan(*bytes).subspan(fetch.location.frame_offset - range.offset, fetch.location.frame->sealed_length);
-    auto plain = blobs_.OpenSealed(fetch.location, sealed, fetch.Wanted());
+    const auto location = LocationOf(fetch);
+    if (!location) {
+      ReadEach(fetch);
+      continue;
+    }
+    const ByteSpan sealed = ByteSpan(*bytes).subspan(fetch.location.frame_offset - range.offset, fetch.sealed_length);
+    auto plain = blobs_.OpenSealed(*location, sealed, fetch.Wanted());
     if (plain) {
-      WriteWants(fetch, *plain);
+      WriteWants(fetch, location->frame->blobs, *plain);
     } else {
       FallBack(fetch, plain.error());
     }
@@ -495,10 +515,25 @@ void FileRestorer::OpenRange(const Range& range, const Result<Bytes>& bytes) {
   counts_.bytes_fetched += range.size;
 }
 
+// With what the index says of the frame, which was planned with and may not have been held.
+Result<BlobLocation> FileRestorer::LocationOf(const Fetch& fetch) {
+  if (fetch.location.frame != nullptr) return fetch.location;
+  ASSIGN_OR_RETURN(const std::vector<BlobLocation> locations, index_.Find(fetch.wants.front().id));
+  for (const BlobLocation& one : locations) {
+    const std::vector<BlobEntry>& blobs = one.frame->blobs;
+    const bool is_it = one.pack.number == fetch.location.pack.number &&
+                       one.frame_offset == fetch.location.frame_offset &&
+                       one.frame->sealed_length == fetch.sealed_length;
+    const auto is_there = [&](const Want& want) { return want.blob < blobs.size() && blobs[want.blob].id == want.id; };
+    if (is_it && std::ranges::all_of(fetch.wants, is_there)) return one;
+  }
+  return MakeError(ErrorCode::kBusy, "pack {} left the index meanwhile", fetch.location.pack.name.ToString());
+}
+
 // What follows itself in the frame and in the file is written at once, and fails at once.
-void FileRestorer::WriteWants(const Fetch& fetch, ByteSpan plain) {
+void FileRestorer::WriteWants(const Fetch& fetch, const std::vector<BlobEntry>& entries, ByteSpan plain) {
   std::vector<uint64_t> begins(1, 0);
-  for (const BlobEntry& blob : fetch.blobs()) begins.push_back(begins.back() + blob.length);
+  for (const BlobEntry& blob : entries) begins.push_back(begins.back() + blob.length);
   const auto is_simple = [&](const Want& want) {
     return want.count == 1 && begins[want.blob + 1] - begins[want.blob] == want.length;
   };
@@ -529,6 +564,10 @@ void FileRestorer::FallBack(const Fetch& fetch, const Error& why) {
     const bool is_new = severity != Finding::Severity::kUnread || told_unread_.insert(pack.name).second;
     if (is_new) findings_({severity, why.code(), PackObjectName(pack.kind, pack.name).text(), why.message()});
   }
+  ReadEach(fetch);
+}
+
+void FileRestorer::ReadEach(const Fetch& fetch) {
   for (const Want& want : fetch.wants) {
     if (is_ended_) return;
     ReadOne(want);
