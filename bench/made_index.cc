@@ -5,6 +5,8 @@
 #include <random>
 #include <utility>
 
+#include "bench/owner.h"
+
 namespace cairn::bench {
 namespace {
 
@@ -54,7 +56,8 @@ SegmentPack PackOf(uint64_t n) {
 
 std::vector<PackSession> SessionsOfPacks() { return {{.epoch = 1, .envelope = {.sealed = Bytes(80, 0)}}}; }
 
-MadeIndex::MadeIndex(std::string folder, uint64_t blobs) : folder_(std::move(folder)) {
+MadeIndex::MadeIndex(std::string folder, uint64_t blobs)
+    : folder_(std::move(folder)), sealer_(Owner(), SystemRandom()) {
   for (uint64_t n = 0; n * kPacksPerSegment * kBlobsPerPack < blobs; ++n) {
     segments_.push_back(IdOf<SegmentId>(n));
     numbers_[segments_.back()] = n;
@@ -68,14 +71,23 @@ void MadeIndex::Open() {
   index_ = *std::move(opened);
 }
 
+Bytes MadeIndex::SealedSegment(const SegmentId& id) {
+  const auto begin = SystemClock().Steady();
+  const auto sealed = sealer_.Seal(ObjectKind::kSegment, ToRawId(id), SegmentOf(numbers_.at(id)).Encode());
+  CHECK(sealed.has_value());
+  Bytes object = sealed->Joined();
+  segment_bytes_ += object.size();
+  making_ += SystemClock().Steady() - begin;
+  return object;
+}
+
+Result<IndexSegment> MadeIndex::OpenSegment(const SegmentId& id, ByteSpan object) const {
+  ASSIGN_OR_RETURN(const OpenedObject opened, sealer_.Open(object, ObjectKind::kSegment, ToRawId(id), "segment"));
+  return IndexSegment::Parse(opened.body);
+}
+
 void MadeIndex::Sync() {
-  const auto load = [this](const SegmentId& id) -> Result<IndexSegment> {
-    const auto begin = SystemClock().Steady();
-    IndexSegment segment = SegmentOf(numbers_.at(id));
-    segment_bytes_ += segment.Encode().size();
-    making_ += SystemClock().Steady() - begin;
-    return segment;
-  };
+  const auto load = [this](const SegmentId& id) { return OpenSegment(id, SealedSegment(id)); };
   JobContext context{*executor_, SystemClock(), SystemRandom(), progress_, NullLog(), {}, Limits()};
   CHECK(index_->Sync(segments_, load, context).has_value());
 }

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "engine/crypto/object_sealer.h"
 #include "engine/index/index.h"
 
 namespace cairn::bench {
@@ -35,12 +36,17 @@ class MadeIndex {
   Index& index() { return *index_; }
   uint64_t blobs() const { return segments_.size() * kPacksPerSegment * kBlobsPerPack; }
   uint64_t DiskBytes() const;
-  // Of Sync: what went into making the segments, which another repository would fetch and open.
+  // Of Sync: what went into making and sealing the segments, which a repository fetches. They are opened and parsed as
+  // a repository's are.
   std::chrono::nanoseconds making() const { return making_; }
-  uint64_t segment_bytes() const { return segment_bytes_; }  // encoded, of those that Sync asked for
+  uint64_t segment_bytes() const { return segment_bytes_; }  // sealed, of those that Sync asked for
 
  private:
+  Bytes SealedSegment(const SegmentId& id);
+  Result<IndexSegment> OpenSegment(const SegmentId& id, ByteSpan object) const;
+
   const std::string folder_;
+  const ObjectSealer sealer_;
   std::vector<SegmentId> segments_;
   std::unordered_map<SegmentId, uint64_t> numbers_;
   std::unique_ptr<Executor> executor_ = MakeThreadPool(std::max(1u, std::thread::hardware_concurrency()));

@@ -13,6 +13,7 @@ class Engine:
     """A program with a repository of its own below `scratch`. Each word gives the command lines that do it."""
 
     name = ""
+    compression = ""  # for people
 
     def __init__(self, scratch):
         self.folder = os.path.join(scratch, self.name)
@@ -48,9 +49,9 @@ class Engine:
 class Cairn(Engine):
     name = "cairn"
 
-    def __init__(self, scratch, program):
+    def __init__(self, scratch, program, compression="default"):
         super().__init__(scratch)
-        self.program = program
+        self.program, self.compression = program, compression
 
     def command(self, argv):
         return [self.program, *argv]
@@ -62,10 +63,10 @@ class Cairn(Engine):
         return [["init"]]
 
     def backup(self, paths, force=False):
-        return [["backup", *paths, *(["--force"] if force else [])]]
+        return [["backup", "--compression", self.compression, *paths, *(["--force"] if force else [])]]
 
     def backup_stream(self, name):
-        return [["backup", "--stdin", "--stdin-filename", name]]
+        return [["backup", "--compression", self.compression, "--stdin", "--stdin-filename", name]]
 
     def snapshots(self):
         """Ids, the oldest first."""
@@ -103,6 +104,7 @@ class Peer(Engine):
 
 class Restic(Peer):
     name = "restic"
+    compression = "auto"  # its default: zstd
 
     def env(self):
         return dict(os.environ, RESTIC_REPOSITORY=self.path(self.repo), RESTIC_PASSWORD=PASSWORD,
@@ -143,6 +145,7 @@ class Restic(Peer):
 
 class Borg(Peer):
     name = "borg"
+    compression = "zstd,3"  # its default, lz4, is quicker and stores more than the others do
 
     def env(self):
         return dict(os.environ, BORG_REPO=self.path(self.repo), BORG_PASSPHRASE=PASSWORD,
@@ -153,7 +156,7 @@ class Borg(Peer):
         return [["init", "--encryption", "repokey"]]
 
     def _create(self):
-        return ["create", "--compression", "zstd,3"]
+        return ["create", "--compression", self.compression]
 
     def backup(self, paths, force=False):
         return [[*self._create(), *(["--files-cache", "disabled"] if force else []), "::{now:%Y%m%d-%H%M%S-%f}",

@@ -76,6 +76,7 @@ def bench_tree(bench, corpus, prefix=""):
     os.remove(tar + ".zst")
     bench.limit(prefix + "unchanged again", f"find {quoted} -printf '%p %s %T@ %C@ %i\\n' >/dev/null")
     bench.limit(prefix + "forced re-read", f"{files_in(corpus.paths)} | xargs -0 -P $(nproc) -n 64 openssl dgst -sha256 -r >/dev/null")
+    bench.touch_memory(corpus.paths)
     bench.target()
     bench.limit(prefix + "restore whole", f"tar xf '{tar}' -C '{bench.scratch}/restored'")
     bench.drop_target()
@@ -138,4 +139,4 @@ def bench_backup(bench, corpus):
     bench.do(f"{corpus.name}, unchanged again", lambda engine: engine.backup(corpus.paths))
     newest = {engine.name: engine.snapshots()[-1] for engine in bench.engines}
     bench.do(f"{corpus.name}, restore whole", lambda engine: engine.restore(newest[engine.name], bench.target()),
-             after=bench.drop_target)
+             before=lambda _: bench.touch_memory(corpus.paths), after=bench.drop_target)

@@ -9,12 +9,11 @@
 #include <functional>
 #include <map>
 #include <random>
-#include <span>
 #include <string>
 #include <string_view>
 
 #include "bench/made_index.h"
-#include "engine/jobs/needed_places.h"
+#include "engine/jobs/pack_usage.h"
 
 namespace cairn {
 namespace {
@@ -98,7 +97,7 @@ void Insert(MadeIndex& made, const std::string&) {
   Tell(timer.seconds(), kPacksPut * kBlobsPerPack);
 }
 
-// What a prune does with its marks: every second blob is needed.
+// What a prune does with its marks: every second blob is needed, so that each frame of each pack is partly dead.
 void Plan(MadeIndex& made, const std::string& folder) {
   OpenAndSync(made);
   const auto executor = MakeInlineExecutor();
@@ -108,12 +107,10 @@ void Plan(MadeIndex& made, const std::string& folder) {
   IdSorter needed(folder, context.limits.memory_bytes / 8);
   for (uint64_t n = 0; n < made.blobs(); n += 2) CHECK(needed.Add(BlobOf(n)).has_value());
   const double marked = timer.seconds();
-  uint64_t found = 0;
-  CHECK(ForEachNeeded(context, made.index(), needed, [&](const BlobId&, std::span<const BlobPlace> places) {
-          found += places.size();
-          return Result<void>();
-        }).has_value());
-  CHECK(found == (made.blobs() + 1) / 2);
+  const auto usage = MeasureUsage(context, made.index(), needed, {.sessions = {}, .number_first = UINT32_MAX});
+  CHECK(usage.has_value() && usage->missing.empty());
+  const auto plan = PlanPrune(usage->packs, {}, /*holds_content_key=*/true);
+  CHECK(plan.has_value() && plan->packs.size() == made.blobs() / kBlobsPerPack && plan->bytes_repacked > 0);
   Tell(timer.seconds(), made.blobs(), fmt::format(", \"sorting_seconds\": {:.6f}", marked));
 }
 

@@ -218,13 +218,6 @@ Result<void> IndexTable::Bulk::MakeBlobFiles(unsigned threads, const std::stop_t
   return std::move(made.result);
 }
 
-// As each pack does that is put alone: a number stays taken when its rows are gone.
-Result<void> IndexTable::Bulk::PutNextNumber() {
-  if (packs_.empty()) return {};
-  ASSIGN_OR_RETURN(const uint32_t next, table_.NextNumber());
-  return next > packs_.back() ? Result<void>() : table_.PutNextNumber(packs_.back() + 1);
-}
-
 Result<void> IndexTable::Bulk::Finish(unsigned threads, const std::stop_token& stop) {
   Made made;
   RETURN_IF_ERROR(OfTable(MakeBlobFiles(threads, stop, made)));
@@ -244,7 +237,8 @@ Result<void> IndexTable::Bulk::Finish(unsigned threads, const std::stop_token& s
   ASSIGN_OR_RETURN(auto segments, segment_files_->Take());
   add(Family::kSegments, std::move(segments));
   if (all.empty()) return {};
-  RETURN_IF_ERROR(PutNextNumber());
+  // As each pack does that is put alone: a number stays taken when its rows are gone.
+  if (!packs_.empty()) RETURN_IF_ERROR(table_.TakeNumber(packs_.back()));
   RETURN_IF_ERROR(table_.Flush());
   RETURN_IF_ERROR(state_.ToResult(state_.db->IngestExternalFiles(all)));
   state_.FitCache();

@@ -43,7 +43,6 @@ class IndexTable::Bulk {
   Bulk(IndexTable& table, uint64_t memory_bytes);
   // kCorrupt where the folder is gone.
   Result<void> OfTable(Result<void> result) const;
-  Result<void> PutNextNumber();
   Result<void> MakeBlobFiles(unsigned threads, const std::stop_token& stop, Made& made);
   // Blobs whose ids begin with bytes of the part-th of `parts` equal ranges.
   Result<std::vector<std::string>> MakePart(uint64_t part, uint64_t parts, RecordSorter::Reader& reader,

@@ -21,7 +21,7 @@
 namespace cairn::index_rows {
 
 // Counts every change of what is below; a copy of another layout is thrown away.
-inline constexpr uint32_t kLayout = 3;
+inline constexpr uint32_t kLayout = 4;
 inline constexpr uint32_t kSessionsFrame = 0xffff'ffff;
 
 struct PackRow {

@@ -94,6 +94,7 @@ Result<void> LocalIndex::MakeAnew(Log& log) {
   neighbours_.Clear();
   retired_.clear();
   removed_.clear();
+  removed_without_entry_.clear();
   may_copy_shared_ = false;  // what is damaged may be a file of theirs
   RETURN_IF_ERROR(OfTheCopy(folder_->EmptyDamaged()));
   RETURN_IF_ERROR(OfTheCopy(OpenTable()));

@@ -188,10 +188,17 @@ Result<uint32_t> IndexTable::NextNumber() const {
   return index_rows::ParseNumber(ToSpan(value));
 }
 
-Result<void> IndexTable::PutNextNumber(uint32_t number) {
-  Batch batch(*state_);
-  batch.Put(Family::kDefault, AsBytes(kNextKey), index_rows::ToNumberKey(number));
-  return batch.Write();
+Result<void> IndexTable::TakeNumber(uint32_t number) {
+  const std::lock_guard lock(number_mutex_);  // over a write into memory
+  if (number < next_number_) return {};
+  ASSIGN_OR_RETURN(const uint32_t written, NextNumber());
+  if (number >= written) {
+    Batch batch(*state_);
+    batch.Put(Family::kDefault, AsBytes(kNextKey), index_rows::ToNumberKey(number + 1));
+    RETURN_IF_ERROR(batch.Write());
+  }
+  next_number_ = std::max(written, number + 1);
+  return {};
 }
 
 // Rows of frames come before those of their blobs in a batch.
@@ -212,8 +219,8 @@ class IndexTable::BatchSink {
 
 Result<PackRow> IndexTable::PutPack(uint32_t number, const SegmentPack& pack, std::span<const PackSession> sessions,
                                     const PackDigest& digest) {
+  RETURN_IF_ERROR(TakeNumber(number));
   Batch batch(*state_);
-  batch.Put(Family::kDefault, AsBytes(kNextKey), index_rows::ToNumberKey(number + 1));
   const PackRow begun{.name = pack.name, .digest = digest, .kind = pack.kind, .size = pack.size};
   batch.Put(Family::kPacks, index_rows::ToNumberKey(number), begun.Encode());
   BatchSink sink(batch, number);

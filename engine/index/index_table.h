@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -47,7 +48,9 @@ class IndexTable {
   using EachSegment = std::function<void(const SegmentId&, const index_rows::SegmentRow&)>;
   Result<void> ForEachSegment(const EachSegment& each) const;
   Result<uint32_t> NextNumber() const;
-  Result<void> PutNextNumber(uint32_t number);
+  // NextNumber is above this from now on, and never goes back, whichever of several threads comes first: a number that
+  // was given twice would make rows of a pack that was dropped those of another.
+  Result<void> TakeNumber(uint32_t number);
 
   // The row of the pack is complete, and written, last. `sessions` are what pack.frames[].session counts in.
   Result<index_rows::PackRow> PutPack(uint32_t number, const SegmentPack& pack, std::span<const PackSession> sessions,
@@ -75,6 +78,8 @@ class IndexTable {
   explicit IndexTable(std::unique_ptr<State> state);
   Result<void> CheckCopy(const RepositoryId& repository, bool is_new);
   const std::unique_ptr<State> state_;
+  std::mutex number_mutex_;   // held while the next number is written
+  uint32_t next_number_ = 0;  // guarded by number_mutex_: as written, or less
 };
 
 }  // namespace cairn

@@ -9,6 +9,7 @@
 #include "engine/jobs/frame_trial.h"
 #include "engine/jobs/known_blobs.h"
 #include "engine/jobs/rate_meter.h"
+#include "engine/repo/write_session.h"
 
 namespace cairn {
 namespace {
@@ -270,7 +271,7 @@ uint64_t BenchmarkOptions::ObjectBytes(const Limits& limits) {
 
 unsigned BenchmarkOptions::Objects(const Limits& limits) {
   const uint64_t fit = limits.memory_bytes / 4 / std::max<uint64_t>(ObjectBytes(limits), 1);
-  return static_cast<unsigned>(std::clamp<uint64_t>(fit, 1, std::max(limits.puts, 1U)));
+  return static_cast<unsigned>(std::clamp<uint64_t>(fit, 1, PutsAtOnce(/*is_far=*/false, limits)));
 }
 
 Result<BenchmarkReport> RunBenchmark(const JobContext& context, Repository& repository, const BenchmarkOptions& options,

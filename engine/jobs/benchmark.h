@@ -20,15 +20,15 @@ struct BenchmarkOptions {
   Bytes host;  // as of a backup
   // The dump, anew for each time that it is read. Empty: there is none, and synthetic bytes stand for it.
   std::function<Result<std::unique_ptr<Source>>()> make_source;
-  // Where objects may be put that belong to nobody: never the repository's own store, for SPEC 4 has no name for them.
-  // It is made after the dump was read and dropped before that is read again, which may be of the folder around it;
-  // each once, and dropped where it was made. An Error of make_scratch: nowhere, and why.
+  // A folder where objects may be put that belong to nobody: never the repository's own store, for SPEC 4 has no name
+  // for them. It is made after the dump was read and dropped before that is read again, which may be of the folder
+  // around it; each once, and dropped where it was made. An Error of make_scratch: nowhere, and why.
   std::function<Result<ObjectStore*>()> make_scratch;
   std::function<void()> drop_scratch;
   BandwidthLimits bandwidth;  // what the user allows a backup; it lowers the rates of the store
 
-  // Objects that are put at most, and their size: what the scratch store must have room for (twice, while one replaces
-  // another).
+  // Objects that are put at once, as a backup into a folder does, and their size: what the scratch store must have room
+  // for (twice, while one replaces another).
   static uint64_t ObjectBytes(const Limits& limits);
   static unsigned Objects(const Limits& limits);
 };

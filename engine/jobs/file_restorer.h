@@ -32,8 +32,8 @@ struct FilePlan {
 
 // One window after another: while one is fetched, opened and written by context.executor's threads, the caller adds and
 // plans the next. With limits.gets of one each window is done when Begin returns. A large file begins before it is
-// planned to its end, in parts. Memory: about 150 bytes for each of some 100,000 blobs of what runs, and a byte budget
-// for what is fetched.
+// planned to its end, in parts. Memory: about 150 bytes for each of some 100,000 blobs of what runs, a 32nd of the
+// limits for each window's frames as the index tells of them, and a byte budget for what is fetched.
 class FileRestorer {
  public:
   FileRestorer(const JobContext& context, Repository& repository, Index& index, BlobReader& blobs, Sink& sink,
@@ -87,8 +87,10 @@ class FileRestorer {
   std::vector<Range> PlanFetches(const std::vector<Want>& wants);
   void FetchRange(Window& window, const Range& range);
   void OpenRange(const Range& range, const Result<Bytes>& bytes);
-  void WriteWants(const Fetch& fetch, ByteSpan plain);
+  Result<BlobLocation> LocationOf(const Fetch& fetch);
+  void WriteWants(const Fetch& fetch, const std::vector<BlobEntry>& entries, ByteSpan plain);
   void FallBack(const Fetch& fetch, const Error& why);
+  void ReadEach(const Fetch& fetch);
   void ReadOne(const Want& want);
   void WriteBlob(const Want& want, ByteSpan blob);
   void Write(OpenFile& file, uint64_t offset, uint64_t count, ByteSpan bytes);

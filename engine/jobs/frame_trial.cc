@@ -30,12 +30,17 @@ Bytes FrameTrial::Sealed(ByteSpan payload) const {
   return sealed;
 }
 
+// As BlobWriter does: all together, each with its checksum.
 uint64_t FrameTrial::Identify(const SampleFrame& frame) const {
-  size_t offset = 0;
-  for (const uint32_t length : frame.lengths) {
-    hasher_.Compute(BlobKind::kData, frame.plain.subspan(offset, length));
+  std::vector<ByteSpan> blobs;
+  std::vector<Checksum> checksums;
+  for (size_t offset = 0; const uint32_t length : frame.lengths) {
+    blobs.push_back(frame.plain.subspan(offset, length));
+    checksums.push_back(ChecksumOf(blobs.back()));
     offset += length;
   }
+  std::vector<BlobId> ids(blobs.size());
+  hasher_.ComputeEach(BlobKind::kData, blobs, ids);
   return frame.plain.size();
 }
 

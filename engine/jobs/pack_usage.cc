@@ -1,7 +1,9 @@
 #include "engine/jobs/pack_usage.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "engine/jobs/live_places.h"
 #include "engine/jobs/needed_places.h"
 
 namespace cairn {
@@ -28,58 +30,85 @@ Result<std::vector<BlobPlace>> PlacesToKeep(Index& index, std::span<const BlobPl
   return kept;
 }
 
+// One flag for each blob of a pack, frame by frame.
+Result<std::vector<bool>> LiveBlobs(const IndexedPack& pack, const std::vector<IndexedFrame>& frames,
+                                    LivePlaces& places) {
+  std::vector<size_t> begins;  // of each frame
+  size_t blobs = 0;
+  for (const IndexedFrame& frame : frames) {
+    begins.push_back(blobs);
+    blobs += frame.entry->blobs.size();
+  }
+  std::vector<bool> live(blobs);
+  RETURN_IF_ERROR(places.TakePack(pack.number, [&](uint32_t frame, uint32_t blob) -> Result<void> {
+    if (frame >= frames.size() || blob >= frames[frame].entry->blobs.size()) {
+      return MakeError(ErrorCode::kIo, "this machine's copy of the index has a blob of pack {} where the pack has none",
+                       pack.name.ToString());
+    }
+    live[begins[frame] + blob] = true;
+    return {};
+  }));
+  return live;
+}
+
+bool IsYoung(const IndexedPack& pack, const std::vector<IndexedFrame>& frames, const YoungPacks& young) {
+  return pack.number >= young.number_first || std::ranges::any_of(frames, [&](const IndexedFrame& frame) {
+           return young.sessions.contains(frame.session.session);
+         });
+}
+
+PackPlan PlanOf(const IndexedPack& pack, const std::vector<IndexedFrame>& frames, const std::vector<bool>& live) {
+  PackPlan plan;
+  plan.pack = pack;
+  size_t blob_first = 0;  // of the frame
+  for (const IndexedFrame& frame : frames) {
+    const FrameEntry& entry = *frame.entry;
+    const size_t first = std::exchange(blob_first, blob_first + entry.blobs.size());
+    if (entry.codec == Codec::kPadding) continue;
+    ++plan.frames;
+    uint64_t dead_plain = 0;
+    for (size_t b = 0; b < entry.blobs.size(); ++b) dead_plain += live[first + b] ? 0 : entry.blobs[b].length;
+    if (dead_plain == entry.plain_length) {
+      plan.dead_bytes += entry.sealed_length;
+      continue;
+    }
+    ++plan.live_frames;
+    plan.live_bytes += entry.sealed_length;
+    plan.dead_in_live_frames +=
+        static_cast<uint64_t>(static_cast<double>(entry.sealed_length) * static_cast<double>(dead_plain) /
+                              static_cast<double>(entry.plain_length));
+  }
+  return plan;
+}
+
 }  // namespace
 
 Result<PackUsage> MeasureUsage(const JobContext& context, Index& index, IdSorter& needed, const YoungPacks& young,
                                uint64_t join_below) {
   PackUsage usage;
-  // First pass over the index: which blobs of which packs are live.
-  std::map<uint32_t, std::vector<std::pair<uint32_t, uint32_t>>> live_places;
+  LivePlaces live_places(needed.folder(), context.limits.memory_bytes / 8);
   RETURN_IF_ERROR(
       ForEachNeeded(context, index, needed, [&](const BlobId& id, std::span<const BlobPlace> places) -> Result<void> {
         if (places.empty()) return Miss(id, usage.missing);
         ASSIGN_OR_RETURN(const std::vector<BlobPlace> kept, PlacesToKeep(index, places));
-        for (const BlobPlace& place : kept) live_places[place.pack].emplace_back(place.frame, place.blob);
+        for (const BlobPlace& place : kept) RETURN_IF_ERROR(live_places.Add(place));
         return {};
       }));
-  for (const IndexedPack& pack : index.Packs()) {
+  std::vector<IndexedPack> packs = index.Packs();
+  std::ranges::sort(packs, {}, &IndexedPack::number);  // in the order of the rows, and of the places
+  for (const IndexedPack& pack : packs) {
+    if (context.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while planning");
     if (pack.tombstoned) continue;
-    PackPlan plan;
-    plan.pack = pack;
     ASSIGN_OR_RETURN(const std::vector<IndexedFrame> frames, index.Frames(pack.number));
-    std::vector<std::vector<bool>> live(frames.size());
-    for (size_t i = 0; i < frames.size(); ++i) live[i].resize(frames[i].entry->blobs.size());
-    if (const auto found = live_places.find(pack.number); found != live_places.end()) {
-      for (const auto& [frame, blob] : found->second) live.at(frame).at(blob) = true;
-      live_places.erase(found);
-    }
-    plan.is_young = pack.number >= young.number_first || std::ranges::any_of(frames, [&](const IndexedFrame& frame) {
-                      return young.sessions.contains(frame.session.session);
-                    });
-    bool any_dead = false;
-    for (size_t i = 0; i < frames.size(); ++i) {
-      const FrameEntry& entry = *frames[i].entry;
-      if (entry.codec == Codec::kPadding) continue;
-      ++plan.frames;
-      uint64_t dead_plain = 0;
-      for (size_t b = 0; b < live[i].size(); ++b) dead_plain += live[i][b] ? 0 : entry.blobs[b].length;
-      if (dead_plain == entry.plain_length) {
-        plan.dead_bytes += entry.sealed_length;
-        any_dead = true;
-        continue;
-      }
-      ++plan.live_frames;
-      plan.live_bytes += entry.sealed_length;
-      if (dead_plain == 0) continue;
-      any_dead = true;
-      plan.dead_in_live_frames +=
-          static_cast<uint64_t>(static_cast<double>(entry.sealed_length) * static_cast<double>(dead_plain) /
-                                static_cast<double>(entry.plain_length));
-    }
+    ASSIGN_OR_RETURN(std::vector<bool> live, LiveBlobs(pack, frames, live_places));
+    PackPlan plan = PlanOf(pack, frames, live);
+    plan.is_young = IsYoung(pack, frames, young);
+    const bool any_dead = std::ranges::find(live, false) != live.end();
     const bool may_be_joined = pack.kind == BlobKind::kData && pack.size < join_below;
     if ((any_dead || may_be_joined) && plan.live_frames > 0) usage.live.emplace(pack.number, std::move(live));
     usage.packs.push_back(std::move(plan));
   }
+  std::ranges::sort(usage.packs, {}, [](const PackPlan& plan) { return plan.pack.name; });
   return usage;
 }
 

@@ -18,8 +18,8 @@ struct FrameKey {
 
 struct PackUsage {
   std::vector<PackPlan> packs;  // by name; without those that have a tombstone
-  // Pack number -> frame -> blob: only packs that are partly live, or may be joined.
-  std::map<uint32_t, std::vector<std::vector<bool>>> live;
+  // Pack number -> its blobs, frame by frame: only packs that are partly live, or may be joined.
+  std::map<uint32_t, std::vector<bool>> live;
   std::vector<BlobId> missing;  // needed, and in no pack of the index (at most 1,000)
 };
 
@@ -29,7 +29,8 @@ struct YoungPacks {
   uint32_t number_first = 0;     // that came into the index under this number, or a higher one
 };
 // Merges the marks with the index's sorted walk. Of several places of a blob all count as live but copies of one frame.
-// Memory: a bit a blob of packs that are partly live, and some bytes a frame.
+// Memory: an eighth of the limits, some 200 bytes a pack, and a bit a blob of packs that are partly live; what is more
+// is on disk, beside `needed`: 12 bytes a needed blob.
 // `join_below`: data packs of fewer bytes may be joined.
 Result<PackUsage> MeasureUsage(const JobContext& context, Index& index, IdSorter& needed, const YoungPacks& young,
                                uint64_t join_below = 0);

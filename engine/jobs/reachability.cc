@@ -16,7 +16,8 @@
 namespace cairn {
 
 IdSorter::IdSorter(const std::string& folder, uint64_t memory_bytes)
-    : reader_bytes_(memory_bytes / 4),
+    : folder_(folder),
+      reader_bytes_(memory_bytes / 4),
       sorter_({.folder = folder, .record_bytes = BlobId::kSize, .memory_bytes = memory_bytes - reader_bytes_}) {}
 
 Result<void> IdSorter::StartReading() {

@@ -22,9 +22,11 @@ class IdSorter {
   Result<void> StartReading();
   Result<std::optional<BlobId>> Next();
   uint64_t added() const { return sorter_.added(); }
+  const std::string& folder() const { return folder_; }
   const Result<void>& failure() const { return sorter_.failure(); }  // of an Add
 
  private:
+  const std::string folder_;
   const uint64_t reader_bytes_;
   RecordSorter sorter_;
   std::unique_ptr<RecordSorter::Reader> reader_;

@@ -1,7 +1,5 @@
 #include "engine/jobs/repacker.h"
 
-#include <algorithm>
-
 #include "engine/pack/pack_reader.h"
 
 namespace cairn {
@@ -45,22 +43,29 @@ Result<void> Repacker::MoveAll(BlobKind kind, const PackName& name) {
   const auto pack = index_.FindPack(name);
   if (!pack) return MakeError(ErrorCode::kNotFound, "pack {} left the index meanwhile", name.ToString());
   ASSIGN_OR_RETURN(const std::vector<IndexedFrame> frames, index_.Frames(pack->number));
+  std::vector<size_t> begins(1, 0);  // of each frame's blobs, and their end
+  for (const IndexedFrame& frame : frames) begins.push_back(begins.back() + frame.entry->blobs.size());
   const auto found = usage_.live.find(pack->number);
-  if (found == usage_.live.end() || found->second.size() != frames.size()) {
+  if (found == usage_.live.end() || found->second.size() != begins.back()) {
     return MakeError(ErrorCode::kBusy, "what the index says of pack {} changed meanwhile: run it again",
                      name.ToString());
   }
-  const auto& live = found->second;
+  const std::vector<bool>& live = found->second;
+  const auto live_in = [&](size_t frame) {
+    size_t count = 0;
+    for (size_t b = begins[frame]; b < begins[frame + 1]; ++b) count += live[b] ? 1 : 0;
+    return count;
+  };
   // Everything is read and verified before anything of it is added: a damaged pack is left as it is.
   std::vector<std::pair<size_t, Bytes>> sealed;
   for (size_t i = 0; i < frames.size(); ++i) {
-    if (std::ranges::find(live[i], true) == live[i].end()) continue;
+    if (live_in(i) == 0) continue;
     ASSIGN_OR_RETURN(Bytes bytes, ReadFrame(repository_.store(), kind, name, frames[i].offset, *frames[i].entry));
     sealed.emplace_back(i, std::move(bytes));
   }
   for (const auto& [i, bytes] : sealed) {
     const IndexedFrame& frame = frames[i];
-    const bool all_live = std::ranges::find(live[i], false) == live[i].end();
+    const bool all_live = live_in(i) == frame.entry->blobs.size();
     const bool rewrite = !all_live && (kind == BlobKind::kMetadata || can_rewrite_data_);
     if (!rewrite) {
       RETURN_IF_ERROR(session_.AddSealedFrame(kind, frame.session, *frame.entry, bytes));
@@ -76,7 +81,7 @@ Result<void> Repacker::MoveAll(BlobKind kind, const PackName& name) {
     uint64_t offset = 0;
     for (size_t b = 0; b < frame.entry->blobs.size(); ++b) {
       const uint32_t length = frame.entry->blobs[b].length;
-      if (live[i][b]) RETURN_IF_ERROR(writer_->AddAnew(kind, ByteSpan(plain).subspan(offset, length)));
+      if (live[begins[i] + b]) RETURN_IF_ERROR(writer_->AddAnew(kind, ByteSpan(plain).subspan(offset, length)));
       offset += length;
     }
   }

@@ -53,8 +53,9 @@ struct RestoreReport {
 };
 
 // One bad blob is a Finding that names the file and its range; the rest is restored. The plan is made for a window of
-// the tree at a time, by pack in order of offsets, so that memory is bounded. kArchived: the store has to bring back
-// packs before they can be read (warm_up.h); what was restored until then is there, whole, and another run goes on.
+// the tree at a time, by pack in order of offsets, so that memory is bounded, but for some 200 bytes and a path for
+// each file of an item that has several names. kArchived: the store has to bring back packs before they can be read
+// (warm_up.h); what was restored until then is there, whole, and another run goes on.
 Result<RestoreReport> RunRestore(const JobContext& context, Repository& repository, Index& index,
                                  const LoadedSnapshot& snapshot, Sink& sink, const RestoreOptions& options,
                                  FindingSink findings);

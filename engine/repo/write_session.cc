@@ -18,6 +18,9 @@ uint32_t NeededRight(SessionPurpose purpose) {
   return purpose == SessionPurpose::kMaintenance ? Rights::kMaintain : Rights::kWrite;
 }
 
+// Full packs that wait until others are put, each with a thread. The others wait before they fill one more.
+constexpr unsigned kPacksWaitingMax = 2;
+
 bool SeveralThreads(const JobContext& context) { return context.limits.puts > 1; }
 
 constexpr uint64_t kSegmentBytesOfBlob = 256;  // with those of the packs that come meanwhile
@@ -30,6 +33,10 @@ PackLimits PackLimitsOf(const Limits& limits, const ObjectStore& store) {
 }
 
 }  // namespace
+
+unsigned PutsAtOnce(bool is_far, const Limits& limits) {
+  return std::max(is_far ? limits.puts : std::min(limits.puts, 2U), 1U);
+}
 
 WriteSession::WriteSession(Repository& repository, Index& index, const JobContext& context,
                            const WriteSessionOptions& options, FindingSink findings)
@@ -205,6 +212,7 @@ Result<void> WriteSession::SealAndAdd(BlobKind kind, ByteSpan plain, std::vector
 
 Result<void> WriteSession::AddSealedFrame(BlobKind kind, const PackSession& session, const FrameEntry& entry,
                                           ByteSpan sealed) {
+  AwaitRoomForFrames();
   RETURN_IF_ERROR(FirstError());
   ++totals_.frames;
   PackAssembler& packs = kind == BlobKind::kData ? data_packs_ : metadata_packs_;
@@ -213,18 +221,25 @@ Result<void> WriteSession::AddSealedFrame(BlobKind kind, const PackSession& sess
   return added;
 }
 
+void WriteSession::AwaitRoomForFrames() {
+  std::unique_lock lock(put_mutex_);
+  put_done_.wait(lock, [&] { return packs_waiting_ < kPacksWaitingMax; });
+}
+
 Result<void> WriteSession::PackFinished(FinishedPack pack) {
   const uint64_t bytes = pack.object.size();
-  // A disk is kept busy by two; a far store takes as many as it is given. A full pack is larger than pack_bytes: by the
-  // frame that went beyond, and its directory.
-  const uint64_t puts = repository_.store().is_far() ? context_.limits.puts : std::min(context_.limits.puts, 2U);
-  const uint64_t bytes_max = std::max<uint64_t>(puts, 1) * (pack_limits_.pack_bytes / 8 * 9);
+  // A full pack is larger than pack_bytes: by the frame that went beyond, and its directory.
+  const uint64_t bytes_max =
+      PutsAtOnce(repository_.store().is_far(), context_.limits) * (pack_limits_.pack_bytes / 8 * 9);
   {
     std::unique_lock lock(put_mutex_);
+    ++packs_waiting_;
     // Not ended by the stop token: the puts under way end by themselves, by the store's own time limits.
     put_done_.wait(lock, [&] { return put_bytes_ == 0 || put_bytes_ + bytes <= bytes_max; });
+    --packs_waiting_;
     put_bytes_ += bytes;
   }
+  put_done_.notify_all();
   auto shared = std::make_shared<FinishedPack>(std::move(pack));
   put_executor_->Submit([this, shared, bytes] {
     auto put = PutOnePack(*shared);

@@ -33,11 +33,15 @@ struct WriteTotals {
       bytes_adopted{0};  // put by a session of this slot that died before its segment
 };
 
+// Packs that a session puts at once: a disk is kept busy by two, a far store takes as many as it is given.
+unsigned PutsAtOnce(bool is_far, const Limits& limits);
+
 class BlobWriter;
 
 // Safe for concurrent use, but for Flush, Commit and End, which come once, last, and alone. After the first failed put
 // every call gives its error. A session that goes without Commit or End leaves its object behind, as a crash does: the
-// next run on this machine takes it for dead by its lock file.
+// next run on this machine takes it for dead by its lock file. Memory: of packs, those that are open (two of each
+// kind), those that are being put, and two that wait for that, however many threads there are.
 class WriteSession {
  public:
   // PutSession, ListTombstones, ListSegments, in this order; the index is brought into step. Needs the right to write
@@ -94,6 +98,8 @@ class WriteSession {
   Result<void> PutOnePack(const FinishedPack& pack);
   void AddToSegment(const FinishedPack& pack, uint64_t size);
   Result<void> PutOpenSegment();
+  // While full packs wait there shall be no more of them.
+  void AwaitRoomForFrames();
   Result<void> WaitForPuts();
   Result<void> FirstError() const;
   void Fail(const Error& error);
@@ -134,7 +140,8 @@ class WriteSession {
   PackAssembler data_packs_, metadata_packs_;
   std::mutex put_mutex_;
   std::condition_variable_any put_done_;
-  uint64_t put_bytes_ = 0;  // guarded by put_mutex_: of packs being put
+  uint64_t put_bytes_ = 0;      // guarded by put_mutex_: of packs being put
+  unsigned packs_waiting_ = 0;  // guarded by put_mutex_: full, and each with a thread that waits
   std::unique_ptr<Executor> put_executor_;
   uint32_t signs_ = 0;  // of the life thread alone
   std::jthread life_;

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/jobs/benchmark.h"
+#include "engine/repo/write_session.h"
+
 namespace cairn {
 namespace {
 
@@ -16,6 +19,15 @@ BenchmarkReport Even() {
   report[Measure::kHit].all_cores = report[Measure::kMiss].all_cores = 70;  // of chunks of 10 bytes
   report[Measure::kRead] = {.one_core = 10'000, .all_cores = 0, .skipped = ""};
   return report;
+}
+
+// As many as a backup puts at once into a folder, which is where a benchmark puts.
+TEST(BenchmarkOptions, PutsAsABackupDoes) {
+  EXPECT_EQ(BenchmarkOptions::Objects(Limits()), PutsAtOnce(/*is_far=*/false, Limits()));
+  Limits little;
+  little.memory_bytes = 16 * kMiB;
+  EXPECT_EQ(BenchmarkOptions::ObjectBytes(little), 2 * kMiB);
+  EXPECT_EQ(BenchmarkOptions::Objects(little), 2u);
 }
 
 TEST(BenchmarkReport, TimesOfStagesAddUp) {

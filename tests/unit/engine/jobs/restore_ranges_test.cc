@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
 
 #include "engine/jobs/restore.h"
 #include "frontends/files/file_sink.h"
@@ -81,6 +83,47 @@ TEST_F(RestoreRanges, NeighboursOfAPackAreOneRequestToAFarStore) {
 TEST_F(RestoreRanges, LittleIsReadOver) {
   constexpr uint64_t kWanted = kFiles / 4 * 3 * kFileBytes;
   EXPECT_LE(RestoreWithout(true, 4, 3).bytes, kWanted / 15 * 16);
+}
+
+// Frames that are wanted by turns, with room for what the index says of all of them, and of few.
+TEST(RestoreMemory, FramesThatAreNotHeldAreAskedForAgain) {
+  constexpr size_t kFiles = 400;
+  MemoryStore memory;
+  InitForTests(memory);
+  MemoryFiles files;
+  for (size_t i = 0; i < kFiles; ++i) {
+    const std::string text = RandomText(static_cast<uint32_t>(i), 200);
+    files[fmt::format("a{:03}", i)] = text;
+    files[fmt::format("b{:03}", (i * 37) % kFiles)] = text;  // in another order
+  }
+  Machine machine(memory, 1);
+  machine.context.job.limits.pack_bytes = kMiB;
+  machine.context.job.limits.pack_blobs_max = 2 * kFiles;
+  machine.context.job.limits.frame_bytes_files = 2 * kKiB;  // of ten blobs
+  const auto backup = machine.Backup(files);
+  ASSERT_OK(backup);
+  uint64_t bytes_fetched = 0;
+  for (const uint64_t memory_bytes : {256 * kMiB, 64 * kKiB}) {
+    Machine reader(memory, 2);
+    reader.context.job.limits.memory_bytes = memory_bytes;
+    reader.context.job.limits.window_blobs = 4 * kFiles;
+    const auto set = LoadSnapshots(*reader.repository, reader.context.job, {});
+    const auto index = reader.repository->LoadIndex(reader.context.job);
+    const TempFolder target = TempFolder::InMemory();
+    const auto sink = FileSink::Make({.target = target.path()});
+    ASSERT_TRUE(set && index && sink);
+    const auto report = RunRestore(reader.context.job, *reader.repository, **index,
+                                   **ResolveSnapshot(*set, backup->id->ToHex(), {}), **sink, {}, {});
+    ASSERT_OK(report);
+    EXPECT_EQ(report->files, 2 * kFiles);
+    if (bytes_fetched == 0) bytes_fetched = report->bytes_fetched;
+    EXPECT_EQ(report->bytes_fetched, bytes_fetched) << memory_bytes;
+    for (const auto& [name, text] : files) {
+      std::ifstream in(target.path() + "/" + name, std::ios::binary);
+      const std::string got(std::istreambuf_iterator<char>(in), {});
+      ASSERT_EQ(got, text) << name << " with " << memory_bytes;
+    }
+  }
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <thread>
 
 #include "tests/support/fault_store.h"
 #include "tests/support/machine.h"
@@ -47,6 +48,65 @@ TEST(WriteSession, PutsAsManyPacksAtOnceAsTheLimitSays) {
   options.host = ToBytes(AsBytes("machine"));
   ASSERT_OK(RunBackup(job, *machine.repository, std::move(sources), options, {}));
   EXPECT_EQ(most, 4);
+}
+
+// While a store takes nothing, what is read for it is held: no more of it for more threads, but for a frame of each.
+TEST(WriteSession, ManyThreadsHoldNoMoreFullPacksThanFew) {
+  constexpr unsigned kThreads = 16;
+  constexpr size_t kPackBytes = 64 * kKiB, kFileBytes = 2 * kKiB;
+  MemoryStore memory;
+  FaultStore store(memory);
+  InitForTests(store);
+  Machine machine(store, 1, kThreads);
+  const JobContext& of_test = machine.context.job;
+  JobContext job{of_test.executor, SystemClock(), of_test.random, of_test.progress,
+                 of_test.log,      of_test.stop,  of_test.limits};
+  job.limits.memory_bytes = 256 * kMiB;
+  job.limits.puts = 4;
+  job.limits.pack_bytes = kPackBytes;
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool is_open = false;
+  store.SetHook([&](const StoreCall& call) {
+    if (call.operation != StoreOperation::kPut || !call.name.starts_with("data/")) return;
+    std::unique_lock lock(mutex);
+    changed.wait_for(lock, std::chrono::minutes(2), [&] { return is_open; });
+  });
+  MemoryFiles files;
+  for (uint32_t i = 0; i < 2'000; ++i) files["file " + std::to_string(i)] = RandomText(i, kFileBytes);
+  std::vector<std::unique_ptr<Source>> sources;
+  sources.push_back(std::make_unique<MemorySource>(files));
+  BackupOptions options;
+  options.host = ToBytes(AsBytes("machine"));
+  uint64_t read = 0;
+  std::thread watcher([&] {
+    for (int same = 0; same < 20;) {  // for so long nothing more was read
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      const uint64_t now = job.progress.bytes_done;
+      same = now == read && now > 0 ? same + 1 : 0;
+      read = now;
+    }
+    const std::lock_guard lock(mutex);
+    is_open = true;
+    changed.notify_all();
+  });
+  const auto report = RunBackup(job, *machine.repository, std::move(sources), options, {});
+  watcher.join();
+  ASSERT_OK(report);
+  // Two that are put, two that wait, two that are open; and what each thread has in hand.
+  EXPECT_LT(read, 7 * kPackBytes + kThreads * 8 * kFileBytes);
+  EXPECT_EQ(machine.Read(*report->id), files);
+}
+
+TEST(WriteSession, PutsAtOnceByWhereTheStoreIs) {
+  Limits limits;
+  limits.puts = 4;
+  EXPECT_EQ(PutsAtOnce(/*is_far=*/false, limits), 2u);
+  EXPECT_EQ(PutsAtOnce(/*is_far=*/true, limits), 4u);
+  limits.puts = 1;
+  EXPECT_EQ(PutsAtOnce(/*is_far=*/false, limits), 1u);
+  limits.puts = 0;
+  EXPECT_EQ(PutsAtOnce(/*is_far=*/true, limits), 1u);
 }
 
 }  // namespace
