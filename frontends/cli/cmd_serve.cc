@@ -5,6 +5,7 @@
 #include "engine/crypto/secret.h"
 #include "engine/env/file_system.h"
 #include "frontends/cli/command.h"
+#include "frontends/cli/looking_patience.h"
 #include "frontends/cli/option_values.h"
 #include "frontends/serve/dav_handler.h"
 #include "frontends/serve/http_server.h"

@@ -72,8 +72,4 @@ void GroupOptions(CLI::App& command, size_t since, const std::string& heading);
 // Nothing is restored into the repository that it comes from: kInvalidArgument names both.
 Result<void> RefuseInsideRepository(const Cli& cli, const std::string& target);
 
-// For who looks while somebody waits, before the store is opened: a backup waits a quarter of an hour for a store that
-// is away; who lists a folder does not.
-Result<void> GiveUpSoon(Cli& cli);
-
 }  // namespace cairn
