@@ -43,6 +43,15 @@ std::string EtagOf(const Node& file) {
   return fmt::format("\"{}\"", ToHex(Sha256(std::move(writer).Take()).bytes().first(kTagBytes)));
 }
 
+// As the item, and the name in it, tell.
+std::string EtagOfMade(const Place& place) {
+  WireWriter writer;
+  writer.Raw(place.directory.bytes());
+  writer.Raw(place.name);
+  constexpr size_t kTagBytes = 16;
+  return fmt::format("\"{}\"", ToHex(Sha256(std::move(writer).Take()).bytes().first(kTagBytes)));
+}
+
 }  // namespace
 
 Result<bool> ResourceTree::Follow(Way& way, const Place& link, unsigned& links) {
@@ -80,6 +89,10 @@ Result<Resource> ResourceTree::Describe(const FoundPlace& at, Bytes name, std::s
   if (resource.is_folder && resource.href.back() != '/') resource.href += '/';
   if (at.place.snapshot != nullptr && resource.is_folder) resource.used = at.place.snapshot->inner.totals.bytes;
   ASSIGN_OR_RETURN(const auto node, tree_.NodeOf(at.place));
+  if (node == nullptr && !resource.is_folder) {  // made of what the item has
+    resource.size = static_cast<uint64_t>(at.status.st_size);
+    resource.etag = EtagOfMade(at.place);
+  }
   if (node == nullptr) return resource;
   resource.born = node->born;
   if (!node->content) return resource;
