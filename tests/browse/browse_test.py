@@ -539,7 +539,7 @@ class FarStore(BrowseTest):
         screen.until("trying again in")
         screen.keys("Escape", "Escape")
         screen.until("1 entry")
-        self.assertIn("1 could not be restored whole", self.restore_into(screen, self.path("out")))
+        self.assertIn("not restored: the store is away", self.restore_into(screen, self.path("out")))
         screen.keys("q")
         self.assertEqual(screen.end_code(), 0)
 

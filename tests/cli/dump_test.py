@@ -60,7 +60,7 @@ class Dump(CairnTest):
             file.write(b"end")
         if os.geteuid() == 0:
             os.setxattr(self.inside("plain"), "user.a=b%", b"v\n=\0v")
-            os.setxattr(self.inside("folder"), "user.large", b"L" * 20_000)
+            os.setxattr(self.inside("folder"), "user.large", b"L" * 3_000)
             os.chown(self.inside("Üml"), 3_000_000_000, 77)
             os.setxattr(self.inside("d"), "system.posix_acl_access", ACCESS)
             os.setxattr(self.inside("folder"), "system.posix_acl_default", DEFAULT)

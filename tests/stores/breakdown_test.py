@@ -71,7 +71,7 @@ class Breakdown(S3Test):
         self.settings = ["retry.first=50ms", "retry.time=3s"]
         self.write("more", random.Random(6).randbytes(60_000_000))
         commands = {"backup": ("PUT", 3, ["backup", self.source]),
-                    "restore": ("LIST", 2, ["restore", "latest", "--target", self.path("out")]),
+                    "restore": ("LIST", 4, ["restore", "latest", "--target", self.path("out")]),
                     "check": ("GET", 3, ["check", "--read-data"])}
         for name, (kind, number, command) in commands.items():
             with self.subTest(command=name), FaultyProxy(self.ceph.port) as proxy:
