@@ -27,27 +27,6 @@ std::string TimeText(const WireTime& time, const Clock& clock) {
   return fmt::format("{}.{:09}", FormatTimeThen(time, clock), time.nanoseconds);
 }
 
-std::string TypeText(NodeType type) {
-  switch (type) {
-    case NodeType::kFile:
-      return "file";
-    case NodeType::kFolder:
-      return "folder";
-    case NodeType::kSymlink:
-      return "symbolic link";
-    case NodeType::kCharDevice:
-      return "character device";
-    case NodeType::kBlockDevice:
-      return "block device";
-    case NodeType::kFifo:
-      return "fifo";
-    case NodeType::kSocket:
-      return "socket";
-    default:
-      return std::string(Name(type));
-  }
-}
-
 std::string ValueText(const Attribute& attribute) {
   constexpr size_t kShownMax = 64;
   if (!attribute.value) return fmt::format("{} bytes", attribute.blob->length);
@@ -160,7 +139,7 @@ std::vector<TextLine> NodeLines(const Node& node, const TreePath& path, uint64_t
   std::vector<TextLine> lines;
   const auto add = [&](std::string_view label, const std::string& value) { AddLine(lines, label, value); };
   add("path", "/" + PathForPeople(path));
-  add("type", TypeText(node.type));
+  add("type", std::string(Name(node.type)));
   if (node.type == NodeType::kSymlink) add("leads to", PathForPeople(node.target));
   if (node.device) add("device", fmt::format("{}, {}", node.device->major, node.device->minor));
   if (node.content) add("size", fmt::format("{} ({} bytes)", HumanBytes(node.size), HumanCount(node.size)));
