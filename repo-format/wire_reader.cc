@@ -18,27 +18,17 @@ void WireReader::Unsupported(std::string_view why) {
   why_ = std::string(why);
 }
 
-Result<void> WireReader::status() const {
-  if (!failed_) return {};
+Error WireReader::Failure() const {
   return MakeError(unsupported_ ? ErrorCode::kUnsupported : ErrorCode::kCorrupt, "{}: {}", what_, why_);
 }
 
-Result<void> WireReader::Finish() const {
-  if (!failed_ && offset_ != bytes_.size()) {
-    return Corrupt("{}: {} bytes are left over behind byte {}", what_, bytes_.size() - offset_, offset_);
-  }
-  return status();
+Error WireReader::LeftOver() const {
+  return Corrupt("{}: {} bytes are left over behind byte {}", what_, bytes_.size() - offset_, offset_);
 }
 
-ByteSpan WireReader::Raw(uint64_t size) {
-  if (failed_) return {};
-  if (size > bytes_.size() - offset_) {
-    Fail(fmt::format("{} bytes are left, {} are needed", bytes_.size() - offset_, size));
-    return {};
-  }
-  const ByteSpan part = bytes_.subspan(offset_, size);
-  offset_ += size;
-  return part;
+ByteSpan WireReader::RawBehindEnd(uint64_t size) {
+  Fail(fmt::format("{} bytes are left, {} are needed", bytes_.size() - offset_, size));
+  return {};
 }
 
 uint8_t WireReader::U8() {
@@ -65,7 +55,7 @@ uint64_t WireReader::U64() {
   return value;
 }
 
-uint64_t WireReader::V() {
+uint64_t WireReader::LongV() {
   uint64_t value = 0;
   for (unsigned shift = 0; shift < 70; shift += 7) {
     const ByteSpan raw = Raw(1);
@@ -151,7 +141,8 @@ Result<void> ReadRecords(ByteSpan bytes, std::string_view what, std::vector<Unkn
     if (last && tag == *last && is_known && !repeats(tag)) return Corrupt("{}: tag {} stands twice", what, tag);
     last = tag;
     if (is_known) {
-      RETURN_IF_ERROR(value_reader.Finish().While(fmt::format("tag {}", tag)));
+      auto finished = value_reader.Finish();
+      if (!finished) return std::move(finished).While(fmt::format("tag {}", tag));
       continue;
     }
     if (tag % 2 == 1) {

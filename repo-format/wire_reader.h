@@ -25,10 +25,19 @@ class WireReader {
   uint16_t U16();
   uint32_t U32();
   uint64_t U64();
-  uint64_t V();  // rejects forms that are longer than needed
+  uint64_t V() {  // rejects forms that are longer than needed
+    const bool is_short = !failed_ && offset_ < bytes_.size() && bytes_[offset_] < 0x80;
+    return is_short ? bytes_[offset_++] : LongV();
+  }
   int64_t S();
   WireTime Time();  // rejects nanoseconds of 10^9 and more
-  ByteSpan Raw(uint64_t size);
+  ByteSpan Raw(uint64_t size) {
+    if (failed_) return {};
+    if (size > bytes_.size() - offset_) return RawBehindEnd(size);
+    const ByteSpan part = bytes_.subspan(offset_, size);
+    offset_ += size;
+    return part;
+  }
   ByteSpan String(uint64_t size_max);
   template <class IdType>
   IdType Get() {
@@ -45,11 +54,16 @@ class WireReader {
   // Marks the structure as broken, for a rule of SPEC that the parser itself checks.
   void Fail(std::string_view why);
   void Unsupported(std::string_view why);
-  Result<void> status() const;
+  Result<void> status() const { return failed_ ? Failure() : Result<void>(); }
   // status(), or kCorrupt where bytes are left.
-  Result<void> Finish() const;
+  Result<void> Finish() const { return !failed_ && offset_ != bytes_.size() ? LeftOver() : status(); }
 
  private:
+  uint64_t LongV();
+  ByteSpan RawBehindEnd(uint64_t size);
+  Error Failure() const;
+  Error LeftOver() const;
+
   ByteSpan bytes_;
   std::string_view what_;
   uint64_t offset_ = 0;

@@ -208,9 +208,10 @@ Result<BlobView> BlobReader::ViewBlob(BlobKind kind, const BlobId& id) {
   const uint64_t begun_before = syncs_begun_;  // what was listed by these may be older than what is about to be missed
   Attempt attempt;
   auto blob = TryLocations(kind, id, &attempt);
-  if (blob || !MayBeStale(attempt)) {
-    if (!blob && blob.error().code() == ErrorCode::kNotFound) return Gone(kind, id, blob.error());
-    if (!blob && EndsJob(blob.error().code())) return blob;  // it is not of this blob
+  if (blob) return blob;
+  if (!MayBeStale(attempt)) {
+    if (blob.error().code() == ErrorCode::kNotFound) return Gone(kind, id, blob.error());
+    if (EndsJob(blob.error().code())) return blob;  // it is not of this blob
     return std::move(blob).While(fmt::format("reading {} blob {}", Name(kind), id.ToHex()));
   }
   ASSIGN_OR_RETURN(const bool is_in_step, SyncSince(begun_before));

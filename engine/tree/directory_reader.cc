@@ -48,7 +48,9 @@ std::string NameOf(const BlobId& id) { return "directory " + id.ToHex(); }
 
 Result<DirectoryBlob> ReadRoot(BlobSource& blobs, const BlobId& id) {
   ASSIGN_OR_RETURN(const auto plain, blobs.ReadBlob(BlobKind::kMetadata, id));
-  return DirectoryBlob::Parse(*plain).While(NameOf(id));
+  auto parsed = DirectoryBlob::Parse(*plain);
+  if (parsed) return parsed;
+  return std::move(parsed).While(NameOf(id));
 }
 
 // Reads the blob that `child` names and compares it with what `child` says of it. As every edge is compared, what the

@@ -23,6 +23,7 @@ Result<BlobView> BlobFileView::ViewEntry(uint64_t offset, const ListEntry& entry
     blob = Corrupt("data blob {} has {} bytes, the file's list says {}", entry.id.ToHex(), blob->bytes.size(),
                    entry.length);
   }
+  if (blob) return blob;
   return std::move(blob).While(fmt::format("bytes {} to {}", offset, offset + entry.TotalBytes()));
 }
 
