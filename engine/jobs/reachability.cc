@@ -1,6 +1,7 @@
 #include "engine/jobs/reachability.h"
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <iterator>
 #include <mutex>
@@ -36,8 +37,8 @@ namespace {
 
 constexpr size_t kIdsAtOnce = 4096;
 
-// Marks what snapshots need: the caller's thread and those of the executor that come to it take folders from one stack,
-// so that in one thread the order is that of the tree.
+// Marks what snapshots need: the caller's thread and those of the executor that come to it. Each has a stack of its
+// own, and gives of it where another has nothing: in one thread the order is that of the tree.
 class Marker {
  public:
   Marker(const JobContext& context, BlobReader& blobs, IdSorter& ids, const MarkFailed& failed)
@@ -66,6 +67,7 @@ class Marker {
     BlobId root;
     unsigned depth = 0;
     const LoadedSnapshot* snapshot = nullptr;
+    bool is_last_root = false;  // of the snapshot's
   };
   using Folders = std::vector<std::shared_ptr<const Folder>>;
 
@@ -73,10 +75,9 @@ class Marker {
     for (const LoadedSnapshot* snapshot : snapshots) {
       for (const SnapshotItem& item : snapshot->inner.items) {
         if (item.command_line) RETURN_IF_ERROR(ids_.Add(item.command_line->id));
-        waiting_.push_back(
-            std::make_shared<Folder>(Folder{nullptr, snapshot->inner.PlaceOf(item), item.root, 0, snapshot}));
+        waiting_.push_back(std::make_shared<Folder>(Folder{nullptr, snapshot->inner.PlaceOf(item), item.root, 0,
+                                                           snapshot, &item == &snapshot->inner.items.back()}));
       }
-      if (!snapshot->inner.items.empty()) last_of_.insert(waiting_.back().get());
     }
     std::ranges::reverse(waiting_);
     return {};
@@ -86,25 +87,52 @@ class Marker {
     std::unique_lock lock(mutex_);
     if (ended_) return;
     ++at_work_;
-    while (!error_ && (!waiting_.empty() || busy_ > 0)) {
-      if (waiting_.empty()) {
-        changed_.wait(lock);
-        continue;
-      }
-      const auto folder = std::move(waiting_.back());
+    while (AwaitFolder(lock)) {
+      Folders own = {std::move(waiting_.back())};
       waiting_.pop_back();
-      if (last_of_.erase(folder.get()) > 0) ++context_.progress.items_done;
       ++busy_;
       lock.unlock();
-      Folders below;
-      auto marked = MarkFolder(folder, below);
+      auto marked = MarkAll(own);
       lock.lock();
       --busy_;
       if (!marked && !error_) error_ = std::move(marked).error();
-      waiting_.insert(waiting_.end(), std::move_iterator(below.rbegin()), std::move_iterator(below.rend()));
-      changed_.notify_all();
+      has_failed_ = error_.has_value();
+      if (busy_ == 0 || error_) changed_.notify_all();
     }
     --at_work_;
+    changed_.notify_all();
+  }
+
+  // False: none comes any more.
+  bool AwaitFolder(std::unique_lock<std::mutex>& lock) {
+    while (!error_ && waiting_.empty() && busy_ > 0) {
+      ++idle_;
+      changed_.wait(lock);
+      --idle_;
+    }
+    return !error_ && !waiting_.empty();
+  }
+
+  Result<void> MarkAll(Folders& own) {
+    Folders below;
+    while (!own.empty() && !has_failed_) {
+      const auto folder = std::move(own.back());
+      own.pop_back();
+      if (folder->is_last_root) ++context_.progress.items_done;
+      below.clear();
+      RETURN_IF_ERROR(MarkFolder(folder, below));
+      own.insert(own.end(), std::move_iterator(below.rbegin()), std::move_iterator(below.rend()));
+      if (idle_ > 0 && own.size() > 1) Give(own);
+    }
+    return {};
+  }
+
+  // The half that is farthest from its turn: the largest trees.
+  void Give(Folders& own) {
+    const std::lock_guard lock(mutex_);
+    const auto end = own.begin() + static_cast<ptrdiff_t>(own.size() / 2);
+    waiting_.insert(waiting_.end(), std::move_iterator(own.begin()), std::move_iterator(end));
+    own.erase(own.begin(), end);
     changed_.notify_all();
   }
 
@@ -205,12 +233,13 @@ class Marker {
   std::mutex mutex_;
   std::condition_variable changed_;
   // Guarded by mutex_.
-  Folders waiting_;  // the next one is the last
-  unsigned busy_ = 0, at_work_ = 0;
+  Folders waiting_;                  // the next one is the last
+  unsigned busy_ = 0, at_work_ = 0;  // with folders, and at all
   bool ended_ = false;
   std::optional<Error> error_;
-  std::unordered_set<BlobId> seen_;            // metadata blobs that were walked: all below them is marked, or will be
-  std::unordered_set<const Folder*> last_of_;  // roots of items that wait: the last one of each snapshot
+  std::unordered_set<BlobId> seen_;      // metadata blobs that were walked: all below them is marked, or will be
+  std::atomic<bool> has_failed_{false};  // error_ is set
+  std::atomic<unsigned> idle_{0};        // who waits for folders; written under mutex_
 };
 
 }  // namespace
