@@ -107,6 +107,19 @@ Result<void> LocalIndex::AddPack(const SegmentPack& pack, const std::vector<Pack
   return {};
 }
 
+Result<void> LocalIndex::AddSegment(const SegmentId& id, const std::vector<PackName>& packs) {
+  const std::shared_lock lock(rows_mutex_);
+  RETURN_IF_ERROR(NeedTable());
+  index_rows::SegmentRow row;
+  row.packs.reserve(packs.size());
+  for (const PackName& name : packs) {
+    const auto slot = packs_.FindSlot(name);
+    if (!slot || !slot->complete) return {};
+    row.packs.emplace_back(name, slot->digest);
+  }
+  return OfTheCopy(Noting(table_->PutSegment(id, row)));
+}
+
 Result<void> LocalIndex::Flush() {
   const std::shared_lock lock(rows_mutex_);
   RETURN_IF_ERROR(NeedTable());
@@ -241,14 +254,14 @@ class PackOrder {
 
 }  // namespace
 
-Result<void> LocalIndex::ForEachBlob(const EachBlob& each) {
+Result<void> LocalIndex::ForEachBlobOf(const IdShare& share, const EachBlob& each) {
   RETURN_IF_ERROR(NeedTable());
   bool is_damage = true;  // an error of `each` says nothing of the copy
-  auto walked = Walk(each, &is_damage);
+  auto walked = Walk(share, each, &is_damage);
   return is_damage ? OfTheCopy(Noting(std::move(walked))) : walked;
 }
 
-Result<void> LocalIndex::Walk(const EachBlob& each, bool* is_damage) {
+Result<void> LocalIndex::Walk(const IdShare& share, const EachBlob& each, bool* is_damage) {
   const uint32_t next_number = packs_.next_number();
   const PackOrder order(packs_.Sorted(), next_number);
   const auto rank = [&](const BlobPlace& place) {
@@ -264,13 +277,14 @@ Result<void> LocalIndex::Walk(const EachBlob& each, bool* is_damage) {
     places.clear();
     return given;
   };
-  RETURN_IF_ERROR(table_->ForEachBlobRow([&](const index_rows::BlobRow& row) -> Result<void> {
-    if (!order.Counts(row.place.pack)) return {};
-    if (row.id != id) RETURN_IF_ERROR(give());
-    id = row.id;
-    places.push_back(row.place);
-    return {};
-  }));
+  RETURN_IF_ERROR(
+      table_->ForEachBlobRow(share.First(), share.End(), [&](const index_rows::BlobRow& row) -> Result<void> {
+        if (!order.Counts(row.place.pack)) return {};
+        if (row.id != id) RETURN_IF_ERROR(give());
+        id = row.id;
+        places.push_back(row.place);
+        return {};
+      }));
   return give();
 }
 

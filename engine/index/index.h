@@ -55,6 +55,21 @@ struct BlobLocation {
   bool retired = false;
 };
 
+// One of `parts` shares of all ids, by their first two bytes; as ids are random these are equal. At most 65,536 parts.
+struct IdShare {
+  uint32_t number = 0, parts = 1;
+
+  Bytes First() const { return Bound(number); }
+  // Empty: no bound.
+  Bytes End() const { return number + 1 < parts ? Bound(number + 1) : Bytes(); }
+
+ private:
+  Bytes Bound(uint32_t n) const {
+    const uint32_t value = static_cast<uint32_t>(uint64_t{n} * 65'536 / parts);
+    return {static_cast<uint8_t>(value >> 8), static_cast<uint8_t>(value)};
+  }
+};
+
 // Of the copy's content; random.
 using IndexGeneration = std::array<uint8_t, 16>;
 
@@ -85,6 +100,9 @@ class Index {
   // A pack of this process that was just put: found at once. `sessions` are what pack.frames[].session counts in.
   // kInvalidArgument for one that a `removed` list of the last listing names.
   virtual Result<void> AddPack(const SegmentPack& pack, const std::vector<PackSession>& sessions) = 0;
+  // A segment that this process has just put, of packs that it added: Sync need not fetch it. One of other packs is
+  // left to Sync.
+  virtual Result<void> AddSegment(const SegmentId& id, const std::vector<PackName>& packs) = 0;
   // On return what was added survives this process: without it the next one may not know that it was ever there.
   virtual Result<void> Flush() = 0;
   // Packs that AddPack added and no segment has named are forgotten (the session was fenced).
@@ -109,7 +127,8 @@ class Index {
   // preference; the kind is that of the preferred place. Packs that are added meanwhile may be left out. Bounded
   // memory; stops at the first error of `each`.
   using EachBlob = std::function<Result<void>(const BlobId& id, BlobKind kind, std::span<const BlobPlace> places)>;
-  virtual Result<void> ForEachBlob(const EachBlob& each) = 0;
+  Result<void> ForEachBlob(const EachBlob& each) { return ForEachBlobOf({}, each); }
+  virtual Result<void> ForEachBlobOf(const IdShare& share, const EachBlob& each) = 0;
 
   // Names in `removed` lists of the listing of the last Sync, and which segments carry them.
   virtual std::vector<std::pair<PackName, SegmentId>> Removed() = 0;

@@ -86,9 +86,10 @@ Result<void> IndexTable::Places(const BlobId& id, const EachPlace& each) const {
   return state_->ToResult(rows->status());
 }
 
-Result<void> IndexTable::ForEachBlobRow(const EachBlobRow& each) const {
+Result<void> IndexTable::ForEachBlobRow(ByteSpan first, ByteSpan end, const EachBlobRow& each) const {
   const auto rows = state_->NewIterator(State::ScanOptions(), Family::kBlobs);
-  for (rows->SeekToFirst(); rows->Valid(); rows->Next()) {
+  for (rows->Seek(ToSlice(first)); rows->Valid(); rows->Next()) {
+    if (!end.empty() && rows->key().compare(ToSlice(end)) >= 0) break;
     ASSIGN_OR_RETURN(const BlobRow row, index_rows::ParseBlobRow(ToSpan(rows->key()), ToSpan(rows->value())));
     RETURN_IF_ERROR(each(row));
   }

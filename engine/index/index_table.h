@@ -35,7 +35,8 @@ class IndexTable {
   using EachPlace = std::function<void(const BlobPlace&)>;
   Result<void> Places(const BlobId& id, const EachPlace& each) const;
   using EachBlobRow = std::function<Result<void>(const index_rows::BlobRow&)>;
-  Result<void> ForEachBlobRow(const EachBlobRow& each) const;  // by id, then by pack number
+  // By id, then by pack number: of ids from `first` on, below `end` (empty: no bound).
+  Result<void> ForEachBlobRow(ByteSpan first, ByteSpan end, const EachBlobRow& each) const;
   Result<IndexedFrame> Frame(uint32_t pack, uint32_t frame) const;
   Result<std::vector<IndexedFrame>> Frames(uint32_t pack) const;
   using EachPack = std::function<void(uint32_t number, const index_rows::PackRow&)>;

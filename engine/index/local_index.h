@@ -21,6 +21,7 @@ class LocalIndex final : public Index {
 
   Result<void> Sync(std::vector<SegmentId> listed, const LoadSegment& load, const JobContext& context) override;
   Result<void> AddPack(const SegmentPack& pack, const std::vector<PackSession>& sessions) override;
+  Result<void> AddSegment(const SegmentId& id, const std::vector<PackName>& packs) override;
   Result<void> Flush() override;
   void DropAddedPacks() override { packs_.DropAdded(); }
   void SetTombstones(const std::vector<PackName>& packs) override { packs_.SetTombstones(packs); }
@@ -30,7 +31,7 @@ class LocalIndex final : public Index {
   std::vector<IndexedPack> Packs() override { return packs_.Sorted(); }
   std::optional<IndexedPack> FindPack(const PackName& name) override { return packs_.Find(name); }
   Result<std::vector<IndexedFrame>> Frames(uint32_t pack_number) override;
-  Result<void> ForEachBlob(const EachBlob& each) override;
+  Result<void> ForEachBlobOf(const IdShare& share, const EachBlob& each) override;
   std::vector<std::pair<PackName, SegmentId>> Removed() override {
     const std::shared_lock lock(rows_mutex_);
     return removed_;
@@ -107,7 +108,7 @@ class LocalIndex final : public Index {
   }
   Result<std::vector<BlobLocation>> Locations(const BlobId& id);
   Result<std::vector<IndexedFrame>> FramesOf(uint32_t pack_number);
-  Result<void> Walk(const EachBlob& each, bool* is_damage);
+  Result<void> Walk(const IdShare& share, const EachBlob& each, bool* is_damage);
 
   const IndexOptions options_;
   const std::unique_ptr<CopyFolder> folder_;
@@ -117,7 +118,7 @@ class LocalIndex final : public Index {
   Neighbours neighbours_;
   std::atomic<bool> damaged_ = false;
   // Exclusive while rows are taken away (or the whole table is), shared while they are looked for and put: what was
-  // found in `packs_` has its rows then. ForEachBlob does without, by its contract.
+  // found in `packs_` has its rows then. ForEachBlobOf does without, by its contract.
   mutable std::shared_mutex rows_mutex_;
   IndexGeneration generation_ = {};                      // guarded by rows_mutex_
   std::unordered_set<uint64_t> retired_;                 // guarded by rows_mutex_: pack number << 32 | frame

@@ -15,4 +15,11 @@ namespace cairn {
 using EachNeeded = std::function<Result<void>(const BlobId& id, std::span<const BlobPlace> places)>;
 Result<void> ForEachNeeded(const JobContext& context, Index& index, IdSorter& needed, const EachNeeded& each);
 
+// The same in as many shares of all ids as the context has threads, several at once: `each` is told which one, and is
+// called by several threads, but for one share by one at a time.
+using EachNeededOfShare =
+    std::function<Result<void>(const IdShare& share, const BlobId& id, std::span<const BlobPlace> places)>;
+Result<void> ForEachNeededAtOnce(const JobContext& context, Index& index, IdSorter& needed,
+                                 const EachNeededOfShare& each);
+
 }  // namespace cairn

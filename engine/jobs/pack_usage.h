@@ -48,5 +48,8 @@ struct RescueNeed {
   std::vector<BlobId> missing;
 };
 Result<RescueNeed> FindRescue(const JobContext& context, Index& index, IdSorter& needed, const OwnFrames& own);
+// The same where it is known that no needed blob is missing: reads the entries of packs with tombstones and the marks,
+// and of the index only what both have. Memory: an eighth of the limits; what is more is on disk, beside `needed`.
+Result<RescueNeed> FindRescueInPacks(const JobContext& context, Index& index, IdSorter& needed, const OwnFrames& own);
 
 }  // namespace cairn

@@ -4,12 +4,13 @@
 #include <atomic>
 #include <map>
 #include <set>
+#include <unordered_set>
 
 #include "engine/codec/frame_codec.h"
 #include "engine/jobs/at_once.h"
 #include "engine/jobs/deleted_expiry.h"
 #include "engine/jobs/frame_rescue.h"
-#include "engine/jobs/pack_check.h"
+#include "engine/jobs/pack_remover.h"
 #include "engine/jobs/pack_usage.h"
 #include "engine/jobs/repacker.h"
 #include "engine/jobs/segment_merge.h"
@@ -268,6 +269,7 @@ class PruneRun {
     RETURN_IF_ERROR(SetAges(stored));
     RETURN_IF_ERROR(LookForArchived());
     RETURN_IF_ERROR(RefuseMissing(usage_.missing));
+    NoneIsMissing();
     const bool content = repository_.keyring().rights().Has(Rights::kContentKey | Rights::kDataIdKey);
     ASSIGN_OR_RETURN(report_.plan, PlanPrune(usage_.packs, options_, content));
     can_rewrite_data_ = content;
@@ -457,12 +459,10 @@ class PruneRun {
 
   Result<void> PutTombstones(const std::vector<StoredPack>& victims) {
     context_.progress.SetPhase("putting tombstones");
-    for (const StoredPack& victim : victims) {
-      if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted");
-      RETURN_IF_ERROR(session_->protocol().PutTombstone(victim.name, victim.kind, session_->id()));
-      sizes_[victim.name] = victim.size;
-    }
-    return {};
+    for (const StoredPack& victim : victims) sizes_[victim.name] = victim.size;
+    return AtOnce(context_, victims.size(), [&](size_t number) {
+      return session_->protocol().PutTombstone(victims[number].name, victims[number].kind, session_->id());
+    });
   }
 
   Result<void> SetTombstones() {
@@ -550,6 +550,7 @@ class PruneRun {
       const uint64_t rescued_before = rescue.blobs_rescued();
       ASSIGN_OR_RETURN(const bool all, rescue.Move(*need));
       RETURN_IF_ERROR(session_->Flush());
+      NoneIsMissing();
       report_.blobs_rescued += rescue.blobs_rescued() - rescued_before;
       if (all) return rescue.stuck();
     }
@@ -560,71 +561,44 @@ class PruneRun {
     const std::vector<const LoadedSnapshot*> all = Needing(set_);
     const bool all_marked =
         std::ranges::all_of(all, [&](const LoadedSnapshot* snapshot) { return marked_.contains(snapshot->id); });
-    if (!all_marked || marked_.size() != all.size()) RETURN_IF_ERROR(MarkSet());
     const OwnFrames own{session_->id(), session_->PacksPut()};
+    if (all_marked && marked_.size() == all.size() && std::ranges::includes(NumbersOfPacks(), none_missing_in_)) {
+      return FindRescueInPacks(context_, *index_, *needed_, own);
+    }
+    if (!all_marked || marked_.size() != all.size()) RETURN_IF_ERROR(MarkSet());
     ASSIGN_OR_RETURN(RescueNeed need, FindRescue(context_, *index_, *needed_, own));
     RETURN_IF_ERROR(RefuseMissing(need.missing));
     return need;
   }
 
-  // --- step 5 ---
-
-  // What was decided about a pack was decided by its entry in the index; a wrong one could have hidden blobs that are
-  // nowhere else, or only under their ids as somebody's garbage.
-  Result<bool> EntryIsRight(const TombstoneSeen& tombstone) {
-    const auto pack = index_->FindPack(tombstone.pack);
-    if (!pack) {  // in no segment: decided by its directory
-      if (sizes_.contains(tombstone.pack)) return true;
-      const auto there = repository_.store().Stat(PackObjectName(tombstone.kind, tombstone.pack));
-      if (!there && there.error().code() != ErrorCode::kNotFound) return there.error();
-      sizes_[tombstone.pack] = there ? there->size : 0;
-      return true;
-    }
-    ASSIGN_OR_RETURN(const std::vector<IndexedFrame> frames, index_->Frames(pack->number));
-    auto opened = ReadDirectory(repository_.store(), repository_.sealer(), pack->kind, pack->name, pack->size);
-    auto compared = opened ? CompareEntry(opened->directory, frames) : Result<void>(opened.error());
-    if (compared) return true;
-    if (compared.error().code() == ErrorCode::kNotFound) {
-      sizes_[tombstone.pack] = 0;  // nothing is freed
-      return true;
-    }
-    if (compared.error().code() == ErrorCode::kArchived) {
-      LeaveArchived(pack->name);
-      return false;
-    }
-    if (!IsLoss(compared.error().code())) return std::move(compared).error();
-    if (findings_) {
-      findings_({Finding::Severity::kDamage, compared.error().code(), PackObjectName(pack->kind, pack->name).text(),
-                 compared.error().message() + "; it is not removed (cairn repair index, then cairn repair packs)"});
-    }
-    return false;
+  // Ascending. What a number stands for never changes: an entry that does comes back under another.
+  std::vector<uint32_t> NumbersOfPacks() {
+    std::vector<uint32_t> numbers;
+    for (const IndexedPack& pack : index_->Packs()) numbers.push_back(pack.number);
+    std::ranges::sort(numbers);
+    return numbers;
   }
 
-  // Some may stay, and are told.
+  // Each blob of needed_ is in one of the packs of the index, so it is as long as these are.
+  void NoneIsMissing() { none_missing_in_ = NumbersOfPacks(); }
+
+  // --- step 5 ---
+
   Result<void> Remove(const std::vector<TombstoneSeen>& candidates) {
-    context_.progress.SetPhase("removing packs");
-    std::vector<TombstoneSeen> ready;
-    for (const TombstoneSeen& tombstone : candidates) {
-      ASSIGN_OR_RETURN(const bool right, EntryIsRight(tombstone));
-      if (right) ready.push_back(tombstone);
-    }
+    for (const TombstoneSeen& tombstone : candidates) sizes_.emplace(tombstone.pack, SizeOf(tombstone.pack));
+    PackRemover remover(context_, repository_, *index_, findings_);
+    ASSIGN_OR_RETURN(const std::vector<TombstoneSeen> ready, remover.ThoseThatMayGo(candidates, sizes_));
+    for (const PackName& name : remover.archived()) LeaveArchived(name);
     if (ready.empty()) return {};
-    IndexSegment removal;
-    std::map<PackName, uint64_t> sizes;
+    std::unordered_set<uint32_t> going;  // Rescue() has seen to what is needed of them
     for (const TombstoneSeen& tombstone : ready) {
-      removal.removed.push_back(tombstone.pack);
-      sizes[tombstone.pack] = SizeOf(tombstone.pack);
+      if (const auto pack = index_->FindPack(tombstone.pack)) going.insert(pack->number);
     }
-    std::ranges::sort(removal.removed);
-    RETURN_IF_ERROR(session_->protocol().PutSegment(removal));
-    for (const TombstoneSeen& tombstone : ready) {
-      if (context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while removing packs");
-      RETURN_IF_ERROR(session_->protocol().RemovePack(tombstone.kind, tombstone.pack));
-      RETURN_IF_ERROR(session_->protocol().RemoveTombstone(tombstone.pack));
-      ++report_.packs_removed;
-      report_.bytes_removed += sizes[tombstone.pack];
-      ++context_.progress.items_done;
-    }
+    auto removed = remover.Remove(session_->protocol(), ready);
+    report_.packs_removed += remover.removed().size();
+    for (const PackName& name : remover.removed()) report_.bytes_removed += sizes_.at(name);
+    RETURN_IF_ERROR(removed);
+    std::erase_if(none_missing_in_, [&](uint32_t number) { return going.contains(number); });
     RETURN_IF_ERROR(SetTombstones());
     return repository_.SyncIndex(*index_, context_);
   }
@@ -640,6 +614,7 @@ class PruneRun {
   std::set<SnapshotId> marked_;
   std::unique_ptr<IdSorter> needed_;
   PackUsage usage_;
+  std::vector<uint32_t> none_missing_in_;  // numbers of packs, ascending
   bool can_rewrite_data_ = false;
   std::vector<TombstoneSeen> tombstones_;
   std::set<PackName> tombstoned_;

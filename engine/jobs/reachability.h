@@ -13,7 +13,7 @@
 namespace cairn {
 
 // A set of blob ids that grows, then is read in ascending order, as often as StartReading is called. What does not fit
-// in `memory_bytes` is in a file in `folder`. One thread at a time.
+// in `memory_bytes` is in a file in `folder`. One thread at a time, but for Read.
 class IdSorter {
  public:
   IdSorter(const std::string& folder, uint64_t memory_bytes);
@@ -21,6 +21,13 @@ class IdSorter {
   // Ascending, each id once. After the last: nothing. Nothing may be added any more.
   Result<void> StartReading();
   Result<std::optional<BlobId>> Next();
+  // Nothing may be added any more.
+  Result<void> EndAdding() { return sorter_.EndAdding(); }
+  // After EndAdding: a reader of some of the ids, with its part of the memory. Safe for concurrent use, not beside
+  // Next.
+  Result<std::unique_ptr<RecordSorter::Reader>> Read(const IdShare& share) const {
+    return sorter_.Read(share.First(), share.End(), reader_bytes_ / share.parts);
+  }
   uint64_t added() const { return sorter_.added(); }
   const std::string& folder() const { return folder_; }
   const Result<void>& failure() const { return sorter_.failure(); }  // of an Add

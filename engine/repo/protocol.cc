@@ -189,11 +189,11 @@ Result<void> Protocol::PutPack(BlobKind kind, const PackName& pack, ByteSpan obj
   return repository_.store().Put(PackObjectName(kind, pack), object);
 }
 
-Result<SegmentId> Protocol::PutSegment(const IndexSegment& segment) {
+Result<SegmentId> Protocol::PutSegment(const IndexSegment& segment, bool keep) {
   const auto id = context_.random.NewId<SegmentId>();
   ASSIGN_OR_RETURN(const Bytes object, SealSmall(ObjectKind::kSegment, ToRawId(id), segment.Encode()));
   RETURN_IF_ERROR(repository_.store().Put(SegmentName(id), object));
-  if (auto own = OwnObjectsOf(repository_, context_.random)) own->Keep(SegmentName(id), object);
+  if (auto own = keep ? OwnObjectsOf(repository_, context_.random) : std::nullopt) own->Keep(SegmentName(id), object);
   return id;
 }
 

@@ -322,7 +322,11 @@ Result<void> WriteSession::PutOpenSegment() {
     segment_blobs_ = 0;
     segment_since_ = context_.clock.Steady();
   }
-  RETURN_IF_ERROR(protocol_.PutSegment(segment));
+  // A private copy of the index goes with this process, and what it knows of the segment.
+  ASSIGN_OR_RETURN(const SegmentId id, protocol_.PutSegment(segment, index_.is_private()));
+  std::vector<PackName> packs;
+  for (const SegmentPack& pack : segment.packs) packs.push_back(pack.name);
+  IgnoreError(index_.AddSegment(id, packs), "then the next run fetches it");
   if (options_.purpose != SessionPurpose::kMaintenance) return {};  // its commit learns of a fence
   // A pruner takes the packs of a fenced session that were in no segment for garbage. Without a fence now, it fences
   // later, and then sees this segment.

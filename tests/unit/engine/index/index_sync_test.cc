@@ -1,4 +1,5 @@
 // The index is the union of the packs of all segments of one listing, less what they remove; the copy is only a hint.
+#include <numeric>
 #include <random>
 
 #include "tests/unit/engine/index/index_fixture.h"
@@ -44,6 +45,50 @@ TEST_F(IndexTest, MergedSegmentBesideWhatItReplaces) {
   Sync(*index);
   EXPECT_EQ(PackNumbers(*index), (Numbers{1, 2}));
   EXPECT_EQ(index->Find(Blob(11))->front().session.session, Session(2));
+}
+
+TEST_F(IndexTest, WhatThisProcessHasPutIsNotFetched) {
+  segments_.Put(1, SegmentOf({PackOf(1, {{{10}}})}));
+  auto index = Open();
+  Sync(*index);
+  ASSERT_TRUE(index->AddPack(PackOf(2, {{{20}}}), SessionsForAdd()));
+  segments_.Put(2, SegmentOf({PackOf(2, {{{20}}})}));
+  ASSERT_TRUE(index->AddSegment(Segment(2), {Pack(2)}));
+  // One of a pack that this process has not added says nothing yet.
+  segments_.Put(3, SegmentOf({PackOf(3, {{{30}}})}));
+  ASSERT_TRUE(index->AddSegment(Segment(3), {Pack(3)}));
+  segments_.loads = 0;
+  Sync(*index);
+  EXPECT_EQ(segments_.loads, 1);
+  EXPECT_EQ(AllOf(*index), Expected(segments_, segments_.Listing()));
+  index = nullptr;
+  index = Open();
+  Sync(*index);
+  EXPECT_EQ(segments_.loads, 1);
+  EXPECT_EQ(AllOf(*index), Expected(segments_, segments_.Listing()));
+  segments_.all.erase(Segment(2));
+  Sync(*index);
+  EXPECT_EQ(PackNumbers(*index), (Numbers{1, 3}));
+}
+
+TEST_F(IndexTest, SharesOfAllIdsAreTheWhole) {
+  std::vector<uint64_t> numbers(500);
+  std::iota(numbers.begin(), numbers.end(), 1);
+  segments_.Put(1, SegmentOf({PackOf(1, {{numbers}}), PackOf(2, {{{7, 8}}})}));
+  const auto index = Open();
+  Sync(*index);
+  for (const uint32_t parts : {1U, 2U, 3U, 7U, 1'000U}) {
+    std::vector<BlobId> ids;
+    for (uint32_t n = 0; n < parts; ++n) {
+      ASSERT_TRUE(index->ForEachBlobOf({n, parts}, [&](const BlobId& id, BlobKind, std::span<const BlobPlace> places) {
+        EXPECT_EQ(places.size(), id == Blob(7) || id == Blob(8) ? 2u : 1u);
+        ids.push_back(id);
+        return Result<void>();
+      }));
+    }
+    EXPECT_EQ(ids.size(), 500u) << parts;
+    EXPECT_TRUE(std::ranges::is_sorted(ids)) << parts;
+  }
 }
 
 TEST_F(IndexTest, SegmentThatWentMeansListAgain) {

@@ -3,6 +3,7 @@
 #include <malloc.h>
 
 #include <fstream>
+#include <random>
 
 #include "engine/jobs/live_places.h"
 #include "engine/jobs/needed_places.h"
@@ -78,6 +79,84 @@ TEST_F(PackUsageTest, StopEndsIt) {
   IdSorter needed(folder_, 1 << 20);
   context_.stop.request_stop();
   EXPECT_THAT(MeasureUsage(context_.job, *index, needed, kNoneIsYoung), ErrorCodeIs(ErrorCode::kInterrupted));
+}
+
+// Packs of frames of few blobs; some blobs are in several packs, in equal frames or in others.
+class RescueTest : public PackUsageTest {
+ protected:
+  static constexpr uint64_t kPacks = 40, kBlobs = 300;
+
+  std::unique_ptr<Index> Make(std::mt19937_64& random) {
+    std::vector<SegmentPack> packs;
+    for (uint64_t p = 0; p < kPacks; ++p) {
+      std::vector<Blobs> frames(1 + random() % 3);
+      for (Blobs& frame : frames) {
+        std::set<uint64_t> numbers;
+        while (numbers.size() < 5) numbers.insert(random() % kBlobs);
+        frame.numbers.assign(numbers.begin(), numbers.end());
+      }
+      packs.push_back(PackOf(p, frames));
+      // Two of three are copies of one frame, as far as a check can say.
+      for (FrameEntry& frame : packs.back().frames) frame.check.fill(random() % 3 == 0 ? static_cast<uint8_t>(p) : 0);
+    }
+    segments_.Put(1, SegmentOf(packs));
+    auto index = Open();
+    Sync(*index);
+    std::vector<PackName> tombstones;
+    for (uint64_t p = 0; p < kPacks; ++p) {
+      if (random() % 2 == 0) tombstones.push_back(Pack(p));
+    }
+    index->SetTombstones(tombstones);
+    return index;
+  }
+};
+
+TEST_F(RescueTest, WhatIsFoundByPacksIsWhatTheWholeIndexGives) {
+  std::mt19937_64 random(20260107);
+  for (int round = 0; round < 20; ++round) {
+    const auto index = Make(random);
+    IdSorter needed(folder_, 1 << 20);
+    for (uint64_t n = 0; n < kBlobs; ++n) {
+      const auto places = index->Find(Blob(n));
+      ASSERT_OK(places);
+      const bool is_needed = !places->empty() && random() % 2 == 0;
+      if (is_needed) {
+        ASSERT_OK(needed.Add(Blob(n)));
+      }
+    }
+    const OwnFrames own{Session(1), {Pack(random() % kPacks), Pack(random() % kPacks)}};
+    const auto all = FindRescue(context_.job, *index, needed, own);
+    const auto in_packs = FindRescueInPacks(context_.job, *index, needed, own);
+    ASSERT_OK(all);
+    ASSERT_OK(in_packs);
+    EXPECT_FALSE(all->frames.empty());
+    EXPECT_EQ(in_packs->frames, all->frames);
+    EXPECT_TRUE(all->missing.empty());
+    index->SetTombstones({});
+    const auto none = FindRescueInPacks(context_.job, *index, needed, own);
+    ASSERT_OK(none);
+    EXPECT_TRUE(none->frames.empty());
+  }
+}
+
+TEST_F(RescueTest, SeveralThreadsMeasureWhatOneDoes) {
+  std::mt19937_64 random(20260108);
+  const auto index = Make(random);
+  index->SetTombstones({});
+  TestContext several({.workers = 5});
+  const auto measure = [&](const JobContext& context) {
+    IdSorter needed(folder_, 1 << 20);
+    for (uint64_t n = 0; n < kBlobs + 50; n += 3) EXPECT_OK(needed.Add(Blob(n)));
+    auto usage = MeasureUsage(context, *index, needed, kNoneIsYoung);
+    EXPECT_OK(usage);
+    return *std::move(usage);
+  };
+  const PackUsage one = measure(context_.job), more = measure(several.job);
+  EXPECT_EQ(more.live, one.live);
+  EXPECT_EQ(more.missing, one.missing);
+  EXPECT_GE(one.missing.size(), 16u);
+  ASSERT_EQ(more.packs.size(), one.packs.size());
+  for (size_t i = 0; i < one.packs.size(); ++i) EXPECT_EQ(more.packs[i].live_bytes, one.packs[i].live_bytes);
 }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
