@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -81,11 +82,12 @@ struct IndexedFrame {
   PackSession session;
 };
 
-// Safe for concurrent use, but that no two may Sync, nor one while another is in ForEachBlob. Several processes may
-// open the same folder: one of them writes the shared copy, each other reads it and keeps what it adds in a private
-// copy that goes with it; none waits, none fails. The folder may be lost, stale or damaged at any time: it is then made
-// anew from the segments. Memory: options.memory_bytes, about 150 bytes a pack and 1.75 bytes a blob (256 MiB at most),
-// and an eighth of the limits while Sync takes many segments over. Disk: about 90 bytes a blob, and 48 more meanwhile.
+// Safe for concurrent use, but that no two may Sync (see listing_mutex), nor one while another is in ForEachBlob.
+// Several processes may open the same folder: one of them writes the shared copy, each other reads it and keeps what it
+// adds in a private copy that goes with it; none waits, none fails. The folder may be lost, stale or damaged at any
+// time: it is then made anew from the segments. Memory: options.memory_bytes, about 150 bytes a pack and 1.75 bytes a
+// blob (256 MiB at most), and an eighth of the limits while Sync takes many segments over. Disk: about 90 bytes a blob,
+// and 48 more meanwhile.
 class Index {
  public:
   static Result<std::unique_ptr<Index>> Open(const IndexOptions& options);
@@ -96,6 +98,9 @@ class Index {
   // segment names and none removes, and those that AddPack added (until a listed segment names or removes them).
   using LoadSegment = std::function<Result<IndexSegment>(const SegmentId&)>;
   virtual Result<void> Sync(std::vector<SegmentId> listed, const LoadSegment& load, const JobContext& context) = 0;
+  // Held by who lists, until Sync with that listing has returned: one that is older must not come behind one that is
+  // newer, whose packs would be dropped.
+  std::mutex& listing_mutex() { return listing_mutex_; }
 
   // A pack of this process that was just put: found at once. `sessions` are what pack.frames[].session counts in.
   // kInvalidArgument for one that a `removed` list of the last listing names.
@@ -145,6 +150,9 @@ class Index {
   virtual bool goes_on() const = 0;
   // The shared copy on disk is held by another process, and this one works on a private copy.
   virtual bool is_private() const = 0;
+
+ private:
+  std::mutex listing_mutex_;
 };
 
 }  // namespace cairn

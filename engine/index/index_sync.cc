@@ -208,7 +208,8 @@ Result<index_rows::SegmentRow> LocalIndex::StorePacks(const IndexSegment& segmen
     if (settled != nullptr && before && settled->HasNamed(before->number)) continue;
     if (bulk != nullptr && before && bulk->Holds(before->number)) continue;  // where they differ it is told later
     ASSIGN_OR_RETURN(const bool differs, DropOther(pack.name, digest));
-    if (differs && listing.HasNamed(before->number)) listing.disputed.insert(pack.name);
+    // Nothing before: another thread has added it since.
+    if (differs && before && listing.HasNamed(before->number)) listing.disputed.insert(pack.name);
     const std::shared_lock lock(rows_mutex_);  // no DropOther of another thread meanwhile
     RETURN_IF_ERROR(Store(pack, sessions, digest, bulk));
   }

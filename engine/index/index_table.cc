@@ -186,7 +186,9 @@ Result<uint32_t> IndexTable::NextNumber() const {
       state_->db->Get(rocksdb::ReadOptions(), state_->family(Family::kDefault), ToSlice(kNextKey), &value);
   if (status.IsNotFound()) return uint32_t{0};
   RETURN_IF_ERROR(state_->ToResult(status));
-  return index_rows::ParseNumber(ToSpan(value));
+  ASSIGN_OR_RETURN(const uint32_t next, index_rows::ParseNumber(ToSpan(value)));
+  if (next > kNumberMax + 1) return Corrupt("the next number of a pack is {}", next);
+  return next;
 }
 
 Result<void> IndexTable::TakeNumber(uint32_t number) {

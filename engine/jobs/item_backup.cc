@@ -268,6 +268,7 @@ Result<void> ItemBackup::SubmitBatch() {
   batch_bytes_ = 0;
   context_.executor.Submit([this, batch, cost] {
     RunBatch(*batch);
+    batch->clear();  // who waits for the last job may then let the source go
     queue_.Release(cost);
     const std::lock_guard lock(mutex_);
     --jobs_;

@@ -129,6 +129,7 @@ void FileRestorer::Write(OpenFile& file, uint64_t offset, uint64_t count, ByteSp
     if (file.refused) return;
     opened = OpenTarget(file);
     for (uint64_t i = 0; i < count && opened && written; ++i) {
+      if (context_.stop.stop_requested()) return;  // what follows itself may be as long as a disk
       written = file.file->WriteAt(offset + i * bytes.size(), bytes);
       if (!written) break;
       file.written += bytes.size();

@@ -3,6 +3,7 @@
 #include <fnmatch.h>
 
 #include <algorithm>
+#include <mutex>
 #include <optional>
 #include <set>
 
@@ -373,6 +374,7 @@ Result<IndexSegment> Repository::LoadSegment(const SegmentId& segment) const {
 
 Result<void> Repository::SyncIndex(Index& index, const JobContext& context, const BadSegment& bad_segment) const {
   Protocol protocol(const_cast<Repository&>(*this), context);
+  const std::lock_guard lock(index.listing_mutex());  // several readers of one index may each find it to be old
   // A merge that runs beside us takes listed segments away; so many in a row are no accident.
   constexpr int kTriesMax = 20;
   constexpr auto kPause = std::chrono::milliseconds(10);  // longer each time

@@ -93,7 +93,7 @@ class Repository {
   Result<std::unique_ptr<Index>> LoadIndex(const JobContext& context, const BadSegment& bad_segment = {}) const;
   // The same, as this machine has it: for who brings it into step with the store before he looks anything up.
   Result<std::unique_ptr<Index>> OpenIndex(const JobContext& context, bool goes_on = false) const;
-  // Brings it into step with the store again.
+  // Brings it into step with the store again. Safe for concurrent use: one waits for the other.
   Result<void> SyncIndex(Index& index, const JobContext& context, const BadSegment& bad_segment = {}) const;
   // One segment, verified: kNotFound, kCorrupt, kForged, kUnsupported name it.
   Result<IndexSegment> LoadSegment(const SegmentId& segment) const;

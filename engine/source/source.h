@@ -24,7 +24,7 @@ struct ChangeMark {
   // without fractions every 2 s.
   bool MayMissChange(const WireTime& read) const {
     const double window = changed.nanoseconds == 0 ? 2.0 : 0.05;
-    const double passed = static_cast<double>(read.seconds - changed.seconds) +
+    const double passed = static_cast<double>(read.seconds) - static_cast<double>(changed.seconds) +
                           (static_cast<double>(read.nanoseconds) - changed.nanoseconds) / 1e9;
     return passed > -window && passed < window;
   }

@@ -10,6 +10,7 @@ namespace {
 constexpr std::string_view kLatest = "latest";
 constexpr std::string_view kByTime = "by-time", kById = "by-id", kByHost = "by-host", kByTag = "by-tag",
                            kByPath = "by-path";
+constexpr size_t kPathBytesMax = 4'096;  // as Linux has it: a longer one was made up, and would be folders without end
 
 std::string Below(std::string_view folder, std::string_view name) {
   return folder.empty() ? std::string(name) : fmt::format("{}/{}", folder, name);
@@ -79,6 +80,7 @@ SnapshotFolders::SnapshotFolders(const std::vector<ShownSnapshot>& snapshots, Sn
     for (const std::string& tag : snapshot.tags) folders.insert(Below(kByTag, FolderName(AsBytes(tag))));
     for (const SnapshotItem& item : snapshot.inner.items) {
       for (const Bytes& path : item.paths) {
+        if (path.size() > kPathBytesMax) continue;
         const std::string below = FoldersOfPath(path);
         folders.insert(below.empty() ? std::string(kByPath) : Below(kByPath, below));
       }

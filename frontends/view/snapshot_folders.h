@@ -43,8 +43,8 @@ std::string LocalTimeName(const WireTime& time, const Clock& clock);
 // Bytes as one name of a folder: "/", "%" and zero bytes as %2F, %25, %00; "." and ".." likewise. Never empty.
 std::string FolderName(ByteSpan bytes);
 
-// Immutable. by-time, by-id, by-host/<host>, by-tag/<tag>, by-path/<path, a folder a name>; in each that has snapshots,
-// but by-id, also `latest`, a link to the newest that is no safety snapshot.
+// Immutable. by-time, by-id, by-host/<host>, by-tag/<tag>, by-path/<path, a folder a name> (of paths that a system
+// takes); in each that has snapshots, but by-id, also `latest`, a link to the newest that is no safety snapshot.
 class SnapshotFolders {
  public:
   enum class Kind : uint8_t { kFolder, kSnapshot, kLatest };

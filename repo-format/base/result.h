@@ -105,13 +105,14 @@ void IgnoreError(const Result<T>&, std::string_view why) {
 #define CAIRN_CONCAT_(a, b) a##b
 #define CAIRN_CONCAT(a, b) CAIRN_CONCAT_(a, b)
 
+// What is returned of a Result that is named is a copy: it may be asked again, and told from elsewhere.
 #define RETURN_IF_ERROR(expression) RETURN_IF_ERROR_(CAIRN_CONCAT(return_if_error_, __LINE__), expression)
-#define RETURN_IF_ERROR_(name, expression) \
-  do {                                     \
-    auto&& name = (expression);            \
-    if (!name.has_value()) [[unlikely]] {  \
-      return std::move(name).error();      \
-    }                                      \
+#define RETURN_IF_ERROR_(name, expression)               \
+  do {                                                   \
+    auto&& name = (expression);                          \
+    if (!name.has_value()) [[unlikely]] {                \
+      return std::forward<decltype(name)>(name).error(); \
+    }                                                    \
   } while (false)
 
 // ASSIGN_OR_RETURN(const auto x, F()); a type with a comma goes in parentheses or becomes auto.

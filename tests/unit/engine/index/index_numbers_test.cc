@@ -60,6 +60,19 @@ TEST_F(IndexNumbers, TheNextNumberNeverGoesBack) {
   EXPECT_EQ(*table->NextNumber(), 7u);
 }
 
+// There is memory for each number that ever was: one that cannot be is damage, and the copy is made anew.
+TEST_F(IndexNumbers, ANextNumberThatCannotBeIsDamage) {
+  {
+    const auto table = OpenTable();
+    ASSERT_OK(table->TakeNumber(UINT32_MAX - 1));
+    EXPECT_THAT(table->NextNumber(), ErrorCodeIs(ErrorCode::kCorrupt));
+    ASSERT_OK(table->Flush());
+  }
+  const auto index = Open();
+  Sync(*index);
+  EXPECT_EQ(index->next_number(), 0u);
+}
+
 TEST_F(IndexNumbers, ThreadsThatAddPacksLeaveTheHighest) {
   constexpr uint64_t kThreads = 8, kPacks = 50;
   {

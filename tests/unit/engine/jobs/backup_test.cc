@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
+#include <thread>
+
 #include "tests/support/machine.h"
 #include "tests/support/matchers.h"
 #include "tests/support/memory_store.h"
@@ -297,6 +301,64 @@ TEST_F(OpensAhead, AFileIsInDoubtFromBeforeItsOpening) {
   EXPECT_EQ(BytesRead(other, many_), 300u) << "the first, which was opened near the time of its change";
 }
 
+// Whose folder takes its time to go, and notes whether the source went first.
+class SlowToGo : public MemorySource {
+ public:
+  struct Seen {
+    std::atomic<bool> is_source_gone = false, was_source_gone = false;
+  };
+  SlowToGo(const MemoryFiles& files, Seen& seen, std::function<void()> at_open)
+      : MemorySource(files), seen_(seen), at_open_(std::move(at_open)) {}
+  ~SlowToGo() override { seen_.is_source_gone = true; }
+  Result<std::shared_ptr<SourceFolder>> OpenRoot(FindingSink findings) override {
+    ASSIGN_OR_RETURN(auto root, MemorySource::OpenRoot(std::move(findings)));
+    return std::make_shared<Folder>(std::move(root), *this);
+  }
+
+ private:
+  class Folder : public SourceFolder {
+   public:
+    Folder(std::shared_ptr<SourceFolder> real, const SlowToGo& all)
+        : real_(std::move(real)), seen_(all.seen_), at_open_(all.at_open_) {}
+    ~Folder() override {
+      std::this_thread::sleep_for(std::chrono::milliseconds(300));
+      if (seen_.is_source_gone) seen_.was_source_gone = true;
+    }
+    Result<std::vector<SourceEntry>> List() override { return real_->List(); }
+    Result<std::shared_ptr<SourceFolder>> OpenFolder(const SourceEntry& entry) override {
+      return real_->OpenFolder(entry);
+    }
+    Result<std::unique_ptr<SourceFile>> OpenFile(const SourceEntry& entry) override {
+      at_open_();
+      return real_->OpenFile(entry);
+    }
+    Result<SourceMetadata> ReadMetadata(const SourceEntry& entry) override { return real_->ReadMetadata(entry); }
+
+   private:
+    const std::shared_ptr<SourceFolder> real_;
+    Seen& seen_;
+    const std::function<void()> at_open_;
+  };
+  Seen& seen_;
+  const std::function<void()> at_open_;
+};
+
+TEST_F(BackupTest, HoldsNothingOfASourceAnyMoreWhenItWasInterrupted) {
+  SlowToGo::Seen seen;
+  {
+    Machine machine(store_, 1, 2);
+    const MemoryFiles files{{"a", RandomText(1, 300)}, {"b", RandomText(2, 300)}, {"c", RandomText(3, 300)}};
+    std::vector<std::unique_ptr<Source>> sources;
+    sources.push_back(std::make_unique<SlowToGo>(files, seen, [&] { machine.context.stop.request_stop(); }));
+    BackupOptions options;
+    options.host = ToBytes(AsBytes("machine"));
+    EXPECT_THAT(RunBackup(machine.context.job, *machine.repository, std::move(sources), options, {}),
+                ErrorCodeIs(ErrorCode::kInterrupted));
+  }
+  EXPECT_TRUE(seen.is_source_gone);
+  EXPECT_FALSE(seen.was_source_gone);
+}
+
 TEST(ChangeMark, MayMissAChangeNearItsOwnTime) {
   const auto at = [](int64_t seconds, uint32_t nanoseconds) {
     return ChangeMark{.size = 1, .modified = {1, 0}, .changed = {seconds, nanoseconds}, .inode = 1};
@@ -306,6 +368,7 @@ TEST(ChangeMark, MayMissAChangeNearItsOwnTime) {
   EXPECT_TRUE(at(100, 980'000'000).MayMissChange({101, 20'000'000}));
   EXPECT_FALSE(at(100, 980'000'000).MayMissChange({101, 40'000'000}));
   EXPECT_FALSE(at(4'000'000'000, 5).MayMissChange({100, 0})) << "of the future: a write would change it";
+  for (const int64_t absurd : {INT64_MIN, INT64_MAX}) EXPECT_FALSE(at(absurd, 5).MayMissChange({-100, 0}));
 }
 
 }  // namespace

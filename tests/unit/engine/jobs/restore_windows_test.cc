@@ -314,14 +314,17 @@ class WatchedSink : public Sink {
 
   std::atomic<int> opened = 0, opened_at_removal = -1, finished = 0;
   int opened_max = 1 << 30;
-  std::function<void()> on_read = [] {};
+  std::function<void()> on_read = [] {}, on_write = [] {};
 
  private:
   class File : public SinkFile {
    public:
     File(std::unique_ptr<SinkFile> base, WatchedSink& sink) : base_(std::move(base)), sink_(sink) {}
     bool is_in_place() const override { return base_->is_in_place(); }
-    Result<void> WriteAt(uint64_t offset, ByteSpan bytes) override { return base_->WriteAt(offset, bytes); }
+    Result<void> WriteAt(uint64_t offset, ByteSpan bytes) override {
+      sink_.on_write();
+      return base_->WriteAt(offset, bytes);
+    }
     Result<size_t> ReadAt(uint64_t offset, MutableByteSpan target) override {
       if (target.size() > kKiB) sink_.on_read();  // of a large file
       return base_->ReadAt(offset, target);
@@ -373,7 +376,7 @@ TEST_F(RestoreWindows, WhatIsWholeGetsItsPlaceInATargetThatIsFull) {
       ASSERT_OK(sink);
       WatchedSink watched(**sink);
       watched.opened_max = opened_max;
-      EXPECT_THAT(Restore(machine, watched, {}), ErrorCodeIs(ErrorCode::kNoSpace));
+      EXPECT_THAT(Restore(machine, watched, {}), ErrorIs(ErrorCode::kNoSpace, testing::HasSubstr("full")));
       EXPECT_LE(watched.finished.load(), opened_max);
       EXPECT_GE(watched.finished.load(), opened_max - kLarge);  // a large one may lack its end
       for (const auto& entry : fs::recursive_directory_iterator(target.path())) {
@@ -408,6 +411,29 @@ TEST_F(RestoreWindows, AStopEndsThePlanAndTheVerifyingOfALargeFile) {
     EXPECT_LE(reads.load(), 3);  // one a thread
     Open(target.path());
   }
+}
+
+// What is one blob again and again is one write for who plans, and may be as long as the disk.
+TEST(RestoreRuns, AStopEndsTheWritingOfWhatFollowsItself) {
+  MemoryStore memory;
+  InitForTests(memory);
+  Machine machine(memory, 1, 2);
+  const auto report = machine.Backup({{"file", std::string(64 * kMiB, 'x')}});
+  ASSERT_OK(report);
+  ASSERT_OK_AND_ASSIGN(const SnapshotSet set, LoadSnapshots(*machine.repository, machine.context.job, {}));
+  ASSERT_OK_AND_ASSIGN(const auto index, machine.repository->LoadIndex(machine.context.job));
+  TempFolder target = TempFolder::InMemory();
+  const auto sink = FileSink::Make({.target = target.path()});
+  ASSERT_OK(sink);
+  WatchedSink watched(**sink);
+  std::atomic<int> writes = 0;
+  watched.on_write = [&] {
+    ++writes;
+    machine.context.stop.request_stop();
+  };
+  EXPECT_THAT(RunRestore(machine.context.job, *machine.repository, *index, set.snapshots.front(), watched, {}, {}),
+              ErrorCodeIs(ErrorCode::kInterrupted));
+  EXPECT_EQ(writes.load(), 1);
 }
 
 }  // namespace

@@ -104,6 +104,23 @@ TEST_F(BlobReaderTest, AViewIsTheBlobInsideItsFrameAndOutlivesTheCache) {
   EXPECT_EQ(ToString(view->bytes), texts_[3]);
 }
 
+// As a restore does that runs while somebody looks on.
+TEST_F(BlobReaderTest, TwoReadersOfOneIndexBringItIntoStepOneAfterTheOther) {
+  std::atomic<int> inside = 0, inside_max = 0;
+  store_.SetHook([&](const StoreCall& call) {
+    if (call.operation != StoreOperation::kList || call.name != kIndexPrefix) return;
+    inside_max = std::max(inside_max.load(), ++inside);
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    --inside;
+  });
+  BlobReader first = Reader(0), second = Reader(0);
+  auto begun = std::async(std::launch::async, [&] { return second.BringIndexIntoStep(); });
+  EXPECT_OK(first.BringIndexIntoStep());
+  EXPECT_OK(begun.get());
+  EXPECT_EQ(inside_max.load(), 1);
+  ExpectRead(first, 0);
+}
+
 TEST_F(BlobReaderTest, AFrameThatManyAskForAtOnceIsOpenedOnce) {
   BlobReader reader = Reader(2 * kFrameInCache);
   store_.SetHook([](const StoreCall&) { std::this_thread::sleep_for(std::chrono::milliseconds(200)); });

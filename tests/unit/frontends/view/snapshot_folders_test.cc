@@ -68,6 +68,15 @@ TEST_F(SnapshotFoldersTest, ShowsEachSnapshotInEachOfItsFolders) {
   EXPECT_EQ(folders.Find("by-host/none"), nullptr);
 }
 
+// A snapshot says of itself which paths it is of; a record of it may have megabytes.
+TEST_F(SnapshotFoldersTest, MakesNoFoldersOfAPathThatIsLongerThanAny) {
+  std::string endless;
+  for (int i = 0; i < 2'500; ++i) endless += "/a";
+  const SnapshotFolders folders({Make(random_, {.seconds = 1, .paths = {endless, "/etc"}})}, names_);
+  EXPECT_THAT(Names(folders, "by-path"), ElementsAre("etc"));
+  EXPECT_THAT(Names(folders, "by-time"), ElementsAre("latest", "t001"));
+}
+
 TEST_F(SnapshotFoldersTest, ASafetySnapshotIsNeverTheLatest) {
   const std::vector<ShownSnapshot> all = {Make(random_, {.seconds = 1}),
                                           Make(random_, {.seconds = 2, .snapshot_class = SnapshotClass::kSafety})};
