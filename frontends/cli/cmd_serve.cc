@@ -71,13 +71,15 @@ struct ServeCommand {
   Result<int> Serve(Cli& cli, Repository& repository, serve::HttpServerOptions options, ByteSpan token) const {
     const JobContext& context = cli.context();
     const uint64_t cache_bytes = context.limits.memory_bytes / 4;
-    ASSIGN_OR_RETURN(const auto view,
-                     view::LiveView::Open(
-                         repository, context,
-                         {.filter = filter.Filter(),
-                          .tree = {.user = ::getuid(), .group = ::getgid(), .opened = ToWireTime(context.clock.Now())},
-                          .cache_bytes = cache_bytes},
-                         cli.Findings()));
+    ASSIGN_OR_RETURN(const auto view, view::LiveView::Open(repository, context,
+                                                           {.filter = filter.Filter(),
+                                                            .tree = {.user = ::getuid(),
+                                                                     .group = ::getgid(),
+                                                                     .opened = ToWireTime(context.clock.Now()),
+                                                                     .counts = false,
+                                                                     .stop = context.stop},
+                                                            .cache_bytes = cache_bytes},
+                                                           cli.Findings()));
     const auto ahead = MakeThreadPool(repository.store().is_far() ? context.limits.gets : context.executor.workers());
     const serve::ListenAddress address = options.listen;
     serve::Gate gate(token, {.is_loopback = address.is_loopback, .host = address.host}, context.clock, context.log,
