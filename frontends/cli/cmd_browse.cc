@@ -8,6 +8,7 @@
 #include "frontends/browse/terminal.h"
 #include "frontends/cli/command.h"
 #include "frontends/cli/exit_code.h"
+#include "frontends/cli/looking_memory.h"
 #include "frontends/cli/looking_patience.h"
 #include "frontends/cli/restore_commands.h"
 #include "frontends/cli/restore_folder.h"
@@ -26,6 +27,7 @@ struct BrowseCommand {
   Result<int> Run(Cli& cli) {
     if (cli.json()) return Error(ErrorCode::kInvalidArgument, "browse has no --json: ls, find and snapshots have it");
     RETURN_IF_ERROR(browse::Terminal::Check());
+    GiveFramesPagesOfTheirOwn();
     RETURN_IF_ERROR(GiveUpSoon(cli));
     ASSIGN_OR_RETURN(Repository * repository, cli.Open());
     browse::Messages messages;

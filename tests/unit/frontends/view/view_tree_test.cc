@@ -332,7 +332,7 @@ TEST_F(ViewTreeTest, TwoPlacesOfOneNumberAreTwo) {
 
 TEST_F(ViewTreeTest, TheTableNamesTheOldestFilesBeyondItsBound) {
   InodeTable table(ViewTree::Root());
-  const uint64_t folder = table.Remember(At("by-time/t1/inner").place, 1);
+  table.Remember(At("by-time/t1/inner").place, 1);
   for (const std::string name : {"odd", "sparse", "s", "device"}) table.Remember(At("by-time/t1/" + name).place, 1);
   EXPECT_TRUE(table.OldestBeyond(6, 10).empty());
   auto oldest = table.OldestBeyond(4, 10);
@@ -343,8 +343,27 @@ TEST_F(ViewTreeTest, TheTableNamesTheOldestFilesBeyondItsBound) {
   ASSERT_EQ(oldest.size(), 3);
   EXPECT_EQ(oldest[0].name, Text("s"));
   EXPECT_EQ(oldest[2].name, Text("odd"));
-  EXPECT_EQ(table.OldestBeyond(0, 100).size(), 4);  // never the folder
-  EXPECT_TRUE(table.Find(folder));
+  EXPECT_EQ(table.OldestBeyond(0, 100).size(), 4);  // not the folder, which was asked for just now
+}
+
+TEST_F(ViewTreeTest, TheTableNamesFoldersThatNobodyAskedForInAWhile) {
+  InodeTable table(ViewTree::Root());
+  const Place used = At("by-time/t1/inner").place;
+  Place idle = used;
+  ++idle.number;
+  idle.name = Text("idle");
+  const uint64_t top = table.Remember(At("by-time").place, 1), root = table.Remember(At("by-time/t1").place, top);
+  const uint64_t number = table.Remember(used, root);
+  table.Remember(idle, root);
+  for (uint64_t i = 1; i < InodeTable::kIdleRounds; ++i) {
+    EXPECT_TRUE(table.OldestBeyond(0, 100).empty()) << i;
+    EXPECT_TRUE(table.Find(number));
+  }
+  const auto oldest = table.OldestBeyond(0, 100);
+  ASSERT_EQ(oldest.size(), 1);
+  EXPECT_EQ(oldest[0].name, Text("idle"));
+  EXPECT_EQ(oldest[0].parent, root);
+  EXPECT_TRUE(table.OldestBeyond(5, 100).empty());  // there are no more than that
 }
 
 }  // namespace
