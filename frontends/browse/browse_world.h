@@ -30,12 +30,21 @@ struct RestoreRequest {
 
 struct TableRow {
   std::string name;
-  std::optional<uint64_t> rows, bytes;
-  std::string note;  // "partitioned", "not in this dump" ...
+  std::optional<uint64_t> rows, bytes;  // where they are known without reading the table
+  std::string note;                     // "partitioned", "view", "not in this dump" ...
 };
-struct TableList {
-  std::vector<TableRow> tables;
-  std::vector<std::string> commands;  // that restore them; "TABLE" stands for a table's name
+// Rows of a table, in the order in which they lie in it.
+struct RowRange {
+  uint64_t skip = 0, count = 0;
+};
+struct RowPage {
+  std::vector<std::string> columns;
+  std::vector<std::vector<std::string>> rows;  // values as people read them; long ones are cut, and say so
+  bool is_end = false;                         // else there may be more, also behind fewer than were asked for
+};
+// A line for the shell, and what it does.
+struct ShellCommand {
+  std::string what, line;
 };
 
 // All that is borrowed outlives the browser. The functions are called by other threads, and may take long.
@@ -49,7 +58,15 @@ struct BrowseWorld {
   std::function<Result<RestoreReport>(const RestoreRequest& request, const JobContext& context, FindingSink findings)>
       restore;
   // Of an item that is a database; kUnsupported where it is none.
-  std::function<Result<TableList>(const LoadedSnapshot& snapshot, uint32_t item, const std::stop_token& stop)> tables;
+  std::function<Result<std::vector<TableRow>>(const LoadedSnapshot& snapshot, uint32_t item,
+                                              const std::stop_token& stop)>
+      tables;
+  std::function<Result<RowPage>(const LoadedSnapshot& snapshot, uint32_t item, const std::string& table,
+                                const RowRange& range, const std::stop_token& stop)>
+      rows;
+  // At once: how a table goes back into a database.
+  std::function<std::vector<ShellCommand>(const LoadedSnapshot& snapshot, uint32_t item, const std::string& table)>
+      commands;
 };
 
 }  // namespace cairn::browse

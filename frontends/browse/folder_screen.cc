@@ -95,8 +95,7 @@ Result<FolderScreen::End> FolderScreen::Read(const BrowseWorld& world, const Loa
 
 void FolderScreen::Reload() {
   entries_.clear();
-  list().Clear();
-  failure_.clear();
+  Restart();
   incoming_ = std::make_shared<Incoming>();
   reading_.Start(world().readers,
                  [world = world(), snapshot = snapshot_, path = path_,
@@ -137,17 +136,17 @@ void FolderScreen::TakeEnd(Result<End> end) {
   list().Settle();
   if (!selected_.empty()) list().Select(std::exchange(selected_, ""));
   if (!end) {
-    failure_ = " this folder cannot be read: " + end.error().message() + " (R reads it again)";
+    Fail(" this folder cannot be read: " + end.error().message() + " (R reads it again)");
   } else if (end->damage) {
     const bool is_lost = IsLoss(end->damage->code());
-    failure_ =
-        fmt::format(" {}, and only a part of it is shown: {}",
-                    is_lost ? "this folder is damaged" : "this folder could not be read whole", end->damage->message());
+    Fail(fmt::format(" {}, and only a part of it is shown: {}",
+                     is_lost ? "this folder is damaged" : "this folder could not be read whole",
+                     end->damage->message()));
   } else if (end->is_cut) {
-    failure_ = fmt::format(" only the first {} entries are shown; cairn find looks through all of them",
-                           HumanCount(kEntriesMax));
+    Fail(fmt::format(" only the first {} entries are shown; cairn find looks through all of them",
+                     HumanCount(kEntriesMax)));
   } else if (end->unreadable > 0) {
-    failure_ = fmt::format(" {} entries were written by a later version of cairn, and are not shown", end->unreadable);
+    Fail(fmt::format(" {} entries were written by a later version of cairn, and are not shown", end->unreadable));
   }
 }
 
@@ -246,9 +245,7 @@ bool FolderScreen::OnListKey(const Key& key) {
     OpenTables(host(), snapshot_, path_);
     return true;
   }
-  const bool opens = key.Is(KeyCode::kEnter) || key.Is(KeyCode::kRight) || key.IsOneOf("l");
-  const bool previews = key.IsOneOf("p") || key.Is(KeyCode::kPreview);
-  const bool restores = key.IsOneOf("r") || key.Is(KeyCode::kRestore);
+  const bool opens = key.opens(), previews = key.previews(), restores = key.restores();
   if (!opens && !previews && !restores && !key.IsOneOf(" iv")) return false;
   if (list().empty()) {
     // What is marked elsewhere may still be restored.

@@ -39,7 +39,6 @@ class FolderScreen : public ListScreen {
   RowText TextOf(size_t row) const override;
   std::string Nothing() const override { return "the folder is empty"; }
   std::string Waiting() const override;
-  std::string Failure() const override { return failure_; }
   std::string Counted() const override;
   bool OnListKey(const Key& key) override;
 
@@ -69,7 +68,6 @@ class FolderScreen : public ListScreen {
   std::shared_ptr<Incoming> incoming_;
   Reading<End> reading_;
   std::vector<FolderEntry> entries_;
-  std::string failure_;
 };
 
 }  // namespace cairn::browse

@@ -3,6 +3,10 @@
 #include <fmt/core.h>
 #include <wchar.h>
 
+#include <functional>
+#include <optional>
+#include <utility>
+
 #include "repo-format/base/utf8.h"
 
 namespace cairn::browse {
@@ -17,19 +21,21 @@ bool IsUnseen(uint32_t code) {
          (code >= 0xe0000 && code <= 0xe0fff);
 }
 
-void AddEscaped(std::vector<Glyph>& glyphs, std::string_view bytes) {
+using EachGlyph = std::function<void(Glyph glyph)>;
+
+void EachEscaped(std::string_view bytes, const EachGlyph& each) {
   for (const char byte : bytes) {
-    for (const char one : fmt::format("\\x{:02x}", static_cast<uint8_t>(byte))) glyphs.push_back({std::string(1, one)});
+    for (const char one : fmt::format("\\x{:02x}", static_cast<uint8_t>(byte))) each({std::string(1, one)});
   }
 }
 
-}  // namespace
-
-std::vector<Glyph> GlyphsOf(std::string_view text, bool ascii_only) {
-  std::vector<Glyph> glyphs;
-  glyphs.reserve(text.size());
+// One at a time: all glyphs of a long line take forty times its room.
+void ForEachGlyph(std::string_view text, bool ascii_only, const EachGlyph& each) {
   size_t combining = 0;
-  bool may_combine = false;
+  std::optional<Glyph> begun;  // with which what follows may combine
+  const auto end = [&] {
+    if (begun) each(*std::exchange(begun, std::nullopt));
+  };
   while (!text.empty()) {
     const Utf8Character one = FirstUtf8(AsBytes(text));
     const std::string_view bytes = text.substr(0, one.length == 0 ? 1 : one.length);
@@ -37,39 +43,48 @@ std::vector<Glyph> GlyphsOf(std::string_view text, bool ascii_only) {
     const bool is_known = one.length > 0 && one.code >= 0x20 && one.code != 0x7f && !IsUnseen(one.code) &&
                           (one.code < 0x80 || !ascii_only);
     const int width = !is_known ? -1 : one.code < 0x80 ? 1 : ::wcwidth(static_cast<wchar_t>(one.code));
-    if (width == 0 && may_combine && combining < kCombiningMax) {
-      glyphs.back().text += bytes;
+    if (width == 0 && begun && combining < kCombiningMax) {
+      begun->text += bytes;
       ++combining;
       continue;
     }
-    may_combine = width > 0;
+    end();
     combining = 0;
     if (width > 0) {
-      glyphs.push_back({std::string(bytes), static_cast<uint8_t>(width)});
+      begun = Glyph{std::string(bytes), static_cast<uint8_t>(width)};
     } else {
-      AddEscaped(glyphs, bytes);
+      EachEscaped(bytes, each);
     }
   }
+  end();
+}
+
+}  // namespace
+
+std::vector<Glyph> GlyphsOf(std::string_view text, bool ascii_only) {
+  std::vector<Glyph> glyphs;
+  glyphs.reserve(text.size());
+  ForEachGlyph(text, ascii_only, [&](Glyph glyph) { glyphs.push_back(std::move(glyph)); });
   return glyphs;
 }
 
 size_t WidthOf(std::string_view text) {
   size_t width = 0;
-  for (const Glyph& glyph : GlyphsOf(text)) width += glyph.width;
+  ForEachGlyph(text, false, [&](const Glyph& glyph) { width += glyph.width; });
   return width;
 }
 
 std::vector<std::string> Wrapped(std::string_view line, size_t columns) {
   std::vector<std::string> lines(1);
   size_t used = 0;
-  for (const Glyph& glyph : GlyphsOf(line)) {
+  ForEachGlyph(line, false, [&](const Glyph& glyph) {
     if (used > 0 && used + glyph.width > columns) {
       lines.emplace_back();
       used = 0;
     }
     lines.back() += glyph.text;
     used += glyph.width;
-  }
+  });
   return lines;
 }
 

@@ -39,6 +39,8 @@ std::string_view Name(SortBy by) {
       return "size";
     case SortBy::kTime:
       return "time";
+    case SortBy::kOrder:
+      return "order";
     default:
       return "name";
   }
@@ -92,6 +94,7 @@ bool ListPane::IsSeen(const ListRow& row) const {
 bool ListPane::IsBefore(size_t a, size_t b) const {
   const ListRow& one = rows_[a];
   const ListRow& other = rows_[b];
+  if (sort_ == SortBy::kOrder) return a < b;
   if (one.is_first != other.is_first) return one.is_first;
   const auto by = [&](auto less, auto greater) { return is_reversed_ ? greater : less; };
   if (sort_ == SortBy::kSize && one.size != other.size) return by(one.size > other.size, one.size < other.size);

@@ -12,7 +12,7 @@
 
 namespace cairn::browse {
 
-enum class SortBy : uint8_t { kName, kSize, kTime };
+enum class SortBy : uint8_t { kName, kSize, kTime, kOrder };  // kOrder: as they came
 std::string_view Name(SortBy by);
 
 // By what a row is sorted and found.
@@ -60,6 +60,8 @@ class ListPane {
   const std::vector<size_t>& order() const { return order_; }
   bool empty() const { return order_.empty(); }
   size_t current() const { return order_[cursor_]; }  // a row; where it is not empty
+  // Whether fewer than so many rows follow the one that the cursor is on.
+  bool IsNearEnd(size_t rows) const { return cursor_ + rows >= order_.size(); }
   void Select(const std::string& name);
   // Keys that move the cursor; whether this was one.
   bool OnKey(const Key& key);

@@ -8,10 +8,9 @@ namespace cairn::browse {
 
 void ListScreen::Draw(Canvas& canvas, const ScreenLines& lines) {
   size_t first = lines.first, count = lines.count;
-  const std::string failure = Failure();
-  if (!failure.empty() && count > 0) {
+  if (has_failed() && count > 0) {
     const size_t columns = std::max<size_t>(canvas.columns(), 1);
-    std::vector<std::string> told = Wrapped(failure, columns);
+    std::vector<std::string> told = Wrapped(failure_, columns);
     const size_t shown = std::min({told.size(), size_t{3}, count});
     if (shown < told.size()) told[shown - 1] += told[shown];  // cut off, with an ellipsis
     for (size_t i = 0; i < shown; ++i) canvas.PutLine(first + i, told[i], kError);
@@ -26,7 +25,7 @@ void ListScreen::Draw(Canvas& canvas, const ScreenLines& lines) {
     canvas.PutLine(first + 1,
                    is_filtered        ? " nothing is called so: " + list_.filter()
                    : !waiting.empty() ? " " + waiting
-                   : failure.empty()  ? " " + Nothing()
+                   : !has_failed()    ? " " + Nothing()
                                       : "",
                    kDim);
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "frontends/browse/line_input.h"
@@ -23,10 +24,17 @@ class ListScreen : public Screen {
   const ListPane& list() const { return list_; }
   virtual std::vector<ListColumn> Columns() const = 0;
   virtual RowText TextOf(size_t row) const = 0;
-  // What is said where there is no row; what is still read; what could not be.
+  // Before all of it is read anew.
+  void Restart() {
+    list_.Clear();
+    failure_.clear();
+  }
+  // What could not be read: a line above the list, until it is empty again.
+  void Fail(std::string why) { failure_ = std::move(why); }
+  bool has_failed() const { return !failure_.empty(); }
+  // What is said where there is no row; what is still read.
   virtual std::string Nothing() const = 0;
   virtual std::string Waiting() const = 0;
-  virtual std::string Failure() const = 0;
   // "12 files"
   virtual std::string Counted() const = 0;
   virtual bool OnListKey(const Key& key) = 0;
@@ -38,6 +46,7 @@ class ListScreen : public Screen {
   ListPane list_;
   LineInput filter_;
   bool is_filtering_ = false;
+  std::string failure_;
 };
 
 }  // namespace cairn::browse

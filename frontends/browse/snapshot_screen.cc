@@ -33,11 +33,11 @@ void SnapshotScreen::Poll() {
   const auto now = world().context.clock.Steady();
   if (auto looked = looking_.Take()) {
     looked_at_ = now;
-    failure_.clear();
+    Fail("");
     if (*looked) {
       Show(**looked);
     } else {
-      failure_ = " the snapshots could not be read: " + looked->error().message();
+      Fail(" the snapshots could not be read: " + looked->error().message());
     }
   }
   if (!looking_.is_under_way() && now - looked_at_ > kPause) Reload();
@@ -97,7 +97,7 @@ RowText SnapshotScreen::TextOf(size_t row) const {
 }
 
 std::string SnapshotScreen::Waiting() const {
-  return shown_ == nullptr && failure_.empty() ? "reading the snapshots" : "";
+  return shown_ == nullptr && !has_failed() ? "reading the snapshots" : "";
 }
 
 std::string SnapshotScreen::Counted() const {
@@ -109,11 +109,10 @@ std::string SnapshotScreen::Keys() const {
 }
 
 bool SnapshotScreen::OnListKey(const Key& key) {
-  const bool opens = key.Is(KeyCode::kEnter) || key.Is(KeyCode::kRight) || key.IsOneOf("l");
-  const bool is_mine = opens || key.IsOneOf("rti") || key.Is(KeyCode::kRestore);
+  const bool is_mine = key.opens() || key.restores() || key.IsOneOf("ti");
   if (!is_mine || list().empty()) return is_mine;
   const view::ShownSnapshot& one = snapshots_[list().current()];
-  if (opens) {
+  if (key.opens()) {
     host().Open(std::make_unique<FolderScreen>(host(), one, TreePath()));
   } else if (key.IsOneOf("t")) {
     OpenTables(host(), one, TreePath());

@@ -25,7 +25,6 @@ class SnapshotScreen : public ListScreen {
   RowText TextOf(size_t row) const override;
   std::string Nothing() const override { return "there are no snapshots"; }
   std::string Waiting() const override;
-  std::string Failure() const override { return failure_; }
   std::string Counted() const override;
   bool OnListKey(const Key& key) override;
 
@@ -37,7 +36,6 @@ class SnapshotScreen : public ListScreen {
   std::chrono::nanoseconds looked_at_{0};  // steady clock
   Folders shown_;
   std::vector<view::ShownSnapshot> snapshots_;
-  std::string failure_;
   size_t host_width_ = 4, tags_width_ = 0, columns_ = 80;
 };
 

@@ -93,6 +93,10 @@ std::string PathsOf(const LoadedSnapshot& snapshot) {
   return text;
 }
 
+std::string NameOf(const SnapshotItem& item) {
+  return PathForPeople(item.paths.size() == 1 ? ByteSpan(item.paths.front()) : AsBytes(item.name));
+}
+
 std::string TagsOf(const LoadedSnapshot& snapshot) {
   std::string text;
   for (const std::string& tag : snapshot.tags) text += (text.empty() ? "" : ",") + PathForPeople(AsBytes(tag));

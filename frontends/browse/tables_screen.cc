@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/env/number_text.h"
+#include "frontends/browse/rows_screen.h"
 #include "frontends/browse/snapshot_text.h"
 #include "frontends/browse/text_screen.h"
 
@@ -28,8 +29,7 @@ TablesScreen::TablesScreen(ScreenHost& host, view::ShownSnapshot snapshot, uint3
 }
 
 void TablesScreen::Reload() {
-  list().Clear();
-  failure_.clear();
+  Restart();
   reading_.Start(world().readers, [world = world(), snapshot = snapshot_, item = item_](const std::stop_token& stop) {
     return world.tables(*snapshot, item, stop);
   });
@@ -39,12 +39,12 @@ void TablesScreen::Poll() {
   auto read = reading_.Take();
   if (!read) return;
   if (!*read) {
-    failure_ = " the tables cannot be shown: " + read->error().message();
+    Fail(" the tables cannot be shown: " + read->error().message());
     return;
   }
   tables_ = **std::move(read);
   std::vector<ListRow> rows;
-  for (const TableRow& one : tables_.tables) {
+  for (const TableRow& one : tables_) {
     rows.push_back({.name = one.name, .size = one.bytes.value_or(0)});
   }
   list().Append(std::move(rows));
@@ -52,12 +52,13 @@ void TablesScreen::Poll() {
 }
 
 std::string TablesScreen::Title() const {
-  const SnapshotItem& item = snapshot_->inner.items[item_];
-  const std::string name = PathForPeople(item.paths.size() == 1 ? ByteSpan(item.paths.front()) : AsBytes(item.name));
-  return fmt::format("tables of {} {}", name, FormatTimeThen(snapshot_->inner.start, world().context.clock));
+  return fmt::format("tables of {} {}", NameOf(snapshot_->inner.items[item_]),
+                     FormatTimeThen(snapshot_->inner.start, world().context.clock));
 }
 
-std::string TablesScreen::Keys() const { return "Enter how to restore it   / filter   s sort   Esc back   ? help"; }
+std::string TablesScreen::Keys() const {
+  return "Enter rows   r how to restore it   / filter   s sort   Esc back   ? help";
+}
 
 std::vector<ListColumn> TablesScreen::Columns() const {
   return {{.title = "Table"},
@@ -67,7 +68,7 @@ std::vector<ListColumn> TablesScreen::Columns() const {
 }
 
 RowText TablesScreen::TextOf(size_t row) const {
-  const TableRow& one = tables_.tables[row];
+  const TableRow& one = tables_[row];
   return {.cells = {PathForPeople(AsBytes(one.name)), one.rows ? HumanCount(*one.rows) : "",
                     one.bytes ? HumanBytes(*one.bytes) : "", one.note},
           .style = one.note.empty() ? kPlain : kDim};
@@ -77,21 +78,26 @@ std::string TablesScreen::Counted() const {
   return fmt::format("{} table{}", HumanCount(list().count()), list().count() == 1 ? "" : "s");
 }
 
-bool TablesScreen::OnListKey(const Key& key) {
-  const bool is_mine =
-      key.Is(KeyCode::kEnter) || key.Is(KeyCode::kRight) || key.IsOneOf("lr") || key.Is(KeyCode::kRestore);
-  if (!is_mine || list().empty()) return is_mine;
-  const std::string& name = tables_.tables[list().current()].name;
-  std::vector<TextLine> lines{
-      {"A table goes back into a database by these commands; each says what it would do", kPlain},
-      {"where --dry-run stands behind it, and keeps what it replaces.", kPlain},
-      {""}};
-  for (std::string command : tables_.commands) {
-    const std::string quoted = "'" + PathForPeople(AsBytes(name)) + "'";
-    if (const size_t at = command.find("TABLE"); at != std::string::npos) command.replace(at, 5, quoted);
-    lines.push_back({"  " + command, kBold});
+void TablesScreen::ShowCommands(const std::string& table) {
+  std::vector<TextLine> lines;
+  for (const ShellCommand& one : world().commands(*snapshot_, item_, table)) {
+    if (!lines.empty()) lines.push_back({""});
+    lines.push_back({" " + one.what, kDim});
+    lines.push_back({" " + one.line, kBold});
   }
-  host().Open(std::make_unique<TextScreen>(host(), "restore " + PathForPeople(AsBytes(name)), std::move(lines)));
+  host().Open(std::make_unique<TextScreen>(host(), "restore " + PathForPeople(AsBytes(table)), std::move(lines)));
+}
+
+bool TablesScreen::OnListKey(const Key& key) {
+  const bool restores = key.restores();
+  if (!key.opens() && !restores) return false;
+  if (list().empty()) return true;
+  const std::string& table = tables_[list().current()].name;
+  if (restores) {
+    ShowCommands(table);
+  } else {
+    host().Open(std::make_unique<RowsScreen>(host(), snapshot_, item_, table));
+  }
   return true;
 }
 

@@ -25,16 +25,16 @@ class TablesScreen : public ListScreen {
   RowText TextOf(size_t row) const override;
   std::string Nothing() const override { return "the database has no tables"; }
   std::string Waiting() const override { return reading_.is_under_way() ? "reading the tables; Esc leaves it" : ""; }
-  std::string Failure() const override { return failure_; }
   std::string Counted() const override;
   bool OnListKey(const Key& key) override;
 
  private:
+  void ShowCommands(const std::string& table);
+
   const view::ShownSnapshot snapshot_;
   const uint32_t item_;
-  Reading<TableList> reading_;
-  TableList tables_;
-  std::string failure_;
+  Reading<std::vector<TableRow>> reading_;
+  std::vector<TableRow> tables_;
 };
 
 }  // namespace cairn::browse

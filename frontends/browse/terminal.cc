@@ -20,6 +20,7 @@
 #include <cstring>
 
 #include "frontends/browse/captured_errors.h"
+#include "repo-format/base/utf8.h"
 
 // Macros of <term.h>.
 #undef columns
@@ -87,27 +88,6 @@ std::string TerminalName() {
   return name == nullptr ? "" : name;
 }
 
-std::string Utf8Of(uint32_t code) {
-  std::string text;
-  const auto add = [&](uint32_t bits) { text += static_cast<char>(bits); };
-  if (code < 0x80) {
-    add(code);
-  } else if (code < 0x800) {
-    add(0xc0 | code >> 6);
-    add(0x80 | (code & 0x3f));
-  } else if (code < 0x10000) {
-    add(0xe0 | code >> 12);
-    add(0x80 | (code >> 6 & 0x3f));
-    add(0x80 | (code & 0x3f));
-  } else {
-    add(0xf0 | code >> 18);
-    add(0x80 | (code >> 12 & 0x3f));
-    add(0x80 | (code >> 6 & 0x3f));
-    add(0x80 | (code & 0x3f));
-  }
-  return text;
-}
-
 std::optional<Key> KeyOfCode(wint_t code) {
   switch (code) {
     case KEY_UP:
@@ -147,6 +127,12 @@ std::optional<Key> KeyOfCode(wint_t code) {
   }
 }
 
+std::string Utf8Text(uint32_t code) {
+  std::string text;
+  AppendUtf8(text, code);
+  return text;
+}
+
 // Nothing: a control character without a meaning.
 std::optional<Key> KeyOfCharacter(wint_t character) {
   switch (character) {
@@ -172,7 +158,7 @@ std::optional<Key> KeyOfCharacter(wint_t character) {
       return Key{KeyCode::kPageUp};
     default:
       if (character < 0x20) return std::nullopt;
-      return Key{KeyCode::kCharacter, Utf8Of(static_cast<uint32_t>(character))};
+      return Key{KeyCode::kCharacter, Utf8Text(static_cast<uint32_t>(character))};
   }
 }
 

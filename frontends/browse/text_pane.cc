@@ -12,10 +12,18 @@ void TextPane::Set(std::vector<TextLine> lines) {
   lines_ = std::move(lines);
   columns_ = 0;
   top_ = 0;
+  dropped_ = 0;
 }
 
 void TextPane::Append(TextLine line) {
   const bool at_end = top_ + height_ >= shown_.size();
+  if (lines_.size() >= kAppendedMax) {
+    constexpr size_t kAtOnce = kAppendedMax / 10;
+    dropped_ += kAtOnce - (dropped_ > 0 ? 1 : 0);  // the first of them may be the count
+    lines_.erase(lines_.begin(), lines_.begin() + kAtOnce);
+    lines_.insert(lines_.begin(), {fmt::format("({} before)", dropped_), kDim});
+    top_ = 0;
+  }
   lines_.push_back(std::move(line));
   columns_ = 0;
   if (at_end) MoveToEnd();

@@ -19,8 +19,9 @@ struct TextLine {
 class TextPane {
  public:
   void Set(std::vector<TextLine> lines);
-  // Stays at the end where it is at it.
+  // Stays at the end where it is at it. Of more than kAppendedMax lines the first ones go, and are counted.
   void Append(TextLine line);
+  static constexpr size_t kAppendedMax = 2000;
   const std::vector<TextLine>& lines() const { return lines_; }
   bool OnKey(const Key& key);
   void Draw(Canvas& canvas, size_t first, size_t rows);
@@ -39,6 +40,7 @@ class TextPane {
   std::vector<Shown> shown_;  // wrapped to `columns_`
   size_t columns_ = 0;        // 0: to be wrapped anew
   size_t top_ = 0, height_ = 1;
+  uint64_t dropped_ = 0;  // lines
 };
 
 }  // namespace cairn::browse

@@ -59,7 +59,8 @@ std::vector<TextLine> HelpLines() {
   title("Looking");
   key("p F3", "the first MiB of a file, as text or as bytes");
   key("i", "all that is known of it");
-  key("t", "the tables of a database");
+  key("t", "the tables of a database; Enter: rows, r: how to restore one");
+  key("< >", "other columns of rows");
   key("m", "messages");
   title("Restoring");
   key("Space", "mark, or take the mark away; marks stay when you walk");

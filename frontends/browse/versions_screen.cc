@@ -83,8 +83,7 @@ void VersionsScreen::Reload() {
   versions_.clear();
   numbers_.clear();
   own_mark_.clear();
-  list().Clear();
-  failure_.clear();
+  Restart();
   incoming_ = std::make_shared<Incoming>();
   reading_.Start(world().readers,
                  [world = world(), snapshot = snapshot_, path = path_, incoming = incoming_](
@@ -112,7 +111,7 @@ void VersionsScreen::Poll() {
   if (!rows.empty()) list().Append(std::move(rows));
   if (!end) return;
   list().Settle();
-  if (!*end) failure_ = " the snapshots could not be read: " + end->error().message();
+  if (!*end) Fail(" the snapshots could not be read: " + end->error().message());
 }
 
 std::string VersionsScreen::Title() const { return "versions of /" + PathForPeople(path_); }
@@ -169,9 +168,7 @@ std::string VersionsScreen::Counted() const {
 }
 
 bool VersionsScreen::OnListKey(const Key& key) {
-  const bool opens = key.Is(KeyCode::kEnter) || key.Is(KeyCode::kRight) || key.IsOneOf("l");
-  const bool previews = key.IsOneOf("p") || key.Is(KeyCode::kPreview);
-  const bool restores = key.IsOneOf("r") || key.Is(KeyCode::kRestore);
+  const bool opens = key.opens(), previews = key.previews(), restores = key.restores();
   if (!opens && !previews && !restores && !key.IsOneOf("i")) return false;
   if (list().empty()) return true;
   const Version& one = versions_[list().current()];

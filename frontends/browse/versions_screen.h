@@ -26,7 +26,6 @@ class VersionsScreen : public ListScreen {
   RowText TextOf(size_t row) const override;
   std::string Nothing() const override { return "no snapshot has it"; }
   std::string Waiting() const override;
-  std::string Failure() const override { return failure_; }
   std::string Counted() const override;
   bool OnListKey(const Key& key) override;
   bool can_sort() const override { return false; }
@@ -57,7 +56,6 @@ class VersionsScreen : public ListScreen {
   std::vector<Version> versions_;
   std::map<std::string, size_t> numbers_;  // of contents, as they came
   std::string own_mark_;                   // of the one that it was opened from
-  std::string failure_;
 };
 
 }  // namespace cairn::browse

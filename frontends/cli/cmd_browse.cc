@@ -1,13 +1,16 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <system_error>
 #include <thread>
 
 #include "frontends/browse/browse.h"
 #include "frontends/browse/terminal.h"
 #include "frontends/cli/command.h"
 #include "frontends/cli/exit_code.h"
+#include "frontends/cli/looking_memory.h"
 #include "frontends/cli/looking_patience.h"
+#include "frontends/cli/restore_commands.h"
 #include "frontends/cli/restore_folder.h"
 #include "frontends/cli/snapshot_tables.h"
 #include "frontends/view/live_view.h"
@@ -24,6 +27,7 @@ struct BrowseCommand {
   Result<int> Run(Cli& cli) {
     if (cli.json()) return Error(ErrorCode::kInvalidArgument, "browse has no --json: ls, find and snapshots have it");
     RETURN_IF_ERROR(browse::Terminal::Check());
+    GiveFramesPagesOfTheirOwn();
     RETURN_IF_ERROR(GiveUpSoon(cli));
     ASSIGN_OR_RETURN(Repository * repository, cli.Open());
     browse::Messages messages;
@@ -41,6 +45,7 @@ struct BrowseCommand {
   }
 
   static Result<int> Show(Cli& cli, Repository& repository, view::LiveView& view, browse::Messages& messages) {
+    const SnapshotTables tables(cli.context(), repository.store().is_far(), view.reader());
     auto readers = MakeThreadPool(kReaders);
     const browse::BrowseWorld world{
         .view = view,
@@ -59,18 +64,25 @@ struct BrowseCommand {
           ASSIGN_OR_RETURN(const auto sink, OpenRestoreFolder(cli, {.target = request.target}, options));
           return RunRestore(context, repository, view.index(), *request.snapshot, *sink, options, std::move(findings));
         },
-        .tables =
-            [&](const LoadedSnapshot& snapshot, uint32_t item, const std::stop_token& stop) {
-              return TablesOfItem(cli, repository, view, snapshot, item, stop);
-            }};
+        .tables = [&](const LoadedSnapshot& snapshot, uint32_t item,
+                      const std::stop_token& stop) { return tables.List(snapshot, item, stop); },
+        .rows = [&](const LoadedSnapshot& snapshot, uint32_t item, const std::string& table,
+                    const browse::RowRange& range,
+                    const std::stop_token& stop) { return tables.Rows(snapshot, item, table, range, stop); },
+        .commands = [&](const LoadedSnapshot& snapshot, uint32_t item,
+                        const std::string& table) { return RestoreCommands(cli, snapshot, item, table); }};
     auto shown = browse::Browse(world, cli.stop());
     // Who still waits for the store is asked to stop, as by the user: a second time would end the process at once.
     const bool was_stopped = cli.stop().stop_requested();
     if (!was_stopped) ::kill(::getpid(), SIGTERM);
-    const std::jthread patience([&context = cli.context()](const std::stop_token& has_ended) {
-      if (!context.clock.Sleep(kPatience, has_ended)) return;
-      context.log.Info("waiting for what is under way; Ctrl-C ends it at once");
-    });
+    std::jthread patience;
+    try {
+      patience = std::jthread([&context = cli.context()](const std::stop_token& has_ended) {
+        if (!context.clock.Sleep(kPatience, has_ended)) return;
+        context.log.Info("waiting for what is under way; Ctrl-C ends it at once");
+      });
+    } catch (const std::system_error&) {  // then nothing is said of it
+    }
     readers.reset();
     RETURN_IF_ERROR(shown);
     return was_stopped ? kExitInterrupted : kExitOk;

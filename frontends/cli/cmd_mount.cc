@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "frontends/cli/command.h"
+#include "frontends/cli/looking_memory.h"
 #include "frontends/cli/looking_patience.h"
 #include "frontends/mount/fuse_mount.h"
 #include "frontends/mount/inode_table.h"
@@ -36,6 +37,7 @@ struct MountCommand {
     RETURN_IF_ERROR(mount::CheckMountPoint(folder));
     folder = std::filesystem::absolute(folder).lexically_normal().string();
     while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
+    GiveFramesPagesOfTheirOwn();
     RETURN_IF_ERROR(GiveUpSoon(cli));
     ASSIGN_OR_RETURN(Repository * repository, cli.Open());
     RETURN_IF_ERROR(RefuseInsideRepository(cli, folder));

@@ -5,6 +5,7 @@
 #include "engine/crypto/secret.h"
 #include "engine/env/file_system.h"
 #include "frontends/cli/command.h"
+#include "frontends/cli/looking_memory.h"
 #include "frontends/cli/looking_patience.h"
 #include "frontends/cli/option_values.h"
 #include "frontends/serve/dav_handler.h"
@@ -28,6 +29,7 @@ struct ServeCommand {
     ASSIGN_OR_RETURN(serve::HttpServerOptions options, ServerOptions(address));
     ASSIGN_OR_RETURN(Bytes token, Token(cli));
     const WipeGuard wipe(token);
+    GiveFramesPagesOfTheirOwn();
     RETURN_IF_ERROR(GiveUpSoon(cli));
     ASSIGN_OR_RETURN(Repository * repository, cli.Open());
     return Serve(cli, *repository, std::move(options), token);
@@ -76,7 +78,8 @@ struct ServeCommand {
                                                             .tree = {.user = ::getuid(),
                                                                      .group = ::getgid(),
                                                                      .opened = ToWireTime(context.clock.Now()),
-                                                                     .stop = cli.stop()},
+                                                                     .counts = false,
+                                                                     .stop = context.stop},
                                                             .cache_bytes = cache_bytes},
                                                            cli.Findings()));
     const auto ahead = MakeThreadPool(repository.store().is_far() ? context.limits.gets : context.executor.workers());

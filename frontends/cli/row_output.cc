@@ -1,11 +1,11 @@
 #include "frontends/cli/row_output.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "frontends/cli/cell_text.h"
 #include "frontends/cli/text.h"
 #include "repo-format/base/units.h"
 
@@ -18,34 +18,9 @@ constexpr size_t kPieceBytes = 64 * kKiB;
 constexpr size_t kLookedAtRowsMax = 1000;
 constexpr size_t kLookedAtBytesMax = kMiB;
 
-// The shortest that is read as this number again, and as no integer.
-std::string RealText(double value) {
-  if (std::isinf(value)) return value > 0 ? "Inf" : "-Inf";
-  std::array<char, 64> digits{};
-  const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), value);
-  CHECK(error == std::errc());
-  std::string text(digits.data(), end);
-  return text.find_first_of(".e") == std::string::npos ? text + ".0" : text;
-}
-
 // Characters, not bytes: UTF-8 continuation bytes take no place.
 size_t WidthOf(const std::string& text) {
   return static_cast<size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; }));
-}
-
-std::string PlainText(const Cell& cell) {
-  switch (cell.kind) {
-    case Cell::Kind::kInteger:
-      return std::to_string(cell.integer);
-    case Cell::Kind::kReal:
-      return RealText(cell.real);
-    case Cell::Kind::kText:
-      return ToString(cell.bytes);
-    case Cell::Kind::kBlob:
-      return "X'" + ToHex(cell.bytes) + "'";
-    default:
-      return "NULL";
-  }
 }
 
 class RowOutput : public query::RowSink {
@@ -79,7 +54,7 @@ class CsvOutput final : public RowOutput {
   }
   Result<void> Row(std::span<const Cell> cells) override {
     std::string line;
-    for (const Cell& cell : cells) line += (cell.kind == Cell::Kind::kNull ? "" : Field(PlainText(cell))) + ",";
+    for (const Cell& cell : cells) line += (cell.kind == Cell::Kind::kNull ? "" : Field(CellText(cell))) + ",";
     return Line(std::move(line));
   }
 
@@ -152,7 +127,7 @@ class TableOutput final : public RowOutput {
   Result<void> Row(std::span<const Cell> cells) override {
     Texts texts;
     for (size_t i = 0; i < cells.size(); ++i) {
-      texts.push_back(OneLine(PlainText(cells[i])));
+      texts.push_back(OneLine(CellText(cells[i])));
       first_bytes_ += texts.back().size();
       if (is_looking_ && (cells[i].kind == Cell::Kind::kText || cells[i].kind == Cell::Kind::kBlob)) {
         is_number_[i] = false;

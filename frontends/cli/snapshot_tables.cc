@@ -1,53 +1,169 @@
 #include "frontends/cli/snapshot_tables.h"
 
-#include <cstdlib>
+#include <algorithm>
+#include <map>
 
-#include "engine/jobs/restore.h"
 #include "engine/tree/directory_reader.h"
-#include "frontends/cli/scratch_store.h"
-#include "frontends/cli/text.h"
-#include "frontends/files/file_sink.h"
+#include "engine/tree/file_view.h"
+#include "frontends/cli/cell_text.h"
+#include "frontends/postgres/copy_text.h"
 #include "frontends/postgres/dump_reader.h"
-#include "frontends/sqlite/table_list.h"
+#include "frontends/query/query_database.h"
+#include "repo-format/base/units.h"
+#include "repo-format/tree_path.h"
 
 namespace cairn {
+
+using browse::RowPage;
+using browse::RowRange;
+using browse::TableRow;
+using postgres::NoRows;
+using query::Cell;
 namespace {
 
-constexpr uint64_t kSqliteBytesMax = kGiB;  // of a database that is put together only to be looked at
+constexpr uint64_t kCountedBytesMax = 16 * kMiB;  // of a database whose rows are counted
 
-std::string NoteOf(const postgres::TableDescription& table) {
+std::string_view WhyNoRows(const postgres::TableDescription& table) {
   switch (table.no_rows) {
-    case postgres::NoRows::kHasRows:
-      return table.is_unlogged ? "unlogged" : "";
-    case postgres::NoRows::kPartitioned:
+    case NoRows::kHasRows:
+      return table.file.empty() ? "not in this dump" : "";
+    case NoRows::kPartitioned:
       return "partitioned";
-    case postgres::NoRows::kForeign:
+    case NoRows::kForeign:
       return "foreign";
-    case postgres::NoRows::kMaterialized:
+    case NoRows::kMaterialized:
       return "materialized view";
-    case postgres::NoRows::kUnloggedOnStandby:
+    case NoRows::kUnloggedOnStandby:
       return "unlogged, no rows";
-    case postgres::NoRows::kNotChosen:
+    case NoRows::kNotChosen:
       return "not in this dump";
   }
   return "";
 }
 
-Result<browse::TableList> PostgresTables(BlobSource& blobs, const SnapshotItem& item, const std::stop_token& stop) {
+// As a name in SQL.
+std::string Quoted(std::string_view name) {
+  std::string quoted = "\"";
+  for (const char c : name) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return quoted + "\"";
+}
+
+// Ends what gives rows when there are enough of them.
+Error Enough() { return Error(ErrorCode::kAlreadyExists, "there are enough"); }
+
+// Rows of a page as they come.
+class PageSink final : public query::RowSink {
+ public:
+  explicit PageSink(uint64_t count) : count_(count) {}
+  Result<void> Begin(const std::vector<std::string>& columns) override {
+    page_.columns = columns;
+    return {};
+  }
+  Result<void> Row(std::span<const Cell> cells) override {
+    if (page_.rows.size() == count_ || bytes_ > SnapshotTables::kPageBytesMax) return Enough();
+    std::vector<std::string> texts;
+    for (const Cell& cell : cells) {
+      texts.push_back(ShortCellText(cell, SnapshotTables::kCellBytesMax));
+      bytes_ += sizeof(Cell) + cell.bytes.size();
+    }
+    page_.rows.push_back(std::move(texts));
+    return {};
+  }
+  Result<void> End() override {
+    page_.is_end = true;
+    return {};
+  }
+  // `ran`: what gave the rows said at its end.
+  Result<RowPage> Finish(const Result<void>& ran) && {
+    if (!ran && ran.error().code() != ErrorCode::kAlreadyExists) return ran.error();
+    return std::move(page_);
+  }
+
+ private:
+  const uint64_t count_;
+  RowPage page_;
+  uint64_t bytes_ = 0;
+};
+
+// Pairs of a text and a number; the number alone has no text.
+class NumberSink final : public query::RowSink {
+ public:
+  Result<void> Begin(const std::vector<std::string>&) override { return {}; }
+  Result<void> Row(std::span<const Cell> cells) override {
+    if (cells.back().kind != Cell::Kind::kInteger) return {};
+    numbers[cells.size() > 1 ? ToString(cells.front().bytes) : ""] = static_cast<uint64_t>(cells.back().integer);
+    return {};
+  }
+  Result<void> End() override { return {}; }
+  std::map<std::string, uint64_t> numbers;
+};
+
+// What cannot be counted (a module that is not here, a library that tells no sizes) is left out.
+Result<void> AddNumbers(query::QueryDatabase& database, std::vector<TableRow>& tables) {
+  NumberSink sizes;
+  const auto sized = database.Run(
+      "SELECT s.tbl_name, sum(d.pgsize) FROM dbstat AS d JOIN sqlite_schema AS s ON s.name = d.name WHERE d.aggregate "
+      "= 1 GROUP BY 1",
+      sizes);
+  if (!sized && sized.error().code() == ErrorCode::kInterrupted) return sized;
+  for (TableRow& one : tables) {
+    if (const auto found = sizes.numbers.find(one.name); found != sizes.numbers.end()) one.bytes = found->second;
+    if (!one.note.empty()) continue;
+    NumberSink rows;
+    RETURN_IF_ERROR(database.Run("SELECT count(*) FROM " + Quoted(one.name), rows));
+    one.rows = rows.numbers[""];
+  }
+  return {};
+}
+
+Result<std::vector<TableRow>> PostgresTables(BlobSource& blobs, const SnapshotItem& item, const std::stop_token& stop) {
   postgres::DumpReader dump(blobs, item.root, stop);
   ASSIGN_OR_RETURN(const postgres::DatabaseDescription database, dump.Description());
-  browse::TableList list;
+  std::vector<TableRow> tables;
   for (const postgres::TableDescription& table : database.tables) {
     if (stop.stop_requested()) return Error(ErrorCode::kInterrupted, "left");
-    browse::TableRow row{.name = table.name.ForPeople(), .rows = table.rows, .note = NoteOf(table)};
+    TableRow row{.name = table.name.ForPeople(), .rows = table.rows, .note = std::string(WhyNoRows(table))};
+    if (row.note.empty() && table.is_unlogged) row.note = "unlogged";
     if (!table.file.empty()) {
       const auto size = dump.Size(table.file);
       if (size) row.bytes = *size;
       if (!size) row.note = size.error().code() == ErrorCode::kCorrupt ? "damaged" : "unreadable";
     }
-    list.tables.push_back(std::move(row));
+    tables.push_back(std::move(row));
   }
-  return list;
+  return tables;
+}
+
+Result<RowPage> PostgresRows(BlobSource& blobs, const SnapshotItem& item, const std::string& name,
+                             const RowRange& range, const std::stop_token& stop) {
+  postgres::DumpReader dump(blobs, item.root, stop);
+  ASSIGN_OR_RETURN(const postgres::DatabaseDescription database, dump.Description());
+  const auto table =
+      std::ranges::find_if(database.tables, [&](const auto& one) { return one.name.ForPeople() == name; });
+  if (table == database.tables.end()) return MakeError(ErrorCode::kNotFound, "the dump has no table {}", name);
+  if (table->file.empty()) {
+    return MakeError(ErrorCode::kUnsupported, "the dump has no rows of it ({})", WhyNoRows(*table));
+  }
+  std::vector<std::string> columns;
+  for (const postgres::Column& column : table->columns) {
+    if (!column.generated) columns.push_back(column.name);
+  }
+  PageSink page(range.count);
+  RETURN_IF_ERROR(page.Begin(columns));
+  uint64_t passed = 0;
+  std::vector<Cell> cells;
+  postgres::CopyRows rows(columns.size(), [&](std::span<const std::optional<std::string>> values) -> Result<void> {
+    if (passed++ < range.skip) return {};
+    cells.clear();
+    for (const auto& value : values) {
+      cells.push_back(value ? Cell{.kind = Cell::Kind::kText, .bytes = AsBytes(*value)} : Cell{});
+    }
+    return page.Row(cells);
+  });
+  auto ran = dump.Stream(table->file, [&](ByteSpan bytes) { return rows.Take(bytes); });
+  if (ran) ran = rows.End();
+  if (ran) ran = page.End();
+  return std::move(page).Finish(ran);
 }
 
 // The only file of the item, by its name.
@@ -56,71 +172,55 @@ Result<Node> FileOf(BlobSource& blobs, const SnapshotItem& item) {
   for (;;) {
     ASSIGN_OR_RETURN(const Node* node, cursor.Next());
     if (node == nullptr) return Corrupt("item {} has no database", PathForPeople(AsBytes(item.name)));
-    if (node->type == NodeType::kFile) return *node;
+    if (node->type == NodeType::kFile && node->content) return *node;
   }
-}
-
-Result<browse::TableList> SqliteTables(Cli& cli, Repository& repository, view::LiveView& view,
-                                       const LoadedSnapshot& snapshot, const SnapshotItem& item,
-                                       const std::stop_token& stop) {
-  ASSIGN_OR_RETURN(const Node file, FileOf(view.reader(), item));
-  if (file.size > kSqliteBytesMax) {
-    return MakeError(ErrorCode::kUnsupported,
-                     "the database has {}, too much to be put together here: restore it, and have cairn tables look "
-                     "at that",
-                     HumanBytes(file.size));
-  }
-  const char* temporary = std::getenv("TMPDIR");
-  std::array<uint8_t, 8> id{};
-  cli.context().random.Fill(id);
-  const auto folder = std::make_shared<ScratchFolder>(
-      fmt::format("{}/cairn-tables-{}", temporary == nullptr ? "/tmp" : temporary, ToHex(id)));
-  cli.RemoveWhenForced(folder);
-  RETURN_IF_ERROR(folder->Make());
-  const auto list = [&]() -> Result<std::vector<SqliteTable>> {
-    ASSIGN_OR_RETURN(const auto sink, FileSink::Make({.target = folder->path()}));
-    const JobContext& outer = cli.context();
-    Progress progress;
-    const JobContext context{outer.executor, outer.clock, outer.random, progress, outer.log, stop, outer.limits};
-    RestoreOptions options;
-    options.path = snapshot.inner.PlaceOf(item);
-    std::string damage;
-    ASSIGN_OR_RETURN(const RestoreReport report, RunRestore(context, repository, view.index(), snapshot, *sink, options,
-                                                            [&](const Finding& finding) { damage = finding.detail; }));
-    if (report.failed > 0) return Corrupt("the database could not be put together: {}", damage);
-    return ListSqliteTables(folder->path() + "/" + ToString(file.name), SystemClock(), stop);
-  }();
-  const auto removed = folder->Remove();
-  if (!removed) cli.context().log.Warning("{} is left: {}", folder->path(), removed.error().message());
-  RETURN_IF_ERROR(list);
-  browse::TableList found;
-  for (const SqliteTable& table : *list) {
-    found.tables.push_back({.name = table.name, .rows = table.rows, .bytes = table.bytes});
-  }
-  return found;
 }
 
 }  // namespace
 
-Result<browse::TableList> TablesOfItem(Cli& cli, Repository& repository, view::LiveView& view,
-                                       const LoadedSnapshot& snapshot, uint32_t item, const std::stop_token& stop) {
+struct SnapshotTables::Sqlite {
+  uint64_t bytes = 0;
+  std::unique_ptr<Executor> ahead;  // ends after who reads
+  std::unique_ptr<query::QueryDatabase> database;
+};
+
+Result<SnapshotTables::Sqlite> SnapshotTables::OpenSqlite(const SnapshotItem& item, const std::stop_token& stop) const {
+  ASSIGN_OR_RETURN(Node file, FileOf(blobs_, item));
+  Sqlite opened{.bytes = file.size,
+                .ahead = MakeThreadPool(is_far_ ? context_.limits.gets : context_.executor.workers()),
+                .database = nullptr};
+  const query::QueryOptions options{
+      .name = ToString(file.name), .memory_bytes = context_.limits.memory_bytes / 8, .stop = stop, .tell = {}};
+  const auto view = std::make_shared<const BlobFileView>(blobs_, std::make_shared<const Node>(std::move(file)));
+  ASSIGN_OR_RETURN(opened.database, query::OpenSqliteDatabase(view, *opened.ahead, options));
+  return opened;
+}
+
+Result<std::vector<TableRow>> SnapshotTables::List(const LoadedSnapshot& snapshot, uint32_t item,
+                                                   const std::stop_token& stop) const {
   const SnapshotItem& one = snapshot.inner.items[item];
-  const std::string place = snapshot.inner.items.size() == 1 ? "" : ":" + PathForPeople(AsBytes(one.name));
-  const std::string restore = "cairn restore " + snapshot.id.Short() + place;
-  if (one.kind == ItemKind::kPostgres) {
-    ASSIGN_OR_RETURN(browse::TableList list, PostgresTables(view.reader(), one, stop));
-    list.commands = {restore + " --postgres ADDRESS/DATABASE --table TABLE",
-                     restore + " --postgres ADDRESS/DATABASE --table TABLE --strategy merge",
-                     restore + " --postgres ADDRESS --as NEW_DATABASE"};
-    return list;
+  if (one.kind == ItemKind::kPostgres) return PostgresTables(blobs_, one, stop);
+  if (one.kind != ItemKind::kSqlite) return Error(ErrorCode::kUnsupported, "it is no database");
+  ASSIGN_OR_RETURN(const Sqlite opened, OpenSqlite(one, stop));
+  ASSIGN_OR_RETURN(const auto found, opened.database->Tables());
+  std::vector<TableRow> tables;
+  for (const query::TableInfo& table : found) {
+    tables.push_back({.name = table.name, .rows = {}, .bytes = {}, .note = table.kind == "table" ? "" : table.kind});
   }
-  if (one.kind == ItemKind::kSqlite) {
-    ASSIGN_OR_RETURN(browse::TableList list, SqliteTables(cli, repository, view, snapshot, one, stop));
-    list.commands = {restore + " --sqlite FILE --table TABLE",
-                     restore + " --sqlite FILE --table TABLE --strategy merge", restore + " --sqlite FILE"};
-    return list;
-  }
-  return Error(ErrorCode::kUnsupported, "it is no database");
+  if (opened.bytes <= kCountedBytesMax) RETURN_IF_ERROR(AddNumbers(*opened.database, tables));
+  return tables;
+}
+
+Result<RowPage> SnapshotTables::Rows(const LoadedSnapshot& snapshot, uint32_t item, const std::string& table,
+                                     const RowRange& range, const std::stop_token& stop) const {
+  const SnapshotItem& one = snapshot.inner.items[item];
+  if (one.kind == ItemKind::kPostgres) return PostgresRows(blobs_, one, table, range, stop);
+  if (one.kind != ItemKind::kSqlite) return Error(ErrorCode::kUnsupported, "it is no database");
+  ASSIGN_OR_RETURN(const Sqlite opened, OpenSqlite(one, stop));
+  PageSink page(range.count);
+  const auto ran =
+      opened.database->Run(fmt::format("SELECT * FROM {} LIMIT -1 OFFSET {}", Quoted(table), range.skip), page);
+  return std::move(page).Finish(ran);
 }
 
 }  // namespace cairn

@@ -1,18 +1,42 @@
-// The tables of a database that is in a snapshot.
+// The tables of a database that is in a snapshot, and their rows, where they are.
 #pragma once
 
 #include <cstdint>
 #include <stop_token>
+#include <string>
+#include <vector>
 
+#include "engine/env/job_context.h"
+#include "engine/repo/blob_ends.h"
 #include "frontends/browse/browse_world.h"
-#include "frontends/cli/cli.h"
 
 namespace cairn {
 
-// Of a PostgreSQL dump as it stands there; of a SQLite database after it was put into a folder of this run alone, for
-// its rows are counted by SQLite: kUnsupported where that would take too much room, and of what is no database.
-// Any thread.
-Result<browse::TableList> TablesOfItem(Cli& cli, Repository& repository, view::LiveView& view,
-                                       const LoadedSnapshot& snapshot, uint32_t item, const std::stop_token& stop);
+// Nothing is restored for it: of a SQLite database those pages are fetched that are needed, of a PostgreSQL dump what
+// says what is in it, and the beginning of a table's rows. Safe for concurrent use; borrows both. Memory: of SQLite an
+// eighth of the job's, of all who ask together, and kPageBytesMax each.
+class SnapshotTables {
+ public:
+  SnapshotTables(const JobContext& context, bool is_far, BlobSource& blobs)
+      : context_(context), is_far_(is_far), blobs_(blobs) {}
+
+  // Rows of SQLite's tables are counted where the database is so small that it is soon read.
+  Result<std::vector<browse::TableRow>> List(const LoadedSnapshot& snapshot, uint32_t item,
+                                             const std::stop_token& stop) const;
+  // kUnsupported: the table has none here, or none that can be shown.
+  Result<browse::RowPage> Rows(const LoadedSnapshot& snapshot, uint32_t item, const std::string& table,
+                               const browse::RowRange& range, const std::stop_token& stop) const;
+
+  static constexpr uint64_t kPageBytesMax = 4ULL * 1024 * 1024;  // of the values of a page, unless it is a single row
+  static constexpr size_t kCellBytesMax = 1024;                  // of a value, as it is given
+
+ private:
+  struct Sqlite;
+  Result<Sqlite> OpenSqlite(const SnapshotItem& item, const std::stop_token& stop) const;
+
+  const JobContext& context_;
+  const bool is_far_;
+  BlobSource& blobs_;
+};
 
 }  // namespace cairn

@@ -21,6 +21,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <unordered_map>
 
@@ -180,6 +181,7 @@ class Session final : public FuseMount {
   bool AddEntry(fuse_req_t request, const std::string& name, const fuse_entry_param& entry, off_t next,
                 bool with_status, Bytes& buffer);
   void Work();
+  std::vector<std::jthread> StartWorkers();
   void Trim();
   void Unmount();
   int RunHelper(bool lazily) const;
@@ -195,6 +197,8 @@ class Session final : public FuseMount {
   Descriptor bell_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   std::atomic<bool> is_stopping_ = false;
   std::atomic<unsigned> working_ = 0;
+  std::atomic<bool> has_ended_ = false;  // a worker has, for the mount is gone, or for `failed_`
+  std::atomic<int> failed_ = 0;          // errno
 };
 
 Session& Of(fuse_req_t request) { return *static_cast<Session*>(fuse_req_userdata(request)); }
@@ -528,10 +532,12 @@ void Session::Work() {
   while (!is_stopping_) {
     const int got = fuse_session_receive_buf(session_, &buffer);
     if (got == -EINTR || got == -EAGAIN) continue;
-    if (got <= 0) break;  // it is mounted no more
+    if (got < 0 && got != -ECONNABORTED) failed_ = -got;
+    if (got <= 0) break;  // it is mounted no more, or was cut off by force
     fuse_session_process_buf(session_, &buffer);
   }
   std::free(buffer.mem);
+  has_ended_ = true;
   --working_;
   bell_.Ring();
 }
@@ -570,32 +576,48 @@ void Session::Unmount() {
   if (!is_lazy) context_.log.Warning("{} could not be unmounted: fusermount3 -u clears it", options_.folder);
 }
 
+// As many as the system gives.
+std::vector<std::jthread> Session::StartWorkers() {
+  std::vector<std::jthread> workers;
+  workers.reserve(options_.threads);
+  try {
+    while (workers.size() < options_.threads) {
+      ++working_;
+      workers.emplace_back([this] { Work(); });
+    }
+  } catch (const std::system_error& error) {
+    --working_;
+    context_.log.Warning("{} threads answer the kernel, and not {}: {}", workers.size(), options_.threads,
+                         error.what());
+  }
+  return workers;
+}
+
 Result<void> Session::Serve(std::stop_token stop) {
   struct sigaction wake{};
   wake.sa_handler = [](int) {};  // what it is for is that calls return
   ::sigaction(kWakeSignal, &wake, nullptr);
-  std::vector<std::jthread> workers;
-  working_ = options_.threads;
-  for (unsigned i = 0; i < options_.threads; ++i) workers.emplace_back([this] { Work(); });
+  std::vector<std::jthread> workers = StartWorkers();
   const std::stop_callback ring(stop, [this] { bell_.Ring(); });
   constexpr int kTrimEveryMs = 1000;
-  while (!stop.stop_requested() && working_ == options_.threads) {
+  while (!stop.stop_requested() && !has_ended_ && !workers.empty()) {
     pollfd bell{bell_.get(), POLLIN, 0};
     if (::poll(&bell, 1, kTrimEveryMs) == 0) Trim();
     uint64_t rung = 0;
     static_cast<void>(::read(bell_.get(), &rung, sizeof(rung)) != 0);
   }
-  if (working_ == options_.threads) Unmount();
+  if (!has_ended_ || failed_ != 0) Unmount();
   is_stopping_ = true;
   while (working_ > 0) {  // one that is about to wait misses the signal, and gets the next
     for (std::jthread& worker : workers) ::pthread_kill(worker.native_handle(), kWakeSignal);
     context_.clock.Sleep(std::chrono::milliseconds(20), std::stop_token());
   }
+  if (workers.empty()) return Error(ErrorCode::kBusy, "the system gives no thread to answer the kernel with");
   workers.clear();
   context_.log.Debug("{} entries were known at the end", inodes_.size());
   const std::string said = LibfuseSays::Take();
   if (!said.empty()) context_.log.Debug("libfuse says: {}", said);
-  return {};
+  return failed_ == 0 ? Result<void>() : ErrnoError(failed_, "asking the kernel what is wanted of " + options_.folder);
 }
 
 }  // namespace

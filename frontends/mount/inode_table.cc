@@ -9,7 +9,13 @@ namespace cairn::mount {
 using view::Place;
 
 InodeTable::InodeTable(const Place& root) : root_(root.number) {
-  entries_.emplace(root_, Entry{.place = root, .parent = root_, .lookups = 1, .order = std::nullopt});
+  entries_.emplace(root_, Entry{.place = root, .parent = root_, .lookups = 1});
+}
+
+void InodeTable::Use(uint64_t number, Entry& entry) const {
+  if (!entry.place.is_folder || !entry.order) return;
+  entry.used_round = round_;
+  if (folders_.back() != number) folders_.splice(folders_.end(), folders_, *entry.order);
 }
 
 uint64_t InodeTable::Remember(const Place& place, uint64_t parent) {
@@ -20,10 +26,14 @@ uint64_t InodeTable::Remember(const Place& place, uint64_t parent) {
     if (found == entries_.end()) break;
     if (found->second.place.check != place.check || found->second.place.number != place.number) continue;
     ++found->second.lookups;
+    Use(number, found->second);
     return number;
   }
-  Entry entry{.place = place, .parent = parent, .lookups = 1, .order = std::nullopt};
-  if (place.kind == Place::Kind::kNode && !place.is_folder) entry.order = order_.insert(order_.end(), number);
+  Entry entry{.place = place, .parent = parent, .lookups = 1, .used_round = round_};
+  if (place.kind == Place::Kind::kNode && !place.name.empty()) {
+    auto& order = place.is_folder ? folders_ : order_;
+    entry.order = order.insert(order.end(), number);
+  }
   entries_.emplace(number, std::move(entry));
   return number;
 }
@@ -35,7 +45,7 @@ void InodeTable::Forget(uint64_t number, uint64_t lookups) {
   Entry& entry = found->second;
   entry.lookups -= std::min(entry.lookups, lookups);
   if (entry.lookups > 0) return;
-  if (entry.order) order_.erase(*entry.order);
+  if (entry.order) (entry.place.is_folder ? folders_ : order_).erase(*entry.order);
   entries_.erase(found);
 }
 
@@ -43,6 +53,7 @@ std::optional<Place> InodeTable::Find(uint64_t number) const {
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(number);
   if (found == entries_.end()) return std::nullopt;
+  Use(number, found->second);
   return found->second.place;
 }
 
@@ -57,15 +68,25 @@ size_t InodeTable::size() const {
   return entries_.size();
 }
 
+// The first of them goes to the end.
+void InodeTable::AddOldest(std::list<uint64_t>& order, std::vector<Known>& oldest) {
+  const Entry& entry = entries_.find(order.front())->second;
+  oldest.push_back({entry.parent, entry.place.name});
+  order.splice(order.end(), order, order.begin());
+}
+
 std::vector<InodeTable::Known> InodeTable::OldestBeyond(size_t known_max, size_t count) {
   const std::lock_guard lock(mutex_);
+  ++round_;
   std::vector<Known> oldest;
   if (entries_.size() <= known_max) return oldest;
-  count = std::min({count, entries_.size() - known_max, order_.size()});
-  for (size_t i = 0; i < count; ++i) {
-    const Entry& entry = entries_.find(order_.front())->second;
-    oldest.push_back({entry.parent, entry.place.name});
-    order_.splice(order_.end(), order_, order_.begin());
+  count = std::min(count, entries_.size() - known_max);
+  for (size_t i = std::min(count, order_.size()); i > 0; --i) AddOldest(order_, oldest);
+  for (size_t i = std::min(count - oldest.size(), folders_.size()); i > 0; --i) {
+    Entry& entry = entries_.find(folders_.front())->second;
+    if (entry.used_round + kIdleRounds > round_) break;
+    entry.used_round = round_;  // else it would be named again at once
+    AddOldest(folders_, oldest);
   }
   return oldest;
 }

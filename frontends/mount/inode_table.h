@@ -30,26 +30,34 @@ class InodeTable {
   std::string PathOf(uint64_t number) const;
   size_t size() const;
 
-  // The oldest of the places that are no folders (somebody may stand in those), where more than `known_max` are known:
-  // as many as are beyond it, and at most `count`. Who asks again is given the next. For who asks the kernel to forget.
+  // The oldest of the places, where more than `known_max` are known: as many as are beyond it, and at most `count`. Who
+  // asks again is given the next. Folders in snapshots only where there are too few others, and those alone that were
+  // not asked for in the last kIdleRounds calls: a program that stands in one would see it without a way up for a
+  // while. For who asks the kernel to forget, now and then.
   struct Known {
     uint64_t parent = 0;
     Bytes name;
   };
   std::vector<Known> OldestBeyond(size_t known_max, size_t count);
+  static constexpr uint64_t kIdleRounds = 10;
 
  private:
   struct Entry {
     view::Place place;
     uint64_t parent = 0;
     uint64_t lookups = 0;
-    std::optional<std::list<uint64_t>::iterator> order;  // of what may be asked to be forgotten
+    std::optional<std::list<uint64_t>::iterator> order = {};  // of what may be asked to be forgotten
+    uint64_t used_round = 0;                                  // of a folder: when it was asked for last
   };
+  void Use(uint64_t number, Entry& entry) const;                           // mutex_ is held
+  void AddOldest(std::list<uint64_t>& order, std::vector<Known>& oldest);  // mutex_ is held
 
   const uint64_t root_;
   mutable std::mutex mutex_;
-  std::unordered_map<uint64_t, Entry> entries_;  // guarded by mutex_
-  std::list<uint64_t> order_;                    // guarded by mutex_; oldest first
+  mutable std::unordered_map<uint64_t, Entry> entries_;  // guarded by mutex_, as what follows
+  std::list<uint64_t> order_;                            // what is no folder; oldest first
+  mutable std::list<uint64_t> folders_;                  // in snapshots; those first that were not asked for longest
+  uint64_t round_ = 0;                                   // how often the oldest were asked for
 };
 
 }  // namespace cairn::mount

@@ -23,7 +23,7 @@ struct QueryOptions {
   std::function<void(const std::string& note)> tell;  // what who asks should know of the answer; may be empty
 };
 
-// One at a time in a process, whose memory for SQLite is bounded as a whole. One thread.
+// One thread. Several in a process have their memory together: what the last that was opened may have.
 class QueryDatabase {
  public:
   virtual ~QueryDatabase() = default;

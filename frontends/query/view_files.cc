@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "frontends/sqlite/file_calls.h"
 #include "repo-format/base/units.h"
 
 namespace cairn::query {
@@ -20,9 +21,8 @@ struct ViewFiles::File {
 };
 
 // C calls of SQLite.
-struct ViewFiles::Calls {
+struct ViewFiles::Calls : sqlite::FileCalls {
   static ViewFiles& Of(sqlite3_file* file) { return *reinterpret_cast<File*>(file)->files; }
-  static int Close(sqlite3_file*) { return SQLITE_OK; }
   static int Read(sqlite3_file* file, void* target, int size, sqlite3_int64 offset) {
     const MutableByteSpan bytes(static_cast<uint8_t*>(target), static_cast<size_t>(size));
     const auto got = Of(file).Read(static_cast<uint64_t>(offset), bytes);
@@ -36,68 +36,24 @@ struct ViewFiles::Calls {
   }
   static int Write(sqlite3_file*, const void*, int, sqlite3_int64) { return SQLITE_READONLY; }
   static int Truncate(sqlite3_file*, sqlite3_int64) { return SQLITE_READONLY; }
-  static int Sync(sqlite3_file*, int) { return SQLITE_OK; }
   static int Size(sqlite3_file* file, sqlite3_int64* size) {
     *size = static_cast<sqlite3_int64>(Of(file).file_->size());
     return SQLITE_OK;
   }
-  static int Lock(sqlite3_file*, int) { return SQLITE_OK; }
-  static int IsReserved(sqlite3_file*, int* is_reserved) {
-    *is_reserved = 0;
-    return SQLITE_OK;
-  }
-  static int Control(sqlite3_file*, int, void*) { return SQLITE_NOTFOUND; }
   static int SectorSize(sqlite3_file*) { return 0; }
   static int Characteristics(sqlite3_file*) { return SQLITE_IOCAP_IMMUTABLE; }
 
-  static sqlite3_io_methods Methods() {
-    sqlite3_io_methods all{};
-    all.iVersion = 1;
-    all.xClose = Close;
-    all.xRead = Read;
-    all.xWrite = Write;
-    all.xTruncate = Truncate;
-    all.xSync = Sync;
-    all.xFileSize = Size;
-    all.xLock = Lock;
-    all.xUnlock = Lock;
-    all.xCheckReservedLock = IsReserved;
-    all.xFileControl = Control;
-    all.xSectorSize = SectorSize;
-    all.xDeviceCharacteristics = Characteristics;
-    return all;
-  }
-
   static int Open(sqlite3_vfs* vfs, sqlite3_filename name, sqlite3_file* file, int flags, int* flags_out) {
-    static const sqlite3_io_methods methods = Methods();
     auto* const files = static_cast<ViewFiles*>(vfs->pAppData);
     file->pMethods = nullptr;
     if (name == nullptr) return files->system_->xOpen(files->system_, name, file, flags, flags_out);
     if ((flags & SQLITE_OPEN_MAIN_DB) == 0) return SQLITE_CANTOPEN;  // a journal
     reinterpret_cast<File*>(file)->files = files;
-    file->pMethods = &methods;
+    file->pMethods = sqlite::MethodsOf<Calls>();
     if (flags_out != nullptr) *flags_out = (flags & ~SQLITE_OPEN_READWRITE) | SQLITE_OPEN_READONLY;
     return SQLITE_OK;
   }
   static int Delete(sqlite3_vfs*, const char*, int) { return SQLITE_IOERR_DELETE; }
-  static int Access(sqlite3_vfs*, const char*, int, int* is_there) {
-    *is_there = 0;
-    return SQLITE_OK;
-  }
-  static int FullPath(sqlite3_vfs*, const char* name, int size, char* path) {
-    sqlite3_snprintf(size, path, "%s", name);
-    return SQLITE_OK;
-  }
-  static int Randomness(sqlite3_vfs*, int count, char* bytes) {
-    return sqlite3_vfs_find(nullptr)->xRandomness(sqlite3_vfs_find(nullptr), count, bytes);
-  }
-  static int Sleep(sqlite3_vfs*, int microseconds) {
-    return sqlite3_vfs_find(nullptr)->xSleep(sqlite3_vfs_find(nullptr), microseconds);
-  }
-  static int Time(sqlite3_vfs*, double* time) {
-    return sqlite3_vfs_find(nullptr)->xCurrentTime(sqlite3_vfs_find(nullptr), time);
-  }
-  static int LastError(sqlite3_vfs*, int, char*) { return 0; }
 };
 
 ViewFiles::ViewFiles(std::shared_ptr<const FileView> file, Executor& executor)
@@ -106,19 +62,9 @@ ViewFiles::ViewFiles(std::shared_ptr<const FileView> file, Executor& executor)
       vfs_(),
       file_(std::move(file)),
       ahead_(file_, executor, kAhead) {
-  vfs_.iVersion = 1;
   vfs_.szOsFile = std::max<int>(system_->szOsFile, sizeof(File));
   vfs_.mxPathname = system_->mxPathname;
-  vfs_.zName = name_.c_str();
-  vfs_.pAppData = this;
-  vfs_.xOpen = Calls::Open;
-  vfs_.xDelete = Calls::Delete;
-  vfs_.xAccess = Calls::Access;
-  vfs_.xFullPathname = Calls::FullPath;
-  vfs_.xRandomness = Calls::Randomness;
-  vfs_.xSleep = Calls::Sleep;
-  vfs_.xCurrentTime = Calls::Time;
-  vfs_.xGetLastError = Calls::LastError;
+  sqlite::SetCalls<Calls>(vfs_, name_.c_str(), this);
   sqlite3_vfs_register(&vfs_, /*makeDflt=*/0);
 }
 

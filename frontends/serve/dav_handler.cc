@@ -20,6 +20,13 @@ constexpr std::string_view kMethodsText = "OPTIONS, GET, HEAD, PROPFIND";
 // What a backup holds is shown, not run: a page out of it may load nothing, and is no part of this site.
 constexpr std::string_view kPolicy = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
 
+// A browser that knows the token sends it along whoever's page asks: no other site gets an image or a script out of a
+// backup, nor learns by what fails which files there are.
+void AddShields(Answer& answer) {
+  answer.headers.emplace_back("X-Content-Type-Options", "nosniff");
+  answer.headers.emplace_back("Cross-Origin-Resource-Policy", "same-origin");
+}
+
 Answer NotAllowed() {
   Answer answer = Words(405, "this is a view of backups: nothing in it can be changed");
   answer.headers.emplace_back("Allow", kMethodsText);
@@ -146,13 +153,13 @@ std::optional<Answer> DavHandler::Refuse(const Request& request) {
   if (!refused && std::ranges::find(kMethods, request.method) == kMethods.end()) refused = NotAllowed();
   const auto size = http::ParseNumber(request.header("content-length"));
   if (!refused && size && *size > kBodyBytesMax) refused = Words(413, "the body is too large");
-  if (refused) refused->headers.emplace_back("X-Content-Type-Options", "nosniff");
+  if (refused) AddShields(*refused);
   return refused;
 }
 
 Answer DavHandler::Give(const Request& request, ByteSpan body) {
   Answer answer = Route(request, body);
-  answer.headers.emplace_back("X-Content-Type-Options", "nosniff");
+  AddShields(answer);
   answer.headers.emplace_back("Content-Security-Policy", kPolicy);
   answer.headers.emplace_back("Referrer-Policy", "no-referrer");
   answer.headers.emplace_back("Cache-Control", "private, no-cache");
@@ -205,11 +212,12 @@ Answer DavHandler::GiveFile(const Request& request, const ResourceTree::Found& f
   const auto modified = resource.modified ? HttpDate(*resource.modified) : std::nullopt;
   Validators validators{.etag = resource.etag};
   if (modified) validators.modified = resource.modified->seconds * 1'000'000'000;
-  const Choice choice = Choose(request, validators, resource.size);
+  const uint64_t size = (*file)->size();
+  const Choice choice = Choose(request, validators, size);
   if (choice.status == 412) return Words(412, "the file is another one than the request says");
   if (choice.status == 416) {
-    Answer answer = Words(416, fmt::format("the file has {} bytes", resource.size));
-    answer.headers.emplace_back("Content-Range", fmt::format("bytes */{}", resource.size));
+    Answer answer = Words(416, fmt::format("the file has {} bytes", size));
+    answer.headers.emplace_back("Content-Range", fmt::format("bytes */{}", size));
     return answer;
   }
   Answer answer;
@@ -220,7 +228,7 @@ Answer DavHandler::GiveFile(const Request& request, const ResourceTree::Found& f
   answer.headers.emplace_back("Content-Type", ContentType(resource.name));
   if (choice.status == 206) {
     const uint64_t last = choice.offset + choice.size - 1;
-    answer.headers.emplace_back("Content-Range", fmt::format("bytes {}-{}/{}", choice.offset, last, resource.size));
+    answer.headers.emplace_back("Content-Range", fmt::format("bytes {}-{}/{}", choice.offset, last, size));
   }
   if (choice.size == 0) return answer;
   const FileBody::Part part{.offset = choice.offset, .size = choice.size};

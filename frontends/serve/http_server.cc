@@ -123,20 +123,46 @@ struct FreeResponse {
 };
 using ResponsePointer = std::unique_ptr<MHD_Response, FreeResponse>;
 
-ssize_t ReadBody(void* body, uint64_t, char* target, size_t size) {
-  const auto got = static_cast<Body*>(body)->Read({reinterpret_cast<uint8_t*>(target), size});
+// While this lives the client is not the one who is waited for. The library counts the time that an answer takes to be
+// made as the connection's, and would cut it off; to set a limit where there was none begins the count anew.
+class OurTurn {
+ public:
+  OurTurn(MHD_Connection* connection, unsigned idle_seconds) : connection_(connection), idle_seconds_(idle_seconds) {
+    MHD_set_connection_option(connection_, MHD_CONNECTION_OPTION_TIMEOUT, 0U);
+  }
+  ~OurTurn() { MHD_set_connection_option(connection_, MHD_CONNECTION_OPTION_TIMEOUT, idle_seconds_); }
+  OurTurn(const OurTurn&) = delete;
+  OurTurn& operator=(const OurTurn&) = delete;
+
+ private:
+  MHD_Connection* const connection_;
+  const unsigned idle_seconds_;
+};
+
+// The body of an answer while it is sent.
+struct SentBody {
+  std::unique_ptr<Body> body;
+  MHD_Connection* connection = nullptr;
+  unsigned idle_seconds = 0;
+};
+
+ssize_t ReadBody(void* sent, uint64_t, char* target, size_t size) {
+  const auto& self = *static_cast<SentBody*>(sent);
+  const OurTurn turn(self.connection, self.idle_seconds);
+  const auto got = self.body->Read({reinterpret_cast<uint8_t*>(target), size});
   if (!got) return MHD_CONTENT_READER_END_WITH_ERROR;
   return *got == 0 ? MHD_CONTENT_READER_END_OF_STREAM : static_cast<ssize_t>(*got);
 }
 
-ResponsePointer MakeResponse(Answer answer) {
+ResponsePointer MakeResponse(MHD_Connection* connection, Answer answer, unsigned idle_seconds) {
   MHD_Response* made = nullptr;
   if (answer.body == nullptr) {
     made = MHD_create_response_from_buffer(answer.text.size(), answer.text.data(), MHD_RESPMEM_MUST_COPY);
   } else {
-    made = MHD_create_response_from_callback(answer.size.value_or(MHD_SIZE_UNKNOWN), kBlockBytes, ReadBody,
-                                             answer.body.get(), [](void* body) { delete static_cast<Body*>(body); });
-    if (made != nullptr) static_cast<void>(answer.body.release());
+    auto sent = std::make_unique<SentBody>(std::move(answer.body), connection, idle_seconds);
+    made = MHD_create_response_from_callback(answer.size.value_or(MHD_SIZE_UNKNOWN), kBlockBytes, ReadBody, sent.get(),
+                                             [](void* gone) { delete static_cast<SentBody*>(gone); });
+    if (made != nullptr) static_cast<void>(sent.release());
   }
   ResponsePointer response(made);
   if (response == nullptr) return nullptr;
@@ -170,7 +196,8 @@ class Server final : public HttpServer {
                         const char* version, const char* upload, size_t* upload_bytes, void** exchange);
   static void Notify(void* self, MHD_Connection* connection, void**, MHD_ConnectionNotificationCode code);
   MHD_Result Refuse(MHD_Connection* connection, Exchange& exchange);
-  static MHD_Result Queue(MHD_Connection* connection, Answer answer);
+  MHD_Result Queue(MHD_Connection* connection, Answer answer) const;
+  unsigned idle_seconds() const { return static_cast<unsigned>(options_.idle_max.count()); }
 
   Handler& handler_;
   const JobContext& context_;
@@ -182,9 +209,9 @@ class Server final : public HttpServer {
   MHD_Daemon* daemon_ = nullptr;
 };
 
-MHD_Result Server::Queue(MHD_Connection* connection, Answer answer) {
+MHD_Result Server::Queue(MHD_Connection* connection, Answer answer) const {
   const unsigned status = answer.status;
-  const ResponsePointer response = MakeResponse(std::move(answer));
+  const ResponsePointer response = MakeResponse(connection, std::move(answer), idle_seconds());
   return response == nullptr ? MHD_NO : MHD_queue_response(connection, status, response.get());
 }
 
@@ -220,7 +247,8 @@ MHD_Result Server::Ask(void* self, MHD_Connection* connection, const char* targe
     *upload_bytes = 0;
     return MHD_YES;
   }
-  return Queue(connection, server.handler_.Give(exchange->request, exchange->body));
+  const OurTurn turn(connection, server.idle_seconds());
+  return server.Queue(connection, server.handler_.Give(exchange->request, exchange->body));
 }
 
 MHD_Result Server::Refuse(MHD_Connection* connection, Exchange& exchange) {
@@ -281,11 +309,10 @@ Result<void> Server::Begin() {
   daemon_ = MHD_start_daemon(
       flags, 0, nullptr, nullptr, &Server::Ask, this, MHD_OPTION_EXTERNAL_LOGGER, &LibrarySays::Write, &says_,
       MHD_OPTION_LISTEN_SOCKET, socket_, MHD_OPTION_CONNECTION_LIMIT, options_.connections_max,
-      MHD_OPTION_CONNECTION_TIMEOUT, static_cast<unsigned>(options_.idle_max.count()),
-      MHD_OPTION_CONNECTION_MEMORY_LIMIT, kConnectionBytes, MHD_OPTION_UNESCAPE_CALLBACK,
-      static_cast<size_t (*)(void*, MHD_Connection*, char*)>(leave), nullptr, MHD_OPTION_NOTIFY_COMPLETED,
-      static_cast<MHD_RequestCompletedCallback>(completed), nullptr, MHD_OPTION_NOTIFY_CONNECTION, &Server::Notify,
-      this, MHD_OPTION_ARRAY, tls.data(), MHD_OPTION_END);
+      MHD_OPTION_CONNECTION_TIMEOUT, idle_seconds(), MHD_OPTION_CONNECTION_MEMORY_LIMIT, kConnectionBytes,
+      MHD_OPTION_UNESCAPE_CALLBACK, static_cast<size_t (*)(void*, MHD_Connection*, char*)>(leave), nullptr,
+      MHD_OPTION_NOTIFY_COMPLETED, static_cast<MHD_RequestCompletedCallback>(completed), nullptr,
+      MHD_OPTION_NOTIFY_CONNECTION, &Server::Notify, this, MHD_OPTION_ARRAY, tls.data(), MHD_OPTION_END);
   if (daemon_ != nullptr) return {};
   const bool is_tls = !options_.certificate.empty();
   return MakeError(is_tls ? ErrorCode::kInvalidArgument : ErrorCode::kIo, "the server did not start{}: {}",

@@ -105,7 +105,7 @@ class Page final : public Pieces {
     const std::string when = resource.modified ? FormatTime(*resource.modified, 0) : "";
     return fmt::format("<tr><td><a href=\"{}\">{}{}</a></td><td>{}</td><td>{}</td></tr>\n", resource.href,
                        MarkupText(resource.name), resource.is_folder ? "/" : "",
-                       resource.is_folder ? "" : std::to_string(resource.size), when);
+                       resource.is_folder || !resource.size ? "" : std::to_string(*resource.size), when);
   }
   std::string End() const override { return "</table></body></html>\n"; }
   std::string Broken(const Error& error) const override {

@@ -37,7 +37,9 @@ constexpr auto kProperties = std::to_array<Property>({
     {"creationdate", true, CreationDate},
     {"displayname", true, [](const Resource& resource) { return std::optional(MarkupText(resource.name)); }},
     {"getcontentlength", true,
-     [](const Resource& resource) { return OfFile(resource, std::to_string(resource.size)); }},
+     [](const Resource& resource) {
+       return resource.size ? OfFile(resource, std::to_string(*resource.size)) : std::nullopt;
+     }},
     {"getcontenttype", true,
      [](const Resource& resource) { return OfFile(resource, std::string(ContentType(resource.name))); }},
     {"getetag", true, [](const Resource& resource) { return OfFile(resource, MarkupText(resource.etag)); }},
@@ -129,6 +131,10 @@ class Reader {
     if (asked_.names.size() == Propfind::kNamesMax) {
       return NoPropfind(fmt::format("it names more than {} properties", Propfind::kNamesMax));
     }
+    names_bytes_ += space.size() + name.size();
+    if (names_bytes_ > Propfind::kNamesBytesMax) {
+      return NoPropfind(fmt::format("the names of its properties have more than {} bytes", Propfind::kNamesBytesMax));
+    }
     asked_.names.push_back({std::string(space), std::string(name)});
     return {};
   }
@@ -150,6 +156,7 @@ class Reader {
 
   Propfind asked_;
   bool has_choice_ = false, takes_names_ = false;
+  size_t names_bytes_ = 0;
 };
 
 }  // namespace

@@ -20,6 +20,8 @@ struct Propfind {
   Kind kind = Kind::kAll;
   std::vector<PropertyName> names;  // kNamed; of kAll those to be told beside
   static constexpr size_t kNamesMax = 100;
+  // With their namespaces, which are said once and stand for each: an answer repeats them for every file.
+  static constexpr size_t kNamesBytesMax = 16 * 1024;
 
   // An empty body asks for all. kInvalidArgument where it is no PROPFIND, or names too many.
   static Result<Propfind> Parse(ByteSpan body);

@@ -13,7 +13,8 @@ struct Resource {
   Bytes name;        // the last of its path; empty: the root
   std::string href;  // its path, percent-encoded; a folder's ends with "/"
   bool is_folder = false;
-  uint64_t size = 0;  // bytes of a file
+  // Bytes of a file; nothing: of one that is made of others, which could not be read now.
+  std::optional<uint64_t> size = 0;
   std::optional<WireTime> modified, born;
   std::string etag = {};  // of a file: strong, in quotes, and the same wherever and whenever the bytes are the same
   // Of a folder in a snapshot: how many bytes its files have all together.

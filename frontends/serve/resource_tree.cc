@@ -90,7 +90,7 @@ Result<Resource> ResourceTree::Describe(const FoundPlace& at, Bytes name, std::s
   if (at.place.snapshot != nullptr && resource.is_folder) resource.used = at.place.snapshot->inner.totals.bytes;
   ASSIGN_OR_RETURN(const auto node, tree_.NodeOf(at.place));
   if (node == nullptr && !resource.is_folder) {  // made of what the item has
-    resource.size = static_cast<uint64_t>(at.status.st_size);
+    resource.size = at.has_size ? std::optional(static_cast<uint64_t>(at.status.st_size)) : std::nullopt;
     resource.etag = EtagOfMade(at.place);
   }
   if (node == nullptr) return resource;

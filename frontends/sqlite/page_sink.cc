@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "frontends/sqlite/file_calls.h"
 #include "repo-format/base/units.h"
 
 namespace cairn::sqlite {
@@ -12,8 +13,6 @@ namespace {
 constexpr uint64_t kLockPage = 1 << 30;
 constexpr uint64_t kEarlyBytesMax = 4 * kMiB;
 
-sqlite3_vfs* SystemVfs() { return sqlite3_vfs_find(nullptr); }
-
 }  // namespace
 
 struct PageSink::File {
@@ -22,9 +21,8 @@ struct PageSink::File {
 };
 
 // C calls of SQLite.
-struct PageSink::Calls {
+struct PageSink::Calls : FileCalls {
   static PageSink& Of(sqlite3_file* file) { return *reinterpret_cast<File*>(file)->sink; }
-  static int Close(sqlite3_file*) { return SQLITE_OK; }
   static int Read(sqlite3_file* file, void* target, int count, sqlite3_int64 offset) {
     if (static_cast<uint64_t>(offset) < Of(file).end_) return SQLITE_IOERR_READ;  // it is gone
     std::memset(target, 0, static_cast<size_t>(count));
@@ -41,73 +39,24 @@ struct PageSink::Calls {
     *size = static_cast<sqlite3_int64>(Of(file).end_);
     return SQLITE_OK;
   }
-  static int Sync(sqlite3_file*, int) { return SQLITE_OK; }
-  static int Lock(sqlite3_file*, int) { return SQLITE_OK; }
-  static int IsReserved(sqlite3_file*, int* is_reserved) {
-    *is_reserved = 0;
-    return SQLITE_OK;
-  }
-  static int Control(sqlite3_file*, int, void*) { return SQLITE_NOTFOUND; }
   static int SectorSize(sqlite3_file*) { return 4096; }
   static int Characteristics(sqlite3_file*) { return 0; }
 
   static int Open(sqlite3_vfs* vfs, const char*, sqlite3_file* file, int flags, int* flags_out) {
-    static const sqlite3_io_methods methods = [] {
-      sqlite3_io_methods all{};
-      all.iVersion = 1;
-      all.xClose = Close;
-      all.xRead = Read;
-      all.xWrite = Write;
-      all.xTruncate = Truncate;
-      all.xSync = Sync;
-      all.xFileSize = Size;
-      all.xLock = Lock;
-      all.xUnlock = Lock;
-      all.xCheckReservedLock = IsReserved;
-      all.xFileControl = Control;
-      all.xSectorSize = SectorSize;
-      all.xDeviceCharacteristics = Characteristics;
-      return all;
-    }();
     file->pMethods = nullptr;
     if ((flags & SQLITE_OPEN_MAIN_DB) == 0) return SQLITE_CANTOPEN;  // no journal, nothing temporary
     auto* ours = reinterpret_cast<File*>(file);
     ours->sink = static_cast<PageSink*>(vfs->pAppData);
-    file->pMethods = &methods;
+    file->pMethods = MethodsOf<Calls>();
     if (flags_out != nullptr) *flags_out = flags;
     return SQLITE_OK;
   }
-  static int Delete(sqlite3_vfs*, const char*, int) { return SQLITE_OK; }
-  static int Access(sqlite3_vfs*, const char*, int, int* is_there) {
-    *is_there = 0;
-    return SQLITE_OK;
-  }
-  static int FullPath(sqlite3_vfs*, const char* name, int size, char* path) {
-    sqlite3_snprintf(size, path, "%s", name);
-    return SQLITE_OK;
-  }
-  static int Randomness(sqlite3_vfs*, int count, char* bytes) {
-    return SystemVfs()->xRandomness(SystemVfs(), count, bytes);
-  }
-  static int Sleep(sqlite3_vfs*, int microseconds) { return SystemVfs()->xSleep(SystemVfs(), microseconds); }
-  static int Time(sqlite3_vfs*, double* time) { return SystemVfs()->xCurrentTime(SystemVfs(), time); }
-  static int LastError(sqlite3_vfs*, int, char*) { return 0; }
 };
 
 PageSink::PageSink() : name_(fmt::format("cairn-pages-{}", static_cast<const void*>(this))) {
-  vfs_.iVersion = 1;
   vfs_.szOsFile = sizeof(File);
   vfs_.mxPathname = 64;
-  vfs_.zName = name_.c_str();
-  vfs_.pAppData = this;
-  vfs_.xOpen = Calls::Open;
-  vfs_.xDelete = Calls::Delete;
-  vfs_.xAccess = Calls::Access;
-  vfs_.xFullPathname = Calls::FullPath;
-  vfs_.xRandomness = Calls::Randomness;
-  vfs_.xSleep = Calls::Sleep;
-  vfs_.xCurrentTime = Calls::Time;
-  vfs_.xGetLastError = Calls::LastError;
+  SetCalls<Calls>(vfs_, name_.c_str(), this);
   sqlite3_vfs_register(&vfs_, /*makeDflt=*/0);
 }
 

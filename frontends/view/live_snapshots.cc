@@ -1,6 +1,7 @@
 #include "frontends/view/live_snapshots.h"
 
 #include <string>
+#include <system_error>
 #include <vector>
 
 namespace cairn::view {
@@ -12,13 +13,20 @@ LiveSnapshots::LiveSnapshots(Repository& repository, const JobContext& context, 
       filter_(std::move(filter)),
       findings_(std::move(findings)),
       changed_(std::move(changed)),
-      names_([&clock = context.clock](const WireTime& time) { return LocalTimeName(time, clock); }),
-      first_([this] {
-        const std::lock_guard lock(renewing_);
-        if (Known() != nullptr) return;  // who looked was quicker
-        const auto loaded = Renew();
-        if (!loaded) context_.log.Warning("loading the snapshots: {}", loaded.error().message());
-      }) {}
+      names_([&clock = context.clock](const WireTime& time) { return LocalTimeName(time, clock); }) {
+  try {
+    first_ = std::jthread([this] { LoadFirst(); });
+  } catch (const std::system_error& error) {  // then who looks first loads them
+    context_.log.Debug("no thread to load the snapshots in: {}", error.what());
+  }
+}
+
+void LiveSnapshots::LoadFirst() {
+  const std::lock_guard lock(renewing_);
+  if (Known() != nullptr) return;  // who looked was quicker
+  const auto loaded = Renew();
+  if (!loaded) context_.log.Warning("loading the snapshots: {}", loaded.error().message());
+}
 
 LiveSnapshots::~LiveSnapshots() = default;
 

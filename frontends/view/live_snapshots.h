@@ -31,6 +31,7 @@ class LiveSnapshots {
  private:
   // What a listing says, in little; equal ones are of equal listings.
   using ListingMark = std::pair<uint64_t, uint64_t>;
+  void LoadFirst();
   Result<ListingMark> List();
   Result<void> Load(const ListingMark& mark);
   Result<void> Renew();  // renewing_ is held

@@ -174,7 +174,8 @@ struct stat ViewTree::StatusOfNode(const Place& place, const Node& node) {
   if (node.content) {
     status.st_size = static_cast<off_t>(node.size);
     // Where the lists are damaged, it is said when the file is read.
-    const auto bytes = BytesOutsideHoles(blobs_, *node.content, node.size, kEntriesWalkedMax);
+    const auto bytes = options_.counts ? BytesOutsideHoles(blobs_, *node.content, node.size, kEntriesWalkedMax)
+                                       : Result<uint64_t>(node.size);
     const uint64_t taken = bytes ? *bytes : node.size;
     status.st_blocks = static_cast<blkcnt_t>(taken / 512 + (taken % 512 != 0 ? 1 : 0));
   }
@@ -184,7 +185,7 @@ struct stat ViewTree::StatusOfNode(const Place& place, const Node& node) {
 
 // A snapshot does not say how many names a file has: those in it are counted, where that is soon done.
 uint32_t ViewTree::LinksOf(const Place& place, const Node& node) {
-  if (!node.link_group || node.type == NodeType::kFolder) return 1;
+  if (!options_.counts || !node.link_group || node.type == NodeType::kFolder) return 1;
   const auto counts = CountLinks(place);
   if (counts == nullptr) return 2;
   const auto found = counts->find(ToBytes(*node.link_group));
@@ -213,9 +214,16 @@ std::shared_ptr<const ViewTree::LinkCounts> ViewTree::CountLinks(const Place& pl
   };
   visitor.failed = [](const TreePath&, const Error&) -> Result<void> { return {}; };
   if (!WalkTree(blobs_, root, TreePath(), visitor)) counts = nullptr;
+  if (counts != nullptr)
+    std::erase_if(*counts, [](const auto& one) { return one.second == 1; });  // the others are else
   const std::lock_guard lock(mutex_);
   links_.emplace_front(root, counts);
-  if (links_.size() > kLinkCountsKeptMax) links_.pop_back();
+  uint64_t kept = 0;
+  for (const auto& one : links_) kept += one.second == nullptr ? 0 : one.second->size();
+  while (links_.size() > 1 && (links_.size() > kLinkCountsKeptMax || kept > options_.link_entries_max)) {
+    kept -= links_.back().second == nullptr ? 0 : links_.back().second->size();
+    links_.pop_back();
+  }
   return counts;
 }
 
@@ -305,13 +313,15 @@ Result<std::optional<FoundPlace>> ViewTree::Find(const Place& folder, ByteSpan n
     }
     return std::optional<FoundPlace>();
   }
+  std::optional<Error> not_made;
   if (HasMade(folder)) {
     auto made = FindMade(folder, name);
-    // Where nothing can be made, what is there is shown.
     if (folder.kind == Place::Kind::kMade || (made && *made)) return made;
+    if (!made) not_made = WhyNotMade(folder, made.error());
   }
   ASSIGN_OR_RETURN(const BlobId directory, DirectoryOf(folder));
   auto node = FindNode(blobs_, directory, name);
+  if (node && !*node && not_made) return *not_made;  // it may be there
   if (!node && node.error().code() == ErrorCode::kUnsupported) {
     if (!ToldBefore(node.error().message()) && findings_) {
       findings_({Finding::Severity::kWarning, ErrorCode::kUnsupported, "view", node.error().message()});

@@ -52,11 +52,14 @@ struct FoundPlace {
 };
 
 struct ViewTreeOptions {
-  uint64_t user = 0, group = 0;  // whose the folders of snapshots are
-  WireTime opened;               // the time of those that are not loaded yet
-  bool owner_is_root = false;    // all of it is root's
-  bool numeric_ids = false;      // owners by number, also where their names are known on this machine
-  uint64_t link_entries_max = 200'000;
+  uint64_t user = 0, group = 0;         // whose the folders of snapshots are
+  WireTime opened;                      // the time of those that are not loaded yet
+  bool owner_is_root = false;           // all of it is root's
+  bool numeric_ids = false;             // owners by number, also where their names are known on this machine
+  uint64_t link_entries_max = 200'000;  // of a snapshot whose names of files are counted; of all counts that are kept
+  // Whether it is told how many names a file has and what its holes take, for which more is read than folders; else one
+  // name, and no holes.
+  bool counts = true;
   std::stop_token stop = {};  // ends what takes long to be made
 };
 
@@ -125,6 +128,7 @@ class ViewTree {
   Place MadePlace(const Place& folder, const DatabaseFiles::Entry& entry) const;
   Result<FoundPlace> FoundMade(const Place& folder, const DatabaseFiles::Entry& entry, Sizes sizes);
   Result<std::optional<FoundPlace>> FindMade(const Place& folder, ByteSpan name);
+  std::optional<Error> WhyNotMade(const Place& folder, const Error& error);
   Result<std::unique_ptr<List>> OpenMade(const Place& folder, std::unique_ptr<List> before, Sizes sizes);
   struct stat StatusOfMade(const Place& place, uint64_t size) const;
   Result<BlobId> DirectoryOf(const Place& folder);

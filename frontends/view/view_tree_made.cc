@@ -2,6 +2,7 @@
 #include <cerrno>
 
 #include "frontends/view/view_tree.h"
+#include "repo-format/tree_path.h"
 
 namespace cairn::view {
 namespace {
@@ -54,6 +55,18 @@ Result<std::optional<FoundPlace>> ViewTree::FindMade(const Place& folder, ByteSp
   return std::optional<FoundPlace>(std::move(found));
 }
 
+// Where the description of a database is damaged, that is told, and what stands there is shown without what would be
+// made of it: nothing. What keeps it from being read now (a store that is away) is an Error: what was not found for
+// that would be taken for absent for ever.
+std::optional<Error> ViewTree::WhyNotMade(const Place& folder, const Error& error) {
+  const SnapshotItem& item = folder.snapshot->inner.items[folder.item];
+  const std::string what = folder.snapshot->id.Short() + ":" + PathForPeople(AsBytes(item.name));
+  const Error judged = Judge(folder, what, error);
+  if (IsLoss(judged.code()) && judged.system_errno() == 0) return std::nullopt;
+  if (judged.code() == ErrorCode::kUnsupported) return std::nullopt;
+  return judged;
+}
+
 // What stands in the folder itself, then what is made.
 class ViewTree::MadeList : public ViewTree::List {
  public:
@@ -93,7 +106,9 @@ Result<std::unique_ptr<ViewTree::List>> ViewTree::OpenMade(const Place& folder, 
                                                            Sizes sizes) {
   auto entries = made_.List(folder.directory, NameOf(folder));
   if (!entries && before == nullptr) return entries.error();
-  // Where the description is damaged, what it is of is still shown.
+  if (!entries) {
+    if (auto why = WhyNotMade(folder, entries.error())) return *std::move(why);
+  }
   return std::make_unique<MadeList>(*this, folder, std::move(before),
                                     entries ? *std::move(entries) : std::vector<DatabaseFiles::Entry>(), sizes);
 }

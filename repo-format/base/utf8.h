@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "repo-format/base/bytes.h"
 
@@ -16,5 +17,7 @@ struct Utf8Character {
 // The character at the beginning. None longer than it needs to be, none above U+10FFFF, no half of a pair.
 Utf8Character FirstUtf8(ByteSpan bytes);
 bool IsUtf8(ByteSpan bytes);
+// A character, at the end of a text.
+void AppendUtf8(std::string& text, uint32_t code);
 
 }  // namespace cairn

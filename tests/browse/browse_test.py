@@ -15,6 +15,7 @@ for folder in (HERE, os.path.join(HERE, "..", "cli"), os.path.join(HERE, "..", "
     sys.path.insert(0, folder)
 from cairn_testing import BIN, CairnTest
 from postgres_testing import Server
+from sqlite_testing import make_large
 from tmux_testing import Screen
 from webdav_testing import PASSWORD, USER, Nginx
 
@@ -338,23 +339,60 @@ class Databases(BrowseTest):
         with sqlite3.connect(database) as connection:
             connection.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, what TEXT)")
             connection.executemany("INSERT INTO orders (what) VALUES (?)", [("x" * 50,)] * 1234)
-            connection.execute("CREATE TABLE customers (id INTEGER PRIMARY KEY)")
+            connection.execute("""CREATE TABLE "it's [odd]" (id INTEGER PRIMARY KEY)""")
         connection.close()
         self.init()
         self.run_cairn("backup", "--sqlite", database)
-        screen = self.browse()
+        scratch = self.path("scratch")
+        os.mkdir(scratch)
+        screen = self.browse(columns=200, TMPDIR=scratch)
         screen.until("SQLite")
         screen.keys("t")
-        screen.until("orders", "1,234", "customers", "2 tables")
+        screen.until("orders", "1,234", "it's [odd]", "2 tables")
         self.go_to(screen, "orders")
         screen.keys("Enter")
-        screen.until("--sqlite FILE --table 'orders'")
-        screen.keys("Escape", "Escape", "Escape")
+        text = screen.until("id  what", "200 rows so far")
+        self.assertIn("\n   1  " + "x" * 39, text)
+        screen.keys("G")
+        screen.until("400 rows so far")
+        for _ in range(4):
+            screen.keys("G")
+            time.sleep(0.5)
+        screen.until("1,234 rows", "\n 1234  x", without=("so far",))
+        screen.keys("Enter")
+        screen.until("row 1,234 of orders", "what  " + "x" * 50)
+        self.assertEqual(os.listdir(scratch), [])
+        screen.keys("Escape", "Escape", "Escape", "Escape")
         screen.until("snapshots")
         target = self.path("out")
         self.restore_into(screen, target)
         with sqlite3.connect(os.path.join(target, "app.db")) as connection:
             self.assertEqual(connection.execute("SELECT count(*) FROM orders").fetchone(), (1234,))
+        screen.keys("Escape")
+        screen.until("1 snapshot")
+        screen.keys("t")
+        screen.until("2 tables")
+        for table in ("orders", "odd"):
+            self.go_to(screen, table)
+            screen.keys("r")
+            text = screen.until("what it would do", table)
+            lines = re.findall(r"cairn( restore [0-9a-f]+ --sqlite .* --table .*)", text)
+            self.assertEqual(len(lines), 3, text)
+            with sqlite3.connect(database) as connection:
+                connection.execute('DROP TABLE IF EXISTS orders')
+                connection.execute("""DROP TABLE IF EXISTS "it's [odd]" """)
+            connection.close()
+            for line in lines:  # as somebody takes them over into a shell
+                done = subprocess.run(["sh", "-c", BIN + line], env=self.env(), capture_output=True, timeout=60)
+                self.assertEqual(done.returncode, 0, done.stderr)
+            with sqlite3.connect(database) as connection:
+                self.assertEqual([name for name, in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+                                  if table in name], ["orders" if table == "orders" else "it's [odd]"])
+            connection.close()
+            screen.keys("Escape")
+            screen.until("1 of them called")
+            screen.keys("Escape")
+            screen.until("2 tables", without=("of them called",))
 
     def test_tables_of_postgresql(self):
         with Server() as server:
@@ -365,7 +403,7 @@ class Databases(BrowseTest):
             self.init()
             address = server.uri("shop", user="postgres", local=True)
             self.run_cairn("backup", "--postgres", address, LC_ALL="C.UTF-8")
-        screen = self.browse(columns=100)
+        screen = self.browse(columns=160)
         screen.until("PostgreSQL")
         screen.keys("Enter")
         screen.until("t lists its tables", "database.json")
@@ -374,7 +412,17 @@ class Databases(BrowseTest):
         self.assertRegex(text, r"public\.log +partitioned")
         self.go_to(screen, "orders")
         screen.keys("Enter")
-        screen.until("--postgres ADDRESS/DATABASE --table 'public.orders'")
+        screen.until("id  what", "1  c4ca4238a0b923820dcc509a6f75849b", "200 rows so far")
+        screen.keys("Escape")
+        screen.until("1 of them called")
+        screen.keys("r")
+        screen.until("--postgres 'postgresql:///shop?host=", "--table public.orders --dry-run")
+        screen.keys("Escape")
+        screen.until("1 of them called")
+        screen.keys("Escape")
+        self.go_to(screen, "log")
+        screen.keys("Enter")
+        screen.until("the rows cannot be shown", "partitioned")
 
     def test_several_items(self):
         self.make_source(files=3)
@@ -392,6 +440,40 @@ class Databases(BrowseTest):
         self.restore_into(screen, target)
         found = subprocess.run(["find", target, "-name", "plain"], capture_output=True).stdout.decode().split()
         self.assertEqual(len(found), 1)
+
+
+class FarDatabase(BrowseTest):
+    """A database behind a web server, which counts what is fetched of it."""
+
+    def setUp(self):
+        super().setUp()
+        self.log = self.path("requests")
+        server = Nginx(f"access_log {self.log} combined;")
+        self.addCleanup(server.close)
+        self.repo = server.address("repo")
+
+    def env(self, password="secret", **more):
+        return super().env(password, CAIRN_WEBDAV_USER=USER, CAIRN_WEBDAV_PASSWORD=PASSWORD, **more)
+
+    def test_rows_fetch_what_is_looked_at(self):
+        database = self.path("app.db")
+        make_large(database, 100_000).close()
+        size = os.path.getsize(database)
+        self.init()
+        self.run_cairn("backup", "--sqlite", database, timeout=600)
+        self.cache = self.path("new cache")  # of a machine that has never seen it
+        os.truncate(self.log, 0)
+        screen = self.browse(columns=120)
+        screen.until("SQLite")
+        screen.keys("t")
+        screen.until("orders")
+        self.go_to(screen, "orders")
+        screen.keys("Enter")
+        screen.until("200 rows so far", "customer")
+        with open(self.log, encoding="utf-8") as file:
+            fetched = sum(int(re.search(r'" \d+ (\d+) ', line)[1]) for line in file)
+        print(f"{fetched:,} of {size:,} bytes, {100 * fetched / size:.2f} %")
+        self.assertLess(fetched, size / 10)
 
 
 class Ending(BrowseTest):

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """cairn mount, through the kernel: what is shown, with the tools that people look with, and what goes wrong."""
 import os
+import random
 import re
+import resource
 import signal
 import sqlite3
 import stat
@@ -25,6 +27,12 @@ def run(*command, code=0, **more):
     if code is not None and done.returncode != code:
         raise AssertionError(f"{' '.join(command)}: {done.returncode}\n{done.stdout.decode()[-2000:]}{done.stderr.decode()[-2000:]}")
     return done
+
+
+def limit_threads(rooms):
+    stack = 2 * 2**30
+    resource.setrlimit(resource.RLIMIT_STACK, (stack, resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_AS, (rooms * stack, rooms * stack))
 
 
 class MountTest(CairnTest):
@@ -520,6 +528,69 @@ class WhatGoesWrong(MountTest):
         known = int(re.search("([0-9]+) entries were known", said).group(1))
         self.assertLess(known, 60_000)  # an eighth of the memory, 300 bytes each
         self.assertGreater(known, 1_000)
+
+    def test_the_program_does_not_grow_with_the_folders_that_were_looked_at(self):
+        """Those in which nobody is are forgotten; who is in one stays there."""
+        for folder in range(80_000):
+            os.makedirs(os.path.join(self.source, f"many{folder // 1000}", f"folder-{folder}"))
+        self.backup()
+        self.mount("--memory", "128M", "-v")
+        inside = os.path.join(self.shown_source(), "many3", "folder-3456")
+        standing = os.open(os.path.join(self.shown_source(), "many3"), os.O_RDONLY | os.O_DIRECTORY)
+        listed = run("find", self.shown_source(), "-name", "folder-*", "-type", "d").stdout
+        self.assertEqual(listed.count(b"\n"), 80_000)
+        time.sleep(15)
+        self.assertEqual(os.listdir(inside), [])
+        self.assertEqual(len(os.listdir(standing)), 1000)
+        os.close(os.open("folder-3999", os.O_RDONLY, dir_fd=standing))
+        listed = run("find", self.shown_source(), "-name", "folder-*", "-type", "d").stdout
+        self.assertEqual(listed.count(b"\n"), 80_000)
+        os.close(standing)
+        time.sleep(15)
+        said = self.unmount()
+        known = int(re.search("([0-9]+) entries were known", said).group(1))
+        self.assertLess(known, 65_000)
+
+    def test_eight_tars_keep_to_their_memory(self):
+        """What is held is bounded by --memory, whatever the size of the tree."""
+        generator = random.Random(7)
+        for number in range(4):
+            with open(self.write(f"large{number}", b""), "wb") as file:
+                for _ in range(40):
+                    file.write(generator.randbytes(1_000_000))
+        for number in range(20_000):
+            self.write(f"small{number % 200}/{number}", generator.randbytes(generator.randrange(20_000)))
+        self.backup()
+        sizes = {run("sh", "-c", f"tar cf - -C {self.source} . | wc -c").stdout}
+        self.mount("--memory", "128M")
+        tars = [subprocess.Popen(f"tar cf - -C {self.shown_source()} . | wc -c", shell=True, stdout=subprocess.PIPE)
+                for _ in range(8)]
+        sizes |= {tar.communicate(timeout=300)[0] for tar in tars}
+        self.assertEqual(len(sizes), 1)
+        with open(f"/proc/{self.program.pid}/status", encoding="ascii") as status:
+            peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+        print(f"eight tars: {peak // 1024} MiB")
+        if FACTOR == 1:
+            self.assertLess(peak, 128 * 1024)
+        self.unmount()
+
+    def test_few_threads_are_enough(self):
+        """As many threads as the system gives: each takes 2 GiB of addresses here, of which there are few."""
+        with open("/dev/null") as nothing:
+            for rooms in range(24, 8, -2):
+                program = subprocess.Popen([BIN, "mount", self.point], env=self.env(), stdout=subprocess.PIPE, stdin=nothing,
+                                           stderr=subprocess.PIPE, preexec_fn=lambda: limit_threads(rooms))
+                self.addCleanup(self.clear, program)
+                if b"mounted at" not in program.stdout.readline():
+                    self.fail(program.stderr.read().decode())
+                with open(os.path.join(self.shown_source(), "big"), "rb") as file:
+                    self.assertEqual(len(file.read()), 6_000_000)
+                run("fusermount3", "-u", self.point)
+                said = program.communicate(timeout=30)[1].decode()
+                self.assertEqual(program.returncode, 0, said)
+                if "threads answer the kernel, and not 12" in said:
+                    return
+        self.fail("there were always enough threads")
 
 
 class FarAway(MountTest):

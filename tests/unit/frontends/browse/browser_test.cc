@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "frontends/browse/rows_screen.h"
 #include "tests/support/fault_store.h"
 #include "tests/support/machine.h"
 #include "tests/support/matchers.h"
@@ -24,17 +25,23 @@ class BrowserTest : public testing::Test {
               messages_.Add(finding);
             }).value();
     ASSERT_OK(view_->snapshots().Look(view::ViewTree::Look::kUsual));
-    browser_ = std::make_unique<Browser>(
-        BrowseWorld{.view = *view_,
-                    .context = reader_->context.job,
-                    .readers = *readers_,
-                    .messages = messages_,
-                    .repository = "repo",
-                    .restore = [this](const RestoreRequest& request, const JobContext&,
-                                      const FindingSink&) { return Restore(request); },
-                    .tables = [](const LoadedSnapshot&, uint32_t, const std::stop_token&) -> Result<TableList> {
-                      return Error(ErrorCode::kUnsupported, "it is no database");
-                    }});
+    browser_ = std::make_unique<Browser>(BrowseWorld{
+        .view = *view_,
+        .context = reader_->context.job,
+        .readers = *readers_,
+        .messages = messages_,
+        .repository = "repo",
+        .restore = [this](const RestoreRequest& request, const JobContext&,
+                          const FindingSink&) { return Restore(request); },
+        .tables = [](const LoadedSnapshot&, uint32_t, const std::stop_token&) -> Result<std::vector<TableRow>> {
+          return std::vector<TableRow>{{.name = "orders"}, {.name = "it's"}};
+        },
+        .rows = [this](const LoadedSnapshot&, uint32_t, const std::string& table, const RowRange& range,
+                       const std::stop_token&) { return Rows(table, range); },
+        .commands =
+            [](const LoadedSnapshot&, uint32_t, const std::string& table) {
+              return std::vector<ShellCommand>{{.what = "all of it", .line = "restore " + table}};
+            }});
     browser_->Poll();
   }
 
@@ -45,6 +52,21 @@ class BrowserTest : public testing::Test {
   Result<RestoreReport> Restore(const RestoreRequest& request) {
     asked_ = request;
     return RestoreReport{.files = 1, .failed = fails_, .verified = 1};
+  }
+  Result<RowPage> Rows(const std::string& table, const RowRange& range) const {
+    if (table != "orders") return Error(ErrorCode::kUnsupported, "it is partitioned");
+    RowPage page{.columns = {"id", "what"}, .rows = {}};
+    for (uint64_t i = range.skip; i < rows_ && page.rows.size() < range.count; ++i) {
+      page.rows.push_back({std::to_string(i), i == 3 ? "two\nlines" : fmt::format("item {}", i)});
+    }
+    page.is_end = range.skip + page.rows.size() == rows_;
+    return page;
+  }
+  void OpenRows(const std::string& table) {
+    const auto folders = view_->snapshots().Look(view::ViewTree::Look::kUsual).value();
+    const view::ShownSnapshot snapshot = folders->Find("by-id")->entries.begin()->second.snapshot;
+    browser_->Open(std::make_unique<RowsScreen>(*browser_, snapshot, 0, table));
+    browser_->Poll();
   }
   void Press(KeyCode code) {
     browser_->OnKey({code});
@@ -75,7 +97,7 @@ class BrowserTest : public testing::Test {
   std::unique_ptr<view::LiveView> view_;
   std::unique_ptr<Browser> browser_;
   RestoreRequest asked_;
-  uint64_t fails_ = 0;
+  uint64_t fails_ = 0, rows_ = 1000;
 };
 
 TEST_F(BrowserTest, WalksIntoASnapshotAndBack) {
@@ -150,6 +172,42 @@ TEST_F(BrowserTest, VersionsAreNumberedByContent) {
   EXPECT_THAT(text, HasSubstr("#1  this one"));
   EXPECT_THAT(text, HasSubstr("#2  differs"));
   EXPECT_THAT(text, HasSubstr("#1  the same"));
+}
+
+TEST_F(BrowserTest, RowsOfATableComeAsFarAsTheyAreLookedAt) {
+  OpenRows("orders");
+  EXPECT_THAT(Screen(), HasSubstr("200 rows so far"));
+  EXPECT_THAT(Screen(), HasSubstr("two\\nlines"));
+  Type("G");
+  EXPECT_THAT(Screen(), HasSubstr("400 rows so far"));
+  for (int i = 0; i < 8; ++i) {
+    Type("G");
+    Screen();
+  }
+  EXPECT_THAT(Screen(), HasSubstr(" 1,000 rows\n"));
+  EXPECT_THAT(Screen(), HasSubstr("item 999"));
+  Type("gjjj");
+  Press(KeyCode::kEnter);
+  EXPECT_THAT(Screen(), HasSubstr("row 4 of orders"));
+  EXPECT_THAT(Screen(), HasSubstr(" what  two\n       lines\n"));
+  Press(KeyCode::kEscape);
+  Type(">");
+  EXPECT_THAT(Screen(), HasSubstr("from column 2 of 2"));
+}
+
+TEST_F(BrowserTest, RowsThatAreFilteredAreLookedForToTheEnd) {
+  OpenRows("orders");
+  Type("/item 987");
+  for (int i = 0; i < 8; ++i) Screen();
+  EXPECT_THAT(Screen(), HasSubstr(" 1,000 rows   1 of them called"));
+}
+
+TEST_F(BrowserTest, ATableWithoutRowsSaysWhy) {
+  OpenRows("parts");
+  EXPECT_THAT(Screen(), HasSubstr("the rows cannot be shown: it is partitioned"));
+  rows_ = 0;
+  OpenRows("orders");
+  EXPECT_THAT(Screen(), HasSubstr("the table has no rows"));
 }
 
 TEST_F(BrowserTest, DrawsOnAnySize) {

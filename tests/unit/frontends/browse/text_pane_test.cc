@@ -35,6 +35,16 @@ TEST_F(TextPaneTest, ScrollsToItsEndAndNoFurther) {
   EXPECT_EQ(text_.Position(), "all");
 }
 
+TEST_F(TextPaneTest, OfManyLinesThatComeTheLastAreKept) {
+  constexpr size_t kCount = 3 * TextPane::kAppendedMax;
+  for (size_t i = 0; i < kCount; ++i) text_.Append({std::to_string(i)});
+  EXPECT_LE(text_.lines().size(), TextPane::kAppendedMax);
+  EXPECT_EQ(text_.lines().back().text, std::to_string(kCount - 1));
+  const size_t before = kCount - (text_.lines().size() - 1);
+  EXPECT_EQ(text_.lines()[0].text, "(" + std::to_string(before) + " before)");
+  EXPECT_EQ(text_.lines()[1].text, std::to_string(before));
+}
+
 TEST_F(TextPaneTest, TheLineAtTheTopStaysWhereTheWidthChanges) {
   text_.Set({{"0123456789"}, {"abcdefghij"}, {"x"}, {"y"}, {"z"}});
   Drawn(1, 10);

@@ -18,7 +18,7 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 // Letters without an end, or so many.
-class Letters final : public Body {
+class Letters : public Body {
  public:
   Letters(uint64_t size, std::atomic<int>& alive) : left_(size), alive_(alive) { ++alive_; }
   ~Letters() override { --alive_; }
@@ -31,9 +31,19 @@ class Letters final : public Body {
   }
   bool fails_at_end = false;
 
- private:
+ protected:
   uint64_t left_;
   std::atomic<int>& alive_;
+};
+
+// That take long to be made.
+class SlowLetters final : public Letters {
+ public:
+  using Letters::Letters;
+  Result<size_t> Read(MutableByteSpan target) override {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2500));
+    return Letters::Read(target);
+  }
 };
 
 class LetterHandler final : public Handler {
@@ -44,9 +54,11 @@ class LetterHandler final : public Handler {
   }
   Answer Give(const Request& request, ByteSpan body) override {
     ++asked;
+    if (request.target.starts_with("/slow")) std::this_thread::sleep_for(std::chrono::milliseconds(2500));
     if (request.method == "PROPFIND") return Words(207, std::to_string(body.size()) + " at " + request.target);
     Answer answer;
     auto letters = std::make_unique<Letters>(request.target == "/endless" ? UINT64_MAX : 300'000, alive);
+    if (request.target == "/slow-body") letters = std::make_unique<SlowLetters>(100'000, alive);
     letters->fails_at_end = request.target == "/broken";
     if (request.target == "/sized") answer.size = 300'000;
     answer.body = std::move(letters);
@@ -153,6 +165,17 @@ TEST_F(HttpServerTest, ManyAtOnceAndAnEndInTheirMiddle) {
   server_.reset();
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(handler_.alive, 0);
+}
+
+TEST_F(HttpServerTest, WhatTakesLongToBeMadeIsNotTheClientsIdleness) {
+  Start({.idle_max = std::chrono::seconds(1)});
+  EXPECT_THAT(Ask("PROPFIND /slow HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"), HasSubstr("0 at /slow\n"));
+  EXPECT_THAT(Ask("GET /slow-body HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"), EndsWith("\r\n0\r\n\r\n"));
+  const int idle = Connect();
+  const std::string request = "PROPFIND / HTTP/1.1\r\nHost: a\r\n\r\n";
+  EXPECT_EQ(::send(idle, request.data(), request.size(), MSG_NOSIGNAL), static_cast<ssize_t>(request.size()));
+  EXPECT_THAT(ReadAll(idle), HasSubstr("0 at /\n"));  // the connection ends, for nothing more is asked
+  ::close(idle);
 }
 
 TEST_F(HttpServerTest, EndsStrangersAndKeepsWhoWasLetIn) {

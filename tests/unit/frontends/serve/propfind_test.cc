@@ -51,11 +51,14 @@ TEST(Propfind, RefusesWhatIsNone) {
   std::string many = "<propfind xmlns='DAV:'><prop>";
   for (size_t i = 0; i <= Propfind::kNamesMax; ++i) many += "<a/>";
   many += "</prop></propfind>";
+  // A namespace that is said once, and would be told again of every file.
+  std::string large = "<propfind xmlns='DAV:'><prop xmlns:x='" + std::string(Propfind::kNamesBytesMax / 2, 'a') + "'>";
+  large += "<x:a/><x:b/></prop></propfind>";
   for (const std::string& bad :
        {std::string("x"), std::string("<propfind/>"), std::string("<a xmlns='DAV:'><allprop/></a>"),
         std::string("<propfind xmlns='DAV:'/>"), std::string("<propfind xmlns='DAV:'><allprop/>"),
         std::string("<!DOCTYPE a [<!ENTITY b 'c'>]><propfind xmlns='DAV:'><allprop/></propfind>"),
-        std::string("<propfind xmlns='DAV:'><prop><xml:lang/></prop></propfind>"), many}) {
+        std::string("<propfind xmlns='DAV:'><prop><xml:lang/></prop></propfind>"), many, large}) {
     EXPECT_THAT(Parse(bad), ErrorIs(ErrorCode::kInvalidArgument, HasSubstr("no PROPFIND"))) << bad.substr(0, 80);
   }
 }

@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "frontends/mount/inode_table.h"
+#include "frontends/postgres/description.h"
 #include "tests/unit/engine/tree/tree_fixture.h"
 
 namespace cairn::view {
@@ -16,6 +17,23 @@ using tree_test::File;
 using tree_test::Folder;
 using tree_test::Symlink;
 using tree_test::Text;
+
+// Blobs of a store that may be away; folders have been read before.
+class AwayBlobs final : public BlobSource {
+ public:
+  explicit AwayBlobs(BlobSource& blobs) : blobs_(blobs) {}
+  Result<std::shared_ptr<const Bytes>> ReadBlob(BlobKind kind, const BlobId& id) override {
+    if (is_away && kind == BlobKind::kData) return Error(ErrorCode::kIo, "the store does not answer");
+    return blobs_.ReadBlob(kind, id);
+  }
+  Digest MetadataHash(std::string_view label, std::initializer_list<ByteSpan> parts) const override {
+    return blobs_.MetadataHash(label, parts);
+  }
+  bool is_away = true;
+
+ private:
+  BlobSource& blobs_;
+};
 
 Node LinkedFile(std::string_view name, uint8_t group) {
   Node node = File(name, 10);
@@ -152,6 +170,21 @@ TEST_F(ViewTreeTest, HardLinksAreOneInodeWithinTheirTree) {
   EXPECT_EQ(At("by-time/t1/l2").place.number, l1.place.number);  // also when it is asked again
 }
 
+TEST_F(ViewTreeTest, WhoDoesNotAskForCountsReadsFoldersAlone) {
+  ViewTree tree([this](ViewTree::Look) -> Result<std::shared_ptr<const SnapshotFolders>> { return folders_; }, blobs_,
+                owners_, {.counts = false}, {});
+  const auto read_for = [&](ViewTree& asked) {
+    const uint64_t before = blobs_.reads();
+    auto list = asked.OpenFolder(At("by-time/t1").place);
+    for (;;) {
+      const auto found = (*list)->Next();
+      if (!found || !*found) return blobs_.reads() - before;
+    }
+  };
+  EXPECT_EQ(read_for(tree), 1);
+  EXPECT_GT(read_for(tree_), 1);
+}
+
 TEST_F(ViewTreeTest, AFolderThatIsDamagedIsToldAndTheRestIsShown) {
   std::vector<Node> many = tree_test::NumberedFiles(2000);
   const Subtree root = Build(blobs_, many);
@@ -204,6 +237,58 @@ TEST_F(ViewTreeTest, DamageIsToldOnceAndWhatWasForgottenIsStale) {
   EXPECT_FALSE(TryAt("by-time/t1"));
 }
 
+class ViewedDatabase : public ViewTreeTest {
+ protected:
+  ViewedDatabase() {
+    postgres::DatabaseDescription description;
+    description.server_version = 150000;
+    description.has_schema = false;
+    description.sequences = {{.name = {"public", "s"}, .last_value = 5}};
+    const std::string text = description.Encode();
+    description_ = Blob(text);
+    Node file = File(postgres::kDescriptionFile);
+    file.size = text.size();
+    file.content->entries.push_back(tree_test::Blob(description_, text.size()));
+    AddSnapshot({Build(blobs_, {file}).root});
+    auto snapshot = std::make_shared<LoadedSnapshot>(*shown_.back());
+    snapshot->inner.items[0].kind = ItemKind::kPostgres;
+    shown_.back() = snapshot;
+    Renew();
+    database_ = At("by-time/t3").place;
+  }
+  Result<std::optional<FoundPlace>> Find(std::string_view name) { return away_tree_.Find(database_, AsBytes(name)); }
+
+  BlobId description_;
+  Place database_;
+  AwayBlobs away_{blobs_};
+  ViewTree away_tree_{[this](ViewTree::Look) -> Result<std::shared_ptr<const SnapshotFolders>> { return folders_; },
+                      away_,
+                      owners_,
+                      {},
+                      [this](const Finding& finding) { findings_.push_back(finding); }};
+};
+
+TEST_F(ViewedDatabase, WhatCannotBeReadNowIsNotAbsent) {
+  EXPECT_THAT(Find("sequences.sql"), ErrorCodeIs(ErrorCode::kIo));
+  EXPECT_THAT(away_tree_.OpenFolder(database_), ErrorCodeIs(ErrorCode::kIo));
+  EXPECT_TRUE(Find("database.json").value());  // known without it
+  away_.is_away = false;
+  EXPECT_TRUE(Find("sequences.sql").value());
+  EXPECT_FALSE(Find("none.sql").value());
+  EXPECT_OK(away_tree_.OpenFolder(database_));
+}
+
+TEST_F(ViewedDatabase, ADescriptionThatIsDamagedIsToldAndTheRestIsShown) {
+  away_.is_away = false;
+  blobs_.Remove(description_);
+  EXPECT_FALSE(Find("sequences.sql").value());
+  ASSERT_EQ(findings_.size(), 1);
+  EXPECT_EQ(findings_[0].severity, Finding::Severity::kDamage);
+  EXPECT_OK(away_tree_.OpenFolder(database_));
+  EXPECT_TRUE(Find("database.json").value());
+  EXPECT_EQ(findings_.size(), 1);
+}
+
 TEST_F(ViewTreeTest, AllIsRootsWhereThatIsAskedFor) {
   ViewTree tree([this](ViewTree::Look) -> Result<std::shared_ptr<const SnapshotFolders>> { return folders_; }, blobs_,
                 owners_, {.user = 12, .owner_is_root = true}, {});
@@ -247,7 +332,7 @@ TEST_F(ViewTreeTest, TwoPlacesOfOneNumberAreTwo) {
 
 TEST_F(ViewTreeTest, TheTableNamesTheOldestFilesBeyondItsBound) {
   InodeTable table(ViewTree::Root());
-  const uint64_t folder = table.Remember(At("by-time/t1/inner").place, 1);
+  table.Remember(At("by-time/t1/inner").place, 1);
   for (const std::string name : {"odd", "sparse", "s", "device"}) table.Remember(At("by-time/t1/" + name).place, 1);
   EXPECT_TRUE(table.OldestBeyond(6, 10).empty());
   auto oldest = table.OldestBeyond(4, 10);
@@ -258,8 +343,27 @@ TEST_F(ViewTreeTest, TheTableNamesTheOldestFilesBeyondItsBound) {
   ASSERT_EQ(oldest.size(), 3);
   EXPECT_EQ(oldest[0].name, Text("s"));
   EXPECT_EQ(oldest[2].name, Text("odd"));
-  EXPECT_EQ(table.OldestBeyond(0, 100).size(), 4);  // never the folder
-  EXPECT_TRUE(table.Find(folder));
+  EXPECT_EQ(table.OldestBeyond(0, 100).size(), 4);  // not the folder, which was asked for just now
+}
+
+TEST_F(ViewTreeTest, TheTableNamesFoldersThatNobodyAskedForInAWhile) {
+  InodeTable table(ViewTree::Root());
+  const Place used = At("by-time/t1/inner").place;
+  Place idle = used;
+  ++idle.number;
+  idle.name = Text("idle");
+  const uint64_t top = table.Remember(At("by-time").place, 1), root = table.Remember(At("by-time/t1").place, top);
+  const uint64_t number = table.Remember(used, root);
+  table.Remember(idle, root);
+  for (uint64_t i = 1; i < InodeTable::kIdleRounds; ++i) {
+    EXPECT_TRUE(table.OldestBeyond(0, 100).empty()) << i;
+    EXPECT_TRUE(table.Find(number));
+  }
+  const auto oldest = table.OldestBeyond(0, 100);
+  ASSERT_EQ(oldest.size(), 1);
+  EXPECT_EQ(oldest[0].name, Text("idle"));
+  EXPECT_EQ(oldest[0].parent, root);
+  EXPECT_TRUE(table.OldestBeyond(5, 100).empty());  // there are no more than that
 }
 
 }  // namespace
