@@ -28,26 +28,6 @@ std::string RealText(double value) {
   return text.find_first_of(".e") == std::string::npos ? text + ".0" : text;
 }
 
-// Characters, not bytes: UTF-8 continuation bytes take no place.
-size_t WidthOf(const std::string& text) {
-  return static_cast<size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; }));
-}
-
-std::string PlainText(const Cell& cell) {
-  switch (cell.kind) {
-    case Cell::Kind::kInteger:
-      return std::to_string(cell.integer);
-    case Cell::Kind::kReal:
-      return RealText(cell.real);
-    case Cell::Kind::kText:
-      return ToString(cell.bytes);
-    case Cell::Kind::kBlob:
-      return "X'" + ToHex(cell.bytes) + "'";
-    default:
-      return "NULL";
-  }
-}
-
 class RowOutput : public query::RowSink {
  public:
   explicit RowOutput(Cli& cli) : cli_(cli) {}
@@ -79,7 +59,7 @@ class CsvOutput final : public RowOutput {
   }
   Result<void> Row(std::span<const Cell> cells) override {
     std::string line;
-    for (const Cell& cell : cells) line += (cell.kind == Cell::Kind::kNull ? "" : Field(PlainText(cell))) + ",";
+    for (const Cell& cell : cells) line += (cell.kind == Cell::Kind::kNull ? "" : Field(CellText(cell))) + ",";
     return Line(std::move(line));
   }
 
@@ -152,7 +132,7 @@ class TableOutput final : public RowOutput {
   Result<void> Row(std::span<const Cell> cells) override {
     Texts texts;
     for (size_t i = 0; i < cells.size(); ++i) {
-      texts.push_back(OneLine(PlainText(cells[i])));
+      texts.push_back(OneLine(CellText(cells[i])));
       first_bytes_ += texts.back().size();
       if (is_looking_ && (cells[i].kind == Cell::Kind::kText || cells[i].kind == Cell::Kind::kBlob)) {
         is_number_[i] = false;
@@ -200,6 +180,26 @@ class TableOutput final : public RowOutput {
 };
 
 }  // namespace
+
+// UTF-8's continuation bytes take no place.
+size_t WidthOf(const std::string& text) {
+  return static_cast<size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+std::string CellText(const Cell& cell) {
+  switch (cell.kind) {
+    case Cell::Kind::kInteger:
+      return std::to_string(cell.integer);
+    case Cell::Kind::kReal:
+      return RealText(cell.real);
+    case Cell::Kind::kText:
+      return ToString(cell.bytes);
+    case Cell::Kind::kBlob:
+      return "X'" + ToHex(cell.bytes) + "'";
+    default:
+      return "NULL";
+  }
+}
 
 std::unique_ptr<query::RowSink> MakeRowOutput(RowForm form, Cli& cli) {
   if (form == RowForm::kCsv) return std::make_unique<CsvOutput>(cli);
