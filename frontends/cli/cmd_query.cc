@@ -25,7 +25,7 @@ struct QueryCommand {
     RETURN_IF_ERROR(opened.Open(cli, wanted.snapshot, filter.Filter()));
     RETURN_IF_ERROR(opened.repository->keyring().Need(Rights::kContentKey, "reading a database"));
     const auto tell = [&cli](const std::string& note) { cli.context().log.Warning("{}", note); };
-    ASSIGN_OR_RETURN(const QueriedPlace place, FindQueried(opened, wanted.path, tell));
+    ASSIGN_OR_RETURN(const QueriedPlace place, FindQueried(*opened.reader, *opened.snapshot, wanted.path, tell));
     const Limits& limits = cli.context().limits;
     // Threads that read ahead end before what they read from.
     const auto ahead =

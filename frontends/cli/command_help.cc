@@ -50,7 +50,9 @@ const std::map<std::string, std::string>& AllExamples() {
        "cairn diff latest@2026-01-31 latest\n"
        "cairn diff latest --live                             what has changed here since\n"
        "cairn diff latest /home/ann --content                the same, of a folder, reading every file\n"
-       "cairn diff latest:/home/ann /tmp/ann                 with another folder, as of a restore\n"},
+       "cairn diff latest:/home/ann /tmp/ann                 with another folder, as of a restore\n"
+       "cairn diff latest~1 latest --table 'order*' --rows   of databases: which rows differ\n"
+       "cairn diff latest --postgres postgresql:///shop      with the database as it is now\n"},
       {"dump",
        "cairn dump latest:/etc/fstab\n"
        "cairn dump latest:/home/ann | tar xf - -C /tmp/ann\n"

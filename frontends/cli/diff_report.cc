@@ -33,7 +33,22 @@ void DiffReport::Tell(const TreePath& path, Difference what, Size before, Size a
   cli_.PrintJson(change);
 }
 
-void DiffReport::TellSummary(uint64_t left) {
+std::string DiffReport::CountsText() const {
+  const Count& added = counts_[static_cast<size_t>(Difference::kAdded)];
+  const Count& removed = counts_[static_cast<size_t>(Difference::kRemoved)];
+  const Count& content = counts_[static_cast<size_t>(Difference::kContent)];
+  std::string text =
+      fmt::format("{} added{}, {} removed{}, {} with other content{}, {} of another type", added.entries,
+                  Shown(added.bytes_after), removed.entries, Shown(removed.bytes_before), content.entries,
+                  Shown(content.bytes_after), counts_[static_cast<size_t>(Difference::kType)].entries);
+  if (tells_metadata_) {
+    text += fmt::format(", {} with other metadata", counts_[static_cast<size_t>(Difference::kMetadata)].entries);
+  }
+  return text;
+}
+
+void DiffReport::TellSummary(uint64_t left, const TableTotals& tables) {
+  const bool has_tables = tables.databases > 0;
   const Count& added = counts_[static_cast<size_t>(Difference::kAdded)];
   const Count& removed = counts_[static_cast<size_t>(Difference::kRemoved)];
   const Count& content = counts_[static_cast<size_t>(Difference::kContent)];
@@ -45,16 +60,12 @@ void DiffReport::TellSummary(uint64_t left) {
                            {"bytes_content_after", content.bytes_after},
                            {"not_compared", left}};
     for (size_t kind = 0; kind < std::size(kNames); ++kind) json[kNames[kind]] = counts_[kind].entries;
+    if (has_tables) json["tables"] = TotalsJson(tables);
     cli_.PrintJson(json);
     return;
   }
-  std::string text =
-      fmt::format("{} added{}, {} removed{}, {} with other content{}, {} of another type", added.entries,
-                  Shown(added.bytes_after), removed.entries, Shown(removed.bytes_before), content.entries,
-                  Shown(content.bytes_after), counts_[static_cast<size_t>(Difference::kType)].entries);
-  if (tells_metadata_) {
-    text += fmt::format(", {} with other metadata", counts_[static_cast<size_t>(Difference::kMetadata)].entries);
-  }
+  std::string text = has_files_ || !has_tables ? CountsText() : "";
+  if (has_tables) text += (text.empty() ? "" : "; ") + TotalsText(tables);
   if (left > 0) text += fmt::format("; {} could not be compared", left);
   cli_.Print(text + "\n");
 }

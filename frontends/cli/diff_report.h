@@ -7,6 +7,7 @@
 
 #include "engine/tree/tree_walker.h"
 #include "frontends/cli/cli.h"
+#include "frontends/cli/table_report.h"
 
 namespace cairn {
 
@@ -18,17 +19,21 @@ class DiffReport {
   // Of a file on one side: its bytes.
   using Size = std::optional<uint64_t>;
   void Tell(const TreePath& path, Difference what, Size before, Size after);
-  // `left`: what could not be compared.
-  void TellSummary(uint64_t left);
+  void SetHasFiles() { has_files_ = true; }  // some were compared, whether or not they differ
+  // `left`: what could not be compared; `tables`: of databases, whose files are told only where there is any other.
+  void TellSummary(uint64_t left, const TableTotals& tables);
 
  private:
   struct Count {
     uint64_t entries = 0, bytes_before = 0, bytes_after = 0;
   };
 
+  std::string CountsText() const;
+
   Cli& cli_;
   const bool tells_metadata_;
   Count counts_[5];
+  bool has_files_ = false;
 };
 
 }  // namespace cairn

@@ -13,12 +13,12 @@ std::string Shown(const std::string& name) { return PathForPeople(AsBytes(name))
 
 bool IsDatabase(const SnapshotItem& item) { return item.kind == ItemKind::kSqlite || item.kind == ItemKind::kPostgres; }
 
-Error NoDatabase(const OpenedSnapshot& opened) {
+Error NoDatabase(const LoadedSnapshot& snapshot) {
   std::string names;
-  for (const SnapshotItem& item : opened.snapshot->inner.items) {
+  for (const SnapshotItem& item : snapshot.inner.items) {
     if (IsDatabase(item)) names += (names.empty() ? "" : ", ") + Shown(item.name);
   }
-  const std::string id = opened.snapshot->id.Short();
+  const std::string id = snapshot.id.Short();
   if (!names.empty()) {
     return MakeError(ErrorCode::kInvalidArgument, "snapshot {} has several databases ({}): say which, as {}:NAME", id,
                      names, id);
@@ -28,7 +28,7 @@ Error NoDatabase(const OpenedSnapshot& opened) {
                    id);
 }
 
-Result<Node> OnlyFile(const OpenedSnapshot& opened, const SnapshotItem& item, TreePath* path) {
+Result<Node> OnlyFile(BlobSource& blobs, const LoadedSnapshot& snapshot, const SnapshotItem& item, TreePath* path) {
   std::vector<Node> nodes;
   TreeVisitor visitor;
   visitor.each = [&](const TreePath& at, const Node& node) -> Result<bool> {
@@ -36,26 +36,26 @@ Result<Node> OnlyFile(const OpenedSnapshot& opened, const SnapshotItem& item, Tr
     *path = at;
     return false;
   };
-  RETURN_IF_ERROR(WalkTree(*opened.reader, item.root, {}, visitor));
+  RETURN_IF_ERROR(WalkTree(blobs, item.root, {}, visitor));
   if (nodes.size() != 1 || !nodes.front().content) {
-    return Corrupt("the item {} of snapshot {} is {} files, expected 1", Shown(item.name), opened.snapshot->id.Short(),
+    return Corrupt("the item {} of snapshot {} is {} files, expected 1", Shown(item.name), snapshot.id.Short(),
                    nodes.size());
   }
   return nodes.front();
 }
 
 // A file that was backed up as any other may have been written to meanwhile.
-Result<void> LookAtJournals(const OpenedSnapshot& opened, const SnapshotPlace& place,
+Result<void> LookAtJournals(BlobSource& blobs, const SnapshotPlace& place,
                             const std::function<void(const std::string&)>& tell) {
   const auto beside = [&](std::string_view suffix) {
-    return FindPath(*opened.reader, place.item->root, AsBytes(ToString(place.inside) + std::string(suffix)));
+    return FindPath(blobs, place.item->root, AsBytes(ToString(place.inside) + std::string(suffix)));
   };
   ASSIGN_OR_RETURN(const auto journal, beside("-journal"));
   if (journal && journal->content && journal->size > 0) {
     // The first bytes of one that is in use; zeros where it was done with. https://www.sqlite.org/fileformat.html, 3.
     const Bytes magic = {0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7};
     Bytes begin(magic.size());
-    const BlobFileView view(*opened.reader, std::make_shared<const Node>(*journal));
+    const BlobFileView view(blobs, std::make_shared<const Node>(*journal));
     ASSIGN_OR_RETURN(const size_t got, view.Read(0, begin));
     if (got == begin.size() && Equal(begin, magic)) {
       return MakeError(ErrorCode::kInvalidArgument,
@@ -77,31 +77,31 @@ Result<void> LookAtJournals(const OpenedSnapshot& opened, const SnapshotPlace& p
 
 }  // namespace
 
-Result<QueriedPlace> FindQueried(const OpenedSnapshot& opened, const std::string& path,
+Result<QueriedPlace> FindQueried(BlobSource& blobs, const LoadedSnapshot& snapshot, const std::string& path,
                                  const std::function<void(const std::string&)>& tell) {
-  const auto& items = opened.snapshot->inner.items;
+  const auto& items = snapshot.inner.items;
   std::string asked = path;
   const SnapshotItem* item = nullptr;
   if (path.empty() && items.size() > 1) {
-    if (std::ranges::count_if(items, IsDatabase) != 1) return NoDatabase(opened);
+    if (std::ranges::count_if(items, IsDatabase) != 1) return NoDatabase(snapshot);
     item = &*std::ranges::find_if(items, IsDatabase);
     asked = item->name;
   } else if (items.size() == 1 && IsDatabase(items.front()) && path == items.front().name) {
     asked.clear();  // the only item, by its name
   }
-  ASSIGN_OR_RETURN(const SnapshotPlace place, opened.Find(asked));
+  ASSIGN_OR_RETURN(const SnapshotPlace place, FindInSnapshot(blobs, snapshot, AsBytes(asked)));
   QueriedPlace found{.item = place.item, .path = place.path, .file = {}};
   if (place.inside.empty()) {
-    if (!IsDatabase(*place.item)) return NoDatabase(opened);
+    if (!IsDatabase(*place.item)) return NoDatabase(snapshot);
     if (place.item->kind == ItemKind::kPostgres) return found;
-    ASSIGN_OR_RETURN(found.file, OnlyFile(opened, *place.item, &found.path));
+    ASSIGN_OR_RETURN(found.file, OnlyFile(blobs, snapshot, *place.item, &found.path));
     return found;
   }
   if (place.is_folder() || !place.node.content) {
     return MakeError(ErrorCode::kInvalidArgument, "/{} is no file, and so no SQLite database",
                      PathForPeople(place.path));
   }
-  if (place.item->kind != ItemKind::kSqlite) RETURN_IF_ERROR(LookAtJournals(opened, place, tell));
+  if (place.item->kind != ItemKind::kSqlite) RETURN_IF_ERROR(LookAtJournals(blobs, place, tell));
   found.file = place.node;
   return found;
 }

@@ -14,7 +14,7 @@ struct QueriedPlace {
 // The database at a path, the one file of a SQLite item, or the only database of the snapshot where no path is given.
 // kInvalidArgument says what there is instead, and where a file was caught while it was written, so that without the
 // journal beside it it is no database. `tell` is told of a log beside it, whose transactions are not looked at.
-Result<QueriedPlace> FindQueried(const OpenedSnapshot& opened, const std::string& path,
+Result<QueriedPlace> FindQueried(BlobSource& blobs, const LoadedSnapshot& snapshot, const std::string& path,
                                  const std::function<void(const std::string&)>& tell);
 
 }  // namespace cairn

@@ -18,11 +18,6 @@ constexpr size_t kPieceBytes = 64 * kKiB;
 constexpr size_t kLookedAtRowsMax = 1000;
 constexpr size_t kLookedAtBytesMax = kMiB;
 
-// Characters, not bytes: UTF-8 continuation bytes take no place.
-size_t WidthOf(const std::string& text) {
-  return static_cast<size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; }));
-}
-
 class RowOutput : public query::RowSink {
  public:
   explicit RowOutput(Cli& cli) : cli_(cli) {}
@@ -175,6 +170,11 @@ class TableOutput final : public RowOutput {
 };
 
 }  // namespace
+
+// UTF-8's continuation bytes take no place.
+size_t WidthOf(const std::string& text) {
+  return static_cast<size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; }));
+}
 
 std::unique_ptr<query::RowSink> MakeRowOutput(RowForm form, Cli& cli) {
   if (form == RowForm::kCsv) return std::make_unique<CsvOutput>(cli);

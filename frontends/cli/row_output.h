@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "frontends/cli/cli.h"
 #include "frontends/query/rows.h"
@@ -16,5 +17,8 @@ enum class RowForm : uint8_t {
 // To standard output; kInterrupted once nobody reads that any more. Memory: of a table the first 1,000 rows or 1 MiB,
 // by which its columns become as wide as they are.
 std::unique_ptr<query::RowSink> MakeRowOutput(RowForm form, Cli& cli);
+
+// Characters, not bytes.
+size_t WidthOf(const std::string& text);
 
 }  // namespace cairn

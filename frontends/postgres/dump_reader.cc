@@ -42,6 +42,11 @@ Result<uint64_t> DumpReader::Size(const std::string& file) {
   return node.size;
 }
 
+Result<Content> DumpReader::BlobsOf(const std::string& file) {
+  ASSIGN_OR_RETURN(const Node node, FindFile(blobs_, root_, file));
+  return *node.content;
+}
+
 Result<void> DumpReader::Stream(const std::string& file, const Each& each) {
   ASSIGN_OR_RETURN(const Node node, FindFile(blobs_, root_, file));
   return ForEachEntry(blobs_, *node.content, 0, UINT64_MAX,

@@ -7,6 +7,7 @@
 
 #include "engine/repo/blob_ends.h"
 #include "frontends/postgres/description.h"
+#include "repo-format/node.h"
 
 namespace cairn::postgres {
 
@@ -20,6 +21,8 @@ class DumpReader {
   // kNotFound, kCorrupt where it is longer than a file of this name is.
   Result<Bytes> Read(const std::string& file);
   Result<uint64_t> Size(const std::string& file);
+  // Of which blobs it is made: files of one repository that have the same are the same bytes.
+  Result<Content> BlobsOf(const std::string& file);
   // Its bytes in order, verified, a chunk at a time.
   using Each = std::function<Result<void>(ByteSpan bytes)>;
   Result<void> Stream(const std::string& file, const Each& each);

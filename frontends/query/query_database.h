@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/env/clock.h"
 #include "engine/env/executor.h"
 #include "engine/tree/file_view.h"
 #include "frontends/postgres/dump_reader.h"
@@ -23,7 +24,8 @@ struct QueryOptions {
   std::function<void(const std::string& note)> tell;  // what who asks should know of the answer; may be empty
 };
 
-// One thread. Several in a process have their memory together: what the last that was opened may have.
+// Those that are open at once in a process share its memory for SQLite, of which the last to be opened says how much
+// it is. One thread.
 class QueryDatabase {
  public:
   virtual ~QueryDatabase() = default;
@@ -36,6 +38,15 @@ class QueryDatabase {
 // on, and ends before what is behind the file does.
 Result<std::unique_ptr<QueryDatabase>> OpenSqliteDatabase(std::shared_ptr<const FileView> file, Executor& executor,
                                                           const QueryOptions& options);
+
+struct LiveOptions {
+  const Clock& clock;             // outlives the database
+  uint32_t lock_patience_s = 60;  // how long another program may keep it locked
+};
+// A SQLite database of this machine, which programs may have open, in one state: until this goes, those that write
+// cannot commit, but in WAL mode. What a crash left half done is undone. Errors as a SqliteSource's; kNotFound.
+Result<std::unique_ptr<QueryDatabase>> OpenLiveSqliteDatabase(const std::string& path, const LiveOptions& live,
+                                                              const QueryOptions& options);
 
 // The tables of a PostgreSQL database, without a server: those that a statement reads are loaded, whole, into a private
 // SQLite database, a file without a name in the folder for temporary ones, which is told. Numbers, booleans (1 and 0)

@@ -4,6 +4,7 @@
 #include <array>
 #include <map>
 
+#include "frontends/sqlite/database.h"
 #include "repo-format/base/units.h"
 #include "repo-format/tree_path.h"
 
@@ -84,14 +85,42 @@ Result<std::unique_ptr<ReadConnection>> ReadConnection::Open(std::unique_ptr<Vie
   made->connection_.reset(opened);
   if (opened == nullptr) return Error(ErrorCode::kIo, "SQLite has no memory for a connection");
   if (code != SQLITE_OK) return made->Failure(code);
+  RETURN_IF_ERROR(made->Prepare());
+  return made;
+}
+
+Result<std::unique_ptr<ReadConnection>> ReadConnection::OpenLive(const std::string& path, const LiveOptions& live,
+                                                                 uint64_t memory_bytes, std::stop_token stop) {
+  struct Kept {
+    sqlite::Patience patience;
+    std::shared_ptr<sqlite::GuardedFiles> files;
+  };
+  ASSIGN_OR_RETURN(const std::string real, sqlite::RealPath(path));
+  const auto kept = std::make_shared<Kept>(
+      Kept{sqlite::Patience(live.clock, std::chrono::seconds(live.lock_patience_s), stop), nullptr});
+  ASSIGN_OR_RETURN(sqlite::Connection opened, sqlite::OpenToRead(real, kept->patience));
+  kept->files = opened.get_deleter().files;
+  std::unique_ptr<ReadConnection> made(new ReadConnection(nullptr, real, memory_bytes, std::move(stop)));
+  made->is_live_ = true;
+  sqlite3_hard_heap_limit64(static_cast<sqlite3_int64>(memory_bytes));
+  made->connection_ = std::unique_ptr<sqlite3, Close>(opened.release(), Close{kept});
+  // The first look is what waits for others' locks, and begins the transaction.
+  RETURN_IF_ERROR(sqlite::Run(made->handle(), "BEGIN; SELECT count(*) FROM sqlite_schema", real, kept->patience));
+  RETURN_IF_ERROR(made->Prepare());
+  return made;
+}
+
+// What others wrote is not trusted, neither statements nor schemas.
+Result<void> ReadConnection::Prepare() {
+  sqlite3* const opened = connection_.get();
   sqlite3_db_config(opened, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(opened, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   sqlite3_db_config(opened, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, nullptr);
-  sqlite3_progress_handler(opened, kStepsBetweenLooks, &ReadConnection::IsStopped, made.get());
-  RETURN_IF_ERROR(made->Execute(fmt::format("PRAGMA cell_size_check = ON; PRAGMA cache_size = -{}",
-                                            std::max<uint64_t>(memory_bytes / 4 / kKiB, 64))));
-  sqlite3_set_authorizer(opened, &ReadConnection::Authorize, made.get());
-  return made;
+  sqlite3_progress_handler(opened, kStepsBetweenLooks, &ReadConnection::IsStopped, this);
+  RETURN_IF_ERROR(Execute(fmt::format("PRAGMA cell_size_check = ON; PRAGMA cache_size = -{}",
+                                      std::max<uint64_t>(memory_bytes_ / 4 / kKiB, 64))));
+  sqlite3_set_authorizer(opened, &ReadConnection::Authorize, this);
+  return {};
 }
 
 int ReadConnection::IsStopped(void* self) { return static_cast<ReadConnection*>(self)->stop_.stop_requested() ? 1 : 0; }
@@ -144,9 +173,8 @@ Error ReadConnection::Failure(int code) const {
     case SQLITE_NOTADB:
       return MakeError(ErrorCode::kInvalidArgument, "{}: it is no SQLite database, or it is encrypted", shown);
     case SQLITE_CORRUPT:
-      return MakeError(ErrorCode::kIo,
-                       "{}: SQLite finds it damaged ({}): the snapshot has it as it was when it was backed up", shown,
-                       said);
+      return MakeError(ErrorCode::kIo, "{}: SQLite finds it damaged ({}){}", shown, said,
+                       is_live_ ? "" : ": the snapshot has it as it was when it was backed up");
     case SQLITE_FULL:
       return MakeError(ErrorCode::kNoSpace, "{}: no room in the folder for temporary files (TMPDIR): {}", shown, said);
     case SQLITE_IOERR:

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <utility>
 
+#include "frontends/query/query_database.h"
 #include "frontends/query/rows.h"
 #include "frontends/query/view_files.h"
 
@@ -26,6 +27,11 @@ class ReadConnection {
   // errors.
   static Result<std::unique_ptr<ReadConnection>> Open(std::unique_ptr<ViewFiles> files, std::string name,
                                                       uint64_t memory_bytes, std::stop_token stop);
+
+  // A file of this machine that programs may have open; one read transaction, from now until it goes: programs in WAL
+  // mode go on meanwhile, others cannot commit. Errors as sqlite::ErrorOf's.
+  static Result<std::unique_ptr<ReadConnection>> OpenLive(const std::string& path, const LiveOptions& live,
+                                                          uint64_t memory_bytes, std::stop_token stop);
 
   // A table of a database of the connection ("main", ...).
   using TableKey = std::pair<std::string, std::string>;
@@ -45,8 +51,10 @@ class ReadConnection {
 
  private:
   struct Close {
+    std::shared_ptr<void> kept;  // what the connection works on, and goes after it
     void operator()(sqlite3* connection) const { sqlite3_close(connection); }
   };
+  Result<void> Prepare();
   ReadConnection(std::unique_ptr<ViewFiles> files, std::string name, uint64_t memory_bytes, std::stop_token stop)
       : files_(std::move(files)), name_(std::move(name)), memory_bytes_(memory_bytes), stop_(std::move(stop)) {}
   static int Authorize(void* self, int action, const char* one, const char* two, const char* database, const char*);
@@ -60,6 +68,7 @@ class ReadConnection {
   const uint64_t memory_bytes_;
   const std::stop_token stop_;
   std::unique_ptr<sqlite3, Close> connection_;
+  bool is_live_ = false;     // a file of this machine
   bool is_guarded_ = false;  // statements are another's
   std::string refused_;      // what the guard refused last
 };

@@ -49,4 +49,10 @@ Result<std::unique_ptr<QueryDatabase>> OpenSqliteDatabase(std::shared_ptr<const 
   return std::make_unique<SqliteDatabase>(std::move(connection));
 }
 
+Result<std::unique_ptr<QueryDatabase>> OpenLiveSqliteDatabase(const std::string& path, const LiveOptions& live,
+                                                              const QueryOptions& options) {
+  ASSIGN_OR_RETURN(auto connection, ReadConnection::OpenLive(path, live, options.memory_bytes, options.stop));
+  return std::make_unique<SqliteDatabase>(std::move(connection));
+}
+
 }  // namespace cairn::query

@@ -1,4 +1,4 @@
-// A connection to a SQLite database, and its errors in our words. Private to frontends/sqlite.
+// A connection to a SQLite database, and its errors in our words. For frontends/sqlite and frontends/query alone.
 #pragma once
 
 #include <sqlite3.h>
