@@ -1,10 +1,10 @@
 #include "frontends/cli/table_report.h"
-#include "frontends/cli/cell_text.h"
 
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "frontends/cli/cell_text.h"
 #include "frontends/cli/row_output.h"
 #include "frontends/cli/snapshot_json.h"
 #include "frontends/cli/text.h"
