@@ -78,6 +78,7 @@ class LocalIndex final : public Index {
   Result<uint32_t> Store(const SegmentPack& pack, std::span<const PackSession> sessions, const PackDigest& digest,
                          IndexTable::Bulk* bulk);
   Result<bool> DropOther(const PackName& name, const PackDigest& digest);
+  Result<void> LoadPacks();
   Result<void> BeginGeneration();
   // For a writer.
   bool Counts(const BlobPlace& place) const;
