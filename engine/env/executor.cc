@@ -4,11 +4,11 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
-#include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
-#include "repo-format/base/check.h"
+#include "engine/env/thread.h"
 
 namespace cairn {
 namespace {
@@ -29,24 +29,21 @@ class ThreadPool : public Executor {
     threads_.clear();  // joins
   }
   void Submit(std::function<void()> task) override {
+    if (threads_.empty()) return task();
     {
       const std::lock_guard lock(mutex_);
       tasks_.push_back(std::move(task));
     }
     wake_.notify_one();
   }
-  unsigned workers() const override { return static_cast<unsigned>(threads_.size()); }
+  unsigned workers() const override { return std::max(static_cast<unsigned>(threads_.size()), 1U); }
 
  private:
-  // A system that gives no more threads gets a smaller pool; without any there is nobody to run a task.
+  // A system that gives no more threads gets a smaller pool.
   bool StartOne() {
-    try {
-      threads_.emplace_back([this] { Run(); });
-      return true;
-    } catch (const std::system_error&) {
-      CHECK(!threads_.empty());
-      return false;
-    }
+    auto started = StartThread([this](const std::stop_token&) { Run(); });
+    if (started) threads_.push_back(*std::move(started));
+    return started.has_value();
   }
   void Run() {
     for (;;) {

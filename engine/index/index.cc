@@ -99,6 +99,9 @@ void LocalIndex::NoteDamage() {
 }
 
 Result<bool> LocalIndex::DropOther(const PackName& name, const PackDigest& digest) {
+  // What is new, or known as it is, as most are, waits for nobody who reads, or compacts.
+  const auto known = packs_.FindSlot(name);
+  if (!known || (known->complete && known->digest == digest)) return false;
   const std::unique_lock lock(rows_mutex_);
   RETURN_IF_ERROR(NeedTable());
   const auto slot = packs_.FindSlot(name);

@@ -50,8 +50,10 @@ class CheckRun {
     for (const std::string& text : set_.unexplained) {
       Tell({Finding::Severity::kDamage, ErrorCode::kNotFound, "snapshots/", text});
     }
-    ASSIGN_OR_RETURN(
-        index_, repository_.LoadIndex(context_, [this](const SegmentId&, const Error&) { index_is_whole_ = false; }));
+    ASSIGN_OR_RETURN(index_, repository_.LoadIndex(context_, [this](const SegmentId&, const Error& error) {
+      index_is_whole_ = false;
+      has_newer_segment_ = has_newer_segment_ || error.code() == ErrorCode::kUnsupported;
+    }));
     RETURN_IF_ERROR(ChooseSnapshots());
     RETURN_IF_ERROR(ComparePacks());
     if (repository_.keyring().rights().Has(Rights::kMetadataKey)) {
@@ -256,7 +258,10 @@ class CheckRun {
         context_, reader, chosen_, *needed_,
         [this](const LoadedSnapshot& snapshot, const std::string& path, const Error& error) -> Result<void> {
           has_unread_trees_ = true;
-          Tell({SeverityOf(error), error.code(), fmt::format("{}:/{}", TextOf(snapshot), path), error.message()});
+          const std::string where = fmt::format("{}:/{}", TextOf(snapshot), path);
+          const bool may_be_there = has_newer_segment_ && error.code() == ErrorCode::kNotFound;
+          Tell(may_be_there ? UnderNewerSegment(where)
+                            : Finding{SeverityOf(error), error.code(), where, error.message()});
           return {};
         }));
     std::set<uint32_t> bad_numbers;
@@ -268,6 +273,11 @@ class CheckRun {
       for (const BlobPlace& place : places) needed_packs_.insert(place.pack);
       const auto is_bad = [&](const BlobPlace& place) { return bad_numbers.contains(place.pack); };
       if (!std::ranges::all_of(places, is_bad)) return {};
+      if (places.empty() && has_newer_segment_) {
+        has_lost_blobs_ = true;
+        Tell(UnderNewerSegment("blob " + id.ToHex()));
+        return {};
+      }
       bad_.Add(id);
       // Where a pack is missing or short, the pack was told already.
       if (places.empty()) {
@@ -277,6 +287,12 @@ class CheckRun {
       }
       return {};
     });
+  }
+
+  // Of what no pack of the index has, where a segment of a later version may name one.
+  static Finding UnderNewerSegment(std::string object) {
+    return {Finding::Severity::kUnread, ErrorCode::kUnsupported, std::move(object),
+            "no pack of the index has it, as far as this version reads the index (upgrade cairn)"};
   }
 
   std::string TextOf(const LoadedSnapshot& snapshot) const {
@@ -496,6 +512,7 @@ class CheckRun {
   std::set<uint32_t> needed_packs_;
   // What these may lack: below trees that could not be read, in packs of which the index does not know.
   bool has_unread_trees_ = false, has_lost_blobs_ = false, index_is_whole_ = true;
+  bool has_newer_segment_ = false;  // which this version does not read
   BadBlobs bad_;
   std::unique_ptr<IdSorter> needed_;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "engine/crypto/hash.h"
@@ -119,13 +120,19 @@ Result<ForgetReport> RunForget(const JobContext& context, Repository& repository
       ASSIGN_OR_RETURN(report.not_kept, KeepForAWhile(context, repository, protocol, records, record, findings));
     }
     RETURN_IF_ERROR(protocol.PutForgotten(records));
+    std::optional<Error> refused;  // by a lock or a hold of the store, which the others need not wait for
     for (const ForgottenSnapshot& gone : records) {
       if (context.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted while forgetting");
-      RETURN_IF_ERROR(protocol.Forget(gone.snapshot, session));
+      auto forgotten = protocol.Forget(gone.snapshot, session);
+      if (!forgotten && forgotten.error().code() == ErrorCode::kPermission) {
+        if (!refused) refused = std::move(forgotten).error();
+        continue;
+      }
+      RETURN_IF_ERROR(std::move(forgotten));
       report.forgotten.push_back(gone.snapshot);
       ++context.progress.items_done;
     }
-    return {};
+    return refused ? Result<void>(*std::move(refused)) : Result<void>();
   };
   auto done = run();
   // Where it cannot be ended, its lock file is the proof that it is dead, and a prune of this machine ends it.

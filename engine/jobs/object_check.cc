@@ -5,6 +5,7 @@
 
 #include "engine/crypto/config_seal.h"
 #include "engine/crypto/hash.h"
+#include "engine/env/object_finding.h"
 #include "engine/repo/protocol.h"
 #include "repo-format/limits.h"
 
@@ -33,11 +34,9 @@ class ObjectCheck {
       if (EndsJob(segment.error().code())) return std::move(segment).error();
       Tell(segment.error(), SegmentName(id).text());
     }
-    ASSIGN_OR_RETURN(const auto sessions, protocol.ListSessions());
-    ASSIGN_OR_RETURN(const auto tombstones, protocol.ListTombstones());
-    RETURN_IF_ERROR(protocol.ListSeenLists());
-    counts_.sessions = sessions.size();
-    counts_.tombstones = tombstones.size();
+    ASSIGN_OR_RETURN(counts_.sessions, CountOf(protocol.ListSessions(), kSessionPrefix));
+    ASSIGN_OR_RETURN(counts_.tombstones, CountOf(protocol.ListTombstones(), kTombstonePrefix));
+    RETURN_IF_ERROR(CountOf(protocol.ListSeenLists(), kTombstonePrefix));
     return counts_;
   }
 
@@ -68,9 +67,17 @@ class ObjectCheck {
         stranger);
   }
 
+  // One that cannot be read ends the list, and not the check.
+  template <class T>
+  Result<uint64_t> CountOf(const Result<std::vector<T>>& listed, std::string_view prefix) {
+    if (listed) return listed->size();
+    if (EndsJob(listed.error().code())) return listed.error();
+    Tell(listed.error(), std::string(prefix));
+    return uint64_t{0};
+  }
+
   void Tell(const Error& error, const std::string& object) {
-    const bool is_unread = SeverityOf(error) == Severity::kUnread;
-    findings_({is_unread ? Severity::kUnread : Severity::kDamage, error.code(), object, error.message()});
+    findings_({DamageOrUnread(error), error.code(), object, error.message()});
   }
 
   // The chain from config/1 on: each signed by the root, each holding the hash of the one before.

@@ -75,7 +75,13 @@ Result<void> PackRemover::Remove(Protocol& protocol, const std::vector<Tombstone
   RETURN_IF_ERROR(protocol.PutSegment(removal));
   return AtOnce(context_, packs.size(), [&](size_t number) -> Result<void> {
     const TombstoneSeen& tombstone = packs[number];
-    RETURN_IF_ERROR(protocol.RemovePack(tombstone.kind, tombstone.pack));
+    auto gone = protocol.RemovePack(tombstone.kind, tombstone.pack);
+    if (!gone && gone.error().code() == ErrorCode::kPermission) {
+      const std::lock_guard lock(mutex_);
+      if (!refused_) refused_ = std::move(gone).error();
+      return {};
+    }
+    RETURN_IF_ERROR(std::move(gone));
     RETURN_IF_ERROR(protocol.RemoveTombstone(tombstone.pack));
     const std::lock_guard lock(mutex_);
     removed_.push_back(tombstone.pack);

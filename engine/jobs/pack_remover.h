@@ -3,6 +3,7 @@
 
 #include <map>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "engine/env/job_context.h"
@@ -24,10 +25,13 @@ class PackRemover {
                                                     std::map<PackName, uint64_t>& sizes);
   const std::vector<PackName>& archived() const { return archived_; }
 
-  // The segment that takes them out of the index, then the packs, each with its tombstone behind it.
+  // The segment that takes them out of the index, then the packs, each with its tombstone behind it. What the store
+  // does not let go (a lock, a legal hold) stays, with its tombstone, and the others need not wait for it.
   Result<void> Remove(Protocol& protocol, const std::vector<TombstoneSeen>& packs);
   // So far; also after an error.
   const std::vector<PackName>& removed() const { return removed_; }
+  // What the store said of the first that it did not let go.
+  const std::optional<Error>& refused() const { return refused_; }
 
  private:
   Result<void> CompareWithEntry(const TombstoneSeen& tombstone);
@@ -38,8 +42,9 @@ class PackRemover {
   Index& index_;
   const FindingSink findings_;
   std::vector<PackName> archived_;
-  std::mutex mutex_;  // guards removed_ while threads are at work
+  std::mutex mutex_;  // guards what follows while threads are at work
   std::vector<PackName> removed_;
+  std::optional<Error> refused_;
 };
 
 }  // namespace cairn

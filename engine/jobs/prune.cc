@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
+#include <optional>
 #include <set>
 #include <unordered_set>
 
@@ -93,7 +94,7 @@ class PruneRun {
     RETURN_IF_ERROR(session_->protocol().CleanFences());
     RETURN_IF_ERROR(session_->protocol().CleanSessionRests());
     IgnoreError(repository_.store().CleanTemporary(), "what is left stays for the next time");
-    return {};
+    return refused_ ? Result<void>(*refused_) : Result<void>();
   }
 
   // A session has one seen list, and puts no tombstone after it: each round of tombstones has a session of its own.
@@ -598,6 +599,7 @@ class PruneRun {
     report_.packs_removed += remover.removed().size();
     for (const PackName& name : remover.removed()) report_.bytes_removed += sizes_.at(name);
     RETURN_IF_ERROR(removed);
+    if (!refused_) refused_ = remover.refused();
     std::erase_if(none_missing_in_, [&](uint32_t number) { return going.contains(number); });
     RETURN_IF_ERROR(SetTombstones());
     return repository_.SyncIndex(*index_, context_);
@@ -622,7 +624,8 @@ class PruneRun {
   std::vector<ObjectName> archived_unindexed_;
   std::set<PackName> left_archived_;
   std::map<PackName, uint64_t> sizes_;
-  bool has_put_list_ = false;  // of the session
+  bool has_put_list_ = false;     // of the session
+  std::optional<Error> refused_;  // of a pack that the store does not let go: told when all else is done
   YoungPacks young_;
   std::map<SessionId, std::string> young_texts_;
   std::set<std::string> young_of_;

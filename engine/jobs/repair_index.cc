@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 
+#include "engine/env/object_finding.h"
 #include "engine/env/version.h"
 #include "engine/jobs/pack_check.h"
 #include "engine/jobs/repair.h"
@@ -151,7 +152,7 @@ class IndexRepair {
         const ErrorCode code = segment.error().code();
         if (code == ErrorCode::kNotFound) continue;  // merged meanwhile
         if (code != ErrorCode::kUnsupported && !IsLoss(code)) return std::move(segment).error();
-        Tell(Finding::Severity::kDamage, segment.error(), SegmentName(id).text());
+        Tell(DamageOrUnread(segment.error()), segment.error(), SegmentName(id).text());
         if (IsLoss(code)) bad_.push_back(id);  // what is not understood is left alone
         continue;
       }

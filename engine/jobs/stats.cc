@@ -1,6 +1,7 @@
 #include "engine/jobs/stats.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "engine/jobs/needed_places.h"
 #include "engine/jobs/pack_usage.h"
@@ -38,7 +39,14 @@ Result<StatsReport> RunStats(const JobContext& context, Repository& repository,
                              const std::vector<const LoadedSnapshot*>& snapshots, FindingSink findings) {
   RETURN_IF_ERROR(repository.keyring().Need(Rights::kMetadataKey, "reading trees"));
   StatsReport report;
-  ASSIGN_OR_RETURN(const auto index, repository.LoadIndex(context, [](const SegmentId&, const Error&) {}));
+  std::atomic<uint64_t> unread = 0;
+  const auto tell = [&](const Error& error, std::string object) {
+    ++unread;
+    if (findings) findings({SeverityOf(error), error.code(), std::move(object), error.message()});
+  };
+  ASSIGN_OR_RETURN(const auto index, repository.LoadIndex(context, [&](const SegmentId& id, const Error& error) {
+    tell(error, SegmentName(id).text());
+  }));
   report.snapshots = snapshots.size();
   for (const LoadedSnapshot* snapshot : snapshots) {
     report.restore_bytes += snapshot->inner.totals.bytes;
@@ -48,13 +56,10 @@ Result<StatsReport> RunStats(const JobContext& context, Repository& repository,
   BlobReader reader(repository, *index, context, context.limits.memory_bytes / 8, findings);
   RETURN_IF_ERROR(MarkReachable(context, reader, snapshots, needed,
                                 [&](const LoadedSnapshot& snapshot, const std::string& path, const Error& error) {
-                                  if (findings) {
-                                    findings({SeverityOf(error), error.code(),
-                                              fmt::format("snapshot {}:/{}", snapshot.id.Short(), path),
-                                              error.message()});
-                                  }
+                                  tell(error, fmt::format("snapshot {}:/{}", snapshot.id.Short(), path));
                                   return Result<void>();
                                 }));
+  report.unread = unread;
   RETURN_IF_ERROR(CountNeeded(context, *index, needed, report));
   RETURN_IF_ERROR(repository.store().List("", [&](const ObjectInfo& info) -> Result<void> {
     const ParsedName parsed = ParseObjectName(info.name.text());

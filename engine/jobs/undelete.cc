@@ -28,7 +28,7 @@ class Undeletion {
   Result<SnapshotId> Run() {
     RETURN_IF_ERROR(repository_.keyring().Need(Rights::kMetadataKey, "bringing a snapshot back"));
     RETURN_IF_ERROR(repository_.NeedWrite(Rights::kWrite, "bringing a snapshot back"));
-    ASSIGN_OR_RETURN(const SnapshotSet set, LoadSnapshots(repository_, context_, findings_));
+    ASSIGN_OR_RETURN(const SnapshotSet set, LoadSnapshotsAndDeleted(repository_, context_, findings_));
     RETURN_IF_ERROR(RefuseTwice(set));
     ASSIGN_OR_RETURN(index_, repository_.LoadIndex(context_));
     // From here on a prune waits for us: what has no tombstone now, and is needed by nothing but the deleted snapshot,
@@ -68,14 +68,22 @@ class Undeletion {
     return session_->Commit(inner, heads.heads, heads.counter_next);
   }
 
+  // One that was back before has the original of the one before it.
+  static SnapshotId OriginalOf(const SnapshotSet& set, const SnapshotId& id) {
+    const auto same = [&](const DeletedSnapshot& one) { return one.snapshot.id == id; };
+    const auto deleted = std::ranges::find_if(set.deleted, same);
+    return deleted == set.deleted.end() ? id : deleted->snapshot.inner.original.value_or(id);
+  }
+
   // One that is back under another id counts by that.
   std::vector<SnapshotId> NeedsThatAreThere(const SnapshotSet& set) const {
     std::vector<SnapshotId> needs;
     for (const SnapshotId& needed : old_.inner.needs) {
       auto there = std::ranges::find(set.snapshots, needed, &LoadedSnapshot::id);
       if (there == set.snapshots.end()) {
+        const SnapshotId original = OriginalOf(set, needed);
         there = std::ranges::find_if(set.snapshots,
-                                     [&](const LoadedSnapshot& one) { return one.inner.original == needed; });
+                                     [&](const LoadedSnapshot& one) { return one.inner.original == original; });
       }
       if (there != set.snapshots.end()) {
         needs.push_back(there->id);

@@ -6,6 +6,8 @@
 #include <functional>
 #include <optional>
 
+#include "engine/env/object_finding.h"
+#include "engine/repo/first_put.h"
 #include "engine/repo/get_each.h"
 #include "engine/repo/own_objects.h"
 #include "engine/repo/time_text.h"
@@ -168,7 +170,7 @@ Result<std::vector<TombstoneSeen>> Protocol::ListTombstones() {
     }
     // A damaged or newer one may be real: its pack may go. So may that of a slot that came with a later config than the
     // one that this run has opened. A forged one is nobody's decision.
-    Tell(Finding::Severity::kDamage, record.error(), what);
+    Tell(DamageOrUnread(record.error()), record.error(), what);
     if (record.error().code() == ErrorCode::kForged && !unknown_slot) return {};
     const bool is_damaged = record.error().code() == ErrorCode::kCorrupt && !unknown_slot;
     tombstones.push_back({parsed.pack, SessionId(), BlobKind::kData, is_damaged});
@@ -197,17 +199,8 @@ Result<SegmentId> Protocol::PutSegment(const IndexSegment& segment, bool keep) {
   return id;
 }
 
-// True: this is what stands there now.
 Result<bool> Protocol::PutFirst(const ObjectName& name, ByteSpan object) {
-  ASSIGN_OR_RETURN(const bool first, repository_.store().PutIfAbsent(name, object));
-  if (!first || !repository_.store().may_have_two_winners()) return first;
-  auto there = repository_.store().Get(name, std::max(limits::kConfigBytesMax, limits::kSnapshotBytesMax));
-  if (there) return Equal(*there, object);
-  if (there.error().code() != ErrorCode::kNotFound) {
-    return std::move(there).error().While("looking whether " + name.text() + " is in its place");
-  }
-  return MakeError(ErrorCode::kIo,
-                   "{} was put, and is not there: the store does not show, or does not keep, what it has", name.text());
+  return cairn::PutFirst(repository_.store(), name, object);
 }
 
 Result<CommitOutcome> Protocol::Commit(const SessionId& session, ByteSpan snapshot_object) {
@@ -279,7 +272,7 @@ Result<std::vector<SessionSeen>> Protocol::ListSessions() {
       seen.latest = seen.record->start;
       seen.slot = opened->slot;
     } else {
-      Tell(Finding::Severity::kDamage, record.error(), what);
+      Tell(DamageOrUnread(record.error()), record.error(), what);
     }
     sessions.emplace(parsed.session, std::move(seen));
     return {};
@@ -325,8 +318,7 @@ Result<void> Protocol::NoteMoments(const std::vector<ObjectInfo>& listed, std::m
     const ErrorCode code = moment.error().code();
     if (code == ErrorCode::kNotFound) return {};
     if ((is_end || EndsJob(code)) && !IsLoss(code) && code != ErrorCode::kUnsupported) return moment.error();
-    const bool is_unread = SeverityOf(moment.error()) == Finding::Severity::kUnread;
-    Tell(is_unread ? Finding::Severity::kUnread : Finding::Severity::kDamage, moment.error(), names[number].text());
+    Tell(DamageOrUnread(moment.error()), moment.error(), names[number].text());
     return {};
   };
   return GetEach(repository_.store(), names, limits::kSmallObjectBytesMax, context_, each);
@@ -346,7 +338,7 @@ Result<std::vector<SeenList>> Protocol::ListSeenLists() {
     if (record) {
       lists.push_back({parsed.session, *std::move(record)});
     } else {
-      Tell(Finding::Severity::kDamage, record.error(), info.name.text());  // another list will be made for its runs
+      Tell(DamageOrUnread(record.error()), record.error(), info.name.text());  // another list will be made for its runs
     }
   }
   return lists;

@@ -10,6 +10,7 @@
 #include "engine/codec/checksum.h"
 #include "engine/crypto/hash.h"
 #include "engine/env/run_both.h"
+#include "engine/repo/first_put.h"
 #include "engine/repo/own_objects.h"
 #include "engine/repo/protocol.h"
 #include "repo-format/limits.h"
@@ -196,7 +197,7 @@ Result<RepositoryId> Repository::Init(ObjectStore& store, ByteSpan password, con
   ASSIGN_OR_RETURN(const Bytes key_object, SealKeyObject(made.family, key, password, secrets, options.cost, random));
   ASSIGN_OR_RETURN(const Keyring keyring, Keyring::Open(std::move(made.owner), 1, made.config_object));
   RETURN_IF_ERROR(store.Put(KeyName(key), key_object).While("creating the repository"));
-  ASSIGN_OR_RETURN(const bool first, store.PutIfAbsent(ConfigName(1), made.config_object));
+  ASSIGN_OR_RETURN(const bool first, PutFirst(store, ConfigName(1), made.config_object));
   if (!first) {
     IgnoreError(store.Remove(KeyName(key)), "our own key object, which opens nothing here");
     return MakeError(ErrorCode::kAlreadyExists, "somebody else has just made a repository at {}", store.description());

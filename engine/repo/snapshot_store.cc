@@ -8,6 +8,7 @@
 #include <set>
 
 #include "engine/crypto/aead.h"
+#include "engine/env/object_finding.h"
 #include "engine/env/run_both.h"
 #include "engine/repo/get_each.h"
 #include "engine/repo/object_cache.h"
@@ -264,7 +265,7 @@ class Loader {
     if (!loaded) {
       set_.unreadable.push_back({SnapshotName(id), loaded.error().code()});
       broken_.insert(id);
-      Tell(findings_, Severity::kDamage, loaded.error(), what);
+      Tell(findings_, DamageOrUnread(loaded.error()), loaded.error(), what);
     } else if (*loaded) {
       JudgeTime(**loaded, listed.modified);
       set_.snapshots.push_back(**std::move(loaded));
@@ -292,7 +293,7 @@ class Loader {
                        set_.deleted.push_back(*std::move(deleted));
                      } else {
                        set_.unreadable.push_back({names[number], deleted.error().code()});
-                       Tell(findings_, Severity::kDamage, deleted.error(), names[number].text());
+                       Tell(findings_, DamageOrUnread(deleted.error()), deleted.error(), names[number].text());
                      }
                      return {};
                    });
@@ -365,7 +366,7 @@ class Loader {
       } else {
         // A protection that cannot be read might be one: whoever removes snapshots must not go on without it.
         set_.unreadable.push_back({notes_.listed[i].name, note.error().code()});
-        Tell(findings_, Severity::kDamage, note.error(), name);
+        Tell(findings_, DamageOrUnread(note.error()), note.error(), name);
       }
     }
     for (LoadedSnapshot& snapshot : set_.snapshots) {
@@ -398,7 +399,7 @@ class Loader {
       if (record.error().code() != ErrorCode::kNotFound) {
         set_.unreadable_records.push_back({name, record.error().code()});
       }
-      Tell(findings_, Severity::kDamage, record.error(), name.text());  // its heads will be unexplained
+      Tell(findings_, DamageOrUnread(record.error()), record.error(), name.text());  // its heads will be unexplained
     }
     set_.forgotten.assign(all.begin(), all.end());
     return {};

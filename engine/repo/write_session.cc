@@ -4,6 +4,7 @@
 #include <set>
 
 #include "engine/crypto/aead.h"
+#include "engine/env/thread.h"
 #include "engine/env/version.h"
 #include "engine/pack/pack_reader.h"
 #include "engine/repo/other_writer.h"
@@ -93,7 +94,10 @@ Result<std::unique_ptr<WriteSession>> WriteSession::Begin(Repository& repository
   session->segment_since_ = context.clock.Steady();
   if (options.purpose != SessionPurpose::kMaintenance) RETURN_IF_ERROR(session->AdoptOrphans());
   if (SeveralThreads(context)) session->StartSignsOfLife();
-  return session;
+  auto begun = session->FirstError();
+  if (begun) return session;
+  IgnoreError(session->EndQuietly(), "the first error is the one to tell");
+  return std::move(begun).error();
 }
 
 // A session of this slot that died on this machine may have put packs for which it put no segment. They are found by
@@ -154,13 +158,16 @@ Result<void> WriteSession::AdoptOrphans() {
 }
 
 void WriteSession::StartSignsOfLife() {
-  life_ = std::jthread([this](const std::stop_token& stop) {
+  const auto live = [this](const std::stop_token& stop) {
     const std::chrono::nanoseconds interval = std::chrono::seconds(context_.limits.segment_interval_s);
     while (context_.clock.Sleep(interval, stop)) {
       // Best effort: without it a pruner may take the session for dead, which costs a retry, never data.
       IgnoreError(protocol_.PutSignOfLife(id_, ++signs_), "a courtesy");
     }
-  });
+  };
+  auto started = StartThread(live);
+  if (!started) return Fail(std::move(started).error().While("beginning a session"));
+  life_ = *std::move(started);
 }
 
 std::unique_ptr<BlobWriter> WriteSession::NewBlobWriter(uint64_t frame_bytes) {

@@ -18,12 +18,15 @@ struct ObjectVersion {
 class ObjectHolder {
  public:
   virtual ~ObjectHolder() = default;
-  // Nobody can remove what is there now. To hold it twice is no error. kNotFound where it is absent.
+  // Nobody can remove what is there now. To hold it twice is no error. kNotFound where it is absent; kUnsupported where
+  // the store does not know holds, and nothing is changed.
   virtual Result<void> Hold(const ObjectName& name) = 0;
-  // kNotFound where it is absent.
+  // What is there now. kNotFound where it is absent.
   virtual Result<bool> IsHeld(const ObjectName& name) = 0;
   // Each version of each object, also of those that were removed since: a removal only hides what is held.
   virtual Result<void> ListVersions(const std::function<Result<void>(const ObjectVersion&)>& each) = 0;
+  // kNotFound where it is absent.
+  virtual Result<bool> IsVersionHeld(const ObjectVersion& version) = 0;
   // True: it was held until now. kNotFound where it is absent.
   virtual Result<bool> Release(const ObjectVersion& version) = 0;
 };

@@ -63,6 +63,10 @@ class RepeatedHolder final : public ObjectHolder {
     return repeated_.Send([&] { return base_->IsHeld(name); },
                           [](const Result<bool>&) { return RequestCounts{.heads = 1}; });
   }
+  Result<bool> IsVersionHeld(const ObjectVersion& version) override {
+    return repeated_.Send([&] { return base_->IsVersionHeld(version); },
+                          [](const Result<bool>&) { return RequestCounts{.heads = 1}; });
+  }
   // From the beginning where a page fails.
   Result<void> ListVersions(const std::function<Result<void>(const ObjectVersion&)>& each) override {
     std::vector<ObjectVersion> versions;

@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "engine/env/thread.h"
 #include "engine/repo/request_log.h"
 #include "engine/store/limit_store.h"
 #include "engine/store/presence_store.h"
@@ -133,7 +134,7 @@ Result<void> Cli::Start() {
       }
     };
   }
-  signals_ = std::jthread([this](const std::stop_token& ending) {
+  const auto wait = [this](const std::stop_token& ending) {
     const sigset_t set = EndingSignals();
     int count = 0;
     for (;;) {
@@ -145,7 +146,8 @@ Result<void> Cli::Start() {
       }
       stop_.request_stop();
     }
-  });
+  };
+  ASSIGN_OR_RETURN(signals_, StartThread(wait));
   return {};
 }
 
@@ -479,15 +481,20 @@ nlohmann::json ProgressJson(const Progress& progress, double seconds) {
 std::unique_ptr<std::jthread> Cli::ShowProgress() {
   const std::string term = Environment("TERM");
   const auto start = SystemClock().Steady();
+  // Without a thread nothing is shown.
+  const auto show = [](const std::function<void(const std::stop_token&)>& run) -> std::unique_ptr<std::jthread> {
+    auto started = StartThread(run);
+    return started ? std::make_unique<std::jthread>(*std::move(started)) : nullptr;
+  };
   if (global.json && !global.quiet) {
-    return std::make_unique<std::jthread>([this, start](const std::stop_token& ending) {
+    return show([this, start](const std::stop_token& ending) {
       while (SystemClock().Sleep(std::chrono::seconds(1), ending)) {
         PrintJson(ProgressJson(progress_, std::chrono::duration<double>(SystemClock().Steady() - start).count()));
       }
     });
   }
   if (global.json || global.quiet || isatty(STDERR_FILENO) == 0 || term == "dumb") return nullptr;
-  return std::make_unique<std::jthread>([this, start](const std::stop_token& ending) {
+  return show([this, start](const std::stop_token& ending) {
     while (SystemClock().Sleep(std::chrono::milliseconds(100), ending)) {
       winsize size{};
       const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20;

@@ -30,28 +30,30 @@ struct TagCommand {
     }
     ASSIGN_OR_RETURN(const SnapshotSet set, cli.Snapshots());
     std::vector<const LoadedSnapshot*> snapshots;
+    std::vector<SnapshotId> ids;
     for (const std::string& name : names) {
-      ASSIGN_OR_RETURN(const LoadedSnapshot* snapshot, ResolveSnapshot(set, name, filter.Filter()));
-      snapshots.push_back(snapshot);
+      const auto snapshot = ResolveSnapshot(set, name, filter.Filter());
+      // One that was forgotten since may be held still.
+      const auto hidden = SnapshotId::Parse(name);
+      if (!snapshot && (!release_hold || changes || !hidden)) return snapshot.error();
+      if (snapshot) snapshots.push_back(*snapshot);
+      ids.push_back(snapshot ? (*snapshot)->id : *hidden);
     }
-    uint64_t changed = snapshots.size();
-    if (changes || hold) {
-      ASSIGN_OR_RETURN(changed, PutNotes(cli, *repository, snapshots));
-    }
+    if (changes || hold) RETURN_IF_ERROR(PutNotes(cli, *repository, snapshots));
     HoldReport held;
     if (holder != nullptr) {
       const auto progress = cli.ShowProgress();
       ASSIGN_OR_RETURN(held, hold ? HoldSnapshots(cli.context(), *repository, snapshots, *holder)
-                                  : ReleaseSnapshots(cli.context(), *repository, set, snapshots, *holder));
+                                  : ReleaseSnapshots(cli.context(), *repository, set, ids, *holder));
     }
+    const uint64_t changed = ids.size();
     Show(cli, changed, held);
     return 0;
   }
 
   // What is held is protected too: else a policy would forget it, and hide what the store keeps.
-  Result<uint64_t> PutNotes(Cli& cli, Repository& repository, const std::vector<const LoadedSnapshot*>& snapshots) {
+  Result<void> PutNotes(Cli& cli, Repository& repository, const std::vector<const LoadedSnapshot*>& snapshots) {
     Protocol protocol(repository, cli.context(), cli.Findings());
-    uint64_t changed = 0;
     for (const LoadedSnapshot* snapshot : snapshots) {
       NoteRecord note;
       note.snapshot = snapshot->id;
@@ -62,9 +64,8 @@ struct TagCommand {
       if (set_description) note.description = description;
       if (protect || unprotect || hold) note.protect = protect || hold;
       RETURN_IF_ERROR(protocol.PutNote(note));
-      ++changed;
     }
-    return changed;
+    return {};
   }
 
   void Show(Cli& cli, uint64_t changed, const HoldReport& held) const {

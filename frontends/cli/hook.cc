@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "engine/env/clock.h"
+#include "engine/env/thread.h"
 #include "frontends/stream/child_process.h"
 
 namespace cairn {
@@ -32,11 +33,12 @@ Result<void> RunHook(const Cli& cli, const ConfiguredHook& hook, const HookRun& 
   std::stop_source late;
   const std::stop_callback asked(run.stop, [&late] { late.request_stop(); });
   std::atomic<bool> is_late = false;
-  const std::jthread limit([&](const std::stop_token& over) {
+  const auto end_late = [&](const std::stop_token& over) {
     if (!SystemClock().Sleep(std::chrono::seconds(hook.time_limit_s), over)) return;
     is_late = true;
     late.request_stop();
-  });
+  };
+  ASSIGN_OR_RETURN(const std::jthread limit, StartThread(end_late));
   const stream::Waiter waiter(late.get_token());
   const auto start_and_wait = [&]() -> Result<void> {
     ASSIGN_OR_RETURN(const auto child, stream::ChildProcess::Start(CommandOf(cli, hook, run), waiter,

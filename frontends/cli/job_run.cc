@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "engine/env/thread.h"
 #include "engine/repo/time_text.h"
 #include "frontends/cli/exit_code.h"
 #include "frontends/cli/hook.h"
@@ -149,7 +150,11 @@ class JobRun {
     };
     {
       std::vector<std::jthread> threads;
-      for (size_t i = 1; i < at_once; ++i) threads.emplace_back(work);
+      for (size_t i = 1; i < at_once; ++i) {
+        auto thread = StartThread([&](const std::stop_token&) { work(); });
+        if (!thread) break;  // the others do what it would have done
+        threads.push_back(*std::move(thread));
+      }
       work();
     }
     progress.reset();

@@ -1,6 +1,9 @@
 #include "frontends/files/source_scan.h"
 
+#include <utility>
 #include <vector>
+
+#include "engine/env/thread.h"
 
 namespace cairn {
 namespace {
@@ -35,13 +38,14 @@ std::unique_ptr<std::jthread> StartScan(std::vector<FileSourceOptions> items, co
     if (!made) return nullptr;
     sources.push_back(*std::move(made));
   }
-  return std::make_unique<std::jthread>(
-      [&progress, sources = std::move(sources), totals = others](const std::stop_token& stop) mutable {
+  auto started =
+      StartThread([&progress, sources = std::move(sources), totals = others](const std::stop_token& stop) mutable {
         for (const auto& source : sources) Scan(*source, stop, totals);
         if (stop.stop_requested()) return;
         progress.items_total = totals.items;
         progress.bytes_total = totals.bytes;
       });
+  return started ? std::make_unique<std::jthread>(*std::move(started)) : nullptr;
 }
 
 }  // namespace cairn

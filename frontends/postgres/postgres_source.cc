@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 
+#include "engine/env/thread.h"
 #include "frontends/postgres/client_program.h"
 #include "frontends/postgres/kept_database.h"
 #include "frontends/postgres/load_script.h"
@@ -420,7 +421,8 @@ std::vector<Bytes> PostgresSource::paths() const { return {ToBytes(AsBytes(share
 
 void PostgresSource::OpenSoon() {
   if (opening_.joinable() || opened_ || shared_->dump != nullptr) return;
-  opening_ = std::jthread([this] { opened_ = Dump::Open(shared_); });
+  auto started = StartThread([this](const std::stop_token&) { opened_ = Dump::Open(shared_); });
+  if (started) opening_ = *std::move(started);  // else it is opened when it is asked for
 }
 
 // What OpenSoon has begun, once; else, and from the second time on, it is opened now.

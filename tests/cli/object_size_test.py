@@ -40,8 +40,13 @@ class ObjectSize(CairnTest):
         self.restore_equals_source()
 
     def test_what_is_too_little_is_refused(self):
-        told = self.run_cairn("init", "-o", "store.object-size=8M", code=1).stderr.decode()
-        self.assertIn("16M at least", told)
+        self.init()
+        self.write("file", b"x")
+        for command in (("-r", self.path("new"), "init"), ("backup", self.source), ("snapshots",), ("prune",)):
+            for size in ("8M", "16777215", "0", "-1", "16M5", "many"):
+                told = self.run_cairn(*command, "-o", f"store.object-size={size}", code=1).stderr.decode()
+                self.assertIn("16M at least", told)
+        self.assertFalse(os.path.exists(self.path("new")))
 
 
 if __name__ == "__main__":

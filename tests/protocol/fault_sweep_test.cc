@@ -6,6 +6,8 @@
 #include "engine/jobs/copy.h"
 #include "engine/jobs/repair.h"
 #include "engine/jobs/rewrite.h"
+#include "engine/jobs/undelete.h"
+#include "engine/store/presence_store.h"
 #include "tests/support/fault_store.h"
 #include "tests/support/machine.h"
 #include "tests/support/memory_store.h"
@@ -13,7 +15,10 @@
 namespace cairn {
 namespace {
 
-enum class Fault { kNoEffect, kAnswerLost, kFromThenOn, kCancelled };
+// kAway: from then on, and who asks whether the store is there is told that it is not.
+enum class Fault { kNoEffect, kAnswerLost, kFromThenOn, kAway, kCancelled };
+
+constexpr uint32_t kKeepSeconds = 100'000;
 
 // A repository with a snapshot to keep, one to forget, and garbage.
 class World {
@@ -22,7 +27,7 @@ class World {
     InitForTests(store);
     Machine machine(store, 3);
     for (uint32_t i = 0; i < 4; ++i) files["file" + std::to_string(i)] = RandomText(i, 3'000);
-    MemoryFiles old = files;
+    old = files;
     old["garbage"] = RandomText(50, 9'000);
     const auto garbage = machine.Backup(old);
     old["old"] = RandomText(51, 9'000);
@@ -34,8 +39,14 @@ class World {
     keep = *stays->id;
   }
 
+  // `forget` is one that was forgotten, and can be brought back.
+  void ForgetAndKeep() {
+    Machine machine(store, 4);
+    EXPECT_TRUE(machine.Forget({forget}, {.keep_seconds = kKeepSeconds}));
+  }
+
   MemoryStore store;
-  MemoryFiles files;
+  MemoryFiles files, old;  // of `keep`, of `forget`
   SnapshotId keep, forget;
 };
 
@@ -44,6 +55,7 @@ struct Job {
   const char* name;
   std::function<Result<void>(Machine& machine, const World& world)> run;
   std::function<void(Machine& after, const World& world)> succeeded;
+  std::function<void(World& world)> prepare = {};
 };
 
 template <class T>
@@ -71,6 +83,52 @@ bool Has(Machine& machine, const SnapshotId& id) {
   return std::ranges::find(ids, id) != ids.end();
 }
 
+Result<SnapshotSet> Load(Machine& machine) {
+  return LoadSnapshotsAndDeleted(*machine.repository, machine.context.job, {});
+}
+
+Result<void> Undelete(Machine& machine, const World& world) {
+  ASSIGN_OR_RETURN(const SnapshotSet set, Load(machine));
+  ASSIGN_OR_RETURN(const DeletedSnapshot* one, ResolveDeleted(set, world.forget.ToHex(), {}));
+  return Done(RunUndelete(machine.context.job, *machine.repository, *one, {}));
+}
+
+void ExpectUndeleted(Machine& after, const World& world) {
+  ASSERT_EQ(Ids(after).size(), 2u);
+  for (const SnapshotId& id : Ids(after)) {
+    if (id != world.keep) {
+      EXPECT_TRUE(after.Read(id) == world.old);
+    }
+  }
+}
+
+// What went to deleted/ can be brought back.
+void ExpectKept(Machine& after, const World& world) {
+  EXPECT_FALSE(Has(after, world.forget));
+  const auto set = Load(after);
+  ASSERT_TRUE(set);
+  ASSERT_EQ(set->deleted.size(), 1u);
+  EXPECT_EQ(set->deleted[0].snapshot.id, world.forget);
+}
+
+// From a repository that nothing happens to.
+Result<void> CopyInto(Machine& machine, const World& world) {
+  MemoryStore store;
+  InitForTests(store, 2);
+  Machine source(store, 20);
+  ASSIGN_OR_RETURN(const BackupReport made, source.Backup(Changed(world)));
+  return Done(RunCopy(machine.context.job, *source.repository, *machine.repository, {.snapshots = {*made.id}}, {}));
+}
+
+void ExpectNewOne(Machine& after, const World& world) {
+  EXPECT_EQ(Ids(after).size(), 3u);
+  for (const SnapshotId& id : Ids(after)) {
+    if (id != world.keep && id != world.forget) {
+      EXPECT_TRUE(after.Read(id) == Changed(world));
+    }
+  }
+}
+
 Result<void> Rewrite(Machine& machine, const World& world) {
   ASSIGN_OR_RETURN(const SnapshotSet set, LoadSnapshots(*machine.repository, machine.context.job, {}));
   ASSIGN_OR_RETURN(const LoadedSnapshot* one, ResolveSnapshot(set, world.keep.ToHex(), {}));
@@ -80,17 +138,16 @@ Result<void> Rewrite(Machine& machine, const World& world) {
 }
 
 const Job kJobs[] = {
-    {"Backup", [](Machine& machine, const World& world) { return Done(machine.Backup(Changed(world))); },
-     [](Machine& after, const World& world) {
-       for (const SnapshotId& id : Ids(after)) {
-         if (id != world.keep && id != world.forget) {
-           EXPECT_TRUE(after.Read(id) == Changed(world));
-         }
-       }
-       EXPECT_EQ(Ids(after).size(), 3u);
-     }},
+    {"Backup", [](Machine& machine, const World& world) { return Done(machine.Backup(Changed(world))); }, ExpectNewOne},
+    {"Copy", CopyInto, ExpectNewOne},
     {"Forget", [](Machine& machine, const World& world) { return Done(machine.Forget({world.forget})); },
      [](Machine& after, const World& world) { EXPECT_FALSE(Has(after, world.forget)); }},
+    {"ForgetAndKeep",
+     [](Machine& machine, const World& world) {
+       return Done(machine.Forget({world.forget}, {.keep_seconds = kKeepSeconds}));
+     },
+     ExpectKept},
+    {"Undelete", Undelete, ExpectUndeleted, &World::ForgetAndKeep},
     {"Prune", [](Machine& machine, const World&) { return Done(machine.Prune(0)); },
      [](Machine& after, const World& world) { EXPECT_TRUE(Has(after, world.forget)); }},
     {"ForgetAndPrune",
@@ -141,9 +198,10 @@ bool RunWithFault(const Job& job, Fault fault, uint64_t n, const World& world) {
   MemoryStore memory;
   memory.SetContents(world.store.Contents());
   FaultStore store(memory);
+  PresenceStore presence(store);
   bool succeeded = false, reached = false;
   {
-    Machine machine(store, 100 + n);
+    Machine machine(fault == Fault::kAway ? static_cast<ObjectStore&>(presence) : store, 100 + n);
     const uint64_t at = store.InterceptedStore::calls() + n;
     if (fault == Fault::kCancelled) {
       store.SetHook([&](const StoreCall& call) {
@@ -153,7 +211,7 @@ bool RunWithFault(const Job& job, Fault fault, uint64_t n, const World& world) {
       });
     } else {
       const auto when = fault == Fault::kAnswerLost ? FaultStore::When::kAfter : FaultStore::When::kBefore;
-      const bool forever = fault == Fault::kFromThenOn;
+      const bool forever = fault == Fault::kFromThenOn || fault == Fault::kAway;
       store.FailWhere([=](const StoreCall& call) { return forever ? call.number >= at : call.number == at; },
                       FaultStore::Broken(), when);
     }
@@ -165,6 +223,9 @@ bool RunWithFault(const Job& job, Fault fault, uint64_t n, const World& world) {
     }
     if (!succeeded) {
       EXPECT_TRUE(reached) << result.error().message();
+    }
+    if (fault == Fault::kAway && !succeeded) {
+      EXPECT_EQ(result.error().code(), ErrorCode::kStoreAway) << result.error().message();
     }
   }
   // Who looks at everything must not say that it is well when it could not look.
@@ -178,6 +239,7 @@ bool RunWithFault(const Job& job, Fault fault, uint64_t n, const World& world) {
   if (succeeded) job.succeeded(after, world);
   const auto pruned = after.Prune(0);
   EXPECT_TRUE(pruned) << pruned.error().message();
+  for (const auto& [name, bytes] : memory.Contents()) EXPECT_FALSE(name.starts_with("tombstones/")) << name;
   EXPECT_TRUE(after.Read(world.keep) == world.files) << "after a prune";
   EXPECT_EQ(after.Damages(), 0u) << "after a prune";
   if (succeeded) job.succeeded(after, world);
@@ -185,8 +247,9 @@ bool RunWithFault(const Job& job, Fault fault, uint64_t n, const World& world) {
 }
 
 TEST_P(FaultSweep, LosesNothingAndSaysWhatIsTrue) {
-  const World world;
+  World world;
   const Job& job = kJobs[std::get<0>(GetParam())];
+  if (job.prepare) job.prepare(world);
   for (uint64_t n = 1; n < 2'000; ++n) {
     SCOPED_TRACE(fmt::format("{}, fault at its store call {}", job.name, n));
     const bool reached = RunWithFault(job, std::get<1>(GetParam()), n, world);
@@ -196,14 +259,14 @@ TEST_P(FaultSweep, LosesNothingAndSaysWhatIsTrue) {
 }
 
 std::string CaseName(const testing::TestParamInfo<FaultSweep::ParamType>& one) {
-  constexpr const char* kFaults[] = {"NoEffect", "AnswerLost", "FromThenOn", "Cancelled"};
+  constexpr const char* kFaults[] = {"NoEffect", "AnswerLost", "FromThenOn", "Away", "Cancelled"};
   return std::string(kJobs[std::get<0>(one.param)].name) + kFaults[static_cast<int>(std::get<1>(one.param))];
 }
 
 INSTANTIATE_TEST_SUITE_P(Jobs, FaultSweep,
                          testing::Combine(testing::Range<size_t>(0, std::size(kJobs)),
                                           testing::Values(Fault::kNoEffect, Fault::kAnswerLost, Fault::kFromThenOn,
-                                                          Fault::kCancelled)),
+                                                          Fault::kAway, Fault::kCancelled)),
                          CaseName);
 
 }  // namespace

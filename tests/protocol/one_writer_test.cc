@@ -1,12 +1,14 @@
 // Stores of which one process at a time may change anything: whoever comes second is refused.
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <optional>
 #include <utility>
 
 #include "engine/repo/protocol.h"
 #include "tests/protocol/shared_repository.h"
 #include "tests/support/matchers.h"
+#include "tests/support/seeded_random.h"
 
 namespace cairn {
 namespace {
@@ -114,6 +116,41 @@ TEST_F(OneWriter, ACommitThatAnotherTookThePlaceOfIsDoneAgain) {
   ASSERT_OK_AND_ASSIGN(const BackupReport report, machine.Backup(files_));
   EXPECT_EQ(CountOf("snapshots/"), 2U) << "the fence, and the snapshot of the second session";
   ExpectGood(*report.id, files_);
+}
+
+// A server that looks first and writes then, and what another writes at the same time is what stands there.
+class TakesTheLast final : public InterceptedStore {
+ public:
+  TakesTheLast(MemoryStore& memory, std::function<void()> meanwhile)
+      : InterceptedStore(memory), memory_(memory), meanwhile_(std::move(meanwhile)) {}
+  bool may_have_two_winners() const override { return true; }
+
+ protected:
+  Result<void> Before(const StoreCall&) override { return {}; }
+  Result<void> After(const StoreCall& call) override {
+    if (call.name != ConfigName(1).text() || call.operation != StoreOperation::kPutIfAbsent || !meanwhile_) return {};
+    EXPECT_OK(memory_.Remove(ConfigName(1)));
+    std::exchange(meanwhile_, nullptr)();
+    return {};
+  }
+
+ private:
+  MemoryStore& memory_;
+  std::function<void()> meanwhile_;
+};
+
+// Both were told that the repository is theirs, and the password of one of them opened nothing.
+TEST(Init, OfTwoAtTheSameTimeOneIsToldThatItIsAnothers) {
+  MemoryStore memory;
+  TakesTheLast store(memory, [&] { InitForTests(memory, 2); });
+  const auto made = Repository::Init(store, AsBytes("first"), {.repository = {}, .cost = PasswordCost::ForTests()},
+                                     SeededRandom(1), SystemClock());
+  EXPECT_THAT(made, ErrorIs(ErrorCode::kAlreadyExists, HasSubstr("somebody else has just made")));
+  size_t keys = 0;
+  for (const auto& [name, bytes] : memory.Contents()) keys += name.starts_with("keys/") ? 1 : 0;
+  EXPECT_EQ(keys, 1u) << "the other's";
+  Machine machine(memory, 3);
+  EXPECT_OK(machine.Backup({{"a", "b"}}));
 }
 
 // It may be of a key that came after this run began.

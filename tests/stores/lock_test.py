@@ -55,6 +55,24 @@ class RefusesRemovals(HeedsIfNoneMatch):
         return super()._forward(request, server, fault)
 
 
+class KnowsNoLocks(HeedsIfNoneMatch):
+    """What a query asks of an object beside its bytes it does not see: it gives the object, and takes what is sent for it."""
+
+    def _forward(self, request, server, fault):
+        key, _, query = request.target.partition("?")
+        if query in ("retention=", "legal-hold=", "retention", "legal-hold"):
+            key = unquote(key)[1:]
+            if request.method == "GET":
+                return Answer(200, [], self._client.request("GET", key))
+            self._client.request("PUT", key, body=request.body)
+            return Answer(200, [], b"")
+        return super()._forward(request, server, fault)
+
+    def changed(self, request, answer):
+        headers = [(name, value) for name, value in answer.headers if "object-lock" not in name.lower()]
+        return Answer(answer.status, headers, answer.body)
+
+
 class Lock(S3Test):
     def setUp(self):
         super().setUp()
@@ -171,6 +189,65 @@ class Lock(S3Test):
         report = self.json("tag", first, "--release-hold")
         self.assertEqual((report["objects_released"], self.held()), (len(held), set()))
         self.says(1, "is not held", "tag", first, "--release-hold")
+
+    def test_what_is_hidden_stays_held_until_it_is_named(self):
+        self.settings = ["s3.legal-hold=yes"]
+        self.init()
+        first = self.backup()["id"]
+        self.write("more", os.urandom(200_000))
+        second = self.backup()["id"]
+        for one in (first, second):
+            self.json("tag", one, "--legal-hold")
+        self.run_cairn("tag", first, "--unprotect")
+        self.run_cairn("forget", first)
+        self.run_cairn("prune", "--max-unused", "0")
+        held = self.held()
+        self.assertIn(first, "".join(key for key, _ in held))
+        self.says(1, [first, "is held too", "nothing is released"], "tag", second, "--release-hold")
+        self.assertEqual(self.held(), held)
+        self.json("tag", first, "--release-hold")
+        self.assertNotIn(first, "".join(key for key, _ in self.held()))
+        for key, version, _ in self.versions():
+            if (key, version) not in self.held():
+                self.client.request("DELETE", f"{self.bucket}/{key}", {"versionId": version})
+        self.cache = self.path("another cache")
+        self.same_as_source(second)
+        self.json("tag", second, "--release-hold")
+        self.assertEqual(self.held(), set())
+
+    def test_what_a_prune_moves_is_held_before_others_are_released(self):
+        self.settings = ["s3.legal-hold=yes"]
+        self.init()
+        self.write("going", os.urandom(300_000))
+        going = self.backup()["id"]
+        os.remove(os.path.join(self.source, "going"))
+        kept = self.backup()["id"]
+        self.write("other", os.urandom(100_000))
+        other = self.backup()["id"]
+        for one in (kept, other):
+            self.json("tag", one, "--legal-hold")
+        self.run_cairn("forget", going)
+        self.assertGreater(self.json("prune", "--max-unused", "0")["packs_removed"], 0)
+        self.json("tag", other, "--release-hold")
+        held = self.held()
+        for key, version, _ in self.versions():
+            if (key, version) not in held:
+                self.client.request("DELETE", f"{self.bucket}/{key}", {"versionId": version})
+        os.remove(os.path.join(self.source, "other"))
+        self.cache = self.path("another cache")
+        self.same_as_source(kept)
+
+    def test_a_server_that_knows_no_locks_loses_nothing_by_them(self):
+        """It took what was to lock an object for the object, and there was nothing else any more."""
+        proxy = KnowsNoLocks(self.ceph.port, self.client)
+        self.addCleanup(proxy.close)
+        self.repo = self.address(proxy.url)
+        self.init()
+        self.backup()
+        self.says(1, ["looking for the retention of", "it does not know that"], "check", "--extend-lock")
+        self.says(1, ["looking for the legal-hold of", "it does not know that"], "tag", "latest", "--legal-hold")
+        self.assertEqual(self.json("check", "--read-data")["damages"], 0)
+        self.same_as_source()
 
     def test_a_bucket_that_holds_nothing_says_so(self):
         self.settings = []

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "engine/env/thread.h"
 #include "engine/http/answer.h"
 #include "repo-format/ids.h"
 
@@ -160,7 +161,8 @@ Result<std::unique_ptr<Child>> Child::Start(const Options& options, const Random
   child->password_ = random.NewId<ObjectId>().ToHex() + random.NewId<ObjectId>().ToHex();
   ASSIGN_OR_RETURN(child->process_,
                    PipedChild::Start(CommandOf(options), kPatienceMs, EnvironmentOf(child->password_)));
-  child->listener_ = std::jthread([raw = child.get()](const std::stop_token& end) { raw->Listen(end); });
+  ASSIGN_OR_RETURN(child->listener_,
+                   StartThread([raw = child.get()](const std::stop_token& end) { raw->Listen(end); }));
   RETURN_IF_ERROR(child->WaitForOrigin(options, clock, stop));
   return child;
 }

@@ -11,6 +11,7 @@
 #include "engine/http/base64.h"
 #include "engine/http/date.h"
 #include "engine/http/percent.h"
+#include "engine/http/xml_events.h"
 #include "repo-format/base/units.h"
 
 namespace cairn::s3 {
@@ -26,7 +27,9 @@ bool IsRegion(std::string_view text) {
 }
 
 // What is not there is so by the server's own word: on what a proxy says nothing may be removed, or taken for ended.
-bool IsGone(const Failure& failure) { return failure.status == 404 && failure.code == "NoSuchKey"; }
+bool IsGone(const Failure& failure) {
+  return failure.status == 404 && (failure.code == "NoSuchKey" || failure.code == "NoSuchVersion");
+}
 
 // What a repository cannot do without.
 bool IsToBeLocked(std::string_view name) {
@@ -349,6 +352,9 @@ Result<bool> S3Store::ExtendLock(const ObjectName& name) {
   const auto end = http::ParseDate(response.header("x-amz-object-lock-retain-until-date"));
   const UnixNs now = clock_.Now() + CurrentSigner().clock_error;
   if (end && *end - now >= std::chrono::nanoseconds(options_.lock_for).count() / 2) return false;
+  const Property property{
+      .name = "retention", .root = "/Retention", .action = "s3:GetObjectRetention", .is_known = knows_retention_};
+  RETURN_IF_ERROR(NeedKnows(property, key));
   const std::string body = fmt::format(
       "<Retention "
       "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Mode>{}</Mode><RetainUntilDate>{}</RetainUntilDate>"
@@ -367,7 +373,53 @@ Result<bool> S3Store::ExtendLock(const ObjectName& name) {
   return ErrorOf(failure, "extending the lock of " + UrlOf(key), "s3:PutObjectRetention");
 }
 
+Result<void> S3Store::NeedKnows(const Property& property, const std::string& key) {
+  if (property.is_known) return {};
+  const Call look{.method = "GET", .key = key, .query = {{std::string(property.name), ""}}, .answer_bytes_max = kMiB};
+  const std::string what = fmt::format("looking for the {} of {}", property.name, UrlOf(key));
+  const auto unknown = [&] {
+    return MakeError(
+        ErrorCode::kUnsupported,
+        "{}: the server answers with the object itself: it does not know that, and what sets it would take "
+        "the object's place",
+        what);
+  };
+  const auto response = Send(look);
+  if (!response && response.error().code() == ErrorCode::kCorrupt) return unknown();  // it is longer
+  RETURN_IF_ERROR(response);
+  if (response->succeeded()) {
+    std::string root;
+    const auto read = http::ReadXml(response->body, {.begin = [&](std::string_view path) -> Result<void> {
+                                                       if (root.empty()) root = path;
+                                                       return {};
+                                                     },
+                                                     .end = {}});
+    if (!read || root != property.root) return unknown();
+    property.is_known = true;
+    return {};
+  }
+  const Failure failure = FailureOf(*response);
+  if (IsGone(failure)) return NotThere(UrlOf(key));
+  // Of an object of which nothing is set: Amazon's words, and Ceph's.
+  property.is_known =
+      failure.code == "NoSuchObjectLockConfiguration" || failure.code == "ObjectLockConfigurationNotFoundError";
+  return property.is_known ? Result<void>() : LockRefused(failure, what, property.action);
+}
+
+Error S3Store::LockRefused(const Failure& failure, const std::string& what, std::string_view action) {
+  Error error = ErrorOf(failure, what, action);
+  if (failure.status != 400 && failure.status != 409) return error;
+  return MakeError(ErrorCode::kUnsupported,
+                   "{}; it takes a bucket that was made with object lock (cairn init with s3.object-lock, or with -o "
+                   "s3.legal-hold=yes, makes one)",
+                   error.message());
+}
+
 Result<void> S3Store::SetHold(const std::string& key, const std::string& version, bool is_held) {
+  const Property property{
+      .name = "legal-hold", .root = "/LegalHold", .action = "s3:GetObjectLegalHold", .is_known = knows_holds_};
+  // What is released was said to be held.
+  if (is_held) RETURN_IF_ERROR(NeedKnows(property, key));
   const std::string body =
       fmt::format("<LegalHold xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Status>{}</Status></LegalHold>",
                   is_held ? "ON" : "OFF");
@@ -381,20 +433,16 @@ Result<void> S3Store::SetHold(const std::string& key, const std::string& version
   ASSIGN_OR_RETURN(const http::Response done, Send(call));
   if (done.succeeded()) return {};
   const Failure failure = FailureOf(done);
-  if (IsGone(failure) || failure.code == "NoSuchVersion") return NotThere(UrlOf(key));
+  if (IsGone(failure)) return NotThere(UrlOf(key));
   const std::string what = (is_held ? "holding " : "releasing ") + UrlOf(key);
-  Error error = ErrorOf(failure, what, "s3:PutObjectLegalHold");
-  if (failure.status != 400 && failure.status != 409) return error;
-  return MakeError(ErrorCode::kUnsupported,
-                   "{}; it takes a bucket that was made with object lock (cairn init -o s3.legal-hold=yes makes one)",
-                   error.message());
+  return LockRefused(failure, what, "s3:PutObjectLegalHold");
 }
 
 Result<bool> S3Store::LookForHold(const std::string& key, const std::string& version) {
   Call call{.method = "HEAD", .key = key};
   if (!version.empty()) call.query.emplace_back("versionId", version);
   ASSIGN_OR_RETURN(const http::Response response, Send(call));
-  if (response.status == 404) return version.empty() ? MissingBy(key) : NotThere(UrlOf(key));
+  if (response.status == 404) return MissingBy(key, version);
   if (!response.succeeded()) return Refused(call, FailureOf(response));
   return response.header("x-amz-object-lock-legal-hold") == "ON";
 }
@@ -402,6 +450,10 @@ Result<bool> S3Store::LookForHold(const std::string& key, const std::string& ver
 Result<void> S3Store::Hold(const ObjectName& name) { return SetHold(KeyOf(name), "", true); }
 
 Result<bool> S3Store::IsHeld(const ObjectName& name) { return LookForHold(KeyOf(name), ""); }
+
+Result<bool> S3Store::IsVersionHeld(const ObjectVersion& version) {
+  return LookForHold(KeyOf(version.name), version.id);
+}
 
 Result<bool> S3Store::Release(const ObjectVersion& version) {
   const std::string key = KeyOf(version.name);
@@ -482,9 +534,9 @@ std::string S3Store::terms() const {
 }
 
 // An answer to HEAD has no words: asked again for a byte, the server says what is missing.
-Error S3Store::MissingBy(const std::string& key) {
-  const Call call{
-      .method = "GET", .key = key, .headers = {{"Range", "bytes=0-0"}}, .answer_bytes_max = 1, .is_range = true};
+Error S3Store::MissingBy(const std::string& key, const std::string& version) {
+  Call call{.method = "GET", .key = key, .headers = {{"Range", "bytes=0-0"}}, .answer_bytes_max = 1, .is_range = true};
+  if (!version.empty()) call.query.emplace_back("versionId", version);
   auto asked = Succeed(call);
   if (!asked) return std::move(asked).error();
   return MakeError(ErrorCode::kIo, "HEAD {}: the server said that it is not there, and then that it is", UrlOf(key))

@@ -1,6 +1,7 @@
 // A bucket of an S3 server as a store.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -81,6 +82,7 @@ class S3Store final : public ObjectStore, public ObjectLocker, public ObjectHold
   Result<bool> ExtendLock(const ObjectName& name) override;
   Result<void> Hold(const ObjectName& name) override;
   Result<bool> IsHeld(const ObjectName& name) override;
+  Result<bool> IsVersionHeld(const ObjectVersion& version) override;
   Result<void> ListVersions(const std::function<Result<void>(const ObjectVersion&)>& each) override;
   Result<bool> Release(const ObjectVersion& version) override;
   Result<Warmth> LookAt(const ObjectName& name) override;
@@ -128,13 +130,23 @@ class S3Store final : public ObjectStore, public ObjectLocker, public ObjectHold
   Result<http::Response> Succeed(const Call& call);
   Result<http::Response> SuccessOf(const Call& call, http::Response response) const;
   Error Refused(const Call& call, const Failure& failure) const;
-  Error MissingBy(const std::string& key);
+  Error MissingBy(const std::string& key, const std::string& version = "");
   http::Headers HeadersOfPut(std::string_view name, ByteSpan bytes) const;
   // When a lock ends that begins now, by the server's clock, as S3 writes it.
   std::string LockEnd() const;
   // Why a removal was refused, where it was by a lock or a hold.
   Error RefusedRemoval(const Call& removal, Error error);
+  // What is set of an object beside its bytes: "retention", "legal-hold".
+  struct Property {
+    std::string_view name, root;  // in a query, of the answer's XML
+    std::string_view action;      // that reads it, by its name in a policy
+    std::atomic<bool>& is_known;  // that the server knows it
+  };
+  // Before the first PUT of one: to a server that does not know it that is the object, and takes its place.
+  Result<void> NeedKnows(const Property& property, const std::string& key);
   Result<void> SetHold(const std::string& key, const std::string& version, bool is_held);
+  // Of locks and holds.
+  static Error LockRefused(const Failure& failure, const std::string& what, std::string_view action);
   Result<bool> LookForHold(const std::string& key, const std::string& version);
   // A PUT that fills an empty name only.
   Call Creation(const ObjectName& name, ByteSpan bytes) const;
@@ -145,6 +157,7 @@ class S3Store final : public ObjectStore, public ObjectLocker, public ObjectHold
   http::Client client_;
   mutable std::mutex mutex_;
   Signer signer_;  // guarded by mutex_; clock_error: nanoseconds that the server is ahead of us
+  std::atomic<bool> knows_retention_ = false, knows_holds_ = false;
 };
 
 }  // namespace cairn::s3

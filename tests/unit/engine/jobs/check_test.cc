@@ -161,6 +161,28 @@ TEST_F(CheckTest, APackThatCannotBeReadIsNeitherDamageNorSound) {
   EXPECT_EQ(findings_.size(), 3u) << "and the one file that the damage hits";
 }
 
+// It was damage, and so was whatever only such a segment names; the advice was to repair it.
+TEST_F(CheckTest, WhatALaterVersionWroteIsNoDamage) {
+  const auto good = memory_.Contents();
+  for (const std::string_view prefix : {"index/", "snapshots/"}) {
+    SCOPED_TRACE(prefix);
+    memory_.SetContents(good);
+    for (const auto& [name, bytes] : good) {
+      if (!name.starts_with(prefix)) continue;
+      ASSERT_TRUE(memory_.Damage(*ObjectName::Parse(name), [](Bytes& object) { object[7] = 2; }));
+    }
+    Machine machine(memory_, 2);
+    findings_.clear();
+    const auto report = Check(machine);
+    ASSERT_TRUE(report) << report.error().message();
+    EXPECT_EQ(report->damages, 0u);
+    for (const Finding& finding : findings_) {
+      EXPECT_NE(finding.severity, Finding::Severity::kDamage) << finding.object << ": " << finding.detail;
+    }
+    EXPECT_GT(report->unread, 0u);
+  }
+}
+
 // Each call in its turn is the first that the store does not answer: it was damage for each object that came after it.
 TEST_F(CheckTest, AStoreThatGoesAwayIsNoDamage) {
   uint64_t calls = 0;

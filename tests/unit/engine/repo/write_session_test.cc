@@ -10,9 +10,12 @@
 #include "tests/support/machine.h"
 #include "tests/support/matchers.h"
 #include "tests/support/memory_store.h"
+#include "tests/support/no_threads.h"
 
 namespace cairn {
 namespace {
+
+using testing::HasSubstr;
 
 // A full pack is larger than its size by name: four of them are not held for more than the limit allows.
 TEST(WriteSession, PutsAsManyPacksAtOnceAsTheLimitSays) {
@@ -48,6 +51,27 @@ TEST(WriteSession, PutsAsManyPacksAtOnceAsTheLimitSays) {
   options.host = ToBytes(AsBytes("machine"));
   ASSERT_OK(RunBackup(job, *machine.repository, std::move(sources), options, {}));
   EXPECT_EQ(most, 4);
+}
+
+// It ended the process.
+TEST(WriteSession, OneThatCannotGiveSignsOfLifeDoesNotBegin) {
+  MemoryStore store;
+  InitForTests(store);
+  Machine machine(store, 1);
+  const JobContext& of_test = machine.context.job;
+  JobContext job{of_test.executor, of_test.clock, of_test.random, of_test.progress,
+                 of_test.log,      of_test.stop,  of_test.limits};
+  job.limits.puts = 4;
+  const auto index = machine.repository->LoadIndex(job);
+  ASSERT_OK(index);
+  const auto before = store.Contents();
+  {
+    const NoThreads none;
+    EXPECT_THAT(WriteSession::Begin(*machine.repository, **index, job, {}),
+                ErrorIs(ErrorCode::kIo, HasSubstr("no more threads")));
+  }
+  EXPECT_EQ(store.Contents(), before);
+  EXPECT_TRUE(machine.repository->cache().DeadSessions().empty());
 }
 
 // While a store takes nothing, what is read for it is held: no more of it for more threads, but for a frame of each.
