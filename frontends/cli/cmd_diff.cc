@@ -292,7 +292,8 @@ struct DiffCommand {
 
   Result<void> CompareServer(Cli& cli, BlobReader& reader, const LoadedSnapshot& snapshot, const std::string& path) {
     ASSIGN_OR_RETURN(const auto before, OpenAt(cli, reader, snapshot, path));
-    ASSIGN_OR_RETURN(const auto after, ComparedDatabase::OpenServer(cli, tables.address, *before, tables.lock_wait_s));
+    ASSIGN_OR_RETURN(const auto after, ComparedDatabase::OpenServer(cli, tables.address, *before, table_diff->Choice(),
+                                                                    tables.lock_wait_s));
     return table_diff->Compare(*before, *after, "", scratch);
   }
 

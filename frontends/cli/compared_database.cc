@@ -63,7 +63,7 @@ Result<std::unique_ptr<ComparedDatabase>> ComparedDatabase::OpenFile(Cli& cli, c
 
 Result<std::unique_ptr<ComparedDatabase>> ComparedDatabase::OpenServer(Cli& cli, const std::string& text,
                                                                        const ComparedDatabase& snapshot,
-                                                                       uint32_t lock_wait_s) {
+                                                                       const Takes& takes, uint32_t lock_wait_s) {
   if (!snapshot.description_) {
     return MakeError(ErrorCode::kInvalidArgument,
                      "{} is no PostgreSQL database: --postgres has nothing to be compared with",
@@ -75,11 +75,7 @@ Result<std::unique_ptr<ComparedDatabase>> ComparedDatabase::OpenServer(Cli& cli,
   std::unique_ptr<ComparedDatabase> made(new ComparedDatabase(cli));
   made->is_postgres_ = true;
   made->name_ = address.database();
-  // By their names: a table that was chosen need not be there any more.
-  postgres::TableChoice choice{.chosen = {}, .excluded = description.excluded, .names = {}};
-  for (const postgres::TableDescription& table : description.tables) {
-    if (!description.chosen.empty()) choice.names.push_back(table.name);
-  }
+  ASSIGN_OR_RETURN(postgres::TableChoice choice, ChoiceOf(address, description, takes, made->waiter_));
   ASSIGN_OR_RETURN(made->server_, postgres::SharedSnapshot::Open({.address = address,
                                                                   .choice = std::move(choice),
                                                                   .needs_rows = true,
@@ -88,6 +84,25 @@ Result<std::unique_ptr<ComparedDatabase>> ComparedDatabase::OpenServer(Cli& cli,
                                                                  made->waiter_, SystemClock(), cli.stop()));
   made->rows_ = compare::MakeLiveRows(*made->server_);
   return made;
+}
+
+// By their names: a table that was chosen need not be there any more.
+Result<postgres::TableChoice> ComparedDatabase::ChoiceOf(const postgres::Address& address,
+                                                         const postgres::DatabaseDescription& description,
+                                                         const Takes& takes, const stream::Waiter& waiter) {
+  postgres::TableChoice choice{.chosen = {}, .excluded = description.excluded, .names = {}};
+  if (description.chosen.empty() && !takes) return choice;
+  ASSIGN_OR_RETURN(const auto connection, postgres::Connection::Open(address, waiter));
+  ASSIGN_OR_RETURN(const auto tables, postgres::ListTables(*connection));
+  for (const postgres::TableListing& one : tables) {
+    const postgres::TableName& name = one.table.name;
+    const bool was_chosen =
+        description.chosen.empty() ||
+        std::ranges::any_of(description.tables, [&](const auto& table) { return table.name == name; });
+    if (was_chosen && (!takes || takes({.schema = name.schema, .base = name.name}))) choice.names.push_back(name);
+  }
+  if (choice.names.empty()) choice.excluded = {"*"};  // no names would be all
+  return choice;
 }
 
 bool ComparedDatabase::CanHave(const compare::TableShape& table) const {

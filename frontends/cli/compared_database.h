@@ -23,10 +23,13 @@ class ComparedDatabase {
  public:
   // Of a snapshot; `blobs` outlives it.
   static Result<std::unique_ptr<ComparedDatabase>> OpenSnapshot(Cli& cli, BlobSource& blobs, const QueriedPlace& place);
-  // A SQLite file as it is now; a database of a server, of which only what the dump of `snapshot` was to have.
+  // A SQLite file as it is now; a database of a server, of which only what the dump of `snapshot` was to have, and what
+  // `takes` takes (may be empty: all), so that others need not be locked, nor read by this role.
+  using Takes = std::function<bool(const compare::TableShape& table)>;
   static Result<std::unique_ptr<ComparedDatabase>> OpenFile(Cli& cli, const std::string& file, uint32_t lock_wait_s);
   static Result<std::unique_ptr<ComparedDatabase>> OpenServer(Cli& cli, const std::string& address,
-                                                              const ComparedDatabase& snapshot, uint32_t lock_wait_s);
+                                                              const ComparedDatabase& snapshot, const Takes& takes,
+                                                              uint32_t lock_wait_s);
 
   compare::RowsSide& rows() { return *rows_; }
   bool is_postgres() const { return is_postgres_; }
@@ -39,6 +42,9 @@ class ComparedDatabase {
 
  private:
   explicit ComparedDatabase(Cli& cli) : waiter_(cli.stop()) {}
+  static Result<postgres::TableChoice> ChoiceOf(const postgres::Address& address,
+                                                const postgres::DatabaseDescription& description, const Takes& takes,
+                                                const stream::Waiter& waiter);
   Result<void> DescribePart(const SnapshotItem& item, std::string* no_rows);
 
   const stream::Waiter waiter_;

@@ -58,6 +58,11 @@ bool TableDiff::Takes(const compare::TableShape& table, bool is_postgres) {
          });
 }
 
+ComparedDatabase::Takes TableDiff::Choice() {
+  if (options_.tables.empty() && options_.excluded.empty()) return {};
+  return [this](const compare::TableShape& table) { return Takes(table, /*is_postgres=*/true); };
+}
+
 Result<void> TableDiff::Compare(ComparedDatabase& before, ComparedDatabase& after, const std::string& item,
                                 const std::string& folder) {
   const bool is_postgres = before.is_postgres();

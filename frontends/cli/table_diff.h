@@ -23,7 +23,7 @@ struct TableDiffOptions {
   bool is_given() const { return rows || !tables.empty() || !excluded.empty() || !keys.empty() || !address.empty(); }
 };
 
-// One thread. Memory: 32 MiB, and what the databases have; hashes of rows beyond that are sorted in nameless files of
+// One thread. Memory: 16 MiB, and what the databases have; hashes of rows beyond that are sorted in nameless files of
 // the repository's cache folder.
 class TableDiff {
  public:
@@ -32,6 +32,8 @@ class TableDiff {
   // `item`: as it is called where there are several. kInvalidArgument: they are not of one kind.
   Result<void> Compare(ComparedDatabase& before, ComparedDatabase& after, const std::string& item,
                        const std::string& folder);
+  // Tables of a server that are asked for; empty: all.
+  ComparedDatabase::Takes Choice();
   // At the end. kNotFound: a table that was asked for is in none of the databases.
   Result<void> NeedMatches() const;
   const TableTotals& totals() const { return totals_; }

@@ -112,7 +112,7 @@ Result<void> TableReport::Table(const TableDifference& table) {
   totals_.rows.added += table.counts.added;
   totals_.rows.removed += table.counts.removed;
   totals_.rows.changed += table.counts.changed;
-  if (!table.no_rows.empty()) ++without_rows_[table.no_rows];
+  if (!table.no_rows.empty() && !table.are_elsewhere) ++without_rows_[table.no_rows];
   if (table.kind == Kind::kSame) return {};
   if (cli_.json()) {
     TellJson(table);
@@ -188,7 +188,7 @@ void TableReport::End() {
   for (const auto& [why, count] : without_rows_) {
     cli_.Findings()(
         {Finding::Severity::kNote, ErrorCode::kUnsupported, item_.empty() ? std::string("tables") : item_,
-         fmt::format("rows of {} {} not compared: {}", HumanCount(count), count == 1 ? "are" : "tables are", why)});
+         fmt::format("rows of {} {} are not compared: {}", HumanCount(count), count == 1 ? "table" : "tables", why)});
   }
   without_rows_.clear();
 }

@@ -93,11 +93,14 @@ Result<void> BtreeWalk::Walk(uint64_t root, const Each& each) {
   ASSIGN_OR_RETURN(const unsigned levels, DepthOf(root));
   BtreePage page{.number = root, .is_leaf = levels == 0};
   page.rows = {std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max()};
+  walked_ = 0;
   RETURN_IF_ERROR(WalkPage(page, levels, each));
   return {};
 }
 
 Result<bool> BtreeWalk::WalkPage(const BtreePage& page, unsigned levels, const Each& each) {
+  if (page.number == 0 || page.number > pages_) return Corrupt("page {} of {}", page.number, pages_);
+  if (++walked_ > pages_) return Corrupt("a b-tree has more than the {} pages of the file", pages_);
   ASSIGN_OR_RETURN(const bool goes_on, each(page));
   if (!goes_on || page.is_leaf) return goes_on;
   ASSIGN_OR_RETURN(const auto children, ChildrenOf(page, levels == 1));
@@ -139,7 +142,7 @@ Result<std::vector<BtreePage>> BtreeWalk::ChildrenOf(const BtreePage& parent, bo
 
 Result<void> BtreeWalk::ForEachOther(const std::function<Result<void>(uint64_t page)>& each) {
   Bytes page;
-  uint64_t left = header_.free_pages;
+  uint64_t left = std::min<uint64_t>(header_.free_pages, pages_);
   for (uint64_t trunk = header_.free_trunk; trunk != 0 && left > 0;) {
     RETURN_IF_ERROR(Load(trunk, page));
     RETURN_IF_ERROR(each(trunk));

@@ -34,7 +34,7 @@ class BtreeWalk {
 
   uint64_t pages() const { return pages_; }
   // All pages below and with `root`, in the order of their rows. False from `each`: it is enough. kCorrupt: it is no
-  // b-tree.
+  // b-tree, or has more pages than the file.
   using Each = std::function<Result<bool>(const BtreePage& page)>;
   Result<void> Walk(uint64_t root, const Each& each);
   // Whether it is of a table with rowids.
@@ -54,6 +54,7 @@ class BtreeWalk {
   const FileView& file_;
   const SqliteHeader header_;
   const uint64_t pages_;
+  uint64_t walked_ = 0;  // of the tree that is being walked
 };
 
 }  // namespace cairn::compare

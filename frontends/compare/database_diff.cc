@@ -83,6 +83,7 @@ class DatabaseDiff {
     const TableShape& table = before == nullptr ? *after : *before;
     TableDifference difference{.kind = before == nullptr ? Kind::kAdded : Kind::kRemoved, .name = table.name};
     difference.no_rows = table.no_rows;
+    difference.are_elsewhere = table.are_elsewhere;
     if (table.no_rows.empty()) {
       ASSIGN_OR_RETURN(const uint64_t rows, sides_[before == nullptr ? 1 : 0]->Count(table));
       (before == nullptr ? difference.rows_after : difference.rows_before) = rows;
@@ -94,6 +95,7 @@ class DatabaseDiff {
     TableDifference difference{.name = before.name};
     difference.match = MatchTables(before, after, KeyOf(before));
     difference.no_rows = before.no_rows.empty() ? after.no_rows : before.no_rows;
+    difference.are_elsewhere = before.are_elsewhere && after.are_elsewhere;
     difference.rows_before = before.rows;
     difference.rows_after = after.rows;
     if (!difference.no_rows.empty()) return Tell(difference);

@@ -17,9 +17,10 @@ struct TableDifference {
   enum class Kind : uint8_t { kSame, kDiffers, kAdded, kRemoved };
   Kind kind = Kind::kSame;
   std::string name;
-  TableMatch match;     // where both have it
-  RowCounts counts;     // where both have it and its rows are compared
-  std::string no_rows;  // why they are not; empty: they are
+  TableMatch match;            // where both have it
+  RowCounts counts;            // where both have it and its rows are compared
+  std::string no_rows;         // why they are not; empty: they are
+  bool are_elsewhere = false;  // they are compared as those of other tables
   // Of each side; nothing: not all of them were read.
   std::optional<uint64_t> rows_before, rows_after;
 };

@@ -13,7 +13,8 @@ namespace {
 
 using Pages = std::vector<bool>;  // by number
 
-constexpr uint64_t kWindowBytes = 128 * kMiB;  // of a file, whose blobs are held at once
+constexpr uint64_t kWindowPages = 16'384;          // of a file, whose blobs are held at once
+constexpr uint64_t kPagesMax = uint64_t{1} << 26;  // of which some bits each are held
 // Of a smaller table all is read, so that it can be told how many rows it has.
 constexpr uint64_t kLeavesMin = 512;
 constexpr size_t kRangesMax = 20'000;
@@ -73,6 +74,7 @@ class PageDifference {
     };
     if (form(states_[0].header) != form(states_[1].header)) return false;
     pages_ = std::max(states_[0].walk->pages(), states_[1].walk->pages());
+    if (pages_ > kPagesMax) return false;
     RETURN_IF_ERROR(FindDifferent());
     const auto count = static_cast<uint64_t>(std::ranges::count(differs_, true));
     if (count > pages_ / 2) return false;  // to look for what is left would only cost more
@@ -92,8 +94,9 @@ class PageDifference {
   Result<void> FindDifferent() {
     differs_.assign(pages_ + 1, false);
     const uint64_t bytes = std::max(states_[0].stored.file->size, states_[1].stored.file->size);
-    for (uint64_t begin = 0; begin < bytes; begin += kWindowBytes) {
-      const uint64_t end = std::min(begin + kWindowBytes, bytes);
+    const uint64_t window = kWindowPages * states_[0].header.page_bytes;
+    for (uint64_t begin = 0; begin < bytes; begin += window) {
+      const uint64_t end = std::min(begin + window, bytes);
       ASSIGN_OR_RETURN(const Blobs before, BlobsOf(states_[0].stored, begin, end));
       ASSIGN_OR_RETURN(const Blobs after, BlobsOf(states_[1].stored, begin, end));
       MarkOthers(before, after);
@@ -114,9 +117,11 @@ class PageDifference {
     if (begin >= stored.file->size) return blobs;
     RETURN_IF_ERROR(ForEachEntry(stored.blobs, *stored.file->content, begin, std::min(end, stored.file->size),
                                  [&](uint64_t offset, const ListEntry& entry) -> Result<void> {
-                                   for (uint64_t i = 0; i < entry.count; ++i, offset += entry.length) {
-                                     const bool is_inside = offset < end && offset + entry.length > begin;
-                                     if (is_inside) blobs[offset] = {entry.length, entry.id};
+                                   if (entry.length == 0) return {};
+                                   const uint64_t first = offset < begin ? (begin - offset) / entry.length : 0;
+                                   uint64_t at = offset + first * entry.length;
+                                   for (uint64_t i = first; i < entry.count && at < end; ++i, at += entry.length) {
+                                     blobs[at] = {entry.length, entry.id};
                                    }
                                    return {};
                                  }));

@@ -65,6 +65,7 @@ TableShape ShapeOf(const TableDescription& table, const postgres::UniqueKeys& un
     }
   }
   shape.no_rows = WhyNoRows(table);
+  shape.are_elsewhere = table.no_rows == NoRows::kPartitioned;
   shape.rows = table.rows;
   shape.definition = table.ColumnList();
   return shape;

@@ -133,7 +133,7 @@ void RowDifference::KeepLeast(std::vector<uint64_t>& numbers, size_t count) {
 
 Result<RowCounts> RowDifference::Count() {
   RETURN_IF_ERROR(sorter_.EndAdding());
-  ASSIGN_OR_RETURN(const auto reader, sorter_.Read({}, {}, options_.memory_bytes));
+  ASSIGN_OR_RETURN(const auto reader, sorter_.Read({}, {}, options_.memory_bytes / 2));
   RowCounts counts{.before = added_[0], .after = added_[1]};
   Sides equal, key;
   Bytes last;  // key and rest of the row before

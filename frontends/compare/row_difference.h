@@ -37,7 +37,7 @@ class RowDifference {
  public:
   struct Options {
     std::string folder;
-    uint64_t memory_bytes = 32 * kMiB;
+    uint64_t memory_bytes = 16 * kMiB;
     std::array<uint8_t, 32> hash_key{};  // random, of this run
     size_t rows_max = 0;                 // of each change, whose numbers are kept
   };

@@ -24,6 +24,7 @@ struct TableShape {
   // Columns whose values together no two rows share, unless one of them is NULL; the primary key first.
   std::vector<std::vector<std::string>> keys;
   std::string no_rows;           // why its rows cannot be compared; empty: they can
+  bool are_elsewhere = false;    // they are: in tables of their own, which are compared
   std::optional<uint64_t> rows;  // where that is known without reading them
   std::string definition;        // tables of the same have the same rows in the same bytes; empty: that is not known
 };

@@ -60,7 +60,10 @@ class SqliteRows final : public RowsSide {
       const std::string name = TextOf(cells[kName]), type = TextOf(cells[kType]);
       if (TextOf(cells[kSchema]) != "main" || type == "view" || Folded(name).starts_with("sqlite_")) return;
       TableShape table{.base = name, .name = name, .no_rows = no_rows_};
-      if (type == "virtual") table.no_rows = "it is virtual: what it keeps is in tables of its own";
+      if (type == "virtual") {
+        table.no_rows = "it is virtual: what it keeps is in tables of its own";
+        table.are_elsewhere = true;
+      }
       table.definition = definitions[name];
       tables.push_back(std::move(table));
     }));

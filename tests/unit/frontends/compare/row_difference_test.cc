@@ -102,5 +102,20 @@ TEST(RowDifference, KeepsTheFirstRowsOfEachChange) {
   }
 }
 
+TEST(RowDifference, SortsOnDiskWhatDoesNotFit) {
+  RowDifference difference({.folder = std::filesystem::temp_directory_path(), .memory_bytes = 1, .rows_max = 5});
+  constexpr int64_t kRows = 20'000;
+  for (int64_t i = 0; i < kRows; ++i) {
+    const std::array before = {Integer(i), Integer(7)}, after = {Integer(kRows - i), Integer(i % 10 == 0 ? 8 : 7)};
+    const std::span<const Cell> one(before), other(after);
+    EXPECT_TRUE(difference.Add(Side::kBefore, one.first(1), one.subspan(1)).has_value());
+    EXPECT_TRUE(difference.Add(Side::kAfter, other.first(1), other.subspan(1)).has_value());
+  }
+  const auto counts = difference.Count();
+  ASSERT_TRUE(counts.has_value());
+  ExpectCounts(*counts, 1, 1, kRows / 10 - 1);
+  EXPECT_EQ(difference.Rows(Side::kAfter).size(), 6U);
+}
+
 }  // namespace
 }  // namespace cairn::compare
