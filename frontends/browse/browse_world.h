@@ -32,6 +32,7 @@ struct TableRow {
   std::string name;
   std::optional<uint64_t> rows, bytes;  // where they are known without reading the table
   std::string note;                     // "partitioned", "view", "not in this dump" ...
+  bool is_restorable = true;            // by itself; else with the whole database alone
 };
 // Rows of a table, in the order in which they lie in it.
 struct RowRange {
@@ -64,7 +65,7 @@ struct BrowseWorld {
   std::function<Result<RowPage>(const LoadedSnapshot& snapshot, uint32_t item, const std::string& table,
                                 const RowRange& range, const std::stop_token& stop)>
       rows;
-  // At once: how a table goes back into a database.
+  // At once: how a table goes back into a database; of none (""), how the whole of it does.
   std::function<std::vector<ShellCommand>(const LoadedSnapshot& snapshot, uint32_t item, const std::string& table)>
       commands;
 };

@@ -203,11 +203,22 @@ std::string FolderScreen::Counted() const {
   return fmt::format("{} entr{}", HumanCount(entries_.size()), entries_.size() == 1 ? "y" : "ies");
 }
 
+// Of a SQLite item the file is the database: its bytes say nothing to who opens it.
+bool FolderScreen::HasTables(const TreePath& path) const {
+  const auto& items = snapshot_->inner.items;
+  const std::string_view name = AsText(path).substr(0, AsText(path).find('/'));
+  const auto found =
+      std::ranges::find_if(items, [&](const SnapshotItem& one) { return items.size() == 1 || one.name == name; });
+  return found != items.end() && found->kind == ItemKind::kSqlite;
+}
+
 void FolderScreen::OpenCurrent() {
   const FolderEntry& entry = entries_[list().current()];
   const TreePath path = PathOf(list().current());
   if (entry.type == NodeType::kFolder) {
     host().Open(std::make_unique<FolderScreen>(host(), snapshot_, path));
+  } else if (entry.type == NodeType::kFile && HasTables(path)) {
+    OpenTables(host(), snapshot_, path);
   } else if (entry.type == NodeType::kFile) {
     host().Open(MakePreview(host(), snapshot_, path));
   } else {

@@ -58,6 +58,7 @@ class FolderScreen : public ListScreen {
   void TakeIncoming();
   void TakeEnd(Result<End> end);
   TreePath PathOf(size_t row) const { return JoinPath(path_, entries_[row].name); }
+  bool HasTables(const TreePath& path) const;
   void OpenCurrent();
   void MarkCurrent();
   void Restore();

@@ -78,25 +78,26 @@ std::string TablesScreen::Counted() const {
   return fmt::format("{} table{}", HumanCount(list().count()), list().count() == 1 ? "" : "s");
 }
 
-void TablesScreen::ShowCommands(const std::string& table) {
+void TablesScreen::ShowCommands(const TableRow& table) {
   std::vector<TextLine> lines;
-  for (const ShellCommand& one : world().commands(*snapshot_, item_, table)) {
+  if (!table.is_restorable) lines.push_back({" it comes back with the whole database alone (" + table.note + ")"});
+  for (const ShellCommand& one : world().commands(*snapshot_, item_, table.is_restorable ? table.name : "")) {
     if (!lines.empty()) lines.push_back({""});
     lines.push_back({" " + one.what, kDim});
     lines.push_back({" " + one.line, kBold});
   }
-  host().Open(std::make_unique<TextScreen>(host(), "restore " + PathForPeople(AsBytes(table)), std::move(lines)));
+  host().Open(std::make_unique<TextScreen>(host(), "restore " + PathForPeople(AsBytes(table.name)), std::move(lines)));
 }
 
 bool TablesScreen::OnListKey(const Key& key) {
   const bool restores = key.restores();
   if (!key.opens() && !restores) return false;
   if (list().empty()) return true;
-  const std::string& table = tables_[list().current()].name;
+  const TableRow& table = tables_[list().current()];
   if (restores) {
     ShowCommands(table);
   } else {
-    host().Open(std::make_unique<RowsScreen>(host(), snapshot_, item_, table));
+    host().Open(std::make_unique<RowsScreen>(host(), snapshot_, item_, table.name));
   }
   return true;
 }

@@ -29,7 +29,7 @@ class TablesScreen : public ListScreen {
   bool OnListKey(const Key& key) override;
 
  private:
-  void ShowCommands(const std::string& table);
+  void ShowCommands(const TableRow& table);
 
   const view::ShownSnapshot snapshot_;
   const uint32_t item_;

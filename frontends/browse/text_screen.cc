@@ -59,7 +59,7 @@ std::vector<TextLine> HelpLines() {
   title("Looking");
   key("p F3", "the first MiB of a file, as text or as bytes");
   key("i", "all that is known of it");
-  key("t", "the tables of a database; Enter: rows, r: how to restore one");
+  key("t", "the tables of a database, their rows, how to restore one");
   key("< >", "other columns of rows");
   key("m", "messages");
   title("Restoring");

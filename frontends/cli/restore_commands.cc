@@ -62,11 +62,15 @@ std::vector<browse::ShellCommand> RestoreCommands(const Cli& cli, const LoadedSn
   const std::string name = snapshot.id.Short() + (snapshot.inner.items.size() == 1 ? "" : ":" + one.name);
   const std::string target = is_postgres ? " --postgres " + PostgresAddress(one) : " --sqlite " + SqliteFile(one);
   const std::string whole = Program(cli) + " restore " + ShellWord(name) + target;
+  if (table.empty()) {
+    return {{.what = "what it would do, and nothing else:", .line = whole + " --dry-run"},
+            {.what = "the whole database, in the place of what is there:", .line = whole}};
+  }
   const std::string of_table = whole + " --table " + ShellWord(AsPattern(one.kind, table));
   return {{.what = "what it would do, and nothing else:", .line = of_table + " --dry-run"},
           {.what = "this table as it was; what is there is kept, and --undo puts it back:", .line = of_table},
           {.what = "only rows that are missing:", .line = of_table + " --strategy merge"},
-          {.what = "the whole database:", .line = whole}};
+          {.what = "the whole database, in the place of what is there:", .line = whole}};
 }
 
 }  // namespace cairn

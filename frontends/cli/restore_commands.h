@@ -8,8 +8,8 @@
 
 namespace cairn {
 
-// Whole lines for the shell, the harmless one first. Where a database is to go that the snapshot does not say the place
-// of, stands a word in capitals.
+// Whole lines for the shell, the harmless one first; without a table, of the whole database. Where a database is to go
+// that the snapshot does not say the place of, stands a word in capitals.
 std::vector<browse::ShellCommand> RestoreCommands(const Cli& cli, const LoadedSnapshot& snapshot, uint32_t item,
                                                   const std::string& table);
 

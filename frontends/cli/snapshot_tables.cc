@@ -123,6 +123,7 @@ Result<std::vector<TableRow>> PostgresTables(BlobSource& blobs, const SnapshotIt
   for (const postgres::TableDescription& table : database.tables) {
     if (stop.stop_requested()) return Error(ErrorCode::kInterrupted, "left");
     TableRow row{.name = table.name.ForPeople(), .rows = table.rows, .note = std::string(WhyNoRows(table))};
+    row.is_restorable = row.note.empty() || table.no_rows == NoRows::kPartitioned;
     if (row.note.empty() && table.is_unlogged) row.note = "unlogged";
     if (!table.file.empty()) {
       const auto size = dump.Size(table.file);
@@ -205,7 +206,8 @@ Result<std::vector<TableRow>> SnapshotTables::List(const LoadedSnapshot& snapsho
   ASSIGN_OR_RETURN(const auto found, opened.database->Tables());
   std::vector<TableRow> tables;
   for (const query::TableInfo& table : found) {
-    tables.push_back({.name = table.name, .rows = {}, .bytes = {}, .note = table.kind == "table" ? "" : table.kind});
+    tables.push_back(
+        {.name = table.name, .note = table.kind == "table" ? "" : table.kind, .is_restorable = table.kind != "view"});
   }
   if (opened.bytes <= kCountedBytesMax) RETURN_IF_ERROR(AddNumbers(*opened.database, tables));
   return tables;
