@@ -125,7 +125,7 @@ Result<std::vector<BtreePage>> BtreeWalk::ChildrenOf(const BtreePage& parent, bo
   for (size_t i = 0; i < cells; ++i) {
     const size_t at = BigEndian(page, head + kInnerHead + 2 * i, 2);
     if (at + 4 > page.size()) return Corrupt("page {} has a cell at {}", parent.number, at);
-    BtreePage child{.number = U32(page, at), .is_leaf = are_leaves};
+    BtreePage child{.number = U32(page, at), .is_leaf = are_leaves, .rows = parent.rows};
     if (type == kInnerTable) {
       const auto last = Varint(page, at + 4);
       if (!last || *last < first || *last >= parent.rows.last) {
