@@ -62,6 +62,8 @@ class KnowsNoLocks(HeedsIfNoneMatch):
         key, _, query = request.target.partition("?")
         if query in ("retention=", "legal-hold=", "retention", "legal-hold"):
             key = unquote(key)[1:]
+            if request.method == "GET" and not self._is_there(key):
+                return Answer.failure(404, "NoSuchKey", {})
             if request.method == "GET":
                 return Answer(200, [], self._client.request("GET", key))
             self._client.request("PUT", key, body=request.body)
