@@ -28,6 +28,13 @@ struct RestoreRequest {
   bool verifies = true;   // each file is read back
 };
 
+// A database of a snapshot: an item that is one, or a SQLite file in another.
+struct ShownDatabase {
+  view::ShownSnapshot snapshot;
+  uint32_t item_number = 0;
+  TreePath file = {};  // in the snapshot; empty: the item
+  const SnapshotItem& item() const { return snapshot->inner.items[item_number]; }
+};
 struct TableRow {
   std::string name;
   std::optional<uint64_t> rows, bytes;  // where they are known without reading the table
@@ -58,16 +65,13 @@ struct BrowseWorld {
   // As `cairn restore` does. The context is the one above, but for its progress and its token.
   std::function<Result<RestoreReport>(const RestoreRequest& request, const JobContext& context, FindingSink findings)>
       restore;
-  // Of an item that is a database; kUnsupported where it is none.
-  std::function<Result<std::vector<TableRow>>(const LoadedSnapshot& snapshot, uint32_t item,
-                                              const std::stop_token& stop)>
-      tables;
-  std::function<Result<RowPage>(const LoadedSnapshot& snapshot, uint32_t item, const std::string& table,
-                                const RowRange& range, const std::stop_token& stop)>
+  // kInvalidArgument, kUnsupported where it is none.
+  std::function<Result<std::vector<TableRow>>(const ShownDatabase& database, const std::stop_token& stop)> tables;
+  std::function<Result<RowPage>(const ShownDatabase& database, const std::string& table, const RowRange& range,
+                                const std::stop_token& stop)>
       rows;
   // At once: how a table goes back into a database; of none (""), how the whole of it does.
-  std::function<std::vector<ShellCommand>(const LoadedSnapshot& snapshot, uint32_t item, const std::string& table)>
-      commands;
+  std::function<std::vector<ShellCommand>(const ShownDatabase& database, const std::string& table)> commands;
 };
 
 }  // namespace cairn::browse

@@ -253,7 +253,8 @@ bool FolderScreen::OnListKey(const Key& key) {
     return true;
   }
   if (key.IsOneOf("t")) {
-    OpenTables(host(), snapshot_, path_);
+    const bool is_on_file = !list().empty() && entries_[list().current()].type == NodeType::kFile;
+    OpenTables(host(), snapshot_, path_, is_on_file ? PathOf(list().current()) : TreePath());
     return true;
   }
   const bool opens = key.opens(), previews = key.previews(), restores = key.restores();

@@ -28,8 +28,8 @@ std::string OneLine(std::string_view text) {
 
 }  // namespace
 
-RowsScreen::RowsScreen(ScreenHost& host, view::ShownSnapshot snapshot, uint32_t item, std::string table)
-    : ListScreen(host), snapshot_(std::move(snapshot)), item_(item), table_(std::move(table)) {
+RowsScreen::RowsScreen(ScreenHost& host, ShownDatabase database, std::string table)
+    : ListScreen(host), database_(std::move(database)), table_(std::move(table)) {
   list().SetSort(SortBy::kOrder, false);
   Reload();
 }
@@ -46,8 +46,9 @@ void RowsScreen::Reload() {
 void RowsScreen::Ask() {
   const RowRange range{.skip = rows_.size(), .count = std::clamp(rows_.size(), kFirstRows, kRowsAtOnceMax)};
   reading_.Start(world().readers,
-                 [world = world(), snapshot = snapshot_, item = item_, table = table_,
-                  range](const std::stop_token& stop) { return world.rows(*snapshot, item, table, range, stop); });
+                 [world = world(), database = database_, table = table_, range](const std::stop_token& stop) {
+                   return world.rows(database, table, range, stop);
+                 });
 }
 
 void RowsScreen::Poll() {
@@ -97,9 +98,8 @@ void RowsScreen::Measure(size_t first) {
 }
 
 std::string RowsScreen::Title() const {
-  const SnapshotItem& item = snapshot_->inner.items[item_];
-  return fmt::format("rows of {} of {} {}", PathForPeople(AsBytes(table_)), NameOf(item),
-                     FormatTimeThen(snapshot_->inner.start, world().context.clock));
+  return fmt::format("rows of {} of {} {}", PathForPeople(AsBytes(table_)), NameOf(database_),
+                     FormatTimeThen(database_.snapshot->inner.start, world().context.clock));
 }
 
 std::string RowsScreen::Keys() const { return "Enter all of a row   < > other columns   / filter   Esc back   ? help"; }

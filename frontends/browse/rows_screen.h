@@ -12,7 +12,7 @@ namespace cairn::browse {
 // As many rows as are looked at: more come when the cursor is near the last of them. Memory: kBytesMax, twice.
 class RowsScreen : public ListScreen {
  public:
-  RowsScreen(ScreenHost& host, view::ShownSnapshot snapshot, uint32_t item, std::string table);
+  RowsScreen(ScreenHost& host, ShownDatabase database, std::string table);
   std::string Title() const override;
   std::string Keys() const override;
   void Poll() override;
@@ -40,8 +40,7 @@ class RowsScreen : public ListScreen {
   void Measure(size_t first);
   void OpenRow(size_t row);
 
-  const view::ShownSnapshot snapshot_;
-  const uint32_t item_;
+  const ShownDatabase database_;
   const std::string table_;
   Reading<RowPage> reading_;
   std::vector<Column> columns_;

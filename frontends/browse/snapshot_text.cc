@@ -93,7 +93,9 @@ std::string PathsOf(const LoadedSnapshot& snapshot) {
   return text;
 }
 
-std::string NameOf(const SnapshotItem& item) {
+std::string NameOf(const ShownDatabase& database) {
+  const SnapshotItem& item = database.item();
+  if (!database.file.empty()) return "/" + PathForPeople(database.file);
   return PathForPeople(item.paths.size() == 1 ? ByteSpan(item.paths.front()) : AsBytes(item.name));
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/repo/snapshot_store.h"
+#include "frontends/browse/browse_world.h"
 #include "frontends/browse/text_pane.h"
 #include "frontends/files/owner_names.h"
 #include "repo-format/node.h"
@@ -16,8 +17,8 @@ std::string KindOf(const LoadedSnapshot& snapshot);
 std::string KindOf(ItemKind kind);
 inline bool IsDatabase(ItemKind kind) { return kind == ItemKind::kPostgres || kind == ItemKind::kSqlite; }
 std::string PathsOf(const LoadedSnapshot& snapshot);
-// Of an item: its path, where it has one, else its name.
-std::string NameOf(const SnapshotItem& item);
+// Of a database its path, where it has one, else its name.
+std::string NameOf(const ShownDatabase& database);
 // With what it is beside: "daily (protected)".
 std::string TagsOf(const LoadedSnapshot& snapshot);
 // "2026-11-22 12:58:12 web1:/home/ann"

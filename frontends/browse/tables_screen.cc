@@ -9,29 +9,39 @@
 
 namespace cairn::browse {
 
-void OpenTables(ScreenHost& host, const view::ShownSnapshot& snapshot, const TreePath& path) {
+void OpenTables(ScreenHost& host, const view::ShownSnapshot& snapshot, const TreePath& path, const TreePath& file) {
   const auto& items = snapshot->inner.items;
-  const std::string_view text = AsText(path);
+  const std::string_view text = AsText(file.empty() ? path : file);
   const auto name = text.substr(0, text.find('/'));
   const auto is_meant = [&](const SnapshotItem& item) {
     return IsDatabase(item.kind) && (items.size() == 1 || path.empty() || item.name == name);
   };
+  const auto number_of = [&](auto found) { return static_cast<uint32_t>(found - items.begin()); };
   const auto count = std::ranges::count_if(items, is_meant);
-  if (count == 0) return host.Tell(Finding::Severity::kNote, "there is no database here");
   if (count > 1) return host.Tell(Finding::Severity::kNote, "open one of the databases first");
-  const auto item = static_cast<uint32_t>(std::ranges::find_if(items, is_meant) - items.begin());
-  host.Open(std::make_unique<TablesScreen>(host, snapshot, item));
+  ShownDatabase database{.snapshot = snapshot};
+  if (count == 1) {
+    database.item_number = number_of(std::ranges::find_if(items, is_meant));
+  } else {
+    const auto found = items.size() == 1 ? items.begin() : std::ranges::find(items, name, &SnapshotItem::name);
+    if (file.empty() || found == items.end()) {
+      return host.Tell(Finding::Severity::kNote, "there is no database here: t on a SQLite file shows its tables");
+    }
+    database.item_number = number_of(found);
+    database.file = file;
+  }
+  host.Open(std::make_unique<TablesScreen>(host, std::move(database)));
 }
 
-TablesScreen::TablesScreen(ScreenHost& host, view::ShownSnapshot snapshot, uint32_t item)
-    : ListScreen(host), snapshot_(std::move(snapshot)), item_(item) {
+TablesScreen::TablesScreen(ScreenHost& host, ShownDatabase database)
+    : ListScreen(host), database_(std::move(database)) {
   Reload();
 }
 
 void TablesScreen::Reload() {
   Restart();
-  reading_.Start(world().readers, [world = world(), snapshot = snapshot_, item = item_](const std::stop_token& stop) {
-    return world.tables(*snapshot, item, stop);
+  reading_.Start(world().readers, [world = world(), database = database_](const std::stop_token& stop) {
+    return world.tables(database, stop);
   });
 }
 
@@ -52,8 +62,8 @@ void TablesScreen::Poll() {
 }
 
 std::string TablesScreen::Title() const {
-  return fmt::format("tables of {} {}", NameOf(snapshot_->inner.items[item_]),
-                     FormatTimeThen(snapshot_->inner.start, world().context.clock));
+  return fmt::format("tables of {} {}", NameOf(database_),
+                     FormatTimeThen(database_.snapshot->inner.start, world().context.clock));
 }
 
 std::string TablesScreen::Keys() const {
@@ -81,7 +91,7 @@ std::string TablesScreen::Counted() const {
 void TablesScreen::ShowCommands(const TableRow& table) {
   std::vector<TextLine> lines;
   if (!table.is_restorable) lines.push_back({" it comes back with the whole database alone (" + table.note + ")"});
-  for (const ShellCommand& one : world().commands(*snapshot_, item_, table.is_restorable ? table.name : "")) {
+  for (const ShellCommand& one : world().commands(database_, table.is_restorable ? table.name : "")) {
     if (!lines.empty()) lines.push_back({""});
     lines.push_back({" " + one.what, kDim});
     lines.push_back({" " + one.line, kBold});
@@ -97,7 +107,7 @@ bool TablesScreen::OnListKey(const Key& key) {
   if (restores) {
     ShowCommands(table);
   } else {
-    host().Open(std::make_unique<RowsScreen>(host(), snapshot_, item_, table.name));
+    host().Open(std::make_unique<RowsScreen>(host(), database_, table.name));
   }
   return true;
 }

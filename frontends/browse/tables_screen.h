@@ -9,12 +9,13 @@
 
 namespace cairn::browse {
 
-// Opens the tables of the item that the path is in, or says why there are none.
-void OpenTables(ScreenHost& host, const view::ShownSnapshot& snapshot, const TreePath& path);
+// Opens the tables of the item that the path is in, where that is a database, else those of `file`, which the cursor is
+// on (empty: none); or says why there are none.
+void OpenTables(ScreenHost& host, const view::ShownSnapshot& snapshot, const TreePath& path, const TreePath& file = {});
 
 class TablesScreen : public ListScreen {
  public:
-  TablesScreen(ScreenHost& host, view::ShownSnapshot snapshot, uint32_t item);
+  TablesScreen(ScreenHost& host, ShownDatabase database);
   std::string Title() const override;
   std::string Keys() const override;
   void Poll() override;
@@ -31,8 +32,7 @@ class TablesScreen : public ListScreen {
  private:
   void ShowCommands(const TableRow& table);
 
-  const view::ShownSnapshot snapshot_;
-  const uint32_t item_;
+  const ShownDatabase database_;
   Reading<std::vector<TableRow>> reading_;
   std::vector<TableRow> tables_;
 };

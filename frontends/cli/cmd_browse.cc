@@ -45,7 +45,8 @@ struct BrowseCommand {
   }
 
   static Result<int> Show(Cli& cli, Repository& repository, view::LiveView& view, browse::Messages& messages) {
-    const SnapshotTables tables(cli.context(), repository.store().is_far(), view.reader());
+    const SnapshotTables tables(cli.context(), repository.store().is_far(), view.reader(),
+                                [&](const std::string& note) { messages.Add(Finding::Severity::kWarning, note); });
     auto readers = MakeThreadPool(kReaders);
     const browse::BrowseWorld world{
         .view = view,
@@ -64,13 +65,12 @@ struct BrowseCommand {
           ASSIGN_OR_RETURN(const auto sink, OpenRestoreFolder(cli, {.target = request.target}, options));
           return RunRestore(context, repository, view.index(), *request.snapshot, *sink, options, std::move(findings));
         },
-        .tables = [&](const LoadedSnapshot& snapshot, uint32_t item,
-                      const std::stop_token& stop) { return tables.List(snapshot, item, stop); },
-        .rows = [&](const LoadedSnapshot& snapshot, uint32_t item, const std::string& table,
-                    const browse::RowRange& range,
-                    const std::stop_token& stop) { return tables.Rows(snapshot, item, table, range, stop); },
-        .commands = [&](const LoadedSnapshot& snapshot, uint32_t item,
-                        const std::string& table) { return RestoreCommands(cli, snapshot, item, table); }};
+        .tables = [&](const browse::ShownDatabase& database,
+                      const std::stop_token& stop) { return tables.List(database, stop); },
+        .rows = [&](const browse::ShownDatabase& database, const std::string& table, const browse::RowRange& range,
+                    const std::stop_token& stop) { return tables.Rows(database, table, range, stop); },
+        .commands = [&](const browse::ShownDatabase& database,
+                        const std::string& table) { return RestoreCommands(cli, database, table); }};
     auto shown = browse::Browse(world, cli.stop());
     // Who still waits for the store is asked to stop, as by the user: a second time would end the process at once.
     const bool was_stopped = cli.stop().stop_requested();

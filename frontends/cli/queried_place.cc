@@ -44,7 +44,8 @@ Result<Node> OnlyFile(BlobSource& blobs, const LoadedSnapshot& snapshot, const S
   return nodes.front();
 }
 
-// A file that was backed up as any other may have been written to meanwhile.
+}  // namespace
+
 Result<void> LookAtJournals(BlobSource& blobs, const SnapshotPlace& place,
                             const std::function<void(const std::string&)>& tell) {
   const auto beside = [&](std::string_view suffix) {
@@ -74,8 +75,6 @@ Result<void> LookAtJournals(BlobSource& blobs, const SnapshotPlace& place,
   }
   return {};
 }
-
-}  // namespace
 
 Result<QueriedPlace> FindQueried(BlobSource& blobs, const LoadedSnapshot& snapshot, const std::string& path,
                                  const std::function<void(const std::string&)>& tell) {

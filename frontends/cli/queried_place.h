@@ -17,4 +17,8 @@ struct QueriedPlace {
 Result<QueriedPlace> FindQueried(BlobSource& blobs, const LoadedSnapshot& snapshot, const std::string& path,
                                  const std::function<void(const std::string&)>& tell);
 
+// A file that was backed up as any other may have been written to meanwhile: kInvalidArgument, and `tell`, as above.
+Result<void> LookAtJournals(BlobSource& blobs, const SnapshotPlace& place,
+                            const std::function<void(const std::string&)>& tell);
+
 }  // namespace cairn

@@ -55,11 +55,16 @@ std::string ShellWord(std::string_view text) {
   return quoted + "'";
 }
 
-std::vector<browse::ShellCommand> RestoreCommands(const Cli& cli, const LoadedSnapshot& snapshot, uint32_t item,
+std::vector<browse::ShellCommand> RestoreCommands(const Cli& cli, const browse::ShownDatabase& database,
                                                   const std::string& table) {
-  const SnapshotItem& one = snapshot.inner.items[item];
+  const SnapshotItem& one = database.item();
+  const std::string id = database.snapshot->id.Short();
+  if (!database.file.empty()) {
+    const std::string file = ShellWord(id + ":/" + ToString(database.file));
+    return {{.what = "the file, into a folder:", .line = Program(cli) + " restore " + file + " --target FOLDER"}};
+  }
   const bool is_postgres = one.kind == ItemKind::kPostgres;
-  const std::string name = snapshot.id.Short() + (snapshot.inner.items.size() == 1 ? "" : ":" + one.name);
+  const std::string name = id + (database.snapshot->inner.items.size() == 1 ? "" : ":" + one.name);
   const std::string target = is_postgres ? " --postgres " + PostgresAddress(one) : " --sqlite " + SqliteFile(one);
   const std::string whole = Program(cli) + " restore " + ShellWord(name) + target;
   if (table.empty()) {

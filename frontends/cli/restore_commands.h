@@ -10,7 +10,7 @@ namespace cairn {
 
 // Whole lines for the shell, the harmless one first; without a table, of the whole database. Where a database is to go
 // that the snapshot does not say the place of, stands a word in capitals.
-std::vector<browse::ShellCommand> RestoreCommands(const Cli& cli, const LoadedSnapshot& snapshot, uint32_t item,
+std::vector<browse::ShellCommand> RestoreCommands(const Cli& cli, const browse::ShownDatabase& database,
                                                   const std::string& table);
 
 // As one word of a shell's line.

@@ -5,7 +5,9 @@
 
 #include "engine/tree/directory_reader.h"
 #include "engine/tree/file_view.h"
+#include "engine/tree/snapshot_tree.h"
 #include "frontends/cli/cell_text.h"
+#include "frontends/cli/queried_place.h"
 #include "frontends/postgres/copy_text.h"
 #include "frontends/postgres/dump_reader.h"
 #include "frontends/query/query_database.h"
@@ -16,6 +18,7 @@ namespace cairn {
 
 using browse::RowPage;
 using browse::RowRange;
+using browse::ShownDatabase;
 using browse::TableRow;
 using postgres::NoRows;
 using query::Cell;
@@ -185,8 +188,17 @@ struct SnapshotTables::Sqlite {
   std::unique_ptr<query::QueryDatabase> database;
 };
 
-Result<SnapshotTables::Sqlite> SnapshotTables::OpenSqlite(const SnapshotItem& item, const std::stop_token& stop) const {
-  ASSIGN_OR_RETURN(Node file, FileOf(blobs_, item));
+Result<Node> SnapshotTables::FindFile(const ShownDatabase& database, const Tell& tell) const {
+  if (database.file.empty()) return FileOf(blobs_, database.item());
+  ASSIGN_OR_RETURN(SnapshotPlace place, FindInSnapshot(blobs_, *database.snapshot, database.file));
+  if (!place.node.content) return Error(ErrorCode::kInvalidArgument, "it is no file");
+  RETURN_IF_ERROR(LookAtJournals(blobs_, place, tell));
+  return std::move(place.node);
+}
+
+Result<SnapshotTables::Sqlite> SnapshotTables::OpenSqlite(const ShownDatabase& database, const Tell& tell,
+                                                          const std::stop_token& stop) const {
+  ASSIGN_OR_RETURN(Node file, FindFile(database, tell));
   Sqlite opened{.bytes = file.size,
                 .ahead = MakeThreadPool(is_far_ ? context_.limits.gets : context_.executor.workers()),
                 .database = nullptr};
@@ -197,28 +209,30 @@ Result<SnapshotTables::Sqlite> SnapshotTables::OpenSqlite(const SnapshotItem& it
   return opened;
 }
 
-Result<std::vector<TableRow>> SnapshotTables::List(const LoadedSnapshot& snapshot, uint32_t item,
-                                                   const std::stop_token& stop) const {
-  const SnapshotItem& one = snapshot.inner.items[item];
-  if (one.kind == ItemKind::kPostgres) return PostgresTables(blobs_, one, stop);
-  if (one.kind != ItemKind::kSqlite) return Error(ErrorCode::kUnsupported, "it is no database");
-  ASSIGN_OR_RETURN(const Sqlite opened, OpenSqlite(one, stop));
+Result<std::vector<TableRow>> SnapshotTables::List(const ShownDatabase& database, const std::stop_token& stop) const {
+  const SnapshotItem& one = database.item();
+  if (one.kind == ItemKind::kPostgres && database.file.empty()) return PostgresTables(blobs_, one, stop);
+  if (one.kind != ItemKind::kSqlite && database.file.empty())
+    return Error(ErrorCode::kUnsupported, "it is no database");
+  ASSIGN_OR_RETURN(const Sqlite opened, OpenSqlite(database, tell_, stop));
   ASSIGN_OR_RETURN(const auto found, opened.database->Tables());
   std::vector<TableRow> tables;
   for (const query::TableInfo& table : found) {
-    tables.push_back(
-        {.name = table.name, .note = table.kind == "table" ? "" : table.kind, .is_restorable = table.kind != "view"});
+    tables.push_back({.name = table.name,
+                      .note = table.kind == "table" ? "" : table.kind,
+                      .is_restorable = table.kind != "view" && database.file.empty()});
   }
   if (opened.bytes <= kCountedBytesMax) RETURN_IF_ERROR(AddNumbers(*opened.database, tables));
   return tables;
 }
 
-Result<RowPage> SnapshotTables::Rows(const LoadedSnapshot& snapshot, uint32_t item, const std::string& table,
-                                     const RowRange& range, const std::stop_token& stop) const {
-  const SnapshotItem& one = snapshot.inner.items[item];
-  if (one.kind == ItemKind::kPostgres) return PostgresRows(blobs_, one, table, range, stop);
-  if (one.kind != ItemKind::kSqlite) return Error(ErrorCode::kUnsupported, "it is no database");
-  ASSIGN_OR_RETURN(const Sqlite opened, OpenSqlite(one, stop));
+Result<RowPage> SnapshotTables::Rows(const ShownDatabase& database, const std::string& table, const RowRange& range,
+                                     const std::stop_token& stop) const {
+  const SnapshotItem& one = database.item();
+  if (one.kind == ItemKind::kPostgres && database.file.empty()) return PostgresRows(blobs_, one, table, range, stop);
+  if (one.kind != ItemKind::kSqlite && database.file.empty())
+    return Error(ErrorCode::kUnsupported, "it is no database");
+  ASSIGN_OR_RETURN(const Sqlite opened, OpenSqlite(database, [](const std::string&) {}, stop));
   PageSink page(range.count);
   const auto ran =
       opened.database->Run(fmt::format("SELECT * FROM {} LIMIT -1 OFFSET {}", Quoted(table), range.skip), page);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -17,14 +18,15 @@ namespace cairn {
 // eighth of the job's, of all who ask together, and kPageBytesMax each.
 class SnapshotTables {
  public:
-  SnapshotTables(const JobContext& context, bool is_far, BlobSource& blobs)
-      : context_(context), is_far_(is_far), blobs_(blobs) {}
+  using Tell = std::function<void(const std::string& note)>;
+  // `tell` is told what who looks should know of a file that was caught while it was in use.
+  SnapshotTables(const JobContext& context, bool is_far, BlobSource& blobs, Tell tell)
+      : context_(context), is_far_(is_far), blobs_(blobs), tell_(std::move(tell)) {}
 
   // Rows of SQLite's tables are counted where the database is so small that it is soon read.
-  Result<std::vector<browse::TableRow>> List(const LoadedSnapshot& snapshot, uint32_t item,
-                                             const std::stop_token& stop) const;
+  Result<std::vector<browse::TableRow>> List(const browse::ShownDatabase& database, const std::stop_token& stop) const;
   // kUnsupported: the table has none here, or none that can be shown.
-  Result<browse::RowPage> Rows(const LoadedSnapshot& snapshot, uint32_t item, const std::string& table,
+  Result<browse::RowPage> Rows(const browse::ShownDatabase& database, const std::string& table,
                                const browse::RowRange& range, const std::stop_token& stop) const;
 
   static constexpr uint64_t kPageBytesMax = 4ULL * 1024 * 1024;  // of the values of a page, unless it is a single row
@@ -32,11 +34,13 @@ class SnapshotTables {
 
  private:
   struct Sqlite;
-  Result<Sqlite> OpenSqlite(const SnapshotItem& item, const std::stop_token& stop) const;
+  Result<Node> FindFile(const browse::ShownDatabase& database, const Tell& tell) const;
+  Result<Sqlite> OpenSqlite(const browse::ShownDatabase& database, const Tell& tell, const std::stop_token& stop) const;
 
   const JobContext& context_;
   const bool is_far_;
   BlobSource& blobs_;
+  const Tell tell_;
 };
 
 }  // namespace cairn

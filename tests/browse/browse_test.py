@@ -413,6 +413,39 @@ class Databases(BrowseTest):
             screen.keys("Escape")
             screen.until("3 tables", without=("of them called",))
 
+    def test_tables_of_a_file_of_a_folder(self):
+        self.write("notes.txt", b"no database\n")
+        with sqlite3.connect(os.path.join(self.source, "its own.db")) as connection:
+            connection.execute("CREATE TABLE things (id INTEGER PRIMARY KEY, name TEXT)")
+            connection.execute("INSERT INTO things (name) VALUES ('spade')")
+        connection.close()
+        self.init()
+        self.backup()
+        screen = self.browse(columns=160)
+        screen.until("1 snapshot")
+        screen.keys("t")
+        screen.until("there is no database here")
+        self.enter_source(screen)
+        self.go_to(screen, "notes")
+        screen.keys("t")
+        screen.until("the tables cannot be shown", "it is no SQLite database")
+        screen.keys("Escape")
+        screen.until("1 of them called")
+        screen.keys("Escape")
+        self.go_to(screen, "own")
+        screen.keys("t")
+        screen.until("things", "1 table", "its own.db")
+        screen.keys("r")
+        text = screen.until("--target FOLDER")
+        line = re.search(r"cairn( restore .*) --target FOLDER", text)[1]
+        target = self.path("out")
+        done = subprocess.run(["sh", "-c", f"{BIN}{line} --target {target}"], env=self.env(), capture_output=True, timeout=60)
+        self.assertEqual((done.returncode, os.listdir(target)), (0, ["its own.db"]), done.stderr)
+        screen.keys("Escape")
+        screen.until("1 table")
+        screen.keys("Enter")
+        screen.until("1  spade", "1 row")
+
     def test_tables_of_postgresql(self):
         with Server() as server:
             server.create("shop")

@@ -25,23 +25,23 @@ class BrowserTest : public testing::Test {
               messages_.Add(finding);
             }).value();
     ASSERT_OK(view_->snapshots().Look(view::ViewTree::Look::kUsual));
-    browser_ = std::make_unique<Browser>(BrowseWorld{
-        .view = *view_,
-        .context = reader_->context.job,
-        .readers = *readers_,
-        .messages = messages_,
-        .repository = "repo",
-        .restore = [this](const RestoreRequest& request, const JobContext&,
-                          const FindingSink&) { return Restore(request); },
-        .tables = [](const LoadedSnapshot&, uint32_t, const std::stop_token&) -> Result<std::vector<TableRow>> {
-          return std::vector<TableRow>{{.name = "orders"}, {.name = "it's"}};
-        },
-        .rows = [this](const LoadedSnapshot&, uint32_t, const std::string& table, const RowRange& range,
-                       const std::stop_token&) { return Rows(table, range); },
-        .commands =
-            [](const LoadedSnapshot&, uint32_t, const std::string& table) {
-              return std::vector<ShellCommand>{{.what = "all of it", .line = "restore " + table}};
-            }});
+    browser_ = std::make_unique<Browser>(
+        BrowseWorld{.view = *view_,
+                    .context = reader_->context.job,
+                    .readers = *readers_,
+                    .messages = messages_,
+                    .repository = "repo",
+                    .restore = [this](const RestoreRequest& request, const JobContext&,
+                                      const FindingSink&) { return Restore(request); },
+                    .tables = [](const ShownDatabase&, const std::stop_token&) -> Result<std::vector<TableRow>> {
+                      return std::vector<TableRow>{{.name = "orders"}, {.name = "it's"}};
+                    },
+                    .rows = [this](const ShownDatabase&, const std::string& table, const RowRange& range,
+                                   const std::stop_token&) { return Rows(table, range); },
+                    .commands =
+                        [](const ShownDatabase&, const std::string& table) {
+                          return std::vector<ShellCommand>{{.what = "all of it", .line = "restore " + table}};
+                        }});
     browser_->Poll();
   }
 
@@ -65,7 +65,7 @@ class BrowserTest : public testing::Test {
   void OpenRows(const std::string& table) {
     const auto folders = view_->snapshots().Look(view::ViewTree::Look::kUsual).value();
     const view::ShownSnapshot snapshot = folders->Find("by-id")->entries.begin()->second.snapshot;
-    browser_->Open(std::make_unique<RowsScreen>(*browser_, snapshot, 0, table));
+    browser_->Open(std::make_unique<RowsScreen>(*browser_, ShownDatabase{.snapshot = snapshot}, table));
     browser_->Poll();
   }
   void Press(KeyCode code) {
