@@ -484,6 +484,13 @@ Result<BlobWriter::Added> BlobWriter::AddNamed(BlobKind kind, const BlobId& id, 
 Result<void> BlobWriter::AddAnew(BlobKind kind, ByteSpan plain) {
   const Checksum checksum = ChecksumOf(plain);  // before the id: a bit that flips in between is found
   const BlobId id = session_.repository_.hasher().Compute(kind, plain);
+  {
+    // The claim of what is in the open frame goes with a pack that is put meanwhile, and has the blob in a frame that
+    // was moved as it is.
+    const std::lock_guard lock(mutex_);
+    const OpenFrame& frame = kind == BlobKind::kData ? data_ : metadata_;
+    if (std::ranges::find(frame.blobs, id, &BlobEntry::id) != frame.blobs.end()) return {};
+  }
   if (!session_.ClaimAnew(id, static_cast<uint32_t>(plain.size()))) return {};
   return Gather(kind, id, checksum, plain);
 }

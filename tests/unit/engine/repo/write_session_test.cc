@@ -6,6 +6,7 @@
 #include <mutex>
 #include <thread>
 
+#include "engine/pack/pack_reader.h"
 #include "tests/support/fault_store.h"
 #include "tests/support/machine.h"
 #include "tests/support/matchers.h"
@@ -51,6 +52,35 @@ TEST(WriteSession, PutsAsManyPacksAtOnceAsTheLimitSays) {
   options.host = ToBytes(AsBytes("machine"));
   ASSERT_OK(RunBackup(job, *machine.repository, std::move(sources), options, {}));
   EXPECT_EQ(most, 4);
+}
+
+// As when a prune repacks: a frame that is moved as it is, and one that is packed anew.
+TEST(WriteSession, ABlobWhoseClaimWentWithAnotherPackIsInAFrameOnce) {
+  MemoryStore store;
+  InitForTests(store);
+  Machine machine(store, 1);
+  const std::string text = RandomText(1, 100);
+  ASSERT_OK(machine.Backup({{"a", text}}));
+  const JobContext& job = machine.context.job;
+  ASSERT_OK_AND_ASSIGN(const auto index, machine.repository->LoadIndex(job));
+  const BlobId id = machine.repository->hasher().Compute(BlobKind::kData, AsBytes(text));
+  ASSERT_OK_AND_ASSIGN(const auto places, index->Find(id));
+  ASSERT_EQ(places.size(), 1u);
+  const BlobLocation& place = places.front();
+  ASSERT_OK_AND_ASSIGN(const Bytes sealed,
+                       ReadFrame(store, BlobKind::kData, place.pack.name, place.frame_offset, *place.frame));
+  ASSERT_OK_AND_ASSIGN(const auto session,
+                       WriteSession::Begin(*machine.repository, *index, job,
+                                           {.purpose = SessionPurpose::kMaintenance, .compression = {}}));
+  const auto writer = session->NewBlobWriter(64 * kKiB);
+  ASSERT_OK(writer->AddAnew(BlobKind::kData, AsBytes(text)));
+  ASSERT_OK(session->AddSealedFrame(BlobKind::kData, place.session, *place.frame, sealed));
+  ASSERT_OK(session->Flush());
+  ASSERT_OK(writer->AddAnew(BlobKind::kData, AsBytes(text)));
+  ASSERT_OK(writer->Finish());
+  ASSERT_OK(session->End());
+  ASSERT_OK_AND_ASSIGN(const auto after, index->Find(id));
+  EXPECT_EQ(after.size(), 3u);
 }
 
 // It ended the process.
