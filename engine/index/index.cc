@@ -139,16 +139,17 @@ Result<void> LocalIndex::AddPack(const SegmentPack& pack, const std::vector<Pack
   return {};
 }
 
-Result<void> LocalIndex::AddSegment(const SegmentId& id, const std::vector<PackName>& packs) {
+// The row says what the segment says, by the segment itself: rows of a pack may meanwhile come from another's entry.
+Result<void> LocalIndex::AddSegment(const SegmentId& id, const IndexSegment& segment) {
+  const std::vector<PackSession> of_data = SessionsOf(segment, BlobKind::kData);
+  const std::vector<PackSession> of_metadata = SessionsOf(segment, BlobKind::kMetadata);
+  index_rows::SegmentRow row{.removed = segment.removed, .retired = segment.retired};
+  row.packs.reserve(segment.packs.size());
+  for (const SegmentPack& pack : segment.packs) {
+    row.packs.emplace_back(pack.name, DigestOf(pack, pack.kind == BlobKind::kData ? of_data : of_metadata));
+  }
   const std::shared_lock lock(rows_mutex_);
   RETURN_IF_ERROR(NeedTable());
-  index_rows::SegmentRow row;
-  row.packs.reserve(packs.size());
-  for (const PackName& name : packs) {
-    const auto slot = packs_.FindSlot(name);
-    if (!slot || !slot->complete) return {};
-    row.packs.emplace_back(name, slot->digest);
-  }
   return OfTheCopy(Noting(table_->PutSegment(id, row)));
 }
 

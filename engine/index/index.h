@@ -105,9 +105,9 @@ class Index {
   // A pack of this process that was just put: found at once. `sessions` are what pack.frames[].session counts in.
   // kInvalidArgument for one that a `removed` list of the last listing names.
   virtual Result<void> AddPack(const SegmentPack& pack, const std::vector<PackSession>& sessions) = 0;
-  // A segment that this process has just put, of packs that it added: Sync need not fetch it. One of other packs is
-  // left to Sync.
-  virtual Result<void> AddSegment(const SegmentId& id, const std::vector<PackName>& packs) = 0;
+  // A segment that this process has just put, of packs that it added: Sync need not fetch it. Where the copy has a pack
+  // not, or from another entry, Sync fetches it all the same.
+  virtual Result<void> AddSegment(const SegmentId& id, const IndexSegment& segment) = 0;
   // On return what was added survives this process: without it the next one may not know that it was ever there.
   virtual Result<void> Flush() = 0;
   // Packs that AddPack added and no segment has named are forgotten (the session was fenced).
@@ -133,6 +133,7 @@ class Index {
   // memory; stops at the first error of `each`.
   using EachBlob = std::function<Result<void>(const BlobId& id, BlobKind kind, std::span<const BlobPlace> places)>;
   Result<void> ForEachBlob(const EachBlob& each) { return ForEachBlobOf({}, each); }
+  // The same of some ids; several at once, each with an `each` of its own or one that is safe for that.
   virtual Result<void> ForEachBlobOf(const IdShare& share, const EachBlob& each) = 0;
 
   // Names in `removed` lists of the listing of the last Sync, and which segments carry them.

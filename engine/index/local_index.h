@@ -21,7 +21,7 @@ class LocalIndex final : public Index {
 
   Result<void> Sync(std::vector<SegmentId> listed, const LoadSegment& load, const JobContext& context) override;
   Result<void> AddPack(const SegmentPack& pack, const std::vector<PackSession>& sessions) override;
-  Result<void> AddSegment(const SegmentId& id, const std::vector<PackName>& packs) override;
+  Result<void> AddSegment(const SegmentId& id, const IndexSegment& segment) override;
   Result<void> Flush() override;
   void DropAddedPacks() override { packs_.DropAdded(); }
   void SetTombstones(const std::vector<PackName>& packs) override { packs_.SetTombstones(packs); }

@@ -331,9 +331,7 @@ Result<void> WriteSession::PutOpenSegment() {
   }
   // A private copy of the index goes with this process, and what it knows of the segment.
   ASSIGN_OR_RETURN(const SegmentId id, protocol_.PutSegment(segment, index_.is_private()));
-  std::vector<PackName> packs;
-  for (const SegmentPack& pack : segment.packs) packs.push_back(pack.name);
-  IgnoreError(index_.AddSegment(id, packs), "then the next run fetches it");
+  IgnoreError(index_.AddSegment(id, segment), "then the next run fetches it");
   if (options_.purpose != SessionPurpose::kMaintenance) return {};  // its commit learns of a fence
   // A pruner takes the packs of a fenced session that were in no segment for garbage. Without a fence now, it fences
   // later, and then sees this segment.

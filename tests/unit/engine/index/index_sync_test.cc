@@ -53,10 +53,10 @@ TEST_F(IndexTest, WhatThisProcessHasPutIsNotFetched) {
   Sync(*index);
   ASSERT_TRUE(index->AddPack(PackOf(2, {{{20}}}), SessionsForAdd()));
   segments_.Put(2, SegmentOf({PackOf(2, {{{20}}})}));
-  ASSERT_TRUE(index->AddSegment(Segment(2), {Pack(2)}));
-  // One of a pack that this process has not added says nothing yet.
+  ASSERT_TRUE(index->AddSegment(Segment(2), segments_.all.at(Segment(2))));
+  // One of a pack that this process has not added is fetched.
   segments_.Put(3, SegmentOf({PackOf(3, {{{30}}})}));
-  ASSERT_TRUE(index->AddSegment(Segment(3), {Pack(3)}));
+  ASSERT_TRUE(index->AddSegment(Segment(3), segments_.all.at(Segment(3))));
   segments_.loads = 0;
   Sync(*index);
   EXPECT_EQ(segments_.loads, 1);
@@ -69,6 +69,21 @@ TEST_F(IndexTest, WhatThisProcessHasPutIsNotFetched) {
   segments_.all.erase(Segment(2));
   Sync(*index);
   EXPECT_EQ(PackNumbers(*index), (Numbers{1, 3}));
+}
+
+// Another's entry for a pack of this process came in between: the two are told apart, as where both are fetched.
+TEST_F(IndexTest, WhatThisProcessHasPutDoesNotVouchForAnothersEntry) {
+  const auto index = Open();
+  Sync(*index);
+  ASSERT_TRUE(index->AddPack(PackOf(2, {{{20}}}), SessionsForAdd()));
+  segments_.Put(1, SegmentOf({PackOf(2, {{{21}}})}));
+  Sync(*index);
+  segments_.Put(2, SegmentOf({PackOf(2, {{{20}}})}));
+  ASSERT_TRUE(index->AddSegment(Segment(2), segments_.all.at(Segment(2))));
+  Sync(*index);
+  ASSERT_TRUE(index->FindPack(Pack(2)));
+  EXPECT_TRUE(index->FindPack(Pack(2))->disputed);
+  EXPECT_FALSE(HasForWriter(*index, 21));
 }
 
 TEST_F(IndexTest, SharesOfAllIdsAreTheWhole) {
