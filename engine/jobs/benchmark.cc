@@ -104,7 +104,8 @@ class BenchmarkRun {
   // Objects are put over each other, as a scratch store allows: the disk holds a few of them at any time.
   Result<void> MeasureScratch(ObjectStore& scratch) {
     std::vector<ObjectName> names;
-    for (unsigned i = 0; i < BenchmarkOptions::Objects(context_.limits); ++i) {
+    const unsigned objects = BenchmarkOptions::Objects(context_.limits, context_.executor.workers());
+    for (unsigned i = 0; i < objects; ++i) {
       ASSIGN_OR_RETURN(ObjectName name, ObjectName::Parse(fmt::format("benchmark/{}", i)));
       names.push_back(std::move(name));
     }
@@ -269,9 +270,9 @@ uint64_t BenchmarkOptions::ObjectBytes(const Limits& limits) {
   return std::min(limits.pack_bytes, limits.memory_bytes / 8);
 }
 
-unsigned BenchmarkOptions::Objects(const Limits& limits) {
+unsigned BenchmarkOptions::Objects(const Limits& limits, unsigned threads) {
   const uint64_t fit = limits.memory_bytes / 4 / std::max<uint64_t>(ObjectBytes(limits), 1);
-  return static_cast<unsigned>(std::clamp<uint64_t>(fit, 1, PutsAtOnce(/*is_far=*/false, limits)));
+  return static_cast<unsigned>(std::clamp<uint64_t>(fit, 1, PutsAtOnce(/*is_far=*/false, limits, threads)));
 }
 
 Result<BenchmarkReport> RunBenchmark(const JobContext& context, Repository& repository, const BenchmarkOptions& options,

@@ -30,7 +30,7 @@ struct BenchmarkOptions {
   // Objects that are put at once, as a backup into a folder does, and their size: what the scratch store must have room
   // for (twice, while one replaces another).
   static uint64_t ObjectBytes(const Limits& limits);
-  static unsigned Objects(const Limits& limits);
+  static unsigned Objects(const Limits& limits, unsigned threads);
 };
 
 // Puts nothing into the repository: the dump is read as a dry run reads it. Threads: the caller's waits,

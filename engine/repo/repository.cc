@@ -329,7 +329,7 @@ Result<void> Repository::NeedHost(ByteSpan host) const {
 Result<std::unique_ptr<Index>> Repository::OpenIndex(const JobContext& context, bool goes_on) const {
   return Index::Open({.folder = cache_->IndexFolder(),
                       .repository = keyring_.repository(),
-                      .memory_bytes = context.limits.memory_bytes / 8,
+                      .memory_bytes = context.limits.memory_bytes / 16,
                       .goes_on = goes_on});
 }
 

@@ -19,8 +19,7 @@ uint32_t NeededRight(SessionPurpose purpose) {
   return purpose == SessionPurpose::kMaintenance ? Rights::kMaintain : Rights::kWrite;
 }
 
-// Full packs that wait until others are put, each with a thread. The others wait before they fill one more.
-constexpr unsigned kPacksWaitingMax = 2;
+constexpr unsigned kThreadsOfPut = 2;  // so many fill packs as fast as one put at a time takes them
 
 bool SeveralThreads(const JobContext& context) { return context.limits.puts > 1; }
 
@@ -35,8 +34,9 @@ PackLimits PackLimitsOf(const Limits& limits, const ObjectStore& store) {
 
 }  // namespace
 
-unsigned PutsAtOnce(bool is_far, const Limits& limits) {
-  return std::max(is_far ? limits.puts : std::min(limits.puts, 2U), 1U);
+unsigned PutsAtOnce(bool is_far, const Limits& limits, unsigned threads) {
+  const unsigned near = threads > kThreadsOfPut ? 2 : 1;
+  return std::max(is_far ? limits.puts : std::min(limits.puts, near), 1U);
 }
 
 WriteSession::WriteSession(Repository& repository, Index& index, const JobContext& context,
@@ -50,6 +50,8 @@ WriteSession::WriteSession(Repository& repository, Index& index, const JobContex
       keys_(SessionKeys::New(repository.keyring(), id_, context.random)),
       sealer_(keys_, repository.keyring().family(), context.random, options.compression),
       pack_limits_(PackLimitsOf(context.limits, repository.store())),
+      puts_at_once_(PutsAtOnce(repository.store().is_far(), context.limits, context.executor.workers())),
+      packs_waiting_max_(context.executor.workers() > kThreadsOfPut ? 2 : 1),
       data_packs_(BlobKind::kData, repository.sealer(), context.random, pack_limits_,
                   [this](FinishedPack pack) { return PackFinished(std::move(pack)); }),
       metadata_packs_(BlobKind::kMetadata, repository.sealer(), context.random, pack_limits_,
@@ -230,14 +232,13 @@ Result<void> WriteSession::AddSealedFrame(BlobKind kind, const PackSession& sess
 
 void WriteSession::AwaitRoomForFrames() {
   std::unique_lock lock(put_mutex_);
-  put_done_.wait(lock, [&] { return packs_waiting_ < kPacksWaitingMax; });
+  put_done_.wait(lock, [&] { return packs_waiting_ < packs_waiting_max_; });
 }
 
 Result<void> WriteSession::PackFinished(FinishedPack pack) {
   const uint64_t bytes = pack.object.size();
   // A full pack is larger than pack_bytes: by the frame that went beyond, and its directory.
-  const uint64_t bytes_max =
-      PutsAtOnce(repository_.store().is_far(), context_.limits) * (pack_limits_.pack_bytes / 8 * 9);
+  const uint64_t bytes_max = puts_at_once_ * (pack_limits_.pack_bytes / 8 * 9);
   {
     std::unique_lock lock(put_mutex_);
     ++packs_waiting_;

@@ -33,8 +33,9 @@ struct WriteTotals {
       bytes_adopted{0};  // put by a session of this slot that died before its segment
 };
 
-// Packs that a session puts at once: a disk is kept busy by two, a far store takes as many as it is given.
-unsigned PutsAtOnce(bool is_far, const Limits& limits);
+// Packs that a session puts at once. A disk is kept busy by two, and by one that few threads fill packs for; a far
+// store takes as many as it is given.
+unsigned PutsAtOnce(bool is_far, const Limits& limits, unsigned threads);
 
 class BlobWriter;
 
@@ -137,6 +138,7 @@ class WriteSession {
   std::optional<Error> error_;  // guarded by error_mutex_
 
   const PackLimits pack_limits_;
+  const unsigned puts_at_once_, packs_waiting_max_;
   PackAssembler data_packs_, metadata_packs_;
   std::mutex put_mutex_;
   std::condition_variable_any put_done_;

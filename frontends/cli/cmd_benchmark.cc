@@ -69,8 +69,9 @@ struct BenchmarkCommand {
       return MakeError(ErrorCode::kUnsupported,
                        "the store is no folder of this machine, and takes objects of the repository alone");
     }
-    const Limits& limits = cli.context().limits;
-    const uint64_t bytes = 2 * BenchmarkOptions::ObjectBytes(limits) * BenchmarkOptions::Objects(limits);
+    const JobContext& context = cli.context();
+    const unsigned objects = BenchmarkOptions::Objects(context.limits, context.executor.workers());
+    const uint64_t bytes = 2 * BenchmarkOptions::ObjectBytes(context.limits) * objects;
     return ScratchStore::MakeBeside(folder, bytes, cli.context().log, [&cli](std::shared_ptr<ScratchFolder> made) {
       cli.RemoveWhenForced(std::move(made));
     });

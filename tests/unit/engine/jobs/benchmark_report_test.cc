@@ -23,11 +23,11 @@ BenchmarkReport Even() {
 
 // As many as a backup puts at once into a folder, which is where a benchmark puts.
 TEST(BenchmarkOptions, PutsAsABackupDoes) {
-  EXPECT_EQ(BenchmarkOptions::Objects(Limits()), PutsAtOnce(/*is_far=*/false, Limits()));
+  EXPECT_EQ(BenchmarkOptions::Objects(Limits(), 16), PutsAtOnce(/*is_far=*/false, Limits(), 16));
   Limits little;
   little.memory_bytes = 16 * kMiB;
   EXPECT_EQ(BenchmarkOptions::ObjectBytes(little), 2 * kMiB);
-  EXPECT_EQ(BenchmarkOptions::Objects(little), 2u);
+  EXPECT_EQ(BenchmarkOptions::Objects(little, 16), 2u);
 }
 
 TEST(BenchmarkReport, TimesOfStagesAddUp) {

@@ -155,12 +155,13 @@ TEST(WriteSession, ManyThreadsHoldNoMoreFullPacksThanFew) {
 TEST(WriteSession, PutsAtOnceByWhereTheStoreIs) {
   Limits limits;
   limits.puts = 4;
-  EXPECT_EQ(PutsAtOnce(/*is_far=*/false, limits), 2u);
-  EXPECT_EQ(PutsAtOnce(/*is_far=*/true, limits), 4u);
+  EXPECT_EQ(PutsAtOnce(/*is_far=*/false, limits, /*threads=*/16), 2u);
+  EXPECT_EQ(PutsAtOnce(/*is_far=*/false, limits, /*threads=*/2), 1u);
+  EXPECT_EQ(PutsAtOnce(/*is_far=*/true, limits, /*threads=*/2), 4u);
   limits.puts = 1;
-  EXPECT_EQ(PutsAtOnce(/*is_far=*/false, limits), 1u);
+  EXPECT_EQ(PutsAtOnce(/*is_far=*/false, limits, /*threads=*/16), 1u);
   limits.puts = 0;
-  EXPECT_EQ(PutsAtOnce(/*is_far=*/true, limits), 1u);
+  EXPECT_EQ(PutsAtOnce(/*is_far=*/true, limits, /*threads=*/16), 1u);
 }
 
 }  // namespace
