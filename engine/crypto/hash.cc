@@ -6,6 +6,7 @@
 #include <openssl/sha.h>
 
 #include <algorithm>
+#include <numeric>
 #include <optional>
 
 #include "engine/crypto/sha256_pair.h"
@@ -29,6 +30,9 @@ class Each {
   Each(const SHA256_CTX& begin, std::span<const ByteSpan> messages, std::span<Digest> digests)
       : begin_(begin), messages_(messages), digests_(digests) {
     CHECK(messages.size() == digests.size() && begin.num == 0);
+    order_.resize(messages.size());
+    std::iota(order_.begin(), order_.end(), 0);
+    std::ranges::sort(order_, [&](size_t a, size_t b) { return messages[a].size() > messages[b].size(); });
   }
 
   void Run() {
@@ -59,9 +63,8 @@ class Each {
 
   std::optional<Lane> Next() {
     if (next_ == messages_.size()) return std::nullopt;
-    Lane lane{.message = next_, .state = begin_, .left = messages_[next_]};
-    ++next_;
-    return lane;
+    const size_t message = order_[next_++];
+    return Lane{.message = message, .state = begin_, .left = messages_[message]};
   }
 
   // What Update would have noted of so many blocks.
@@ -82,7 +85,8 @@ class Each {
   const SHA256_CTX& begin_;
   const std::span<const ByteSpan> messages_;
   const std::span<Digest> digests_;
-  size_t next_ = 0;
+  std::vector<size_t> order_;  // of the messages: the longest first, so that the last is seldom alone for long
+  size_t next_ = 0;            // in order_
 };
 
 }  // namespace

@@ -13,7 +13,7 @@ namespace cairn {
 
 Digest Sha256(ByteSpan bytes);
 Digest Sha256(std::initializer_list<ByteSpan> parts);  // of the parts joined
-// Of each message, into `digests`, which are as many. Two at a time where the processor can: begin with the longest.
+// Of each message, into `digests`, which are as many. Two at a time where the processor can.
 void Sha256Each(std::span<const ByteSpan> messages, std::span<Digest> digests);
 Digest HmacSha256(ByteSpan key, std::initializer_list<ByteSpan> message);
 // 32 bytes of output. The info is the parts joined.

@@ -16,6 +16,7 @@ namespace {
 constexpr size_t kStretchBytes = kMiB;  // read before it is cut and handed on
 constexpr size_t kQueueMax = 3;         // stretches of a file that wait for a thread, as long as
 constexpr uint64_t kWaitingShare = 16;  // those of all files are no more than this part of the memory
+constexpr size_t kStretchesAtOnce = 2;  // that a thread stores: ids are computed by twos, and a stretch may be a chunk
 constexpr size_t kAheadMax = 64;        // stretches that are done or under way, behind the first that is not done
 constexpr size_t kBuffersKept = 8, kBufferBytesKept = 4 * kMiB;
 
@@ -235,37 +236,43 @@ class ContentBackup::File : public std::enable_shared_from_this<File> {
     --helpers_;
   }
 
-  // The oldest that waits. The lock is held before and after.
+  // The oldest that wait. The lock is held before and after.
   void StoreNext(std::unique_lock<std::mutex>& lock) {
-    Stretch* const stretch = waiting_.front();
-    waiting_.pop_front();
+    std::vector<Stretch*> taken;
+    for (; !waiting_.empty() && taken.size() < kStretchesAtOnce; waiting_.pop_front())
+      taken.push_back(waiting_.front());
     ++under_way_;
     const bool skip = error_.has_value() || is_dropped_;
     lock.unlock();
-    all_.waiting_bytes_ -= stretch->buffer.size();
+    for (const Stretch* stretch : taken) all_.waiting_bytes_ -= stretch->buffer.size();
     Result<void> stored;
-    if (!skip) stored = StoreChunks(*stretch);
-    all_.ReturnBuffer(std::move(stretch->buffer));
+    if (!skip) stored = StoreChunks(taken);
+    for (Stretch* stretch : taken) all_.ReturnBuffer(std::move(stretch->buffer));
     lock.lock();
-    stretch->done = true;
+    for (Stretch* stretch : taken) stretch->done = true;
     if (!stored && !error_) error_ = stored.error();
     Feed(lock);
     --under_way_;
     changed_.notify_all();
   }
 
-  Result<void> StoreChunks(Stretch& stretch) {
+  Result<void> StoreChunks(const std::vector<Stretch*>& stretches) {
     const SinkPool::Loan sink(is_text_ ? all_.text_sinks_ : all_.sinks_);
     std::vector<ByteSpan> parts;
-    size_t begin = 0;
-    for (const auto& [id, length] : stretch.chunks) {
-      parts.push_back(ByteSpan(stretch.buffer).subspan(begin, length));
-      begin += length;
+    for (const Stretch* stretch : stretches) {
+      size_t begin = 0;
+      for (const auto& [id, length] : stretch->chunks) {
+        parts.push_back(ByteSpan(stretch->buffer).subspan(begin, length));
+        begin += length;
+      }
     }
     if (all_.context_.stop.stop_requested()) return Error(ErrorCode::kInterrupted, "interrupted");
     std::vector<BlobWriter::Added> added(parts.size());
     RETURN_IF_ERROR(sink->AddEach(BlobKind::kData, parts, added));
-    for (size_t i = 0; i < added.size(); ++i) stretch.chunks[i].first = added[i].id;
+    auto next = added.begin();
+    for (Stretch* stretch : stretches) {
+      for (auto& chunk : stretch->chunks) chunk.first = (next++)->id;
+    }
     return {};
   }
 

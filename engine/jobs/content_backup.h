@@ -29,7 +29,7 @@ struct StoredContent {
 };
 
 // Safe for concurrent use: one file's content is read by the thread that asks, and where it is long, other threads of
-// the executor take stretches of it to be hashed, compressed and sealed. Memory: about 3 MiB a thread, more where
+// the executor take stretches of it to be hashed, compressed and sealed. Memory: about 4 MiB a thread, more where
 // chunks are larger, and 1/16 of limits.memory_bytes for stretches that wait.
 class ContentBackup {
  public:
