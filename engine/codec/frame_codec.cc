@@ -1,7 +1,6 @@
 #include "engine/codec/frame_codec.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "engine/codec/compressor.h"
 #include "engine/crypto/aead.h"
@@ -32,10 +31,14 @@ Bytes AssociatedData(const FrameContext& context, Codec codec, uint32_t plain_le
   return std::move(writer).Take();
 }
 
-// Of all blobs, or of those with the numbers `only`.
-Result<void> CheckIds(const FrameContext& context, const std::vector<BlobEntry>& blobs, ByteSpan plain,
-                      const BlobHasher& hasher, std::string_view what, const std::optional<BlobNumbers>& only) {
-  if (!hasher.Has(context.kind)) return {};
+// Blobs whose ids are to be verified: all of a frame, or those with the numbers `only`.
+struct AskedBlobs {
+  std::vector<ByteSpan> plain;
+  std::vector<const BlobEntry*> entries;
+};
+
+Result<AskedBlobs> FindAsked(const FrameToOpen& frame, ByteSpan plain) {
+  const std::vector<BlobEntry>& blobs = frame.entry->blobs;
   std::vector<ByteSpan> all;
   all.reserve(blobs.size());
   size_t offset = 0;
@@ -43,21 +46,26 @@ Result<void> CheckIds(const FrameContext& context, const std::vector<BlobEntry>&
     all.push_back(plain.subspan(offset, blob.length));
     offset += blob.length;
   }
-  std::vector<uint32_t> numbers(only ? 0 : blobs.size());
-  std::iota(numbers.begin(), numbers.end(), 0);
-  std::vector<ByteSpan> parts;
-  const BlobNumbers asked = only ? *only : BlobNumbers(numbers);
-  for (const uint32_t number : asked) {
-    if (number >= all.size()) {
-      return MakeError(ErrorCode::kInvalidArgument, "{}: it has {} blobs, number {} was asked for", what, all.size(),
-                       number);
-    }
-    parts.push_back(all[number]);
+  AskedBlobs asked;
+  if (!frame.only) {
+    asked.plain = std::move(all);
+    for (const BlobEntry& blob : blobs) asked.entries.push_back(&blob);
+    return asked;
   }
-  std::vector<BlobId> ids(parts.size());
-  hasher.ComputeEach(context.kind, parts, ids);
+  for (const uint32_t number : *frame.only) {
+    if (number >= all.size()) {
+      return MakeError(ErrorCode::kInvalidArgument, "{}: it has {} blobs, number {} was asked for", frame.what,
+                       all.size(), number);
+    }
+    asked.plain.push_back(all[number]);
+    asked.entries.push_back(&blobs[number]);
+  }
+  return asked;
+}
+
+Result<void> CompareIds(const AskedBlobs& asked, std::span<const BlobId> ids, std::string_view what) {
   for (size_t i = 0; i < ids.size(); ++i) {
-    const BlobId& said = blobs[asked[i]].id;
+    const BlobId& said = asked.entries[i]->id;
     if (ids[i] == said) continue;
     return Corrupt("{}: a blob has id {}, its directory says {}", what, ids[i].ToHex(), said.ToHex());
   }
@@ -155,29 +163,74 @@ Result<SealedFrame> FrameSealer::Seal(BlobKind kind, ByteSpan plain, std::vector
   return frame;
 }
 
-Result<Bytes> OpenFrame(const FrameContext& context, const FrameEntry& entry, ByteSpan sealed,
-                        const Secret32& session_key, const BlobHasher& hasher, std::string_view what,
-                        const std::optional<BlobNumbers>& only) {
-  if (sealed.size() != entry.sealed_length) {
-    return Corrupt("{}: it has {} bytes, its directory says {}", what, sealed.size(), entry.sealed_length);
+namespace {
+
+// All but the ids.
+Result<Bytes> OpenVerified(const FrameToOpen& frame, const BlobHasher& hasher) {
+  const auto& [context, entry, sealed, session_key, what, only] = frame;
+  if (sealed.size() != entry->sealed_length) {
+    return Corrupt("{}: it has {} bytes, its directory says {}", what, sealed.size(), entry->sealed_length);
   }
   if (sealed.size() < limits::kFrameSealedBytesMin || sealed.size() > limits::kFrameSealedBytesMax) {
     return Corrupt("{}: it has {} bytes, expected {} to {}", what, sealed.size(), limits::kFrameSealedBytesMin,
                    limits::kFrameSealedBytesMax);
   }
-  if (entry.plain_length == 0 || entry.plain_length > limits::kFramePlainBytesMax) {
-    return Corrupt("{}: its directory says {} plain bytes, expected 1 to {}", what, entry.plain_length,
+  if (entry->plain_length == 0 || entry->plain_length > limits::kFramePlainBytesMax) {
+    return Corrupt("{}: its directory says {} plain bytes, expected 1 to {}", what, entry->plain_length,
                    limits::kFramePlainBytesMax);
   }
-  if (entry.codec == Codec::kPadding) return Corrupt("{}: it is padding, and holds nothing", what);
-  auto opened = OpenSealed(context, entry, sealed, session_key, what);
+  if (entry->codec == Codec::kPadding) return Corrupt("{}: it is padding, and holds nothing", what);
+  auto opened = OpenSealed(context, *entry, sealed, *session_key, what);
   // The seal covers all bytes, but binds them to no place: ids do, or else the check. Where the seal does not open, the
   // check tells rot from another's seal.
   const bool is_asked = !opened || !hasher.Has(context.kind);
-  if (is_asked && CheckOfFrame(sealed) != entry.check) return Corrupt("{}: its bytes differ from their check", what);
-  ASSIGN_OR_RETURN(Bytes plain, std::move(opened));
-  RETURN_IF_ERROR(CheckIds(context, entry.blobs, plain, hasher, what, only));
-  return plain;
+  if (is_asked && CheckOfFrame(sealed) != entry->check) {
+    return Corrupt("{}: its bytes differ from their check", what);
+  }
+  return opened;
+}
+
+// Of frames of one kind, which have been opened; those with a wrong id become an Error.
+void VerifyIds(std::span<const FrameToOpen> frames, const BlobHasher& hasher, std::vector<Result<Bytes>>& opened) {
+  std::vector<AskedBlobs> asked(frames.size());
+  std::vector<ByteSpan> plain;
+  for (size_t i = 0; i < frames.size(); ++i) {
+    if (!opened[i]) continue;
+    auto found = FindAsked(frames[i], *opened[i]);
+    if (found) {
+      asked[i] = *std::move(found);
+      plain.insert(plain.end(), asked[i].plain.begin(), asked[i].plain.end());
+    } else {
+      opened[i] = std::move(found).error();
+    }
+  }
+  std::vector<BlobId> ids(plain.size());
+  hasher.ComputeEach(frames.front().context.kind, plain, ids);
+  std::span<const BlobId> rest(ids);
+  for (size_t i = 0; i < frames.size(); ++i) {
+    const auto own = rest.first(asked[i].entries.size());
+    rest = rest.subspan(own.size());
+    if (auto same = CompareIds(asked[i], own, frames[i].what); !same) opened[i] = std::move(same).error();
+  }
+}
+
+}  // namespace
+
+std::vector<Result<Bytes>> OpenFrames(std::span<const FrameToOpen> frames, const BlobHasher& hasher) {
+  std::vector<Result<Bytes>> opened;
+  for (const FrameToOpen& frame : frames) {
+    CHECK(frame.context.kind == frames.front().context.kind);
+    opened.push_back(OpenVerified(frame, hasher));
+  }
+  if (!frames.empty() && hasher.Has(frames.front().context.kind)) VerifyIds(frames, hasher, opened);
+  return opened;
+}
+
+Result<Bytes> OpenFrame(const FrameContext& context, const FrameEntry& entry, ByteSpan sealed,
+                        const Secret32& session_key, const BlobHasher& hasher, std::string_view what,
+                        const std::optional<BlobNumbers>& only) {
+  const FrameToOpen frame{context, &entry, sealed, &session_key, what, only};
+  return std::move(OpenFrames({&frame, 1}, hasher).front());
 }
 
 }  // namespace cairn

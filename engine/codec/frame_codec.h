@@ -69,4 +69,16 @@ Result<Bytes> OpenFrame(const FrameContext& context, const FrameEntry& entry, By
                         const Secret32& session_key, const BlobHasher& hasher, std::string_view what,
                         const std::optional<BlobNumbers>& only = std::nullopt);
 
+// Borrows all.
+struct FrameToOpen {
+  FrameContext context;
+  const FrameEntry* entry = nullptr;
+  ByteSpan sealed;
+  const Secret32* session_key = nullptr;
+  std::string_view what;
+  std::optional<BlobNumbers> only;
+};
+// As OpenFrame for each, quicker: ids of all are computed beside each other. All are of one kind (a CHECK).
+std::vector<Result<Bytes>> OpenFrames(std::span<const FrameToOpen> frames, const BlobHasher& hasher);
+
 }  // namespace cairn

@@ -87,6 +87,7 @@ class FileRestorer {
   std::vector<Range> PlanFetches(const std::vector<Want>& wants);
   void FetchRange(Window& window, const Range& range);
   void OpenRange(const Range& range, const Result<Bytes>& bytes);
+  bool IsToEnd() const { return context_.stop.stop_requested() || is_ended_; }
   Result<BlobLocation> LocationOf(const Fetch& fetch);
   void WriteWants(const Fetch& fetch, const std::vector<BlobEntry>& entries, ByteSpan plain);
   void FallBack(const Fetch& fetch, const Error& why);

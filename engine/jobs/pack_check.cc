@@ -25,6 +25,18 @@ Result<FetchedPack> FetchPack(ObjectStore& store, const IndexedPack& pack) {
   return elsewhere.error().code() == ErrorCode::kNotFound ? std::move(object).error() : std::move(elsewhere).error();
 }
 
+BlobLocation LocationOf(const IndexedPack& pack, BlobKind kind, const std::vector<IndexedFrame>& frames,
+                        uint32_t number) {
+  BlobLocation location;
+  location.pack = pack;
+  location.pack.kind = kind;
+  location.frame_number = number;
+  location.frame_offset = frames[number].offset;
+  location.frame = frames[number].entry;
+  location.session = frames[number].session;
+  return location;
+}
+
 // What is no loss comes before what is: nothing may be decided about a pack that may be good.
 void Note(PackVerdict& verdict, Error error) {
   const bool decides = !verdict.error || (IsLoss(verdict.error->code()) && !IsLoss(error.code()));
@@ -82,32 +94,34 @@ PackVerdict CheckPack(Repository& repository, const IndexedPack& pack, const std
       repository.keyring().rights().Has(kind == BlobKind::kData ? Rights::kContentKey | Rights::kDataIdKey
                                                                 : Rights::kMetadataKey | Rights::kMetadataIdKey);
   *ids_checked = can_open;
+  std::vector<Result<void>> good(frames.size());
+  std::vector<uint32_t> numbers;
+  std::vector<BlobReader::Sealed> to_open;  // of these numbers
   for (uint32_t i = 0; i < frames.size(); ++i) {
-    const FrameEntry& entry = *frames[i].entry;
+    const IndexedFrame& frame = frames[i];
+    const FrameEntry& entry = *frame.entry;
     if (entry.codec == Codec::kPadding) continue;
-    if (frames[i].offset + entry.sealed_length > object.size()) {
-      verdict.bad_frames.push_back(i);
+    if (frame.offset + entry.sealed_length > object.size()) {
+      good[i] = Corrupt("frame {} would end behind the pack's {} bytes", i, object.size());
       continue;
     }
-    const ByteSpan sealed = ByteSpan(object).subspan(frames[i].offset, entry.sealed_length);
-    Result<void> good;
+    const ByteSpan sealed = ByteSpan(object).subspan(frame.offset, entry.sealed_length);
     // VerifyPack has compared those of a pack whose entry is right.
     if ((!verified || verdict.entry_is_wrong) && CheckOfFrame(sealed) != entry.check) {
-      good = Corrupt("frame {} differs from its check", i);
+      good[i] = Corrupt("frame {} differs from its check", i);
     } else if (can_open) {
-      BlobLocation location;
-      location.pack = pack;
-      location.pack.kind = kind;
-      location.frame_number = i;
-      location.frame_offset = frames[i].offset;
-      location.frame = frames[i].entry;
-      location.session = frames[i].session;
-      auto plain = reader.OpenSealed(location, sealed);
-      if (!plain) good = plain.error();
+      numbers.push_back(i);
+      to_open.push_back({LocationOf(pack, kind, frames, i), sealed, std::nullopt});
     }
-    if (good) continue;
-    (IsLoss(good.error().code()) ? verdict.bad_frames : verdict.unread_frames).push_back(i);
-    Note(verdict, std::move(good).error());
+  }
+  reader.OpenSealedEach(to_open, [&](size_t i, const Result<Bytes>& plain) {
+    if (!plain) good[numbers[i]] = plain.error();
+    return true;
+  });
+  for (uint32_t i = 0; i < frames.size(); ++i) {
+    if (good[i]) continue;
+    (IsLoss(good[i].error().code()) ? verdict.bad_frames : verdict.unread_frames).push_back(i);
+    Note(verdict, std::move(good[i]).error());
   }
   return verdict;
 }

@@ -7,7 +7,7 @@ namespace cairn {
 
 // A far store is waited for by threads of its own, and the cores have what has come.
 void FileRestorer::FetchRange(Window& window, const Range& range) {
-  if (context_.stop.stop_requested() || is_ended_) return fetch_budget_.Release(range.size);
+  if (IsToEnd()) return fetch_budget_.Release(range.size);
   const IndexedPack& pack = range.fetches.front().location.pack;
   auto bytes = repository_.store().GetRange(PackObjectName(pack.kind, pack.name), range.offset, range.size);
   if (far_executor_ == nullptr) return OpenRange(range, bytes);
@@ -17,25 +17,35 @@ void FileRestorer::FetchRange(Window& window, const Range& range) {
 }
 
 void FileRestorer::OpenRange(const Range& range, const Result<Bytes>& bytes) {
+  std::vector<const Fetch*> fetches;
+  std::vector<BlobReader::Sealed> frames;  // of these, with what of them is wanted:
+  std::vector<std::vector<uint32_t>> wanted;
+  wanted.reserve(range.fetches.size());
   for (const Fetch& fetch : range.fetches) {
-    if (context_.stop.stop_requested() || is_ended_) break;
+    if (IsToEnd()) break;
     if (!bytes) {
       FallBack(fetch, bytes.error());
       continue;
     }
-    const auto location = LocationOf(fetch);
+    auto location = LocationOf(fetch);
     if (!location) {
       ReadEach(fetch);
       continue;
     }
     const ByteSpan sealed = ByteSpan(*bytes).subspan(fetch.location.frame_offset - range.offset, fetch.sealed_length);
-    auto plain = blobs_.OpenSealed(*location, sealed, fetch.Wanted());
-    if (plain) {
-      WriteWants(fetch, location->frame->blobs, *plain);
-    } else {
-      FallBack(fetch, plain.error());
-    }
+    fetches.push_back(&fetch);
+    wanted.push_back(fetch.Wanted());
+    frames.push_back({*std::move(location), sealed, wanted.back()});
   }
+  blobs_.OpenSealedEach(frames, [&](size_t i, const Result<Bytes>& plain) {
+    if (IsToEnd()) return false;
+    if (plain) {
+      WriteWants(*fetches[i], frames[i].location.frame->blobs, *plain);
+    } else {
+      FallBack(*fetches[i], plain.error());
+    }
+    return true;
+  });
   fetch_budget_.Release(range.size);
   if (!bytes) return;
   const std::lock_guard lock(report_mutex_);

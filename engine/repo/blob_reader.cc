@@ -2,10 +2,15 @@
 
 #include <algorithm>
 
+#include "engine/codec/frame_codec.h"
 #include "engine/pack/pack_reader.h"
 
 namespace cairn {
 namespace {
+
+// Enough for two lanes of SHA-256, and little beside what a thread has in hand.
+constexpr size_t kFramesTogether = 2;
+constexpr uint64_t kPlainBytesTogether = 4 * kMiB;
 
 std::string PackText(const BlobLocation& location) {
   return PackObjectName(location.pack.kind, location.pack.name).text();
@@ -36,12 +41,46 @@ Digest BlobReader::MetadataHash(std::string_view label, std::initializer_list<By
 
 Result<Bytes> BlobReader::OpenSealed(const BlobLocation& location, ByteSpan sealed,
                                      const std::optional<BlobNumbers>& only) {
-  const PackSession& session = location.session;
-  ASSIGN_OR_RETURN(const auto key, repository_.session_keys().Get(session.session, session.epoch, location.pack.kind,
-                                                                  session.envelope));
-  const FrameContext frame{location.pack.kind, session.suite, repository_.keyring().family()};
-  const std::string what = fmt::format("{} frame {}", PackText(location), location.frame_number);
-  return OpenFrame(frame, *location.frame, sealed, *key, repository_.hasher(), what, only);
+  const Sealed frame{location, sealed, only};
+  return std::move(OpenTogether({&frame, 1}).front());
+}
+
+void BlobReader::OpenSealedEach(std::span<const Sealed> frames, const EachOpened& each) {
+  for (size_t i = 0; i < frames.size();) {
+    size_t count = 1;
+    uint64_t plain_bytes = frames[i].location.frame->plain_length;
+    while (count < kFramesTogether && i + count < frames.size()) {
+      plain_bytes += frames[i + count].location.frame->plain_length;
+      if (plain_bytes > kPlainBytesTogether) break;
+      ++count;
+    }
+    for (Result<Bytes>& plain : OpenTogether(frames.subspan(i, count))) {
+      if (!each(i++, std::move(plain))) return;
+    }
+  }
+}
+
+std::vector<Result<Bytes>> BlobReader::OpenTogether(std::span<const Sealed> frames) const {
+  using SessionKey = std::shared_ptr<const Secret32>;
+  std::vector<Result<SessionKey>> keys;
+  std::vector<std::string> names;
+  for (const auto& [location, bytes, only] : frames) {
+    const PackSession& session = location.session;
+    keys.push_back(
+        repository_.session_keys().Get(session.session, session.epoch, location.pack.kind, session.envelope));
+    names.push_back(fmt::format("{} frame {}", PackText(location), location.frame_number));
+  }
+  std::vector<FrameToOpen> to_open;
+  for (size_t i = 0; i < frames.size(); ++i) {
+    const auto& [location, bytes, only] = frames[i];
+    const FrameContext context{location.pack.kind, location.session.suite, repository_.keyring().family()};
+    if (keys[i]) to_open.push_back({context, location.frame.get(), bytes, keys[i]->get(), names[i], only});
+  }
+  std::vector<Result<Bytes>> with_key = OpenFrames(to_open, repository_.hasher());
+  std::vector<Result<Bytes>> opened;
+  auto next = with_key.begin();
+  for (Result<SessionKey>& key : keys) opened.push_back(key ? *std::move(next++) : std::move(key).error());
+  return opened;
 }
 
 Result<std::shared_ptr<const Bytes>> BlobReader::OpenFrameAt(const BlobLocation& location) {

@@ -37,6 +37,15 @@ class BlobReader : public BlobSource {
   // The same from sealed bytes that the caller has fetched (a coalesced range). `only`: as in OpenFrame.
   Result<Bytes> OpenSealed(const BlobLocation& location, ByteSpan sealed,
                            const std::optional<BlobNumbers>& only = std::nullopt);
+  // Several of one kind: opens some together, which is quicker, and gives each with its number in `frames` in their
+  // order, until `each` says false. Memory: of two frames, or one that is longer than usual.
+  struct Sealed {
+    BlobLocation location;
+    ByteSpan bytes;
+    std::optional<BlobNumbers> only;
+  };
+  using EachOpened = std::function<bool(size_t number, Result<Bytes> plain)>;
+  void OpenSealedEach(std::span<const Sealed> frames, const EachOpened& each);
 
   // For who knows that there is something new to be read, and not to be looked for in vain first.
   Result<void> BringIndexIntoStep();
@@ -44,6 +53,8 @@ class BlobReader : public BlobSource {
   uint64_t frames_read() const { return frames_read_; }
 
  private:
+  std::vector<Result<Bytes>> OpenTogether(std::span<const Sealed> frames) const;
+
   struct Key {
     uint32_t pack = 0;  // its number: under another one its frames may be others
     uint32_t frame = 0;

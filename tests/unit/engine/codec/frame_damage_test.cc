@@ -78,6 +78,31 @@ TEST_F(FrameDamage, IdsOfBlobsThatNobodyAskedForAreNotLookedAt) {
   EXPECT_CODE(kCorrupt, open({0, 1}));
 }
 
+// Frames that are opened together: each is right or wrong by itself.
+TEST_F(FrameDamage, OneOfSeveralSpoilsNoOther) {
+  const std::vector<Bytes> plain = {RandomBytes(5'000, 1), RandomBytes(700, 2), RandomBytes(9'000, 3),
+                                    RandomBytes(64, 4), RandomBytes(2'500, 5)};
+  std::vector<SealedFrame> sealed;
+  for (const Bytes& one : plain) sealed.push_back(Sealed(one));
+  sealed[1].sealed.back() ^= 1;                          // does not open
+  sealed[2].entry.blobs[4].id.mutable_bytes()[31] ^= 1;  // another's id
+  const std::vector<uint32_t> none_such = {7}, wanted = {1};
+  std::vector<FrameToOpen> frames;
+  for (const SealedFrame& one : sealed) {
+    frames.push_back({ContextOf(BlobKind::kData), &one.entry, one.sealed, &keys_.content, "frame", std::nullopt});
+  }
+  frames[3].only = none_such;
+  frames[4].only = wanted;
+  const auto opened = OpenFrames(frames, hasher_);
+  ASSERT_EQ(opened.size(), plain.size());
+  EXPECT_EQ(*opened[0], plain[0]);
+  EXPECT_CODE(kCorrupt, opened[1]);
+  EXPECT_CODE(kCorrupt, opened[2]);
+  EXPECT_CODE(kInvalidArgument, opened[3]);
+  EXPECT_EQ(*opened[4], plain[4]);
+  EXPECT_TRUE(OpenFrames({}, hasher_).empty());
+}
+
 TEST_F(FrameDamage, WrongId) {
   SealedFrame wrong = frame_;
   wrong.entry.blobs[1].id.mutable_bytes()[31] ^= 1;
