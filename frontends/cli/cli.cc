@@ -412,6 +412,25 @@ Result<SnapshotSet> Cli::Snapshots() {
   return LoadSnapshots(*repository, *context_, Findings());
 }
 
+Result<const LoadedSnapshot*> Cli::Resolve(const SnapshotSet& set, const std::string& name,
+                                           const SnapshotFilter& filter, InDoubt in_doubt) {
+  auto found = ResolveSnapshot(set, name, filter);
+  if (!found || !name.starts_with("latest")) return found;
+  const auto unread = std::ranges::find_if(set.unreadable, [](const UnreadableObject& one) {
+    return ParseObjectName(one.name.text()).kind == ParsedName::Kind::kSnapshot;
+  });
+  if (unread == set.unreadable.end()) return found;
+  const SnapshotInner& inner = (*found)->inner;
+  const std::string text = fmt::format(
+      "\"{}\" is not certain: {} cannot be read, and may be the one that is meant; of those that can, it is {} "
+      "of {}: give that id if it is the right one",
+      name, unread->name.text(), (*found)->id.Short(), FormatTime(inner.start, inner.offset_minutes));
+  if (in_doubt == InDoubt::kRefuse) return Error(unread->code, text);
+  if (!was_in_doubt_) context_->log.Warning("{}", text);
+  was_in_doubt_ = true;
+  return found;
+}
+
 FindingSink Cli::Findings() {
   return [this](const Finding& finding) {
     if (finding.severity != Finding::Severity::kNote) ++findings_told_;

@@ -59,7 +59,7 @@ struct CheckCommand {
     options.locker = locker.get();
     if (!snapshot.empty()) {
       ASSIGN_OR_RETURN(const SnapshotSet set, LoadSnapshots(*repository, cli.context(), {}));
-      ASSIGN_OR_RETURN(const LoadedSnapshot* one, ResolveSnapshot(set, snapshot, filter.Filter()));
+      ASSIGN_OR_RETURN(const LoadedSnapshot* one, cli.Resolve(set, snapshot, filter.Filter()));
       options.snapshot = one->id;
     }
     auto progress = cli.ShowProgress();

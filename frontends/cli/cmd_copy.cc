@@ -28,7 +28,7 @@ struct CopyCommand {
     ASSIGN_OR_RETURN(options.compression, ParseCompression(compression));
     const SnapshotFilter keep = filter.Filter();
     for (const std::string& name : names) {
-      ASSIGN_OR_RETURN(const LoadedSnapshot* one, ResolveSnapshot(set, name, keep));
+      ASSIGN_OR_RETURN(const LoadedSnapshot* one, cli.Resolve(set, name, keep));
       options.snapshots.push_back(one->id);
     }
     for (const LoadedSnapshot& snapshot : set.snapshots) {

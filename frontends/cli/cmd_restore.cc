@@ -121,7 +121,7 @@ struct RestoreCommand {
     };
     auto [of_index, of_set] = RunBoth(repository->store().is_far(), load_index, [&] { return cli.Snapshots(); });
     ASSIGN_OR_RETURN(const SnapshotSet set, std::move(of_set));
-    ASSIGN_OR_RETURN(const LoadedSnapshot* one, ResolveSnapshot(set, wanted.snapshot, filter.Filter()));
+    ASSIGN_OR_RETURN(const LoadedSnapshot* one, cli.Resolve(set, wanted.snapshot, filter.Filter()));
     ASSIGN_OR_RETURN(const auto index, std::move(of_index));
     FileSinkOptions where{.target = target, .read_only = dry_run, .numeric_ids = numeric_ids, .sparse = !no_sparse};
     ASSIGN_OR_RETURN(const auto sink, OpenRestoreFolder(cli, std::move(where), options));
