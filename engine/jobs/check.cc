@@ -101,6 +101,7 @@ class CheckRun {
   void CountByKind(const Finding& finding) {
     const auto kind = ParseObjectName(finding.object).kind;
     using Kind = ParsedName::Kind;
+    if (kind == Kind::kConfig || kind == Kind::kKey) ++report_.bad_openers;
     if (kind == Kind::kSession || kind == Kind::kSessionEnd || kind == Kind::kSignOfLife) ++report_.bad_sessions;
     if (kind == Kind::kSnapshot || kind == Kind::kNote || kind == Kind::kForgotten || kind == Kind::kDeleted)
       ++report_.bad_records;

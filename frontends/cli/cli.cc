@@ -335,9 +335,15 @@ Result<std::unique_ptr<Repository>> Cli::OpenAt(ObjectStore& store, const Reposi
   ASSIGN_OR_RETURN(const OpenOptions options, OptionsFor(choice));
   auto found = Repository::Find(store, options);
   repository_missing_ = !found && found.error().code() == ErrorCode::kNotFound;
+  const auto look = [this](const auto& result) {
+    cannot_open_ = !result && result.error().code() == ErrorCode::kCorrupt;
+  };
+  look(found);
   RETURN_IF_ERROR(found);
   password_hint_ = choice.password.Names();
-  return OpenFound(store, std::move(found), choice, options, meanwhile);
+  auto opened = OpenFound(store, std::move(found), choice, options, meanwhile);
+  look(opened);
+  return opened;
 }
 
 Result<std::unique_ptr<Repository>> Cli::OpenFound(ObjectStore& store, Result<FoundRepository> found,
@@ -574,9 +580,12 @@ int Cli::Fail(const Error& error) {
 }
 
 void Cli::TellFailure(const Error& error) {
-  const std::string way_out = error.code() == ErrorCode::kWrongKey && !password_hint_.empty()
-                                  ? "give the right password (" + password_hint_ + ")"
-                                  : WayOut(error, all_or_none_);
+  const std::string way_out =
+      error.code() == ErrorCode::kWrongKey && !password_hint_.empty()
+          ? "give the right password (" + password_hint_ + ")"
+      : cannot_open_ && error.code() == ErrorCode::kCorrupt
+          ? "nothing opens without it, and no repair makes it anew: put it back from a copy of the repository"
+          : WayOut(error, all_or_none_);
   const std::lock_guard lock(output_mutex_);
   ProgressLine("");
   std::fprintf(stderr, "cairn: %s%s%s\n", Printable(error.message()).c_str(), way_out.empty() ? "" : "\n       ",

@@ -178,6 +178,7 @@ class Cli {
   std::atomic<uint64_t> findings_told_{0};
   unsigned umask_ = 022;
   bool repository_missing_ = false, all_or_none_ = false, was_in_doubt_ = false;
+  bool cannot_open_ = false;     // config/ or keys/ of the repository are damaged, so that no command gets in
   std::string password_hint_;    // where the last password may come from
   std::string temporary_cache_;  // its folder, removed at the end
   std::atomic<bool> output_closed_{false};

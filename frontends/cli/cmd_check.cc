@@ -156,6 +156,13 @@ struct CheckCommand {
                       "back needs no repair\n",
                       report.missing_packs));
     }
+    if (report.bad_openers > 0) {
+      cli.Print(
+          fmt::format("{} of them are under config/ and keys/: put these objects back from a copy of the repository, "
+                      "for no repair makes them anew; a key that nobody needs goes by cairn key remove\n",
+                      report.bad_openers));
+      if (report.bad_openers == report.damages) return;
+    }
     cli.Print(
         "in this order, each repair with -n first:\n"
         "  cairn repair index      where index segments are damaged or missing: nothing is lost by it\n");

@@ -81,6 +81,58 @@ class LatestInDoubt(CairnTest):
     def is_told_of_any(self, done):
         self.assertIn(f'is not certain: snapshots/{self.bad} cannot be read', done.stderr.decode())
 
+class LostOpeners(CairnTest):
+    """config/ and keys/: without them no command gets in."""
+
+    def setUp(self):
+        super().setUp()
+        self.init()
+        self.write("a", b"x")
+        self.backup()
+        self.copy = self.repo + ".copy"
+        shutil.copytree(self.repo, self.copy)
+
+    def lose(self, folder):
+        shutil.rmtree(os.path.join(self.repo, folder))
+        os.mkdir(os.path.join(self.repo, folder))
+        shutil.rmtree(self.cache, ignore_errors=True)
+
+    def put_back(self, folder):
+        shutil.rmtree(os.path.join(self.repo, folder))
+        shutil.copytree(os.path.join(self.copy, folder), os.path.join(self.repo, folder))
+
+    def test_a_lost_config_is_no_empty_folder(self):
+        self.lose("config")
+        for args in (("check",), ("snapshots",), ("backup", self.source)):
+            text = self.run_cairn(*args, code=1).stderr.decode()
+            self.assertIn("what was under config/ is lost", text)
+            self.assertIn("put it back from a copy of the repository", text)
+            self.assertNotIn("cairn init", text)
+        self.run_cairn("init", code=1)
+        self.put_back("config")
+        self.run_cairn("check", "--read-data")
+
+    def test_an_empty_folder_may_be_what_is_not_mounted(self):
+        os.mkdir(self.path("empty"))
+        self.assertIn("is it mounted?", self.run_cairn("-r", self.path("empty"), "check", code=10).stderr.decode())
+
+    def test_lost_keys_are_not_for_check_to_look_at(self):
+        self.lose("keys")
+        text = self.run_cairn("check", code=1).stderr.decode()
+        self.assertIn("put it back from a copy of the repository", text)
+        self.assertNotIn("run cairn check", text)
+        self.put_back("keys")
+        self.run_cairn("check")
+
+    def test_a_key_that_is_damaged_is_mended_by_no_repair(self):
+        self.run_cairn("key", "add", CAIRN_NEW_PASSWORD="other")
+        first = os.listdir(os.path.join(self.copy, "keys"))[0]
+        with open(os.path.join(self.repo, "keys", first), "wb"):
+            pass
+        told = self.run_cairn("check", password="other", code=1).stdout.decode()
+        self.assertIn("put these objects back from a copy", told)
+        self.assertNotIn("cairn repair packs", told)
+
 
 if __name__ == "__main__":
     unittest.main()
