@@ -59,6 +59,7 @@ class CheckRun {
     if (repository_.keyring().rights().Has(Rights::kMetadataKey)) {
       RETURN_IF_ERROR(CheckReachable());
     } else {
+      report_.trees_followed = false;
       Tell({Finding::Severity::kNote, ErrorCode::kNoRight, "snapshots/",
             "this key's role cannot open trees: what the snapshots need was not followed"});
     }

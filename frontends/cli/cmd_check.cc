@@ -72,6 +72,7 @@ struct CheckCommand {
                      {"unread", report->unread},
                      {"warnings", report->warnings},
                      {"notes", report->notes},
+                     {"trees_followed", report->trees_followed},
                      {"snapshots", report->snapshots},
                      {"deleted", report->deleted},
                      {"locks_looked_at", report->locks_looked_at},
@@ -94,7 +95,7 @@ struct CheckCommand {
       Show(cli, *report, options);
     }
     if (report->damages > 0) return kExitFatal;
-    return report->unread > 0 ? kExitIncomplete : kExitOk;
+    return report->unread > 0 || !report->trees_followed ? kExitIncomplete : kExitOk;
   }
 
   static void Show(Cli& cli, const CheckReport& report, const CheckOptions& options) {
@@ -143,7 +144,10 @@ struct CheckCommand {
     if (report.damages > 0) {
       Advise(cli, report);
     } else {
-      cli.Say(report.unread > 0 ? "no damage found in what was read\n" : "no damage found\n");
+      cli.Say(!report.trees_followed ? "no damage found in what this key can look at, which is not what the snapshots "
+                                       "need: a key of another role follows that\n"
+              : report.unread > 0    ? "no damage found in what was read\n"
+                                     : "no damage found\n");
     }
   }
 

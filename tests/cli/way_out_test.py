@@ -81,6 +81,16 @@ class LatestInDoubt(CairnTest):
     def is_told_of_any(self, done):
         self.assertIn(f'is not certain: snapshots/{self.bad} cannot be read', done.stderr.decode())
 
+    def test_a_repair_says_what_it_leaves_and_how_it_goes(self):
+        done = self.run_cairn("repair", "snapshots", code=3)
+        self.assertIn("1 objects that cannot be read", done.stdout.decode())
+        self.assertIn("cairn repair snapshots --forget", done.stdout.decode())
+        self.assertEqual(self.json("repair", "snapshots", code=3)["unreadable_left"], 1)
+        self.run_cairn("repair", "snapshots", "--forget")
+        self.run_cairn("check")
+        self.run_cairn("restore", "latest", "--target", self.path("out"))
+
+
 class LostOpeners(CairnTest):
     """config/ and keys/: without them no command gets in."""
 
@@ -132,6 +142,21 @@ class LostOpeners(CairnTest):
         told = self.run_cairn("check", password="other", code=1).stdout.decode()
         self.assertIn("put these objects back from a copy", told)
         self.assertNotIn("cairn repair packs", told)
+
+
+class SaidAsItIs(CairnTest):
+    def setUp(self):
+        super().setUp()
+        self.init()
+        self.file = self.write("a", b"x" * 100)
+        self.one = self.backup()["id"]
+
+    def test_a_writer_s_check_says_that_it_has_not_looked_at_all(self):
+        self.run_cairn("key", "add", "--role", "writer", CAIRN_NEW_PASSWORD="w")
+        told = self.run_cairn("check", password="w", code=3).stdout.decode()
+        self.assertIn("no damage found in what this key can look at", told)
+        self.assertIs(self.json("check", password="w", code=3)["trees_followed"], False)
+        self.assertIs(self.json("check")["trees_followed"], True)
 
 
 if __name__ == "__main__":
