@@ -199,10 +199,10 @@ struct RestoreCommand {
                      {"verified", report.verified}});
       return;
     }
-    cli.Say(fmt::format("{} snapshot {}: {} files, {} folders, {} others, {}; {} written{}{}{}\n",
+    cli.Say(fmt::format("{} snapshot {}: {} files, {} folders, {} others, {}{}{}{}{}\n",
                         dry_run ? "would restore" : "restored", one.id.Short(), HumanCount(report.files),
                         HumanCount(report.folders), HumanCount(report.others), HumanBytes(report.bytes),
-                        HumanBytes(report.bytes_written),
+                        dry_run ? "" : fmt::format("; {} written", HumanBytes(report.bytes_written)),
                         report.files_skipped > 0 ? fmt::format("; {} left as they were", report.files_skipped) : "",
                         report.removed > 0 ? fmt::format("; {} removed", report.removed) : "",
                         report.verified > 0 ? fmt::format("; {} read back and right", report.verified) : ""));

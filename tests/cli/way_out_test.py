@@ -158,6 +158,21 @@ class SaidAsItIs(CairnTest):
         self.assertIs(self.json("check", password="w", code=3)["trees_followed"], False)
         self.assertIs(self.json("check")["trees_followed"], True)
 
+    def test_a_dry_run_of_a_restore_says_what_would_be(self):
+        told = self.run_cairn("restore", "latest", "--target", self.path("out"), "--dry-run", "-v").stdout.decode()
+        self.assertIn("to restore ", told)
+        self.assertNotIn("restored", told)
+        self.assertNotIn("written", told)
+
+    def test_a_dry_run_of_a_copy_says_no_size_that_it_does_not_know(self):
+        self.run_cairn("-r", self.path("second"), "init")
+        told = self.run_cairn("copy", "--to", self.path("second"), "--dry-run", CAIRN_TO_PASSWORD="secret").stdout.decode()
+        self.assertIn("1 snapshots would be copied\n", told)
+
+    def test_a_forget_by_name_says_which(self):
+        self.assertIn(self.one[:8], self.run_cairn("forget", "latest", "--dry-run").stdout.decode())
+        self.assertIn(self.one[:8], self.run_cairn("forget", "latest").stdout.decode())
+
 
 if __name__ == "__main__":
     unittest.main()
