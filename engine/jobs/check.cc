@@ -59,6 +59,7 @@ class CheckRun {
     if (repository_.keyring().rights().Has(Rights::kMetadataKey)) {
       RETURN_IF_ERROR(CheckReachable());
     } else {
+      report_.trees_followed = false;
       Tell({Finding::Severity::kNote, ErrorCode::kNoRight, "snapshots/",
             "this key's role cannot open trees: what the snapshots need was not followed"});
     }
@@ -101,6 +102,7 @@ class CheckRun {
   void CountByKind(const Finding& finding) {
     const auto kind = ParseObjectName(finding.object).kind;
     using Kind = ParsedName::Kind;
+    if (kind == Kind::kConfig || kind == Kind::kKey) ++report_.bad_openers;
     if (kind == Kind::kSession || kind == Kind::kSessionEnd || kind == Kind::kSignOfLife) ++report_.bad_sessions;
     if (kind == Kind::kSnapshot || kind == Kind::kNote || kind == Kind::kForgotten || kind == Kind::kDeleted)
       ++report_.bad_records;

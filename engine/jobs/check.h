@@ -36,6 +36,8 @@ struct CheckReport {
   uint64_t taken_out_packs = 0;  // a `removed` list names them, and they are there; no damage
   uint64_t missing_packs = 0;    // in the index, and not there
   uint64_t bad_sessions = 0;     // objects under sessions/
+  uint64_t bad_openers = 0;      // objects under config/ and keys/
+  bool trees_followed = true;    // false: this role cannot open them, and what snapshots need was not looked for
   uint64_t bad_records = 0;      // snapshots, notes and records of forgotten ones
   uint64_t locks_looked_at = 0, locks_extended = 0;
   uint64_t unread = 0;  // could not be looked at: whether these are damaged is not known

@@ -21,6 +21,7 @@ struct RepairReport {
   std::vector<SnapshotId> repaired_before;      // snapshots: what a rewrite would give is there
   std::vector<SnapshotId> snapshots_left;       // snapshots: need metadata that the index has, and no pack gives
   std::vector<SnapshotId> snapshots_held;       // snapshots: repaired, and not forgotten for what nobody can read
+  uint64_t unreadable_left = 0;                 // snapshots: broken snapshots, notes and records that stay
   std::vector<ObjectName> set_aside;            // snapshots: broken snapshots, notes and records, moved to trash/
   std::vector<SnapshotId> losses_recorded;      // heads that are nowhere: put on record as lost
 };

@@ -71,6 +71,11 @@ class SnapshotRepair {
     RETURN_IF_ERROR(RecordLosses(set));
     // What they said of losses is on record anew.
     if (options_.forget_broken && options_.snapshots.empty()) RETURN_IF_ERROR(SetAsideAll(set.unreadable_records));
+    if (!options_.forget_broken) {
+      for (const std::vector<UnreadableObject>& unreadable : {set.unreadable, set.unreadable_records}) {
+        report_.unreadable_left += static_cast<uint64_t>(std::ranges::count_if(unreadable, IsBroken));
+      }
+    }
     ASSIGN_OR_RETURN(index_, repository_.LoadIndex(context_));
     reader_ = std::make_unique<BlobReader>(repository_, *index_, context_, context_.limits.memory_bytes / 8,
                                            FindingSink(), BlobReader::Metadata::kOfTheStore);

@@ -379,7 +379,7 @@ class RestoreRun {
                      bool is_there) {
     if (options_.dry_run) {
       ++(node.type == NodeType::kFile ? report_.files : report_.others);
-      TellItem("restored", target);
+      TellItem("to restore", target);
       report_.bytes += node.size;
       return {};
     }
@@ -502,7 +502,7 @@ class RestoreRun {
     if (!made && files_.Ends(made.error(), link.target)) return std::move(made).While(PathForPeople(link.target));
     const bool is_whole = made && outcome == FileRestorer::Outcome::kWhole;
     if (made) ++report_.files;
-    if (is_whole) TellItem("restored", link.target);
+    if (is_whole) TellItem(options_.dry_run ? "to restore" : "restored", link.target);
     if (is_whole) return {};
     ++report_.failed;
     if (!made) Tell(Finding::Severity::kWarning, made.error(), link.target);

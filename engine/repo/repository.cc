@@ -33,10 +33,23 @@ Result<ConfigListed> NewestConfig(ObjectStore& store) {
     return {};
   }));
   if (newest.number == 0) {
-    return MakeError(ErrorCode::kNotFound, "there is no repository at {}: it holds no config (cairn init makes one)",
+    return MakeError(ErrorCode::kNotFound,
+                     "there is no repository at {}: it holds no config (is it mounted? cairn init makes a new one)",
                      store.description());
   }
   return newest;
+}
+
+// Where there is no config: whether one was lost. Who makes a repository puts nothing of these before its config.
+Error NoConfig(ObjectStore& store, Error error) {
+  for (const std::string_view prefix : {kSnapshotPrefix, kIndexPrefix}) {
+    const auto listed = store.List(prefix, [&](const ObjectInfo& info) -> Result<void> {
+      return MakeError(ErrorCode::kCorrupt, "{} holds {} and no config: what was under config/ is lost",
+                       store.description(), info.name.text());
+    });
+    if (!listed && listed.error().code() != ErrorCode::kNotFound) return listed.error();
+  }
+  return error;
 }
 
 Result<std::vector<KeyId>> ListKeyObjects(ObjectStore& store) {
@@ -220,6 +233,7 @@ Result<FoundRepository> Repository::Find(ObjectStore& store, const OpenOptions& 
     return {};
   };
   auto [newest, of_keys] = RunBoth(store.is_far(), [&] { return NewestConfig(store); }, keys);
+  if (!newest && newest.error().code() == ErrorCode::kNotFound) return NoConfig(store, std::move(newest).error());
   RETURN_IF_ERROR(newest);
   RETURN_IF_ERROR(of_keys);
   found.config_number = newest->number;

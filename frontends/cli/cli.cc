@@ -335,9 +335,15 @@ Result<std::unique_ptr<Repository>> Cli::OpenAt(ObjectStore& store, const Reposi
   ASSIGN_OR_RETURN(const OpenOptions options, OptionsFor(choice));
   auto found = Repository::Find(store, options);
   repository_missing_ = !found && found.error().code() == ErrorCode::kNotFound;
+  const auto look = [this](const auto& result) {
+    cannot_open_ = !result && result.error().code() == ErrorCode::kCorrupt;
+  };
+  look(found);
   RETURN_IF_ERROR(found);
   password_hint_ = choice.password.Names();
-  return OpenFound(store, std::move(found), choice, options, meanwhile);
+  auto opened = OpenFound(store, std::move(found), choice, options, meanwhile);
+  look(opened);
+  return opened;
 }
 
 Result<std::unique_ptr<Repository>> Cli::OpenFound(ObjectStore& store, Result<FoundRepository> found,
@@ -410,6 +416,25 @@ Result<Repository*> Cli::Open(const std::function<void()>& meanwhile) {
 Result<SnapshotSet> Cli::Snapshots() {
   ASSIGN_OR_RETURN(Repository * repository, Open());
   return LoadSnapshots(*repository, *context_, Findings());
+}
+
+Result<const LoadedSnapshot*> Cli::Resolve(const SnapshotSet& set, const std::string& name,
+                                           const SnapshotFilter& filter, InDoubt in_doubt) {
+  auto found = ResolveSnapshot(set, name, filter);
+  if (!found || !name.starts_with("latest")) return found;
+  const auto unread = std::ranges::find_if(set.unreadable, [](const UnreadableObject& one) {
+    return ParseObjectName(one.name.text()).kind == ParsedName::Kind::kSnapshot;
+  });
+  if (unread == set.unreadable.end()) return found;
+  const SnapshotInner& inner = (*found)->inner;
+  const std::string text = fmt::format(
+      "\"{}\" is not certain: {} cannot be read, and may be the one that is meant; of those that can, it is {} "
+      "of {}: give that id if it is the right one",
+      name, unread->name.text(), (*found)->id.Short(), FormatTime(inner.start, inner.offset_minutes));
+  if (in_doubt == InDoubt::kRefuse) return Error(unread->code, text);
+  if (!was_in_doubt_) context_->log.Warning("{}", text);
+  was_in_doubt_ = true;
+  return found;
 }
 
 FindingSink Cli::Findings() {
@@ -555,9 +580,12 @@ int Cli::Fail(const Error& error) {
 }
 
 void Cli::TellFailure(const Error& error) {
-  const std::string way_out = error.code() == ErrorCode::kWrongKey && !password_hint_.empty()
-                                  ? "give the right password (" + password_hint_ + ")"
-                                  : WayOut(error, all_or_none_);
+  const std::string way_out =
+      error.code() == ErrorCode::kWrongKey && !password_hint_.empty()
+          ? "give the right password (" + password_hint_ + ")"
+      : cannot_open_ && error.code() == ErrorCode::kCorrupt
+          ? "nothing opens without it, and no repair makes it anew: put it back from a copy of the repository"
+          : WayOut(error, all_or_none_);
   const std::lock_guard lock(output_mutex_);
   ProgressLine("");
   std::fprintf(stderr, "cairn: %s%s%s\n", Printable(error.message()).c_str(), way_out.empty() ? "" : "\n       ",

@@ -106,6 +106,14 @@ class Cli {
   // At the end of a run: told with --verbose, and added to what this machine's cache knows of each repository.
   void KeepRequests();
 
+  // One of `set`, as ResolveSnapshot. Where a name that begins with "latest" is given, and objects under snapshots/
+  // cannot be read, one of these may be newer, or be the one that is meant: it is told, and the run ends as one that is
+  // not complete; for `kRefuse`, of what replaces or changes something, it is an Error.
+  enum class InDoubt : uint8_t { kTell, kRefuse };
+  Result<const LoadedSnapshot*> Resolve(const SnapshotSet& set, const std::string& name, const SnapshotFilter& filter,
+                                        InDoubt in_doubt = InDoubt::kTell);
+  bool was_in_doubt() const { return was_in_doubt_; }
+
   // A finding as a line on stderr, or as JSON; counts those that are worse than notes.
   FindingSink Findings();
   uint64_t findings_told() const { return findings_told_; }
@@ -169,7 +177,8 @@ class Cli {
   bool progress_shown_ = false;  // guarded by output_mutex_
   std::atomic<uint64_t> findings_told_{0};
   unsigned umask_ = 022;
-  bool repository_missing_ = false, all_or_none_ = false;
+  bool repository_missing_ = false, all_or_none_ = false, was_in_doubt_ = false;
+  bool cannot_open_ = false;     // config/ or keys/ of the repository are damaged, so that no command gets in
   std::string password_hint_;    // where the last password may come from
   std::string temporary_cache_;  // its folder, removed at the end
   std::atomic<bool> output_closed_{false};

@@ -23,7 +23,7 @@ struct CatCommand {
     nlohmann::json json;
     if (what == "snapshot") {
       ASSIGN_OR_RETURN(const SnapshotSet set, cli.Snapshots());
-      ASSIGN_OR_RETURN(const LoadedSnapshot* one, ResolveSnapshot(set, name, {}));
+      ASSIGN_OR_RETURN(const LoadedSnapshot* one, cli.Resolve(set, name, {}));
       json = SnapshotJson(*one);
     } else if (what == "tree") {
       ASSIGN_OR_RETURN(json, Tree(cli));

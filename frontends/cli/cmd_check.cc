@@ -59,7 +59,7 @@ struct CheckCommand {
     options.locker = locker.get();
     if (!snapshot.empty()) {
       ASSIGN_OR_RETURN(const SnapshotSet set, LoadSnapshots(*repository, cli.context(), {}));
-      ASSIGN_OR_RETURN(const LoadedSnapshot* one, ResolveSnapshot(set, snapshot, filter.Filter()));
+      ASSIGN_OR_RETURN(const LoadedSnapshot* one, cli.Resolve(set, snapshot, filter.Filter()));
       options.snapshot = one->id;
     }
     auto progress = cli.ShowProgress();
@@ -72,6 +72,7 @@ struct CheckCommand {
                      {"unread", report->unread},
                      {"warnings", report->warnings},
                      {"notes", report->notes},
+                     {"trees_followed", report->trees_followed},
                      {"snapshots", report->snapshots},
                      {"deleted", report->deleted},
                      {"locks_looked_at", report->locks_looked_at},
@@ -94,7 +95,7 @@ struct CheckCommand {
       Show(cli, *report, options);
     }
     if (report->damages > 0) return kExitFatal;
-    return report->unread > 0 ? kExitIncomplete : kExitOk;
+    return report->unread > 0 || !report->trees_followed ? kExitIncomplete : kExitOk;
   }
 
   static void Show(Cli& cli, const CheckReport& report, const CheckOptions& options) {
@@ -143,7 +144,10 @@ struct CheckCommand {
     if (report.damages > 0) {
       Advise(cli, report);
     } else {
-      cli.Say(report.unread > 0 ? "no damage found in what was read\n" : "no damage found\n");
+      cli.Say(!report.trees_followed ? "no damage found in what this key can look at, which is not what the snapshots "
+                                       "need: a key of another role follows that\n"
+              : report.unread > 0    ? "no damage found in what was read\n"
+                                     : "no damage found\n");
     }
   }
 
@@ -155,6 +159,13 @@ struct CheckCommand {
           fmt::format("{} packs are missing: is all of the repository mounted, and fully synchronised? What comes "
                       "back needs no repair\n",
                       report.missing_packs));
+    }
+    if (report.bad_openers > 0) {
+      cli.Print(
+          fmt::format("{} of them are under config/ and keys/: put these objects back from a copy of the repository, "
+                      "for no repair makes them anew; a key that nobody needs goes by cairn key remove\n",
+                      report.bad_openers));
+      if (report.bad_openers == report.damages) return;
     }
     cli.Print(
         "in this order, each repair with -n first:\n"

@@ -28,7 +28,7 @@ struct CopyCommand {
     ASSIGN_OR_RETURN(options.compression, ParseCompression(compression));
     const SnapshotFilter keep = filter.Filter();
     for (const std::string& name : names) {
-      ASSIGN_OR_RETURN(const LoadedSnapshot* one, ResolveSnapshot(set, name, keep));
+      ASSIGN_OR_RETURN(const LoadedSnapshot* one, cli.Resolve(set, name, keep));
       options.snapshots.push_back(one->id);
     }
     for (const LoadedSnapshot& snapshot : set.snapshots) {
@@ -65,9 +65,11 @@ struct CopyCommand {
                      {"frames_verbatim", report->frames_verbatim},
                      {"files_unchanged", report->files_unchanged}});
     } else {
-      cli.Say(fmt::format("{} snapshots {}copied, {} blobs, {}{}\n", copied, dry_run ? "would be " : "",
-                          HumanCount(report->blobs_copied), HumanBytes(report->bytes_copied),
-                          report->frames_verbatim > 0 ? ", as they were sealed" : ""));
+      // How much that would be is known only once it is looked for, which a dry run does not.
+      cli.Say(dry_run ? fmt::format("{} snapshots would be copied\n", copied)
+                      : fmt::format("{} snapshots copied, {} blobs, {}{}\n", copied, HumanCount(report->blobs_copied),
+                                    HumanBytes(report->bytes_copied),
+                                    report->frames_verbatim > 0 ? ", as they were sealed" : ""));
     }
     return incomplete > 0 ? kExitIncomplete : kExitOk;
   }

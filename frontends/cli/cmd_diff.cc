@@ -76,14 +76,14 @@ struct DiffCommand {
     if (tables.is_given()) RETURN_IF_ERROR(may_read);
     scratch = repository->cache().folder();
     ASSIGN_OR_RETURN(const SnapshotSet set, cli.Snapshots());
-    ASSIGN_OR_RETURN(const LoadedSnapshot* first, ResolveSnapshot(set, a.snapshot, filter.Filter()));
+    ASSIGN_OR_RETURN(const LoadedSnapshot* first, cli.Resolve(set, a.snapshot, filter.Filter()));
     ASSIGN_OR_RETURN(const auto index, repository->LoadIndex(cli.context(), [](const SegmentId&, const Error&) {}));
     BlobReader reader(*repository, *index, cli.context(), cli.context().limits.memory_bytes / 8, cli.Findings());
     if (is_live) {
       RETURN_IF_ERROR(CompareLive(cli, reader, *repository, *first, a.path));
     } else {
       const SnapshotPath b = SnapshotPath::Parse(name_after);
-      ASSIGN_OR_RETURN(const LoadedSnapshot* second, ResolveSnapshot(set, b.snapshot, filter.Filter()));
+      ASSIGN_OR_RETURN(const LoadedSnapshot* second, cli.Resolve(set, b.snapshot, filter.Filter()));
       RETURN_IF_ERROR(Compare(cli, reader, *first, a.path, *second, b.path));
     }
     const TableTotals& totals = table_diff->totals();

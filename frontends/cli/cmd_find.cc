@@ -179,7 +179,7 @@ struct FindCommand {
     ASSIGN_OR_RETURN(Repository * repository, cli.Open());
     RETURN_IF_ERROR(repository->keyring().Need(Rights::kMetadataKey, "looking into snapshots"));
     ASSIGN_OR_RETURN(const SnapshotSet set, cli.Snapshots());
-    ASSIGN_OR_RETURN(const std::vector<const LoadedSnapshot*> chosen, Choose(set));
+    ASSIGN_OR_RETURN(const std::vector<const LoadedSnapshot*> chosen, Choose(cli, set));
     if (chosen.empty()) {
       cli.Say("no snapshots\n");
       return 0;
@@ -198,11 +198,11 @@ struct FindCommand {
   }
 
   // In order of time, each once.
-  Result<std::vector<const LoadedSnapshot*>> Choose(const SnapshotSet& set) const {
+  Result<std::vector<const LoadedSnapshot*>> Choose(Cli& cli, const SnapshotSet& set) const {
     const SnapshotFilter keep = filter.Filter();
     std::vector<const LoadedSnapshot*> chosen;
     for (const std::string& name : snapshots) {
-      ASSIGN_OR_RETURN(const LoadedSnapshot* one, ResolveSnapshot(set, name, keep));
+      ASSIGN_OR_RETURN(const LoadedSnapshot* one, cli.Resolve(set, name, keep));
       chosen.push_back(one);
     }
     for (const LoadedSnapshot& snapshot : set.snapshots) {

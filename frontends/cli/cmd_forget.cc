@@ -31,13 +31,21 @@ struct ForgetCommand {
     ASSIGN_OR_RETURN(SnapshotSet set, cli.Snapshots());
     ASSIGN_OR_RETURN(const RetentionPolicy policy, Policy());
     std::vector<SnapshotId> going;
+    std::string named;  // those that were named, once they are gone
     if (!names.empty()) {
       if (!policy.IsEmpty()) {
         return Error(ErrorCode::kInvalidArgument, "name snapshots, or give --keep options, not both");
       }
       for (const std::string& name : names) {
-        ASSIGN_OR_RETURN(const LoadedSnapshot* one, ResolveSnapshot(set, name, filter.Filter()));
-        if (std::ranges::find(going, one->id) == going.end()) going.push_back(one->id);
+        ASSIGN_OR_RETURN(const LoadedSnapshot* one, cli.Resolve(set, name, filter.Filter()));
+        if (std::ranges::find(going, one->id) != going.end()) continue;
+        going.push_back(one->id);
+        named += "snapshot " + one->id.Short();
+        if (one->opened) {
+          named += fmt::format(" of {}, host {}", FormatTime(one->inner.start, one->inner.offset_minutes),
+                               Printable(ToString(one->inner.host)));
+        }
+        named += "\n";
       }
     } else {
       RETURN_IF_ERROR(repository->keyring().Need(Rights::kMetadataKey, "applying a policy"));
@@ -56,6 +64,7 @@ struct ForgetCommand {
     nlohmann::json ids = nlohmann::json::array();
     for (const SnapshotId& id : going) ids.push_back(id.ToHex());
     if (!cli.json()) {
+      cli.Say(named);
       cli.Say(fmt::format("{} {} snapshot{}{}\n", dry_run ? "would forget" : "forgot", going.size(),
                           going.size() == 1 ? "" : "s", WhatNow(going.empty() || dry_run, kept_seconds)));
     }

@@ -14,7 +14,8 @@ struct RepairCommand {
 
   // What is left undone makes the run one that is not complete.
   static int CodeOf(const RepairReport& report) {
-    const bool left = report.packs_missing > 0 || !report.snapshots_left.empty() || !report.snapshots_held.empty();
+    const bool left = report.packs_missing > 0 || !report.snapshots_left.empty() || !report.snapshots_held.empty() ||
+                      report.unreadable_left > 0;
     return left ? kExitIncomplete : kExitOk;
   }
 
@@ -43,6 +44,7 @@ struct RepairCommand {
                    {"snapshots_left", hex(report.snapshots_left)},
                    {"snapshots_held", hex(report.snapshots_held)},
                    {"set_aside", set_aside},
+                   {"unreadable_left", report.unreadable_left},
                    {"losses_recorded", report.losses_recorded.size()}});
   }
 
@@ -139,6 +141,12 @@ struct RepairCommand {
           fmt::format("{} snapshots were left as they are: what they need is in the index, and in packs that are "
                       "missing or damaged\n",
                       report->snapshots_left.size()));
+    }
+    if (report->unreadable_left > 0) {
+      cli.Say(fmt::format(
+          "{} objects that cannot be read (named above) were left where they are: where no copy of them can be "
+          "put back, cairn repair snapshots --forget moves them to trash/\n",
+          report->unreadable_left));
     }
     cli.Say(
         "what is lost was looked up in the index, and no pack of data was read: cairn repair packs finds damaged ones, "

@@ -121,7 +121,7 @@ struct RestoreCommand {
     };
     auto [of_index, of_set] = RunBoth(repository->store().is_far(), load_index, [&] { return cli.Snapshots(); });
     ASSIGN_OR_RETURN(const SnapshotSet set, std::move(of_set));
-    ASSIGN_OR_RETURN(const LoadedSnapshot* one, ResolveSnapshot(set, wanted.snapshot, filter.Filter()));
+    ASSIGN_OR_RETURN(const LoadedSnapshot* one, cli.Resolve(set, wanted.snapshot, filter.Filter()));
     ASSIGN_OR_RETURN(const auto index, std::move(of_index));
     FileSinkOptions where{.target = target, .read_only = dry_run, .numeric_ids = numeric_ids, .sparse = !no_sparse};
     ASSIGN_OR_RETURN(const auto sink, OpenRestoreFolder(cli, std::move(where), options));
@@ -199,10 +199,10 @@ struct RestoreCommand {
                      {"verified", report.verified}});
       return;
     }
-    cli.Say(fmt::format("{} snapshot {}: {} files, {} folders, {} others, {}; {} written{}{}{}\n",
+    cli.Say(fmt::format("{} snapshot {}: {} files, {} folders, {} others, {}{}{}{}{}\n",
                         dry_run ? "would restore" : "restored", one.id.Short(), HumanCount(report.files),
                         HumanCount(report.folders), HumanCount(report.others), HumanBytes(report.bytes),
-                        HumanBytes(report.bytes_written),
+                        dry_run ? "" : fmt::format("; {} written", HumanBytes(report.bytes_written)),
                         report.files_skipped > 0 ? fmt::format("; {} left as they were", report.files_skipped) : "",
                         report.removed > 0 ? fmt::format("; {} removed", report.removed) : "",
                         report.verified > 0 ? fmt::format("; {} read back and right", report.verified) : ""));

@@ -58,7 +58,7 @@ struct RewriteCommand {
     ASSIGN_OR_RETURN(const SnapshotSet set, cli.Snapshots());
     std::vector<const LoadedSnapshot*> olds;
     for (const std::string& name : names) {
-      ASSIGN_OR_RETURN(const LoadedSnapshot* one, ResolveSnapshot(set, name, filter.Filter()));
+      ASSIGN_OR_RETURN(const LoadedSnapshot* one, cli.Resolve(set, name, filter.Filter(), Cli::InDoubt::kRefuse));
       // Asked before anything is done, and each alone: what takes the place of one needs what that needed.
       if (forget) {
         RETURN_IF_ERROR(MayReplace(*repository, set, *one).While("--forget is refused, and nothing is rewritten"));

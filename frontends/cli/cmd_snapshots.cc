@@ -48,7 +48,7 @@ struct SnapshotsCommand {
       }
     } else {
       for (const std::string& name : names) {
-        ASSIGN_OR_RETURN(const LoadedSnapshot* one, ResolveSnapshot(set, name, keep));
+        ASSIGN_OR_RETURN(const LoadedSnapshot* one, cli.Resolve(set, name, keep));
         chosen.push_back(one);
       }
     }

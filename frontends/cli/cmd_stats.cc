@@ -18,7 +18,7 @@ struct StatsCommand {
     const SnapshotFilter keep = filter.Filter();
     std::vector<const LoadedSnapshot*> chosen;
     for (const std::string& name : names) {
-      ASSIGN_OR_RETURN(const LoadedSnapshot* one, ResolveSnapshot(set, name, keep));
+      ASSIGN_OR_RETURN(const LoadedSnapshot* one, cli.Resolve(set, name, keep));
       chosen.push_back(one);
     }
     for (const LoadedSnapshot& snapshot : set.snapshots) {

@@ -32,7 +32,7 @@ struct TagCommand {
     std::vector<const LoadedSnapshot*> snapshots;
     std::vector<SnapshotId> ids;
     for (const std::string& name : names) {
-      const auto snapshot = ResolveSnapshot(set, name, filter.Filter());
+      const auto snapshot = cli.Resolve(set, name, filter.Filter(), Cli::InDoubt::kRefuse);
       // One that was forgotten since may be held still.
       const auto hidden = SnapshotId::Parse(name);
       if (!snapshot && (!release_hold || changes || !hidden)) return snapshot.error();

@@ -7,7 +7,8 @@ namespace cairn {
 const char* const kExitCodes =
     "0 done; 1 failed, or check found damage; 2 wrong usage; 3 done, but some files could not be read or restored,\n"
     "or check could not look at all of it, or packs that are missing were left in the index, or a copy of a job has\n"
-    "failed; 10 no repository; 12 wrong password; 130 interrupted.";
+    "failed, or a snapshot that cannot be read may be the latest; 10 no repository; 12 wrong password; 130 "
+    "interrupted.";
 const char* const kEnvironment =
     "CAIRN_REPOSITORY, CAIRN_PASSWORD, CAIRN_PASSWORD_FILE, CAIRN_PASSWORD_COMMAND; CAIRN_TO_PASSWORD (copy),\n"
     "CAIRN_FROM_PASSWORD (init --same-keys-as), CAIRN_NEW_PASSWORD (key add, key passwd); CAIRN_CONFIG (run, and\n"

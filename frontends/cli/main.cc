@@ -167,5 +167,5 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "cairn: standard output could not be written\n");
     return cairn::kExitFatal;
   }
-  return *code;
+  return *code == cairn::kExitOk && cli.was_in_doubt() ? cairn::kExitIncomplete : *code;
 }

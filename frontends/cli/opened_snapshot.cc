@@ -4,7 +4,8 @@
 
 namespace cairn {
 
-Result<void> OpenedSnapshot::Open(Cli& cli, const std::string& name, const SnapshotFilter& filter) {
+Result<void> OpenedSnapshot::Open(Cli& cli, const std::string& name, const SnapshotFilter& filter,
+                                  Cli::InDoubt in_doubt) {
   ASSIGN_OR_RETURN(repository, cli.Open());
   RETURN_IF_ERROR(repository->keyring().Need(Rights::kMetadataKey, "looking into snapshots"));
   const FindingSink findings = cli.Findings();
@@ -15,7 +16,7 @@ Result<void> OpenedSnapshot::Open(Cli& cli, const std::string& name, const Snaps
   };
   auto [of_index, of_set] = RunBoth(repository->store().is_far(), load_index, [&] { return cli.Snapshots(); });
   ASSIGN_OR_RETURN(set, std::move(of_set));
-  ASSIGN_OR_RETURN(snapshot, ResolveSnapshot(set, name, filter));
+  ASSIGN_OR_RETURN(snapshot, cli.Resolve(set, name, filter, in_doubt));
   ASSIGN_OR_RETURN(index, std::move(of_index));
   reader =
       std::make_unique<BlobReader>(*repository, *index, cli.context(), cli.context().limits.memory_bytes / 8, findings);

@@ -15,7 +15,8 @@ struct OpenedSnapshot {
   std::unique_ptr<Index> index;
   std::unique_ptr<BlobReader> reader;
 
-  Result<void> Open(Cli& cli, const std::string& name, const SnapshotFilter& filter);
+  Result<void> Open(Cli& cli, const std::string& name, const SnapshotFilter& filter,
+                    Cli::InDoubt in_doubt = Cli::InDoubt::kTell);
   Result<SnapshotPlace> Find(const std::string& path) const {
     return FindInSnapshot(*reader, *snapshot, AsBytes(path));
   }

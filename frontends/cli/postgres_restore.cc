@@ -401,7 +401,7 @@ Result<int> PostgresRestore::Restore(Cli& cli, const std::string& snapshot, cons
   ASSIGN_OR_RETURN(const postgres::Address server, ParseAddress(cli, address));
   SnapshotPath wanted = SnapshotPath::Parse(snapshot);
   OpenedSnapshot opened;
-  RETURN_IF_ERROR(opened.Open(cli, wanted.snapshot, filter));
+  RETURN_IF_ERROR(opened.Open(cli, wanted.snapshot, filter, Cli::InDoubt::kRefuse));
   RETURN_IF_ERROR(opened.repository->keyring().Need(Rights::kContentKey, "restoring"));
   ASSIGN_OR_RETURN(const SnapshotItem* item, PickItem(opened, wanted.path, ItemKind::kPostgres, "PostgreSQL database"));
   if (is_of_tables()) return RestoreTables(cli, opened, *item, server, dry_run);

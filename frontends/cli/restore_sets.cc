@@ -175,7 +175,8 @@ class RestoreSets::Work {
     for (const char* kind : {"postgres", "sqlite", ""}) {
       std::ranges::copy_if(wanted, std::back_inserter(ordered), [&](const WantedSet& one) { return one.kind == kind; });
     }
-    if (undo_.empty()) RETURN_IF_ERROR(opened_.emplace_back().Open(cli_, request_.snapshot, request_.filter));
+    if (undo_.empty())
+      RETURN_IF_ERROR(opened_.emplace_back().Open(cli_, request_.snapshot, request_.filter, Cli::InDoubt::kRefuse));
     std::vector<std::unique_ptr<SetRestore>> made;
     for (const WantedSet& one : ordered) {
       ASSIGN_OR_RETURN(auto set, undo_.empty() ? Make(one) : MakeUndo(one));

@@ -311,7 +311,8 @@ Result<int> SqliteRestore::Run(Cli& cli, const Request& request) const {
     wanted = {before->id.ToHex(), ""};
   }
   OpenedSnapshot opened;
-  RETURN_IF_ERROR(opened.Open(cli, wanted.snapshot, undo.empty() ? request.filter : SnapshotFilter()));
+  RETURN_IF_ERROR(
+      opened.Open(cli, wanted.snapshot, undo.empty() ? request.filter : SnapshotFilter(), Cli::InDoubt::kRefuse));
   ASSIGN_OR_RETURN(const SnapshotItem* item, PickItem(opened, wanted.path, ItemKind::kSqlite, "SQLite database"));
   std::vector<std::unique_ptr<SetRestore>> sets;
   sets.push_back(MakeSet(cli, {.opened = &opened,

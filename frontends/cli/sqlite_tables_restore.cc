@@ -47,7 +47,7 @@ class RestoringTables {
   Result<int> Run() {
     RETURN_IF_ERROR(LookAtTarget());
     const SnapshotPath wanted = SnapshotPath::Parse(request_.snapshot);
-    RETURN_IF_ERROR(opened_.Open(cli_, wanted.snapshot, request_.filter));
+    RETURN_IF_ERROR(opened_.Open(cli_, wanted.snapshot, request_.filter, Cli::InDoubt::kRefuse));
     RETURN_IF_ERROR(opened_.repository->keyring().Need(Rights::kContentKey, "restoring"));
     ASSIGN_OR_RETURN(item_, PickItem(opened_, wanted.path, ItemKind::kSqlite, "SQLite database"));
     ASSIGN_OR_RETURN(replacement_, FindSqliteReplacement(opened_, item_));

@@ -53,7 +53,7 @@ Result<bool> WarmUpRun::Run(Cli& cli, const std::string& snapshot, const Snapsho
   ASSIGN_OR_RETURN(Repository * repository, cli.Open());
   ASSIGN_OR_RETURN(const auto warmer, cli.OpenWarmer());
   ASSIGN_OR_RETURN(const SnapshotSet set, cli.Snapshots());
-  ASSIGN_OR_RETURN(const LoadedSnapshot* one, ResolveSnapshot(set, snapshot, filter));
+  ASSIGN_OR_RETURN(const LoadedSnapshot* one, cli.Resolve(set, snapshot, filter));
   ASSIGN_OR_RETURN(const auto index, repository->LoadIndex(cli.context()));
   auto progress = cli.ShowProgress();
   auto packs = FindDataPacks(cli.context(), *repository, *index, *one, restore, cli.Findings());
