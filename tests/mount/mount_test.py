@@ -574,6 +574,7 @@ class WhatGoesWrong(MountTest):
             self.assertLess(peak, 128 * 1024)
         self.unmount()
 
+    @unittest.skipIf(is_sanitized(), "a sanitizer takes more addresses than are given")
     def test_few_threads_are_enough(self):
         """As many threads as the system gives: each takes 2 GiB of addresses here, of which there are few."""
         with open("/dev/null") as nothing:
