@@ -54,6 +54,11 @@ struct ForgetCommand {
       RetentionGuard{.now = cli.context().clock.Now(), .made = {}}.Mark(set.snapshots, keep, cli.Findings());
       ASSIGN_OR_RETURN(const auto decided, ApplyRetention(set.snapshots, policy, groups, keep, false));
       for (const RetentionGroup& group : decided) Show(cli, group);
+      if (decided.empty() && !set.snapshots.empty()) {
+        cli.context().log.Warning(
+            "none of {} snapshots is of the hosts, paths and tags that are named: nothing is forgotten",
+            set.snapshots.size());
+      }
       going = GoingOf(decided);
     }
     ASSIGN_OR_RETURN(const ForgetReport report,

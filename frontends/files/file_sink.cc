@@ -274,6 +274,11 @@ FileSink::~FileSink() = default;
 
 Result<std::unique_ptr<FileSink>> FileSink::Make(FileSinkOptions options, const Random& random) {
   if (options.target.empty()) return Error(ErrorCode::kInvalidArgument, "there is no target folder");
+  struct stat there{};
+  if (::stat(options.target.c_str(), &there) == 0 && !S_ISDIR(there.st_mode)) {
+    return MakeError(ErrorCode::kInvalidArgument, "the target {} is no folder: name the one that the files go into",
+                     options.target);
+  }
   if (!options.read_only) RETURN_IF_ERROR(MakeFolders(PosixFileSystem(), options.target));
   ASSIGN_OR_RETURN(SinkRoot root, SinkRoot::Open(options.target, options.openat2, !options.read_only));
   return std::unique_ptr<FileSink>(new FileSink(std::make_shared<Shared>(std::move(options), random, std::move(root))));

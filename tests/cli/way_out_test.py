@@ -173,6 +173,19 @@ class SaidAsItIs(CairnTest):
         self.assertIn(self.one[:8], self.run_cairn("forget", "latest", "--dry-run").stdout.decode())
         self.assertIn(self.one[:8], self.run_cairn("forget", "latest").stdout.decode())
 
+    def test_a_forget_that_nothing_matches_says_so(self):
+        done = self.run_cairn("forget", "--host", "no-such", "--keep-last", "1")
+        self.assertIn("none of 1 snapshots is of the hosts, paths and tags", done.stderr.decode())
+        self.assertNotIn("none of", self.run_cairn("forget", "--keep-last", "1").stderr.decode())
+
+    def test_a_target_that_is_a_file_is_named(self):
+        target = self.write("file", b"mine")
+        for more in ((), ("--dry-run",)):
+            done = self.run_cairn("restore", "latest", "--target", target, *more, code=1)
+            self.assertIn(f"the target {target} is no folder", done.stderr.decode())
+        with open(target, "rb") as file:
+            self.assertEqual(file.read(), b"mine")
+
 
 if __name__ == "__main__":
     unittest.main()
