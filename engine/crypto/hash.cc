@@ -27,11 +27,12 @@ Digest Final(SHA256_CTX& state) {
 // Digests of messages, each behind what `begin` has taken in: whole blocks.
 class Each {
  public:
-  Each(const SHA256_CTX& begin, std::span<const ByteSpan> messages, std::span<Digest> digests)
+  Each(const SHA256_CTX& begin, std::span<const ByteSpan> messages, std::span<Digest> digests, bool longest_first)
       : begin_(begin), messages_(messages), digests_(digests) {
     CHECK(messages.size() == digests.size() && begin.num == 0);
     order_.resize(messages.size());
     std::iota(order_.begin(), order_.end(), 0);
+    if (!longest_first) return;
     std::ranges::sort(order_, [&](size_t a, size_t b) { return messages[a].size() > messages[b].size(); });
   }
 
@@ -85,7 +86,7 @@ class Each {
   const SHA256_CTX& begin_;
   const std::span<const ByteSpan> messages_;
   const std::span<Digest> digests_;
-  std::vector<size_t> order_;  // of the messages: the longest first, so that the last is seldom alone for long
+  std::vector<size_t> order_;  // of the messages
   size_t next_ = 0;            // in order_
 };
 
@@ -108,7 +109,7 @@ Digest Sha256(std::initializer_list<ByteSpan> parts) {
 void Sha256Each(std::span<const ByteSpan> messages, std::span<Digest> digests) {
   SHA256_CTX begin;
   SHA256_Init(&begin);
-  Each(begin, messages, digests).Run();
+  Each(begin, messages, digests, /*longest_first=*/false).Run();
 }
 
 struct HmacKey::States {
@@ -149,7 +150,8 @@ Digest HmacKey::Compute(std::initializer_list<ByteSpan> message) const {
 }
 
 void HmacKey::ComputeEach(std::span<const ByteSpan> messages, std::span<Digest> digests) const {
-  Each(states_->inner, messages, digests).Run();
+  // The last is then seldom alone for long.
+  Each(states_->inner, messages, digests, /*longest_first=*/true).Run();
   for (Digest& digest : digests) {
     SHA256_CTX state = states_->outer;
     Update(state, digest.bytes());

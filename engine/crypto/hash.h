@@ -13,7 +13,8 @@ namespace cairn {
 
 Digest Sha256(ByteSpan bytes);
 Digest Sha256(std::initializer_list<ByteSpan> parts);  // of the parts joined
-// Of each message, into `digests`, which are as many. Two at a time where the processor can.
+// Of each message, into `digests`, which are as many. Two at a time where the processor can, in their order: begin with
+// the longest, and let those that are read at the same time be the same bytes where they can (they are in the cache).
 void Sha256Each(std::span<const ByteSpan> messages, std::span<Digest> digests);
 Digest HmacSha256(ByteSpan key, std::initializer_list<ByteSpan> message);
 // 32 bytes of output. The info is the parts joined.
@@ -29,7 +30,8 @@ class HmacKey {
   HmacKey& operator=(HmacKey&&) noexcept;
   Digest Compute(ByteSpan message) const;
   Digest Compute(std::initializer_list<ByteSpan> message) const;
-  void ComputeEach(std::span<const ByteSpan> messages, std::span<Digest> digests) const;  // as Sha256Each
+  void ComputeEach(std::span<const ByteSpan> messages,
+                   std::span<Digest> digests) const;  // as Sha256Each, the longest first
 
  private:
   struct States;  // wiped when it goes

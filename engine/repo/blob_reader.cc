@@ -79,7 +79,13 @@ std::vector<Result<Bytes>> BlobReader::OpenTogether(std::span<const Sealed> fram
   std::vector<Result<Bytes>> with_key = OpenFrames(to_open, repository_.hasher());
   std::vector<Result<Bytes>> opened;
   auto next = with_key.begin();
-  for (Result<SessionKey>& key : keys) opened.push_back(key ? *std::move(next++) : std::move(key).error());
+  for (Result<SessionKey>& key : keys) {
+    if (key) {
+      opened.push_back(std::move(*next++));
+    } else {
+      opened.emplace_back(std::move(key).error());
+    }
+  }
   return opened;
 }
 

@@ -114,12 +114,13 @@ bool FillStandardDescriptors() {
 
 // glibc gives threads eight arenas a core, and raises the size from which memory goes back to the system to that of
 // whatever was freed, so that packs that are long gone stay in our memory: a third of the peak of a first backup. What
-// the tops of the arenas may keep, together, saves page faults; more than this saves no more of them.
+// the tops of the arenas may keep, together, saves page faults: with 8 MiB a check has twice as many, more saves no
+// more.
 void KeepMemoryTogether() {
   const int arenas = static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 16U));
   ::mallopt(M_ARENA_MAX, arenas);
   ::mallopt(M_MMAP_THRESHOLD, static_cast<int>(8 * cairn::kMiB));
-  ::mallopt(M_TRIM_THRESHOLD, static_cast<int>(8 * cairn::kMiB) / arenas);
+  ::mallopt(M_TRIM_THRESHOLD, static_cast<int>(32 * cairn::kMiB) / arenas);
 }
 
 }  // namespace
