@@ -16,8 +16,9 @@ struct Progress {
   std::atomic<uint64_t> bytes_done{0}, bytes_total{0};
   std::atomic<uint64_t> errors{0};
 
-  // Of each item that something was done to, as it is done: "new", "changed", "restored", "deleted" ... and its path.
-  // Set before a job begins; called by its threads, several at a time. Nobody listens where it is empty.
+  // Of each item that something was done to, as it is done: "new", "changed", "restored", "to restore" (of a dry run),
+  // "deleted" ... and its path. Set before a job begins; called by its threads, several at a time. Nobody listens where
+  // it is empty.
   std::function<void(std::string_view action, const std::string& path)> on_item;
 
   void SetPhase(std::string text);    // "reading", "putting packs", ...

@@ -19,7 +19,7 @@ namespace cairn {
 struct IndexOptions {
   std::string folder;                        // of this repository's derived copy; made where it is missing
   RepositoryId repository;                   // a copy of another repository is thrown away
-  uint64_t memory_bytes = 16 * 1024 * 1024;  // of caches and write buffers together
+  uint64_t memory_bytes = 32 * 1024 * 1024;  // of caches and write buffers together, half of it while it is small
   bool goes_on = false;                      // its user only reads, and goes on without segments that cannot be used
 };
 

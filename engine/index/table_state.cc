@@ -19,7 +19,8 @@ constexpr int kOpenFilesMax = 256;
 // them each look-up reads a piece of them again.
 constexpr uint64_t kFilterBitsABlob = 14;  // 7 to 8 of it for the filter, the rest for the indexes, and room
 constexpr uint64_t kFilterBytesMax = 256 * kMiB;
-constexpr double kFiltersShare = 0.8;  // of the cache, which rows do not push out
+constexpr uint64_t kCacheBytesABlob = 2;  // of rows themselves, until the memory that is given is used
+constexpr double kFiltersShare = 0.8;     // of the cache, which rows do not push out
 
 // RocksDB writes about itself into a file that grows, unless it has somebody to tell.
 class SilentLogger : public rocksdb::Logger {
@@ -102,17 +103,17 @@ std::vector<rocksdb::ColumnFamilyDescriptor> Families(uint64_t memory_bytes,
 Result<std::unique_ptr<IndexTable::State>> IndexTable::State::Open(const Options& options, bool* is_new) {
   std::error_code ignored;
   *is_new = !std::filesystem::exists(options.folder + "/CURRENT", ignored);
-  const auto cache =
-      rocksdb::NewLRUCache(options.memory_bytes, /*num_shard_bits=*/-1, /*strict_capacity_limit=*/false, kFiltersShare);
+  const uint64_t small = options.memory_bytes / 2;  // the other half is for many rows: FitCache
+  const auto cache = rocksdb::NewLRUCache(small, /*num_shard_bits=*/-1, /*strict_capacity_limit=*/false, kFiltersShare);
   auto state = std::make_unique<State>();
   state->folder = options.folder;
   state->cache = cache;
-  state->cache_bytes_min = options.memory_bytes;
+  state->cache_bytes_min = small;
   std::filesystem::remove_all(state->BulkFolder(), ignored);  // of a process that died
-  rocksdb::DBOptions database = DatabaseOptions(options.memory_bytes, cache);
+  rocksdb::DBOptions database = DatabaseOptions(small, cache);
   database.avoid_flush_during_shutdown = options.is_temporary;
   rocksdb::DB* db = nullptr;
-  const auto families = Families(options.memory_bytes, cache, state->dropped);
+  const auto families = Families(small, cache, state->dropped);
   const rocksdb::Status status = rocksdb::DB::Open(database, options.folder, families, &state->families, &db);
   state->db.reset(db);
   // Families that are missing or too many, files of a newer RocksDB: another layout.
@@ -125,8 +126,9 @@ Result<std::unique_ptr<IndexTable::State>> IndexTable::State::Open(const Options
 }
 
 void IndexTable::State::FitCache() const {
-  const uint64_t filter_bytes = EstimateRows(Family::kBlobs, kBlobRowBytes) * kFilterBitsABlob / 8;
-  cache->SetCapacity(cache_bytes_min + std::min(filter_bytes, kFilterBytesMax));
+  const uint64_t rows = EstimateRows(Family::kBlobs, kBlobRowBytes);
+  const uint64_t filter_bytes = std::min(rows * kFilterBitsABlob / 8, kFilterBytesMax);
+  cache->SetCapacity(cache_bytes_min + std::min(rows * kCacheBytesABlob, cache_bytes_min) + filter_bytes);
 }
 
 uint64_t IndexTable::State::EstimateRows(Family which, uint64_t row_bytes) const {

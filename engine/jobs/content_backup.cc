@@ -17,7 +17,8 @@ constexpr size_t kStretchBytes = kMiB;  // read before it is cut and handed on
 constexpr size_t kQueueMax = 3;         // stretches of a file that wait for a thread, as long as
 constexpr uint64_t kWaitingShare = 16;  // those of all files are no more than this part of the memory
 constexpr size_t kStretchesAtOnce = 2;  // that a thread stores: ids are computed by twos, and a stretch may be a chunk
-constexpr size_t kAheadMax = 64;        // stretches that are done or under way, behind the first that is not done
+constexpr size_t kBytesAtOnce = 6 * kMiB;  // of these, where they are two
+constexpr size_t kAheadMax = 64;           // stretches that are done or under way, behind the first that is not done
 constexpr size_t kBuffersKept = 8, kBufferBytesKept = 4 * kMiB;
 
 // What is text: SPEC section 12.
@@ -239,8 +240,13 @@ class ContentBackup::File : public std::enable_shared_from_this<File> {
   // The oldest that wait. The lock is held before and after.
   void StoreNext(std::unique_lock<std::mutex>& lock) {
     std::vector<Stretch*> taken;
-    for (; !waiting_.empty() && taken.size() < kStretchesAtOnce; waiting_.pop_front())
+    size_t bytes = 0;
+    while (!waiting_.empty() && taken.size() < kStretchesAtOnce) {
+      bytes += waiting_.front()->buffer.size();
+      if (!taken.empty() && bytes > kBytesAtOnce) break;
       taken.push_back(waiting_.front());
+      waiting_.pop_front();
+    }
     ++under_way_;
     const bool skip = error_.has_value() || is_dropped_;
     lock.unlock();
@@ -328,7 +334,7 @@ class ContentBackup::File : public std::enable_shared_from_this<File> {
   std::deque<Stretch> order_;     // from the first that is not listed yet; a stretch keeps its place in memory
   std::deque<Stretch*> waiting_;  // for a thread
   unsigned helpers_ = 0;          // tasks of the executor, begun or not
-  unsigned under_way_ = 0;        // stretches that a thread stores, or lists, now
+  unsigned under_way_ = 0;        // threads that store stretches, or list them, now
   std::optional<ListBuilder> list_;
   std::optional<Error> error_;  // the first
   bool is_dropped_ = false;

@@ -71,11 +71,7 @@ class SnapshotRepair {
     RETURN_IF_ERROR(RecordLosses(set));
     // What they said of losses is on record anew.
     if (options_.forget_broken && options_.snapshots.empty()) RETURN_IF_ERROR(SetAsideAll(set.unreadable_records));
-    if (!options_.forget_broken) {
-      for (const std::vector<UnreadableObject>& unreadable : {set.unreadable, set.unreadable_records}) {
-        report_.unreadable_left += static_cast<uint64_t>(std::ranges::count_if(unreadable, IsBroken));
-      }
-    }
+    CountLeft(set);
     ASSIGN_OR_RETURN(index_, repository_.LoadIndex(context_));
     reader_ = std::make_unique<BlobReader>(repository_, *index_, context_, context_.limits.memory_bytes / 8,
                                            FindingSink(), BlobReader::Metadata::kOfTheStore);
@@ -118,6 +114,18 @@ class SnapshotRepair {
 
   bool IsWanted(const SnapshotId& id) const {
     return options_.snapshots.empty() || std::ranges::find(options_.snapshots, id) != options_.snapshots.end();
+  }
+
+  // Of what was asked for, and was not set aside.
+  void CountLeft(const SnapshotSet& set) {
+    const auto is_left = [&](const UnreadableObject& one) {
+      const auto is_it = [&](const ObjectName& name) { return name.text() == one.name.text(); };
+      return IsBroken(one) && IsWanted(ParseObjectName(one.name.text()).session) &&
+             std::ranges::none_of(report_.set_aside, is_it);
+    };
+    report_.unreadable_left = static_cast<uint64_t>(std::ranges::count_if(set.unreadable, is_left));
+    if (!options_.snapshots.empty()) return;
+    report_.unreadable_left += static_cast<uint64_t>(std::ranges::count_if(set.unreadable_records, is_left));
   }
 
   // Snapshots and notes that nobody can read block forget and prune until they are gone.

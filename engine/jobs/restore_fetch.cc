@@ -20,7 +20,21 @@ void FileRestorer::OpenRange(const Range& range, const Result<Bytes>& bytes) {
   std::vector<const Fetch*> fetches;
   std::vector<BlobReader::Sealed> frames;  // of these, with what of them is wanted:
   std::vector<std::vector<uint32_t>> wanted;
-  wanted.reserve(range.fetches.size());
+  wanted.reserve(BlobReader::kFramesTogether);
+  const auto open = [&] {
+    blobs_.OpenSealedEach(frames, [&](size_t i, const Result<Bytes>& plain) {
+      if (IsToEnd()) return false;
+      if (plain) {
+        WriteWants(*fetches[i], frames[i].location.frame->blobs, *plain);
+      } else {
+        FallBack(*fetches[i], plain.error());
+      }
+      return true;
+    });
+    fetches.clear();
+    frames.clear();
+    wanted.clear();
+  };
   for (const Fetch& fetch : range.fetches) {
     if (IsToEnd()) break;
     if (!bytes) {
@@ -36,16 +50,9 @@ void FileRestorer::OpenRange(const Range& range, const Result<Bytes>& bytes) {
     fetches.push_back(&fetch);
     wanted.push_back(fetch.Wanted());
     frames.push_back({*std::move(location), sealed, wanted.back()});
+    if (frames.size() == BlobReader::kFramesTogether) open();
   }
-  blobs_.OpenSealedEach(frames, [&](size_t i, const Result<Bytes>& plain) {
-    if (IsToEnd()) return false;
-    if (plain) {
-      WriteWants(*fetches[i], frames[i].location.frame->blobs, *plain);
-    } else {
-      FallBack(*fetches[i], plain.error());
-    }
-    return true;
-  });
+  if (!IsToEnd()) open();
   fetch_budget_.Release(range.size);
   if (!bytes) return;
   const std::lock_guard lock(report_mutex_);

@@ -8,9 +8,7 @@
 namespace cairn {
 namespace {
 
-// Enough for two lanes of SHA-256, and little beside what a thread has in hand.
-constexpr size_t kFramesTogether = 2;
-constexpr uint64_t kPlainBytesTogether = 4 * kMiB;
+constexpr uint64_t kPlainBytesTogether = 4 * kMiB;  // little beside what a thread has in hand
 
 std::string PackText(const BlobLocation& location) {
   return PackObjectName(location.pack.kind, location.pack.name).text();

@@ -3,10 +3,12 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <list>
 #include <mutex>
 #include <optional>
 #include <set>
+#include <span>
 #include <unordered_map>
 
 #include "engine/codec/frame_codec.h"
@@ -37,8 +39,9 @@ class BlobReader : public BlobSource {
   // The same from sealed bytes that the caller has fetched (a coalesced range). `only`: as in OpenFrame.
   Result<Bytes> OpenSealed(const BlobLocation& location, ByteSpan sealed,
                            const std::optional<BlobNumbers>& only = std::nullopt);
-  // Several of one kind: opens some together, which is quicker, and gives each with its number in `frames` in their
-  // order, until `each` says false. Memory: of two frames, or one that is longer than usual.
+  // Several of one kind (a CHECK): opens them by twos, which is quicker, and gives each with its number in `frames` in
+  // their order, until `each` says false. Memory: of two frames, or one that is longer than usual.
+  static constexpr size_t kFramesTogether = 2;  // enough for two lanes of SHA-256
   struct Sealed {
     BlobLocation location;
     ByteSpan bytes;

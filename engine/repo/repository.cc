@@ -44,6 +44,8 @@ Result<ConfigListed> NewestConfig(ObjectStore& store) {
 Error NoConfig(ObjectStore& store, Error error) {
   for (const std::string_view prefix : {kSnapshotPrefix, kIndexPrefix}) {
     const auto listed = store.List(prefix, [&](const ObjectInfo& info) -> Result<void> {
+      const auto kind = ParseObjectName(info.name.text()).kind;  // another program's folder may be named so, too
+      if (kind != ParsedName::Kind::kSnapshot && kind != ParsedName::Kind::kSegment) return {};
       return MakeError(ErrorCode::kCorrupt, "{} holds {} and no config: what was under config/ is lost",
                        store.description(), info.name.text());
     });
@@ -343,7 +345,7 @@ Result<void> Repository::NeedHost(ByteSpan host) const {
 Result<std::unique_ptr<Index>> Repository::OpenIndex(const JobContext& context, bool goes_on) const {
   return Index::Open({.folder = cache_->IndexFolder(),
                       .repository = keyring_.repository(),
-                      .memory_bytes = context.limits.memory_bytes / 16,
+                      .memory_bytes = context.limits.memory_bytes / 8,
                       .goes_on = goes_on});
 }
 

@@ -51,7 +51,7 @@ WriteSession::WriteSession(Repository& repository, Index& index, const JobContex
       sealer_(keys_, repository.keyring().family(), context.random, options.compression),
       pack_limits_(PackLimitsOf(context.limits, repository.store())),
       puts_at_once_(PutsAtOnce(repository.store().is_far(), context.limits, context.executor.workers())),
-      packs_waiting_max_(context.executor.workers() > kThreadsOfPut ? 2 : 1),
+      packs_waiting_max_(repository.store().is_far() || context.executor.workers() > kThreadsOfPut ? 2 : 1),
       data_packs_(BlobKind::kData, repository.sealer(), context.random, pack_limits_,
                   [this](FinishedPack pack) { return PackFinished(std::move(pack)); }),
       metadata_packs_(BlobKind::kMetadata, repository.sealer(), context.random, pack_limits_,

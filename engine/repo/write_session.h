@@ -42,7 +42,7 @@ class BlobWriter;
 // Safe for concurrent use, but for Flush, Commit and End, which come once, last, and alone. After the first failed put
 // every call gives its error. A session that goes without Commit or End leaves its object behind, as a crash does: the
 // next run on this machine takes it for dead by its lock file. Memory: of packs, those that are open (two of each
-// kind), those that are being put, and two that wait for that, however many threads there are.
+// kind), those that are being put, and at most two that wait for that, however many threads there are.
 class WriteSession {
  public:
   // PutSession, ListTombstones, ListSegments, in this order; the index is brought into step. Needs the right to write

@@ -130,7 +130,7 @@ Result<void> Cli::Start() {
       if (global.json) {
         PrintJson({{"message_type", "item"}, {"action", action}, {"path", path}});
       } else {
-        Print(fmt::format("{:<9} {}\n", action, path));
+        Print(fmt::format("{:<10} {}\n", action, path));
       }
     };
   }
@@ -335,9 +335,7 @@ Result<std::unique_ptr<Repository>> Cli::OpenAt(ObjectStore& store, const Reposi
   ASSIGN_OR_RETURN(const OpenOptions options, OptionsFor(choice));
   auto found = Repository::Find(store, options);
   repository_missing_ = !found && found.error().code() == ErrorCode::kNotFound;
-  const auto look = [this](const auto& result) {
-    cannot_open_ = !result && result.error().code() == ErrorCode::kCorrupt;
-  };
+  const auto look = [this](const auto& result) { cannot_open_ = !result && IsDamage(result.error().code()); };
   look(found);
   RETURN_IF_ERROR(found);
   password_hint_ = choice.password.Names();
@@ -369,7 +367,9 @@ Result<std::unique_ptr<Repository>> Cli::OpenFound(ObjectStore& store, Result<Fo
 Result<OpenedRepository> Cli::OpenOther(const RepositoryChoice& choice, const std::function<void()>& meanwhile,
                                         bool* is_missing) {
   const auto look = [&](const auto& result) {
-    if (is_missing != nullptr) *is_missing = !result && result.error().code() == ErrorCode::kNotFound;
+    if (is_missing == nullptr) return;  // the job's own store, which is opened by one thread
+    *is_missing = !result && result.error().code() == ErrorCode::kNotFound;
+    cannot_open_ = !result && IsDamage(result.error().code());
   };
   auto store = OpenStoreAt(choice, false);
   look(store);
@@ -378,8 +378,10 @@ Result<OpenedRepository> Cli::OpenOther(const RepositoryChoice& choice, const st
   auto found = Repository::Find(**store, options);
   look(found);
   RETURN_IF_ERROR(found);
-  ASSIGN_OR_RETURN(auto repository, OpenFound(**store, std::move(found), choice, options, meanwhile));
-  return OpenedRepository{*std::move(store), std::move(repository)};
+  auto repository = OpenFound(**store, std::move(found), choice, options, meanwhile);
+  look(repository);
+  RETURN_IF_ERROR(repository);
+  return OpenedRepository{*std::move(store), *std::move(repository)};
 }
 
 RequestCounts Cli::Requests() const {
@@ -418,23 +420,44 @@ Result<SnapshotSet> Cli::Snapshots() {
   return LoadSnapshots(*repository, *context_, Findings());
 }
 
+namespace {
+
+// Why a name that begins with "latest" may mean another object of `kind` than the newest of those that can be read.
+std::optional<Error> DoubtOf(const SnapshotSet& set, const std::string& name, bool is_filtered, ParsedName::Kind kind) {
+  if (!name.starts_with("latest")) return std::nullopt;
+  for (const UnreadableObject& one : set.unreadable) {
+    const ParsedName::Kind of_it = ParseObjectName(one.name.text()).kind;
+    const bool counts = of_it == kind || (is_filtered && of_it == ParsedName::Kind::kNote);
+    if (!counts) continue;
+    return MakeError(one.code, "\"{}\" is not certain: {} cannot be read, and may {}", name, one.name.text(),
+                     of_it == kind ? "be the one that is meant" : "give another snapshot the tag that is asked for");
+  }
+  if (kind != ParsedName::Kind::kSnapshot || set.unexplained.empty()) return std::nullopt;
+  return MakeError(ErrorCode::kNotFound, "\"{}\" is not certain: {}", name, set.unexplained.front());
+}
+
+}  // namespace
+
 Result<const LoadedSnapshot*> Cli::Resolve(const SnapshotSet& set, const std::string& name,
                                            const SnapshotFilter& filter, InDoubt in_doubt) {
   auto found = ResolveSnapshot(set, name, filter);
-  if (!found || !name.starts_with("latest")) return found;
-  const auto unread = std::ranges::find_if(set.unreadable, [](const UnreadableObject& one) {
-    return ParseObjectName(one.name.text()).kind == ParsedName::Kind::kSnapshot;
-  });
-  if (unread == set.unreadable.end()) return found;
-  const SnapshotInner& inner = (*found)->inner;
-  const std::string text = fmt::format(
-      "\"{}\" is not certain: {} cannot be read, and may be the one that is meant; of those that can, it is {} "
-      "of {}: give that id if it is the right one",
-      name, unread->name.text(), (*found)->id.Short(), FormatTime(inner.start, inner.offset_minutes));
-  if (in_doubt == InDoubt::kRefuse) return Error(unread->code, text);
-  if (!was_in_doubt_) context_->log.Warning("{}", text);
-  was_in_doubt_ = true;
+  if (!found) return found;
+  const auto doubt = DoubtOf(set, name, filter != nullptr, ParsedName::Kind::kSnapshot);
+  if (!doubt) return found;
+  const LoadedSnapshot& one = **found;
+  std::string text = fmt::format("{}; of those that can be read, it is {}", doubt->message(), one.id.Short());
+  if (one.opened) text += " of " + FormatTime(one.inner.start, one.inner.offset_minutes);
+  text += ": give that id if it is the right one";
+  if (in_doubt == InDoubt::kRefuse) return Error(doubt->code(), text);
+  if (doubts_told_.insert(text).second) context_->log.Warning("{}", text);
   return found;
+}
+
+Result<void> Cli::NeedNoDoubt(const SnapshotSet& set, const std::string& name, const SnapshotFilter& filter,
+                              ParsedName::Kind kind) {
+  const auto doubt = DoubtOf(set, name, filter != nullptr, kind);
+  if (!doubt) return {};
+  return MakeError(doubt->code(), "{}: give an id", doubt->message());
 }
 
 FindingSink Cli::Findings() {
@@ -583,7 +606,7 @@ void Cli::TellFailure(const Error& error) {
   const std::string way_out =
       error.code() == ErrorCode::kWrongKey && !password_hint_.empty()
           ? "give the right password (" + password_hint_ + ")"
-      : cannot_open_ && error.code() == ErrorCode::kCorrupt
+      : cannot_open_ && IsDamage(error.code())
           ? "nothing opens without it, and no repair makes it anew: put it back from a copy of the repository"
           : WayOut(error, all_or_none_);
   const std::lock_guard lock(output_mutex_);

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -112,7 +113,10 @@ class Cli {
   enum class InDoubt : uint8_t { kTell, kRefuse };
   Result<const LoadedSnapshot*> Resolve(const SnapshotSet& set, const std::string& name, const SnapshotFilter& filter,
                                         InDoubt in_doubt = InDoubt::kTell);
-  bool was_in_doubt() const { return was_in_doubt_; }
+  bool was_in_doubt() const { return !doubts_told_.empty(); }
+  // An Error where such a name may be of another object than the newest of `kind` that can be read.
+  static Result<void> NeedNoDoubt(const SnapshotSet& set, const std::string& name, const SnapshotFilter& filter,
+                                  ParsedName::Kind kind);
 
   // A finding as a line on stderr, or as JSON; counts those that are worse than notes.
   FindingSink Findings();
@@ -177,7 +181,8 @@ class Cli {
   bool progress_shown_ = false;  // guarded by output_mutex_
   std::atomic<uint64_t> findings_told_{0};
   unsigned umask_ = 022;
-  bool repository_missing_ = false, all_or_none_ = false, was_in_doubt_ = false;
+  bool repository_missing_ = false, all_or_none_ = false;
+  std::set<std::string> doubts_told_;
   bool cannot_open_ = false;     // config/ or keys/ of the repository are damaged, so that no command gets in
   std::string password_hint_;    // where the last password may come from
   std::string temporary_cache_;  // its folder, removed at the end

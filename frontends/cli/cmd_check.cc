@@ -95,7 +95,9 @@ struct CheckCommand {
       Show(cli, *report, options);
     }
     if (report->damages > 0) return kExitFatal;
-    return report->unread > 0 || !report->trees_followed ? kExitIncomplete : kExitOk;
+    // Who only extends locks takes all for needed where trees cannot be opened, and has done it all.
+    const bool is_left = !report->trees_followed && locker == nullptr;
+    return report->unread > 0 || is_left ? kExitIncomplete : kExitOk;
   }
 
   static void Show(Cli& cli, const CheckReport& report, const CheckOptions& options) {
@@ -144,10 +146,10 @@ struct CheckCommand {
     if (report.damages > 0) {
       Advise(cli, report);
     } else {
-      cli.Say(!report.trees_followed ? "no damage found in what this key can look at, which is not what the snapshots "
-                                       "need: a key of another role follows that\n"
-              : report.unread > 0    ? "no damage found in what was read\n"
-                                     : "no damage found\n");
+      cli.Say(report.unread > 0 ? "no damage found in what was read" : "no damage found");
+      cli.Say(report.trees_followed
+                  ? "\n"
+                  : ", but what the snapshots need was not followed: a key of another role does that\n");
     }
   }
 
@@ -161,10 +163,10 @@ struct CheckCommand {
                       report.missing_packs));
     }
     if (report.bad_openers > 0) {
-      cli.Print(
-          fmt::format("{} of them are under config/ and keys/: put these objects back from a copy of the repository, "
-                      "for no repair makes them anew; a key that nobody needs goes by cairn key remove\n",
-                      report.bad_openers));
+      cli.Print(fmt::format(
+          "{} of them are under config/ and keys/: put these objects back from a copy of the repository, "
+          "for no repair makes them anew; whose password opens nothing any more gets another key by cairn key add\n",
+          report.bad_openers));
       if (report.bad_openers == report.damages) return;
     }
     cli.Print(

@@ -116,6 +116,7 @@ struct ForgetCommand {
     nlohmann::json ids = nlohmann::json::array();
     for (const std::string& name : names) {
       ASSIGN_OR_RETURN(const DeletedSnapshot* one, ResolveDeleted(set, name, filter.Filter()));
+      RETURN_IF_ERROR(Cli::NeedNoDoubt(set, name, filter.Filter(), ParsedName::Kind::kDeleted));
       if (std::ranges::find(going, one->snapshot.id) != going.end()) continue;
       going.push_back(one->snapshot.id);
       ids.push_back(one->snapshot.id.ToHex());

@@ -120,6 +120,7 @@ struct RepairCommand {
       ASSIGN_OR_RETURN(const SnapshotSet set, cli.Snapshots());
       for (const std::string& name : names) {
         ASSIGN_OR_RETURN(const SnapshotId id, Resolve(set, name));
+        RETURN_IF_ERROR(Cli::NeedNoDoubt(set, name, {}, ParsedName::Kind::kSnapshot));
         options.snapshots.push_back(id);
       }
     }

@@ -87,7 +87,7 @@ struct RestoreCommand {
 
   Result<int> Run(Cli& cli) {
     auto code = Restore(cli);
-    auto after = replacement.hooks->After(cli, code && *code == kExitOk);
+    auto after = replacement.hooks->After(cli, code && *code == kExitOk && !cli.was_in_doubt());
     if (code && *code == kExitOk && !after) {
       return MakeError(after.error().code(), "{} (the restore itself went well)", after.error().message());
     }
@@ -121,7 +121,8 @@ struct RestoreCommand {
     };
     auto [of_index, of_set] = RunBoth(repository->store().is_far(), load_index, [&] { return cli.Snapshots(); });
     ASSIGN_OR_RETURN(const SnapshotSet set, std::move(of_set));
-    ASSIGN_OR_RETURN(const LoadedSnapshot* one, cli.Resolve(set, wanted.snapshot, filter.Filter()));
+    const auto in_doubt = remove_others && !dry_run ? Cli::InDoubt::kRefuse : Cli::InDoubt::kTell;
+    ASSIGN_OR_RETURN(const LoadedSnapshot* one, cli.Resolve(set, wanted.snapshot, filter.Filter(), in_doubt));
     ASSIGN_OR_RETURN(const auto index, std::move(of_index));
     FileSinkOptions where{.target = target, .read_only = dry_run, .numeric_ids = numeric_ids, .sparse = !no_sparse};
     ASSIGN_OR_RETURN(const auto sink, OpenRestoreFolder(cli, std::move(where), options));

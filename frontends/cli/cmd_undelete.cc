@@ -17,6 +17,7 @@ struct UndeleteCommand {
     std::vector<const DeletedSnapshot*> chosen;
     for (const std::string& name : names) {
       ASSIGN_OR_RETURN(const DeletedSnapshot* one, ResolveDeleted(set, name, filter.Filter()));
+      RETURN_IF_ERROR(Cli::NeedNoDoubt(set, name, filter.Filter(), ParsedName::Kind::kDeleted));
       if (std::ranges::find(chosen, one) == chosen.end()) chosen.push_back(one);
     }
     for (const DeletedSnapshot* one : chosen) {

@@ -37,6 +37,9 @@ inline bool IsLoss(ErrorCode code) {
   return code == ErrorCode::kNotFound || code == ErrorCode::kCorrupt || code == ErrorCode::kForged;
 }
 
+// Whether it is there, and not what was written.
+inline bool IsDamage(ErrorCode code) { return code == ErrorCode::kCorrupt || code == ErrorCode::kForged; }
+
 // Whether whatever comes next fails as well, and nothing is said of the thing that was asked for: the job ends.
 inline bool EndsJob(ErrorCode code) { return code == ErrorCode::kInterrupted || code == ErrorCode::kStoreAway; }
 

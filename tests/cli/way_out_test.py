@@ -78,6 +78,27 @@ class LatestInDoubt(CairnTest):
         with sqlite3.connect(database) as connection:
             self.assertEqual(connection.execute("SELECT count(*) FROM t").fetchone(), (1,))
 
+    def test_nothing_is_removed_by_such_a_name(self):
+        target = self.path("there")
+        self.run_cairn("restore", self.good, "--target", target)
+        newer = os.path.join(target, self.source.lstrip("/"), "newer")
+        with open(newer, "w"):
+            pass
+        self.is_told(self.run_cairn("restore", "latest", "--target", target, "--delete", code=1))
+        self.assertTrue(os.path.exists(newer))
+        self.run_cairn("restore", self.good, "--target", target, "--delete")
+        self.assertFalse(os.path.exists(newer))
+
+    def test_what_comes_after_is_told_that_it_is_not_certain(self):
+        result = self.path("result")
+        self.run_cairn("restore", "latest", "--target", self.path("out"), "--after", f"echo $CAIRN_RESULT > {result}", code=3)
+        with open(result) as file:
+            self.assertNotEqual(file.read().strip(), "success")
+
+    def test_a_repair_of_such_a_name_or_of_another_leaves_it_alone(self):
+        self.assertIn("is not certain", self.run_cairn("repair", "snapshots", "latest", code=1).stderr.decode())
+        self.run_cairn("repair", "snapshots", self.good)
+
     def is_told_of_any(self, done):
         self.assertIn(f'is not certain: snapshots/{self.bad} cannot be read', done.stderr.decode())
 
@@ -122,6 +143,26 @@ class LostOpeners(CairnTest):
         self.put_back("config")
         self.run_cairn("check", "--read-data")
 
+    def test_a_config_that_is_damaged_is_not_for_check_to_look_at(self):
+        with open(self.path("cairn.toml"), "w") as file:
+            os.chmod(file.name, 0o600)
+            file.write(f'[repository.main]\naddress = "{self.repo}"\npassword-command = "echo secret"\n'
+                       f'[job.one]\nto = "main"\npaths = ["{self.source}"]\n')
+        damage(os.path.join(self.repo, "config", max(os.listdir(os.path.join(self.repo, "config")))))
+        shutil.rmtree(self.cache, ignore_errors=True)
+        for args in (("check",), ("--config", self.path("cairn.toml"), "run", "one")):
+            with self.subTest(args):
+                text = self.run_cairn(*args, code=1).stderr.decode()
+                self.assertIn("put it back from a copy of the repository", text)
+                self.assertNotIn("run cairn check", text)
+
+    def test_a_folder_of_another_program_is_no_lost_repository(self):
+        for name in ("index/index.html", "snapshots/" + "ab" * 32):
+            os.makedirs(os.path.dirname(self.path("other/" + name)), exist_ok=True)
+            with open(self.path("other/" + name), "w"):
+                pass
+        self.assertIn("there is no repository at", self.run_cairn("-r", self.path("other"), "check", code=10).stderr.decode())
+
     def test_an_empty_folder_may_be_what_is_not_mounted(self):
         os.mkdir(self.path("empty"))
         self.assertIn("is it mounted?", self.run_cairn("-r", self.path("empty"), "check", code=10).stderr.decode())
@@ -154,7 +195,7 @@ class SaidAsItIs(CairnTest):
     def test_a_writer_s_check_says_that_it_has_not_looked_at_all(self):
         self.run_cairn("key", "add", "--role", "writer", CAIRN_NEW_PASSWORD="w")
         told = self.run_cairn("check", password="w", code=3).stdout.decode()
-        self.assertIn("no damage found in what this key can look at", told)
+        self.assertIn("no damage found, but what the snapshots need was not followed", told)
         self.assertIs(self.json("check", password="w", code=3)["trees_followed"], False)
         self.assertIs(self.json("check")["trees_followed"], True)
 
@@ -168,6 +209,15 @@ class SaidAsItIs(CairnTest):
         self.run_cairn("-r", self.path("second"), "init")
         told = self.run_cairn("copy", "--to", self.path("second"), "--dry-run", CAIRN_TO_PASSWORD="secret").stdout.decode()
         self.assertIn("1 snapshots would be copied\n", told)
+
+    def test_a_snapshot_that_is_gone_may_be_the_latest(self):
+        self.write("a", b"y")
+        two = self.backup()["id"]
+        self.run_cairn("snapshots")
+        os.remove(os.path.join(self.repo, "snapshots", two))
+        done = self.run_cairn("dump", "latest:" + self.file, code=3)
+        self.assertIn(f'"latest" is not certain: snapshot {two} was there', done.stderr.decode())
+        self.assertEqual(done.stdout, b"x" * 100)
 
     def test_a_forget_by_name_says_which(self):
         self.assertIn(self.one[:8], self.run_cairn("forget", "latest", "--dry-run").stdout.decode())

@@ -2,6 +2,7 @@
 #include "engine/codec/compressor.h"
 #include "engine/codec/frame_codec.h"
 #include "repo-format/limits.h"
+#include "tests/support/matchers.h"
 #include "tests/unit/engine/codec/allocation_watch.h"
 #include "tests/unit/engine/codec/frame_fixture.h"
 
@@ -88,17 +89,18 @@ TEST_F(FrameDamage, OneOfSeveralSpoilsNoOther) {
   sealed[2].entry.blobs[4].id.mutable_bytes()[31] ^= 1;  // another's id
   const std::vector<uint32_t> none_such = {7}, wanted = {1};
   std::vector<FrameToOpen> frames;
-  for (const SealedFrame& one : sealed) {
-    frames.push_back({ContextOf(BlobKind::kData), &one.entry, one.sealed, &keys_.content, "frame", std::nullopt});
+  const std::vector<std::string> names = {"frame 0", "frame 1", "frame 2", "frame 3", "frame 4"};
+  for (size_t i = 0; i < sealed.size(); ++i) {
+    frames.push_back({ContextOf(BlobKind::kData), &sealed[i].entry, sealed[i].sealed, &keys_.content, names[i], {}});
   }
   frames[3].only = none_such;
   frames[4].only = wanted;
   const auto opened = OpenFrames(frames, hasher_);
   ASSERT_EQ(opened.size(), plain.size());
   EXPECT_EQ(*opened[0], plain[0]);
-  EXPECT_CODE(kCorrupt, opened[1]);
-  EXPECT_CODE(kCorrupt, opened[2]);
-  EXPECT_CODE(kInvalidArgument, opened[3]);
+  EXPECT_THAT(opened[1], ErrorIs(ErrorCode::kCorrupt, "frame 1: its bytes differ from their check"));
+  EXPECT_THAT(opened[2], ErrorIs(ErrorCode::kCorrupt, testing::StartsWith("frame 2: a blob has id ")));
+  EXPECT_THAT(opened[3], ErrorIs(ErrorCode::kInvalidArgument, testing::StartsWith("frame 3: it has 1 blobs")));
   EXPECT_EQ(*opened[4], plain[4]);
   EXPECT_TRUE(OpenFrames({}, hasher_).empty());
 }

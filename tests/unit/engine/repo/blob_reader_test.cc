@@ -62,6 +62,44 @@ TEST_F(BlobReaderTest, OpensAFrameOnceForAllItsBlobs) {
   EXPECT_EQ(reader.frames_read(), kFrames);
 }
 
+// Opened by twos, each is given by itself, and what is wrong with one is told of that one.
+TEST_F(BlobReaderTest, OpensFramesThatWereFetched) {
+  constexpr size_t kOdd = 5, kRotten = 1, kWithoutKey = 2;
+  BlobReader reader = Reader(0);
+  std::vector<Bytes> fetched;
+  std::vector<BlobReader::Sealed> frames;
+  for (size_t i = 0; i < kOdd; ++i) {
+    ASSERT_OK_AND_ASSIGN(const std::vector<BlobLocation> found, index_->Find(ids_[i * kBlobsAFrame]));
+    const BlobLocation& one = found.front();
+    ASSERT_OK_AND_ASSIGN(fetched.emplace_back(), store_.GetRange(PackObjectName(one.pack.kind, one.pack.name),
+                                                                 one.frame_offset, one.frame->sealed_length));
+    frames.push_back({one, {}, std::nullopt});
+  }
+  fetched[kRotten].back() ^= 1;
+  for (size_t i = 0; i < kOdd; ++i) frames[i].bytes = fetched[i];
+  frames[kWithoutKey].location.session.envelope.sealed.back() ^= 1;
+  size_t given = 0;
+  reader.OpenSealedEach(frames, [&](size_t number, const Result<Bytes>& plain) {
+    EXPECT_EQ(number, given++);
+    std::string text;
+    for (size_t i = 0; i < kBlobsAFrame; ++i) text += texts_[number * kBlobsAFrame + i];
+    if (number == kRotten) {
+      EXPECT_THAT(plain, ErrorIs(ErrorCode::kCorrupt, testing::HasSubstr("its bytes differ from their check")));
+    } else if (number == kWithoutKey) {
+      EXPECT_FALSE(plain);
+    } else {
+      EXPECT_TRUE(plain && ToString(*plain) == text) << number;
+    }
+    return true;
+  });
+  EXPECT_EQ(given, kOdd);
+  given = 0;
+  reader.OpenSealedEach(frames, [&](size_t, const Result<Bytes>&) { return ++given < 3; });
+  EXPECT_EQ(given, 3);
+  reader.OpenSealedEach({}, [&](size_t, const Result<Bytes>&) { return ++given > 0; });
+  EXPECT_EQ(given, 3);
+}
+
 TEST_F(BlobReaderTest, OpensAFrameAgainThatTheCacheHadToDrop) {
   BlobReader reader = Reader(2 * kFrameInCache);
   const auto first_of = [](size_t frame) { return frame * kBlobsAFrame; };
