@@ -130,7 +130,7 @@ Result<void> Cli::Start() {
       if (global.json) {
         PrintJson({{"message_type", "item"}, {"action", action}, {"path", path}});
       } else {
-        Print(fmt::format("{:<10} {}\n", action, path));
+        Print(fmt::format("{:<9} {}\n", action, path));
       }
     };
   }
@@ -367,9 +367,11 @@ Result<std::unique_ptr<Repository>> Cli::OpenFound(ObjectStore& store, Result<Fo
 Result<OpenedRepository> Cli::OpenOther(const RepositoryChoice& choice, const std::function<void()>& meanwhile,
                                         bool* is_missing) {
   const auto look = [&](const auto& result) {
-    if (is_missing == nullptr) return;  // the job's own store, which is opened by one thread
-    *is_missing = !result && result.error().code() == ErrorCode::kNotFound;
-    cannot_open_ = !result && IsDamage(result.error().code());
+    if (is_missing != nullptr) *is_missing = !result && result.error().code() == ErrorCode::kNotFound;
+  };
+  // Told of the job's own repository, which one thread opens.
+  const auto look_for_damage = [&](const auto& result) {
+    if (is_missing != nullptr) cannot_open_ = !result && IsDamage(result.error().code());
   };
   auto store = OpenStoreAt(choice, false);
   look(store);
@@ -377,9 +379,10 @@ Result<OpenedRepository> Cli::OpenOther(const RepositoryChoice& choice, const st
   ASSIGN_OR_RETURN(const OpenOptions options, OptionsFor(choice));
   auto found = Repository::Find(**store, options);
   look(found);
+  look_for_damage(found);
   RETURN_IF_ERROR(found);
   auto repository = OpenFound(**store, std::move(found), choice, options, meanwhile);
-  look(repository);
+  look_for_damage(repository);
   RETURN_IF_ERROR(repository);
   return OpenedRepository{*std::move(store), *std::move(repository)};
 }
