@@ -107,9 +107,9 @@ class Cli {
   // At the end of a run: told with --verbose, and added to what this machine's cache knows of each repository.
   void KeepRequests();
 
-  // One of `set`, as ResolveSnapshot. Where a name that begins with "latest" is given, and objects under snapshots/
-  // cannot be read, one of these may be newer, or be the one that is meant: it is told, and the run ends as one that is
-  // not complete; for `kRefuse`, of what replaces or changes something, it is an Error.
+  // One of `set`, as ResolveSnapshot. Where a name that begins with "latest" is given, and snapshots (or, with a
+  // filter, notes) cannot be read or are gone without a record, another may be meant: it is told, and the run ends as
+  // one that is not complete; for `kRefuse`, of what replaces or changes something, it is an Error.
   enum class InDoubt : uint8_t { kTell, kRefuse };
   Result<const LoadedSnapshot*> Resolve(const SnapshotSet& set, const std::string& name, const SnapshotFilter& filter,
                                         InDoubt in_doubt = InDoubt::kTell);
