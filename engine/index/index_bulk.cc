@@ -241,6 +241,7 @@ Result<void> IndexTable::Bulk::Finish(unsigned threads, const std::stop_token& s
   if (!packs_.empty()) RETURN_IF_ERROR(table_.TakeNumber(packs_.back()));
   RETURN_IF_ERROR(table_.Flush());
   RETURN_IF_ERROR(state_.ToResult(state_.db->IngestExternalFiles(all)));
+  state_.DropLookups();
   state_.FitCache();
   return {};
 }

@@ -75,15 +75,15 @@ Result<void> IndexTable::CheckCopy(const RepositoryId& repository, bool is_new) 
 }
 
 Result<void> IndexTable::Places(const BlobId& id, const EachPlace& each) const {
-  rocksdb::ReadOptions options;
-  options.prefix_same_as_start = true;
-  const auto rows = state_->NewIterator(options, Family::kBlobs);
+  auto rows = state_->TakeBlobLookup();
   for (rows->Seek(ToSlice(id.bytes())); rows->Valid(); rows->Next()) {
     ASSIGN_OR_RETURN(const BlobRow row, index_rows::ParseBlobRow(ToSpan(rows->key()), ToSpan(rows->value())));
     if (row.id != id) break;
     each(row.place);
   }
-  return state_->ToResult(rows->status());
+  RETURN_IF_ERROR(state_->ToResult(rows->status()));
+  state_->GiveBack(std::move(rows));
+  return {};
 }
 
 Result<void> IndexTable::ForEachBlobRow(ByteSpan first, ByteSpan end, const EachBlobRow& each) const {
@@ -254,6 +254,7 @@ Result<void> IndexTable::LeaveOutDropped(uint64_t live_blobs, const std::stop_to
   options.canceled = &canceled;
   for (const Family family : {Family::kBlobs, Family::kFrames}) {
     const rocksdb::Status status = state_->db->CompactRange(options, state_->family(family), nullptr, nullptr);
+    state_->DropLookups();
     if (canceled) return {};  // they stay for the next one
     RETURN_IF_ERROR(state_->ToResult(status));
   }
@@ -298,6 +299,7 @@ Result<void> IndexTable::Flush() {
   }
   rocksdb::FlushOptions options;
   auto flushed = state_->ToResult(state_->db->Flush(options, state_->families));
+  state_->DropLookups();
   if (flushed) {
     state_->dropped->Add(dropped);
     return flushed;

@@ -4,6 +4,7 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
+#include <rocksdb/version.h>
 #include <rocksdb/write_buffer_manager.h>
 
 #include <filesystem>
@@ -21,6 +22,10 @@ constexpr uint64_t kFilterBitsABlob = 14;  // 7 to 8 of it for the filter, the r
 constexpr uint64_t kFilterBytesMax = 256 * kMiB;
 constexpr uint64_t kCacheBytesABlob = 2;  // of rows themselves, until the memory that is given is used
 constexpr double kFiltersShare = 0.8;     // of the cache, which rows do not push out
+// By as many threads that look up at once. In RocksDB 8.4 to 8.6 an iterator that is refreshed may miss what is new
+// (its pull request 11452; mended by 11848).
+constexpr bool kMayKeepLookups = ROCKSDB_MAJOR != 8 || ROCKSDB_MINOR < 4 || ROCKSDB_MINOR > 6;
+constexpr size_t kLookupsKept = kMayKeepLookups ? 4 : 0;
 
 // RocksDB writes about itself into a file that grows, unless it has somebody to tell.
 class SilentLogger : public rocksdb::Logger {
@@ -138,6 +143,7 @@ uint64_t IndexTable::State::EstimateRows(Family which, uint64_t row_bytes) const
 }
 
 IndexTable::State::~State() {
+  lookups.clear();
   for (rocksdb::ColumnFamilyHandle* handle : families) {
     static_cast<void>(db->DestroyColumnFamilyHandle(handle));
   }
@@ -155,6 +161,34 @@ rocksdb::ReadOptions IndexTable::State::ScanOptions() {
 std::unique_ptr<rocksdb::Iterator> IndexTable::State::NewIterator(const rocksdb::ReadOptions& options,
                                                                   Family which) const {
   return std::unique_ptr<rocksdb::Iterator>(db->NewIterator(options, family(which)));
+}
+
+// The one that lay longest, so that none keeps an old state for long.
+std::unique_ptr<rocksdb::Iterator> IndexTable::State::TakeBlobLookup() const {
+  std::unique_ptr<rocksdb::Iterator> lookup;
+  {
+    const std::lock_guard lock(lookups_mutex);
+    if (!lookups.empty()) {
+      lookup = std::move(lookups.front());
+      lookups.pop_front();
+    }
+  }
+  if (lookup != nullptr && lookup->Refresh().ok()) return lookup;
+  rocksdb::ReadOptions options;
+  options.prefix_same_as_start = true;
+  options.ignore_range_deletions = true;  // there are none, and Refresh would look for them
+  return NewIterator(options, Family::kBlobs);
+}
+
+void IndexTable::State::GiveBack(std::unique_ptr<rocksdb::Iterator> lookup) const {
+  const std::lock_guard lock(lookups_mutex);
+  if (lookups.size() < kLookupsKept) lookups.push_back(std::move(lookup));
+}
+
+void IndexTable::State::DropLookups() const {
+  std::deque<std::unique_ptr<rocksdb::Iterator>> gone;  // which may remove files, not under the lock
+  const std::lock_guard lock(lookups_mutex);
+  gone.swap(lookups);
 }
 
 Result<void> IndexTable::State::Get(Family which, const rocksdb::Slice& key, rocksdb::PinnableSlice* value) const {

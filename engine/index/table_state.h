@@ -5,6 +5,7 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -34,6 +35,12 @@ struct IndexTable::State {
   static rocksdb::ReadOptions ScanOptions();  // of a walk over a whole family
   rocksdb::ColumnFamilyHandle* family(Family which) const { return families[static_cast<size_t>(which)]; }
   std::unique_ptr<rocksdb::Iterator> NewIterator(const rocksdb::ReadOptions& options, Family which) const;
+  // An iterator over blobs for a look-up by id, which sees all that was written before. Making one is a quarter of a
+  // look-up that finds nothing, so that a few are kept.
+  std::unique_ptr<rocksdb::Iterator> TakeBlobLookup() const;
+  void GiveBack(std::unique_ptr<rocksdb::Iterator> lookup) const;  // only one that has not failed
+  // Behind what takes files or memory away: those that are kept hold what they saw last.
+  void DropLookups() const;
   // A row that has to be there: kCorrupt where it is not.
   Result<void> Get(Family which, const rocksdb::Slice& key, rocksdb::PinnableSlice* value) const;
   // Files of rows before they are the table's: not there when it is opened.
@@ -56,6 +63,8 @@ struct IndexTable::State {
   uint64_t cache_bytes_min = 0;
   std::unique_ptr<rocksdb::DB> db;
   std::vector<rocksdb::ColumnFamilyHandle*> families;  // owned by db, given back before it goes
+  mutable std::mutex lookups_mutex;
+  mutable std::deque<std::unique_ptr<rocksdb::Iterator>> lookups;  // guarded by lookups_mutex; gone before families
 };
 
 }  // namespace cairn

@@ -306,6 +306,61 @@ TEST_F(IndexTest, LookUpsAndAddsMayOverlapASync) {
   done = true;
 }
 
+// A look-up's iterator is kept for the next: it must not keep what it saw.
+TEST_F(IndexTest, ALookUpSeesWhatCameBehindTheOneBefore) {
+  segments_.Put(1, SegmentOf({PackOf(1, {{{10}}})}));
+  const auto index = Open();
+  Sync(*index);
+  EXPECT_FALSE(HasForWriter(*index, 20));
+  ASSERT_TRUE(index->AddPack(PackOf(2, {{{20}}}), SessionsForAdd()));
+  EXPECT_TRUE(HasForWriter(*index, 20));
+  EXPECT_FALSE(HasForWriter(*index, 30));
+  ASSERT_TRUE(index->Flush());
+  EXPECT_TRUE(HasForWriter(*index, 20));
+  ASSERT_TRUE(index->AddPack(PackOf(3, {{{30}}}), SessionsForAdd()));
+  EXPECT_TRUE(HasForWriter(*index, 30));
+  EXPECT_EQ(PacksOf(*index, 10), Numbers{1});
+}
+
+// Many segments come as files of rows, beside who looks up.
+TEST_F(IndexTest, ALookUpSeesWhatCameInFilesMeanwhile) {
+  constexpr uint64_t kSegments = 20, kBlobs = 50;
+  const auto index = Open();
+  Sync(*index);
+  std::atomic<bool> done = false;
+  std::jthread finder([&] {
+    while (!done) EXPECT_LE(PacksOf(*index, kBlobs).size(), 1u);
+  });
+  for (uint64_t first = 0; first < 2 * kSegments; first += kSegments) {
+    for (uint64_t n = first; n < first + kSegments; ++n) {
+      Blobs blobs;
+      for (uint64_t b = 0; b < kBlobs; ++b) blobs.numbers.push_back(n * kBlobs + b);
+      segments_.Put(n, SegmentOf({PackOf(n, {blobs})}));
+    }
+    Sync(*index);
+    for (uint64_t b = 0; b < (first + kSegments) * kBlobs; ++b) {
+      EXPECT_EQ(PacksOf(*index, b), Numbers{b / kBlobs}) << b;
+    }
+  }
+  done = true;
+}
+
+// What is kept of it must not hold what was written back, either: more rows than memory, with look-ups all the while.
+TEST_F(IndexTest, ALookUpSeesWhatWasWrittenToDiskMeanwhile) {
+  const auto index = Open(/*memory_bytes=*/256 * kKiB);
+  Sync(*index);
+  constexpr uint64_t kPacks = 300, kBlobs = 200;
+  for (uint64_t n = 0; n < kPacks; ++n) {
+    Blobs blobs;
+    for (uint64_t b = 0; b < kBlobs; ++b) blobs.numbers.push_back(n * kBlobs + b);
+    EXPECT_FALSE(HasForWriter(*index, n * kBlobs + n % kBlobs));
+    ASSERT_TRUE(index->AddPack(PackOf(n, {blobs}), SessionsForAdd()));
+    EXPECT_TRUE(HasForWriter(*index, n * kBlobs + n % kBlobs));
+    EXPECT_TRUE(HasForWriter(*index, n / 2 * kBlobs + 7));
+  }
+  for (uint64_t n = 0; n < kPacks * kBlobs; n += 97) EXPECT_EQ(PacksOf(*index, n), Numbers{n / kBlobs});
+}
+
 TEST_F(IndexTest, LookUpsAndAddsMayOverlap) {
   const auto index = Open();
   Sync(*index);
