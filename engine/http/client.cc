@@ -68,6 +68,14 @@ bool AsksForRange(const Request& request) {
   return std::ranges::any_of(request.headers, [](const auto& header) { return header.first == "Range"; });
 }
 
+// For how much of the body there should be room before it comes, by what the server says, which may be a lie.
+uint64_t RoomForBody(const Request& request, CURL* handle) {
+  constexpr uint64_t kRoomMax = 32 * kMiB;
+  curl_off_t told = 0;
+  const bool is_told = curl_easy_getinfo(handle, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &told) == CURLE_OK && told > 0;
+  return is_told ? std::min({static_cast<uint64_t>(told), request.answer_bytes_max, kRoomMax}) : 0;
+}
+
 size_t TakeBody(char* data, size_t size, size_t count, void* user, CURL* handle) {
   constexpr uint64_t kFailureBytesMax = 64 * kKiB;  // of an answer that says what is wrong
   Exchange& exchange = *static_cast<Exchange*>(user);
@@ -99,6 +107,7 @@ size_t TakeBody(char* data, size_t size, size_t count, void* user, CURL* handle)
     return 0;
   }
   if (!exchange.request.sink) {
+    if (exchange.response.body.empty()) exchange.response.body.reserve(RoomForBody(exchange.request, handle));
     Append(exchange.response.body, piece);
     return piece.size();
   }

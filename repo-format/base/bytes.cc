@@ -13,6 +13,14 @@ int HexValue(char c) {
 
 }  // namespace
 
+void Grow(Bytes& bytes, size_t size_min) {
+  Bytes grown;
+  grown.reserve(std::max(size_min, 2 * bytes.capacity()));
+  grown.resize(bytes.size());
+  if (!bytes.empty()) std::memcpy(grown.data(), bytes.data(), bytes.size());
+  bytes.swap(grown);
+}
+
 bool Equal(ByteSpan a, ByteSpan b) { return std::ranges::equal(a, b); }
 
 std::string ToHex(ByteSpan bytes) {

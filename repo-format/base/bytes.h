@@ -46,10 +46,13 @@ using Bytes = std::vector<uint8_t, UninitializedAllocator<uint8_t>>;
 
 inline ByteSpan AsBytes(std::string_view text) { return {reinterpret_cast<const uint8_t*>(text.data()), text.size()}; }
 inline std::string_view AsText(ByteSpan bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
-// Bytes' own ways to copy go byte by byte, because of the allocator.
+// Bytes' own ways to copy, and to move into more memory, go byte by byte, because of the allocator.
+void Grow(Bytes& bytes, size_t size_min);  // room for as many, and for twice as many as there was room for
+// `source` is no part of `target`.
 inline void Append(Bytes& target, ByteSpan source) {
   if (source.empty()) return;
   const size_t size = target.size();
+  if (target.capacity() - size < source.size()) Grow(target, size + source.size());
   target.resize(size + source.size());
   std::memcpy(target.data() + size, source.data(), source.size());
 }
