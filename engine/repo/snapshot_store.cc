@@ -548,6 +548,20 @@ Result<const LoadedSnapshot*> ResolveSnapshot(const SnapshotSet& set, std::strin
   return found.front();
 }
 
+std::optional<Error> DoubtOfLatest(const SnapshotSet& set, std::string_view name, bool is_filtered,
+                                   ParsedName::Kind kind) {
+  if (!name.starts_with("latest")) return std::nullopt;
+  for (const UnreadableObject& one : set.unreadable) {
+    const ParsedName::Kind of_it = ParseObjectName(one.name.text()).kind;
+    const bool counts = of_it == kind || (is_filtered && of_it == ParsedName::Kind::kNote);
+    if (!counts) continue;
+    return MakeError(one.code, "\"{}\" is not certain: {} cannot be read, and may {}", name, one.name.text(),
+                     of_it == kind ? "be the one that is meant" : "give another snapshot the tag that is asked for");
+  }
+  if (kind != ParsedName::Kind::kSnapshot || set.unexplained.empty()) return std::nullopt;
+  return MakeError(ErrorCode::kNotFound, "\"{}\" is not certain: {}", name, set.unexplained.front());
+}
+
 Result<const DeletedSnapshot*> ResolveDeleted(const SnapshotSet& set, std::string_view name,
                                               const SnapshotFilter& filter) {
   SnapshotSet deleted;

@@ -89,7 +89,12 @@ using SnapshotFilter = std::function<bool(const LoadedSnapshot&)>;
 Result<const LoadedSnapshot*> ResolveSnapshot(const SnapshotSet& set, std::string_view name,
                                               const SnapshotFilter& filter);
 
-// The same of those that were forgotten and are kept.
+// Why a name that begins with "latest" may mean another object of `kind` (kSnapshot, kDeleted) than the newest of those
+// that can be read; nothing for any other name, and where there is no doubt. With a filter notes count, too.
+std::optional<Error> DoubtOfLatest(const SnapshotSet& set, std::string_view name, bool is_filtered,
+                                   ParsedName::Kind kind);
+
+// As ResolveSnapshot, of those that were forgotten and are kept.
 Result<const DeletedSnapshot*> ResolveDeleted(const SnapshotSet& set, std::string_view name,
                                               const SnapshotFilter& filter);
 

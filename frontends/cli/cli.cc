@@ -423,29 +423,11 @@ Result<SnapshotSet> Cli::Snapshots() {
   return LoadSnapshots(*repository, *context_, Findings());
 }
 
-namespace {
-
-// Why a name that begins with "latest" may mean another object of `kind` than the newest of those that can be read.
-std::optional<Error> DoubtOf(const SnapshotSet& set, const std::string& name, bool is_filtered, ParsedName::Kind kind) {
-  if (!name.starts_with("latest")) return std::nullopt;
-  for (const UnreadableObject& one : set.unreadable) {
-    const ParsedName::Kind of_it = ParseObjectName(one.name.text()).kind;
-    const bool counts = of_it == kind || (is_filtered && of_it == ParsedName::Kind::kNote);
-    if (!counts) continue;
-    return MakeError(one.code, "\"{}\" is not certain: {} cannot be read, and may {}", name, one.name.text(),
-                     of_it == kind ? "be the one that is meant" : "give another snapshot the tag that is asked for");
-  }
-  if (kind != ParsedName::Kind::kSnapshot || set.unexplained.empty()) return std::nullopt;
-  return MakeError(ErrorCode::kNotFound, "\"{}\" is not certain: {}", name, set.unexplained.front());
-}
-
-}  // namespace
-
 Result<const LoadedSnapshot*> Cli::Resolve(const SnapshotSet& set, const std::string& name,
                                            const SnapshotFilter& filter, InDoubt in_doubt) {
   auto found = ResolveSnapshot(set, name, filter);
   if (!found) return found;
-  const auto doubt = DoubtOf(set, name, filter != nullptr, ParsedName::Kind::kSnapshot);
+  const auto doubt = DoubtOfLatest(set, name, filter != nullptr, ParsedName::Kind::kSnapshot);
   if (!doubt) return found;
   const LoadedSnapshot& one = **found;
   std::string text = fmt::format("{}; of those that can be read, it is {}", doubt->message(), one.id.Short());
@@ -458,7 +440,7 @@ Result<const LoadedSnapshot*> Cli::Resolve(const SnapshotSet& set, const std::st
 
 Result<void> Cli::NeedNoDoubt(const SnapshotSet& set, const std::string& name, const SnapshotFilter& filter,
                               ParsedName::Kind kind) {
-  const auto doubt = DoubtOf(set, name, filter != nullptr, kind);
+  const auto doubt = DoubtOfLatest(set, name, filter != nullptr, kind);
   if (!doubt) return {};
   return MakeError(doubt->code(), "{}: give an id", doubt->message());
 }

@@ -49,12 +49,17 @@ Result<void> LiveSnapshots::Load(const ListingMark& mark) {
     if (told_.insert(finding.object + finding.detail).second && findings_) findings_(finding);
   };
   ASSIGN_OR_RETURN(SnapshotSet set, LoadSnapshots(repository_, context_, once));
+  const auto doubt = DoubtOfLatest(set, "latest", filter_ != nullptr, ParsedName::Kind::kSnapshot);
   std::vector<ShownSnapshot> shown;
   for (LoadedSnapshot& snapshot : set.snapshots) {
     if (!snapshot.opened || (filter_ && !filter_(snapshot))) continue;
     shown.push_back(std::make_shared<const LoadedSnapshot>(std::move(snapshot)));
   }
   auto folders = std::make_shared<const SnapshotFolders>(shown, names_);
+  if (doubt && folders->has_latest()) {  // programs go by that name
+    const std::string detail = doubt->message() + ": the newest of those that can be read is shown";
+    once({Finding::Severity::kWarning, doubt->code(), "latest", detail});
+  }
   mark_ = mark;
   const std::lock_guard lock(mutex_);
   folders_ = std::move(folders);

@@ -138,4 +138,9 @@ const SnapshotFolders::Folder* SnapshotFolders::Find(std::string_view path) cons
   return found == folders_.end() ? nullptr : &found->second;
 }
 
+bool SnapshotFolders::has_latest() const {
+  const Folder* by_time = Find(kByTime);
+  return by_time != nullptr && by_time->entries.contains(kLatest);
+}
+
 }  // namespace cairn::view

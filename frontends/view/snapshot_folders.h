@@ -64,6 +64,7 @@ class SnapshotFolders {
   SnapshotFolders(const std::vector<ShownSnapshot>& snapshots, SnapshotNames& names);
   // "" is the root, "by-tag/daily" is one below. nullptr: there is none.
   const Folder* Find(std::string_view path) const;
+  bool has_latest() const;  // whether a snapshot is shown by that name
   bool Has(const SnapshotId& snapshot) const { return ids_.contains(snapshot); }
 
  private:

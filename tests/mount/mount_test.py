@@ -238,7 +238,7 @@ class WhatIsShown(MountTest):
         os.chmod(os.path.join(self.source, "empty"), 0o600)
         run("setfacl", "-m", "u:65534:r", os.path.join(self.source, "owned"))
         os.chmod(self.source, 0o755)
-        self.backup("--force")
+        self.backup()
         self.mount("--allow-other")
         run(*nobody, "cat", os.path.join(self.shown_source(), "plain"))
         run(*nobody, "cat", os.path.join(self.shown_source(), "owned"))  # the ACL says so
@@ -438,6 +438,20 @@ class WhatGoesWrong(MountTest):
         self.assertNotEqual(run("ls", many, code=None).returncode, 0)
         self.assertEqual(len(os.listdir(os.path.join(self.shown_source(), "d0"))), 9)
         self.assertIn("damage", self.unmount())
+
+    def test_latest_is_told_to_be_perhaps_another(self):
+        with open(os.path.join(self.source, "newer"), "wb"):
+            pass
+        newest = os.path.join(self.repo, "snapshots", self.backup()["id"])
+        os.truncate(newest, os.path.getsize(newest) - 1)
+        self.mount()
+        self.assertNotIn("newer", os.listdir(self.shown_source()))
+        self.backup("--force")
+        by_id = os.path.join(self.point, "by-id")
+        self.wait_for(lambda: len(os.listdir(by_id)) == 2)
+        said = self.unmount()
+        self.assertIn(f'latest: "latest" is not certain: snapshots/{os.path.basename(newest)} cannot be read', said)
+        self.assertEqual(said.count("is not certain"), 1)
 
     def test_a_program_that_was_killed(self):
         self.mount()
