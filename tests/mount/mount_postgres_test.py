@@ -11,7 +11,7 @@ import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "cli"), os.path.join(HERE, "..", "stores")]
-from mount_test import MountTest as Mount, run
+from mount_testing import MountTest, run
 from postgres_testing import ODD_EXTENSIONS, Server, differences, identifier, odd_data
 
 
@@ -20,7 +20,7 @@ def read(path):
         return file.read()
 
 
-class Database(Mount):
+class Database(MountTest):
     @classmethod
     def setUpClass(cls):
         cls.server = Server(extensions=ODD_EXTENSIONS)

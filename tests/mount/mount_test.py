@@ -13,111 +13,18 @@ import threading
 import time
 import unittest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "stores"))
-from cairn_testing import BIN, CairnTest, is_sanitized
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "cli"), os.path.join(HERE, "..", "stores")]
+from cairn_testing import BIN, is_sanitized
+from mount_testing import FACTOR, MountTest, make_odd_tree, run
 from sqlite_testing import make_large
 from webdav_testing import PASSWORD, USER, Nginx
-
-FACTOR = 5 if is_sanitized() else 1
-
-
-def run(*command, code=0, **more):
-    done = subprocess.run(command, capture_output=True, timeout=120, **more)
-    if code is not None and done.returncode != code:
-        raise AssertionError(f"{' '.join(command)}: {done.returncode}\n{done.stdout.decode()[-2000:]}{done.stderr.decode()[-2000:]}")
-    return done
 
 
 def limit_threads(rooms):
     stack = 2 * 2**30
     resource.setrlimit(resource.RLIMIT_STACK, (stack, resource.RLIM_INFINITY))
     resource.setrlimit(resource.RLIMIT_AS, (rooms * stack, rooms * stack))
-
-
-class MountTest(CairnTest):
-    def setUp(self):
-        super().setUp()
-        if os.geteuid() != 0 or not os.path.exists("/dev/fuse"):
-            self.skipTest("only root mounts, where there is FUSE")
-        self.point = self.path("mnt")
-        os.mkdir(self.point)
-        self.program = None
-
-    def mount(self, *options):
-        self.program = subprocess.Popen([BIN, "mount", self.point, *options], env=self.env(), stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE)
-        self.addCleanup(self.clear, self.program)
-        line = self.program.stdout.readline()
-        if not line:
-            self.fail(self.program.stderr.read().decode())
-        self.assertIn(b"mounted at", line)
-        self.assertTrue(os.path.ismount(self.point))
-
-    def clear(self, program):
-        subprocess.run(["umount", "-l", self.point], capture_output=True)
-        if program.poll() is None:
-            program.kill()
-        program.communicate(timeout=30)
-
-    def unmount(self):
-        """As a user does; what the program said."""
-        run("fusermount3", "-u", self.point)
-        said = self.program.communicate(timeout=30)[1].decode()
-        self.assertEqual(self.program.returncode, 0, said)
-        return said
-
-    def wait_for(self, what, seconds=20):
-        end = time.monotonic() + seconds * FACTOR
-        while not what():
-            self.assertLess(time.monotonic(), end)
-            time.sleep(0.05)
-
-    def shown(self, *names):
-        return os.path.join(self.point, "by-time", "latest", *names)
-
-    def shown_source(self):
-        return self.shown() + os.path.abspath(self.source)
-
-    def snapshot_name(self):
-        return os.readlink(os.path.join(self.point, "by-time", "latest"))
-
-
-def make_odd_tree(write, source):
-    """One of everything that a file system can hold."""
-    write("plain", b"plain\n" * 1000)
-    write("deep/er/file", os.urandom(300_000))
-    write("large", os.urandom(9_000_000))
-    write("empty", b"")
-    os.mkdir(os.path.join(source, "empty-folder"))
-    os.symlink("plain", os.path.join(source, "link"))
-    os.symlink("/nowhere/" + "x" * 200, os.path.join(source, "dangling"))
-    for name in ("hard1", "deep/hard2", "deep/er/hard3"):
-        os.link(write("hard0", b"hard") if name == "hard1" else os.path.join(source, "hard0"), os.path.join(source, name))
-    os.mkfifo(os.path.join(source, "fifo"), 0o640)
-    os.mknod(os.path.join(source, "character"), 0o600 | stat.S_IFCHR, os.makedev(1, 3))
-    os.mknod(os.path.join(source, "block"), 0o660 | stat.S_IFBLK, os.makedev(259, 70000))
-    for name in (b"\xff\xfe", b"new\nline", "ünïcödé".encode(), b"-rf", b" ", b"a\\b", b"x" * 255):
-        with open(os.path.join(os.fsencode(source), name), "wb") as file:
-            file.write(name)
-    with open(write("sparse", b""), "r+b") as file:
-        for place in (0, 5_000_000, 40_000_000):
-            file.seek(place)
-            file.write(os.urandom(100_000))
-        file.truncate(64_000_000)
-    os.chmod(write("modes", b"m"), 0o4751)
-    os.chmod(os.path.join(source, "deep"), 0o1777)
-    os.chown(write("owned", b"o"), 12345, 54321)
-    os.setxattr(write("attributes", b"a"), "user.one", b"1")
-    os.setxattr(os.path.join(source, "attributes"), "user.long", os.urandom(3000))
-    os.setxattr(os.path.join(source, "deep"), "user.folder", b"\0binary\0")
-    os.setxattr(os.path.join(source, "attributes"), "trusted.mine", b"t")
-    run("setfacl", "-m", "u:12345:rw,g:54321:r", os.path.join(source, "attributes"))
-    run("setfacl", "-d", "-m", "u:12345:rwx", os.path.join(source, "deep"))
-    for number, name in enumerate(("plain", "empty", "deep/er", "empty-folder")):
-        os.utime(os.path.join(source, name), ns=(0, (number * 500_000_000 + 3) * 10**9 + 123_456_789))
-    os.utime(os.path.join(source, "modes"), ns=(0, -1_500_000_000))
-    os.utime(os.path.join(source, "link"), ns=(0, 987_654_321_012_345_678), follow_symlinks=False)
 
 
 class WhatIsShown(MountTest):
@@ -238,7 +145,7 @@ class WhatIsShown(MountTest):
         os.chmod(os.path.join(self.source, "empty"), 0o600)
         run("setfacl", "-m", "u:65534:r", os.path.join(self.source, "owned"))
         os.chmod(self.source, 0o755)
-        self.backup()
+        self.backup("--force")
         self.mount("--allow-other")
         run(*nobody, "cat", os.path.join(self.shown_source(), "plain"))
         run(*nobody, "cat", os.path.join(self.shown_source(), "owned"))  # the ACL says so
@@ -322,36 +229,6 @@ class WhileItIsMounted(MountTest):
         for thread in threads:
             thread.join()
         self.assertEqual(wrong, [])
-        self.unmount()
-
-    def test_a_large_file_is_read_half_as_fast_as_it_is_dumped(self):
-        size = 300_000_000
-        with open(self.write("huge", b""), "wb") as file:
-            for _ in range(size // 1_000_000):
-                file.write(os.urandom(500_000) * 2)
-        self.backup()
-        self.mount()
-        rates = []
-
-        def dump(name):
-            begin = time.monotonic()
-            with open(os.devnull, "wb") as nowhere:
-                subprocess.run([BIN, "dump", f"latest:{os.path.abspath(self.source)}/{name}"], env=self.env(), stdout=nowhere,
-                               check=True)
-            return time.monotonic() - begin
-        for _ in range(3):  # on a busy machine, the best of several
-            dumped = max(dump("huge") - dump("empty"), 0.001)
-            begin = time.monotonic()
-            with open(os.path.join(self.shown_source(), "huge"), "rb", buffering=0) as file:
-                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-                while file.read(1 << 20):
-                    pass
-            read = time.monotonic() - begin
-            rates.append(dumped / read)
-            print(f"dump {size / dumped / 1e6:.0f} MB/s, mount {size / read / 1e6:.0f} MB/s")
-            if rates[-1] > 0.5:
-                break
-        self.assertGreater(max(rates), 0.5)
         self.unmount()
 
     def test_a_database_is_opened_in_place(self):

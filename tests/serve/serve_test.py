@@ -16,7 +16,7 @@ import urllib.parse
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from serve_testing import DAV, ServeTest  # noqa: E402
 from cairn_testing import is_sanitized  # noqa: E402
-from mount_test import make_odd_tree  # noqa: E402
+from mount_testing import make_odd_tree  # noqa: E402
 
 
 def sha(data):
