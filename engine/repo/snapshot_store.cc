@@ -106,7 +106,8 @@ class Loader {
         what_(what) {}
 
   Result<SnapshotSet> Run() {
-    // Before the listing: what another process on this machine remembers meanwhile need not be in ours.
+    // Before the listing: what another process on this machine remembers meanwhile need not be in ours. One that was
+    // made ahead is older, by the derivation of a key; the next look is not.
     remembered_ = repository_.cache().Load().snapshots;
     Protocol protocol(repository_, context_, findings_);
     RETURN_IF_ERROR(Look(protocol));
@@ -466,6 +467,12 @@ class Loader {
 Result<SnapshotSet> LoadSnapshots(Repository& repository, const JobContext& context, FindingSink findings,
                                   SnapshotsFrom from) {
   return Loader(repository, context, std::move(findings), from, Loader::What::kSnapshots).Run();
+}
+
+ListingWaves ReaderListings(ReaderListing reads) {
+  std::vector<std::string> first = {std::string(kSnapshotPrefix)};
+  if (reads == ReaderListing::kBoth) first.emplace_back(kIndexPrefix);
+  return {first, first, {std::string(kForgottenPrefix), std::string(kNotePrefix)}};
 }
 
 Result<SnapshotSet> LoadSnapshotsForBackup(Repository& repository, const JobContext& context, FindingSink findings) {

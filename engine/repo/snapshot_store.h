@@ -71,6 +71,9 @@ struct SnapshotSet {
 enum class SnapshotsFrom : uint8_t { kMayBeCached, kTheStore };
 Result<SnapshotSet> LoadSnapshots(Repository& repository, const JobContext& context, FindingSink findings,
                                   SnapshotsFrom from = SnapshotsFrom::kMayBeCached);
+// What it lists, and Repository::LoadIndex at the same time, in their order: for ObjectStore::ListAhead.
+enum class ReaderListing : uint8_t { kSnapshots, kBoth };
+ListingWaves ReaderListings(ReaderListing reads);
 
 // The same for a backup, which looks for a parent, and for the heads that it names: without notes, and of one listing
 // only. What is there all the while is in each; on what came or went meanwhile nothing of a backup rests.

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/env/clock.h"
 #include "repo-format/base/bytes.h"
@@ -19,6 +20,8 @@ struct ObjectInfo {
   uint64_t size = 0;
   UnixNs modified = 0;  // by the store's own clock; 0 where it has none
 };
+
+using ListingWaves = std::vector<std::vector<std::string>>;  // prefixes
 
 // What the medium must give (the protocol of SPEC section 13 rests on it), and what every backend is tested for:
 //  - Put is atomic: a reader sees all of an object or none of it, and on return it survives a power cut.
@@ -57,6 +60,10 @@ class ObjectStore {
 
   // Each call takes a round trip over a network: several at once are quicker, and what is kept here saves one.
   virtual bool is_far() const { return false; }
+
+  // Its user, who only reads until these are over, is about to list this: the prefixes of one wave in any order, each
+  // wave after the one before. A far store may begin (AheadStore). Once.
+  virtual void ListAhead(const ListingWaves& waves) { static_cast<void>(waves); }
 
   // Where several processes write at the same time more than one may win at a name (PutIfAbsent), or see old listings:
   // one at a time may. Calls of one process are as sound as elsewhere.

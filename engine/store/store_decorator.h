@@ -27,6 +27,7 @@ class StoreDecorator : public ObjectStore {
   Result<void> Remove(const ObjectName& name) override { return base_.Remove(name); }
   Result<ObjectInfo> Stat(const ObjectName& name) override { return base_.Stat(name); }
   Result<void> CleanTemporary() override { return base_.CleanTemporary(); }
+  void ListAhead(const ListingWaves& waves) override { base_.ListAhead(waves); }
   bool is_far() const override { return base_.is_far(); }
   bool takes_one_writer() const override { return base_.takes_one_writer(); }
   bool may_have_two_winners() const override { return base_.may_have_two_winners(); }

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "engine/env/version.h"
+#include "engine/store/ahead_store.h"
 
 namespace cairn {
 namespace {
@@ -57,9 +58,9 @@ http::ClientSettings ClientSettingsOf(const StoreSettings& settings) {
   return client;
 }
 
-std::unique_ptr<ObjectStore> Counted(std::unique_ptr<ObjectStore> store, const StoreWorld& world) {
-  if (world.meter == nullptr) return store;
-  return std::make_unique<CountingStore>(std::move(store), *world.meter);
+std::unique_ptr<ObjectStore> BelowRetry(std::unique_ptr<ObjectStore> store, const StoreWorld& world) {
+  if (world.meter != nullptr) store = std::make_unique<CountingStore>(std::move(store), *world.meter);
+  return std::make_unique<AheadStore>(std::move(store), world.clock);
 }
 
 }  // namespace cairn

@@ -101,6 +101,8 @@ Cli::Cli() {
 
 Cli::~Cli() {
   repository_.reset();
+  stop_.request_stop();
+  store_.reset();  // while signals are heard: what it has under way is waited for
   if (!temporary_cache_.empty()) {
     std::error_code ignored;
     std::filesystem::remove_all(temporary_cache_, ignored);
@@ -416,6 +418,10 @@ Result<Repository*> Cli::Open(const std::function<void()>& meanwhile) {
     repository_ = *std::move(repository);
   }
   return repository_.get();
+}
+
+Result<Repository*> Cli::OpenToRead(ReaderListing reads) {
+  return Open([&] { store_->ListAhead(ReaderListings(reads)); });
 }
 
 Result<SnapshotSet> Cli::Snapshots() {

@@ -85,6 +85,9 @@ class Cli {
   // The repository, opened with the password of the global options. Once. `meanwhile` is called when nobody has to type
   // any more, before the key is derived, which takes a while.
   Result<Repository*> Open(const std::function<void()>& meanwhile = {});
+  // The same for a command that begins with Snapshots, and with LoadIndex beside it where it `reads` kBoth. Over a
+  // network that begins with the derivation of the key.
+  Result<Repository*> OpenToRead(ReaderListing reads);
   Result<std::unique_ptr<Repository>> OpenAt(ObjectStore& store, const RepositoryChoice& choice,
                                              const std::function<void()>& meanwhile = {});
   // Any thread; they ask for passwords, and derive keys, one after the other. Its errors are no failure of the command;

@@ -69,7 +69,7 @@ struct DiffCommand {
     report = std::make_unique<DiffReport>(cli, metadata);
     table_diff = std::make_unique<TableDiff>(cli, tables);
     const SnapshotPath a = SnapshotPath::Parse(name_before);
-    ASSIGN_OR_RETURN(Repository * repository, cli.Open());
+    ASSIGN_OR_RETURN(Repository * repository, cli.OpenToRead(ReaderListing::kSnapshots));
     RETURN_IF_ERROR(repository->keyring().Need(Rights::kMetadataKey, "comparing snapshots"));
     if (content) RETURN_IF_ERROR(repository->keyring().Need(Rights::kContentKey, "comparing what is in files"));
     may_read = repository->keyring().Need(Rights::kContentKey, "comparing rows");

@@ -176,7 +176,7 @@ struct FindCommand {
       return Error(ErrorCode::kInvalidArgument,
                    "there is nothing to look for: give a pattern, --size, --newer, --older, --type, or --blob");
     }
-    ASSIGN_OR_RETURN(Repository * repository, cli.Open());
+    ASSIGN_OR_RETURN(Repository * repository, cli.OpenToRead(ReaderListing::kSnapshots));
     RETURN_IF_ERROR(repository->keyring().Need(Rights::kMetadataKey, "looking into snapshots"));
     ASSIGN_OR_RETURN(const SnapshotSet set, cli.Snapshots());
     ASSIGN_OR_RETURN(const std::vector<const LoadedSnapshot*> chosen, Choose(cli, set));

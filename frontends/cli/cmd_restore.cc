@@ -111,7 +111,7 @@ struct RestoreCommand {
     if (sets.is_asked_for()) return sets.Run(cli, {snapshot, filter.Filter(), dry_run, numeric_ids}, postgres);
     if (postgres.is_asked_for()) return postgres.Run(cli, snapshot, filter.Filter(), dry_run);
     if (sqlite.is_asked_for()) return sqlite.Run(cli, {snapshot, filter.Filter(), dry_run, numeric_ids});
-    ASSIGN_OR_RETURN(Repository * repository, cli.Open());
+    ASSIGN_OR_RETURN(Repository * repository, cli.OpenToRead(ReaderListing::kBoth));
     RETURN_IF_ERROR(RefuseInsideRepository(cli, target));
     const FindingSink findings = cli.Findings();
     const auto load_index = [&] {

@@ -39,6 +39,7 @@ struct SnapshotsCommand {
 
   Result<int> Run(Cli& cli) {
     if (deleted) return RunDeleted(cli);
+    RETURN_IF_ERROR(cli.OpenToRead(ReaderListing::kSnapshots));
     ASSIGN_OR_RETURN(const SnapshotSet set, cli.Snapshots());
     const SnapshotFilter keep = filter.Filter();
     std::vector<const LoadedSnapshot*> chosen;

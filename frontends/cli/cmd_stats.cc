@@ -13,7 +13,7 @@ struct StatsCommand {
   std::vector<std::string> names;
 
   Result<int> Run(Cli& cli) {
-    ASSIGN_OR_RETURN(Repository * repository, cli.Open());
+    ASSIGN_OR_RETURN(Repository * repository, cli.OpenToRead(ReaderListing::kSnapshots));
     ASSIGN_OR_RETURN(const SnapshotSet set, cli.Snapshots());
     const SnapshotFilter keep = filter.Filter();
     std::vector<const LoadedSnapshot*> chosen;

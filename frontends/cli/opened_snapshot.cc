@@ -6,7 +6,7 @@ namespace cairn {
 
 Result<void> OpenedSnapshot::Open(Cli& cli, const std::string& name, const SnapshotFilter& filter,
                                   Cli::InDoubt in_doubt) {
-  ASSIGN_OR_RETURN(repository, cli.Open());
+  ASSIGN_OR_RETURN(repository, cli.OpenToRead(ReaderListing::kBoth));
   RETURN_IF_ERROR(repository->keyring().Need(Rights::kMetadataKey, "looking into snapshots"));
   const FindingSink findings = cli.Findings();
   const auto load_index = [&] {

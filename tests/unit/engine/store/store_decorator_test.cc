@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "engine/store/ahead_store.h"
 #include "engine/store/counting_store.h"
 #include "engine/store/limit_store.h"
 #include "engine/store/presence_store.h"
@@ -18,7 +19,8 @@ namespace {
 // Says of itself what no store says that says nothing.
 class TellingStore final : public StoreDecorator {
  public:
-  TellingStore(ObjectStore& base, int& cleaned) : StoreDecorator(base), cleaned_(cleaned) {}
+  TellingStore(ObjectStore& base, int& cleaned, int& told_ahead)
+      : StoreDecorator(base), cleaned_(cleaned), told_ahead_(told_ahead) {}
   Result<void> CleanTemporary() override {
     ++cleaned_;
     return {};
@@ -28,14 +30,16 @@ class TellingStore final : public StoreDecorator {
   bool may_have_two_winners() const override { return true; }
   uint64_t object_bytes_max() const override { return 77; }
   std::string description() const override { return "a telling store"; }
+  void ListAhead(const ListingWaves&) override { ++told_ahead_; }
 
  private:
   int& cleaned_;
+  int& told_ahead_;
 };
 
 class StoreDecoratorTest : public testing::Test {
  protected:
-  std::unique_ptr<ObjectStore> Telling() { return std::make_unique<TellingStore>(memory_, cleaned_); }
+  std::unique_ptr<ObjectStore> Telling() { return std::make_unique<TellingStore>(memory_, cleaned_, told_ahead_); }
 
   void ExpectHandsOn(ObjectStore& store) {
     EXPECT_TRUE(store.is_far());
@@ -62,7 +66,7 @@ class StoreDecoratorTest : public testing::Test {
   }
 
   MemoryStore memory_;
-  int cleaned_ = 0;
+  int cleaned_ = 0, told_ahead_ = 0;
   FakeClock clock_;
   SeededRandom random_;
 };
@@ -71,12 +75,24 @@ TEST_F(StoreDecoratorTest, EachHandsOnWhatTheStoreSaysOfItself) {
   RequestMeter meter;
   CountingStore counting(Telling(), meter);
   ExpectHandsOn(counting);
+  AheadStore ahead(Telling(), clock_);
+  ExpectHandsOn(ahead);
   RetryStore retry(Telling(), clock_, random_, {});
   ExpectHandsOn(retry);
   LimitStore limit(Telling(), {}, clock_, {});
   ExpectHandsOn(limit);
   PresenceStore presence(Telling());
   ExpectHandsOn(presence);
+}
+
+TEST_F(StoreDecoratorTest, WhatIsToBeListedReachesTheOneThatListsAhead) {
+  RequestMeter meter;
+  CountingStore(Telling(), meter).ListAhead({});
+  RetryStore(Telling(), clock_, random_, {}).ListAhead({});
+  LimitStore(Telling(), {}, clock_, {}).ListAhead({});
+  PresenceStore(Telling()).ListAhead({});
+  ReadOnlyStore(Telling()).ListAhead({});
+  EXPECT_EQ(told_ahead_, 5);
 }
 
 TEST_F(StoreDecoratorTest, WhatIsOnlyReadIsNotCleaned) {
