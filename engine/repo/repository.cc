@@ -350,6 +350,8 @@ Result<std::unique_ptr<Index>> Repository::OpenIndex(const JobContext& context, 
 }
 
 Result<std::unique_ptr<Index>> Repository::LoadIndex(const JobContext& context, const BadSegment& bad_segment) const {
+  // A listing that the store made ahead may be older than the copy: what another process of this machine has taken in
+  // since then leaves it again, and is fetched by who needs it.
   ASSIGN_OR_RETURN(auto index, OpenIndex(context, bad_segment != nullptr));
   RETURN_IF_ERROR(SyncIndex(*index, context, bad_segment));
   return index;

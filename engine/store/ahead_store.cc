@@ -3,15 +3,13 @@
 #include <system_error>
 #include <utility>
 
-#include "repo-format/base/check.h"
-
 namespace cairn {
 
 AheadStore::~AheadStore() { Drop(); }
 
 void AheadStore::ListAhead(const ListingWaves& waves) {
   const std::lock_guard lock(mutex_);
-  CHECK(listings_.empty());
+  if (!listings_.empty()) return;
   for (size_t wave = 0; wave < waves.size(); ++wave) {
     for (const std::string& prefix : waves[wave]) listings_.push_back({.prefix = prefix, .wave = wave, .objects = {}});
   }
@@ -44,7 +42,7 @@ void AheadStore::Make(Listing& listing) noexcept {
     return {};
   });
   const std::lock_guard lock(mutex_);
-  if (!listed) return DropLocked();
+  if (!listed || is_dropped_) return DropLocked();
   listing.objects = std::move(objects);
   listing.made = clock_.Steady();
   listing.is_made = true;
@@ -56,7 +54,7 @@ std::optional<CompactListing> AheadStore::Take(std::string_view prefix, bool wit
   bool is_among_them = false;
   for (Listing& one : listings_) {
     if (is_dropped_) return std::nullopt;
-    if (one.prefix.starts_with(prefix)) is_among_them = true;
+    if (one.prefix.starts_with(prefix) || prefix.starts_with(one.prefix)) is_among_them = true;
     if (one.prefix != prefix || one.is_taken || with_strangers) continue;
     one.is_taken = true;
     changed_.wait(lock, [&] { return is_dropped_ || one.is_made; });

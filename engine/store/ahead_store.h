@@ -25,12 +25,12 @@ namespace cairn {
 // too large or too old, when anything is written, or when what the waves have is listed anew. Errors are never told
 // from here.
 //
-// Stands below what tries again, so that nothing is tried again for nobody. Safe for concurrent use where the base is;
-// borrows the clock. Memory: kObjectsMax objects of each listing, as CompactListing has them. Its end waits for the
-// answers that are under way, and asks for nothing more.
+// Stands below what tries again, so that nothing is tried again for nobody. ListAhead counts once. Safe for concurrent
+// use where the base is; borrows the clock. Memory: kObjectsMax objects of each listing, as CompactListing has them.
+// Its end waits for the answers that are under way, and asks for nothing more.
 class AheadStore final : public StoreDecorator {
  public:
-  static constexpr size_t kObjectsMax = 10'000;
+  static constexpr size_t kObjectsMax = 100'000;
   static constexpr std::chrono::seconds kAgeMax{10};
 
   AheadStore(std::unique_ptr<ObjectStore> base, const Clock& clock) : StoreDecorator(std::move(base)), clock_(clock) {}

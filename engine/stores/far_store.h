@@ -50,11 +50,11 @@ template <class Store>
 Made MakeFlat(std::unique_ptr<Store> flat, std::shared_ptr<Retry> retry, Use use, Result<void> (Store::*make_home)(),
               const StoreWorld& world) {
   if (use == Use::kCreate) RETURN_IF_ERROR(retry->Repeat([&] { return (*flat.*make_home)(); }));
-  auto counted = BelowRetry(std::move(flat), world);
+  auto inner = BelowRetry(std::move(flat), world);
   if (use == Use::kCreate) {  // below what tries again, which would hold the whole listing
-    RETURN_IF_ERROR(retry->Repeat([&] { return NeedOwnOrEmpty(*counted, "another prefix, bucket or container"); }));
+    RETURN_IF_ERROR(retry->Repeat([&] { return NeedOwnOrEmpty(*inner, "another prefix, bucket or container"); }));
   }
-  auto store = std::make_unique<RetryStore>(std::move(counted), std::move(retry));
+  auto store = std::make_unique<RetryStore>(std::move(inner), std::move(retry));
   if (use == Use::kCreate) RETURN_IF_ERROR(ProbePutIfAbsent(*store, world.random));
   return store;
 }

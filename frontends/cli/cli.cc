@@ -101,12 +101,12 @@ Cli::Cli() {
 
 Cli::~Cli() {
   repository_.reset();
-  stop_.request_stop();
-  store_.reset();  // while signals are heard: what it has under way is waited for
   if (!temporary_cache_.empty()) {
     std::error_code ignored;
     std::filesystem::remove_all(temporary_cache_, ignored);
   }
+  stop_.request_stop();
+  store_.reset();  // while signals are heard: what it has under way is waited for
   if (signals_.joinable()) {
     signals_.request_stop();
     pthread_kill(signals_.native_handle(), SIGTERM);  // it waits for one

@@ -8,6 +8,7 @@
 #include "engine/jobs/check.h"
 #include "engine/repo/own_objects.h"
 #include "engine/repo/snapshot_store.h"
+#include "engine/store/ahead_store.h"
 #include "tests/support/fault_store.h"
 #include "tests/support/machine.h"
 #include "tests/support/matchers.h"
@@ -97,6 +98,40 @@ TEST_F(FarRepositoryTest, SnapshotsAreFetchedOnce) {
   const size_t check = Now();
   ASSERT_OK(LoadSnapshots(*machine.repository, machine.context.job, {}, SnapshotsFrom::kTheStore));
   EXPECT_EQ(Asked(StoreOperation::kGet, "snapshots/", check), 3);
+}
+
+// A wave that nobody takes, or a listing that is not in one, would cost a request more.
+TEST_F(FarRepositoryTest, WhatIsListedAheadIsWhatALookLists) {
+  class Borrowed final : public StoreDecorator {
+   public:
+    explicit Borrowed(ObjectStore& base) : StoreDecorator(base) {}
+  };
+  Machine machine(store_, 1);
+  ASSERT_OK(machine.Backup({{"a", RandomText(1, 100)}}));
+  for (const ReaderListing reads : {ReaderListing::kSnapshots, ReaderListing::kBoth}) {
+    const auto look = [&](bool is_ahead) {
+      AheadStore ahead(std::make_unique<Borrowed>(store_), machine.context.clock);
+      auto opened =
+          Repository::Open(ahead, AsBytes("password"),
+                           {.files = &PosixFileSystem(), .cache_root = machine.folder.path()}, machine.context.job);
+      const size_t begin = Now();
+      if (is_ahead) ahead.ListAhead(ReaderListings(reads));
+      if (reads == ReaderListing::kBoth) {
+        EXPECT_OK((*opened)->LoadIndex(machine.context.job));
+      }
+      const auto set = LoadSnapshots(**opened, machine.context.job, {});
+      EXPECT_EQ(set->snapshots.size(), 1);
+      std::vector<std::string> listed;
+      for (const StoreCall& call : store_.History()) {
+        if (call.number > begin && call.operation == StoreOperation::kList) listed.push_back(call.name);
+      }
+      std::ranges::sort(listed);
+      return listed;
+    };
+    const std::vector<std::string> without = look(false);
+    EXPECT_GE(without.size(), 4);
+    EXPECT_EQ(look(true), without);
+  }
 }
 
 // What a run asks of the store is what it costs.

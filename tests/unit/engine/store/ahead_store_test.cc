@@ -137,6 +137,7 @@ TEST_F(AheadStoreTest, NothingIsGivenOutOfOrder) {
   };
   gone([&] { List("snapshots/"); });
   gone([&] { EXPECT_OK(store_->List("", ignore)); });
+  gone([&] { EXPECT_OK(store_->List("notes/a/", ignore)); });
   gone([&] { EXPECT_OK(store_->List("notes/", ignore, [](const std::string&) -> Result<void> { return {}; })); });
   gone([&] { EXPECT_OK(store_->Put(Named("data/a"), {})); });
   gone([&] { EXPECT_OK(store_->PutIfAbsent(Named("data/b"), {})); });
@@ -149,21 +150,50 @@ TEST_F(AheadStoreTest, WhatFailsIsListedAgainAndNobodyIsTold) {
                     FaultStore::Transient());
   Open({{"snapshots/"}, {"notes/"}});
   EXPECT_THAT(List("snapshots/"), ElementsAre("snapshots/a"));
-  EXPECT_THAT(listed_->Listed(2), ElementsAre("snapshots/", "snapshots/"));  // the waves ended there
+  store_.reset();
+  for (const StoreCall& call : faults_.History()) {
+    if (call.operation != StoreOperation::kList) continue;
+    EXPECT_EQ(call.name, "snapshots/") << "the waves ended there";
+  }
+}
+
+TEST_F(AheadStoreTest, WhenOneFailsWhatWasMadeIsDropped) {
+  faults_.FailWhere([](const StoreCall& call) { return call.name == "notes/"; }, FaultStore::Transient(),
+                    FaultStore::When::kBefore, 1);
+  Open({{"snapshots/"}, {"notes/"}});
+  EXPECT_THAT(List("notes/"), IsEmpty());
+  Put("snapshots/b");
+  EXPECT_THAT(List("snapshots/"), ElementsAre("snapshots/a", "snapshots/b"));
+}
+
+TEST_F(AheadStoreTest, AWriteWakesWhoWaits) {
+  Open({{"snapshots/", "notes/"}}, "snapshots/");
+  std::jthread puts([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    EXPECT_OK(store_->Put(Named("notes/a"), {}));
+    listed_->LetGo();
+  });
+  EXPECT_THAT(List("snapshots/"), ElementsAre("snapshots/a"));
+  EXPECT_THAT(listed_->Listed(3), testing::SizeIs(3)) << "snapshots/ again";
 }
 
 TEST_F(AheadStoreTest, WhatFailsDoesNotWaitForTheRestOfItsWave) {
   faults_.FailWhere([](const StoreCall& call) { return call.name == "notes/"; }, FaultStore::Transient(),
                     FaultStore::When::kBefore, 1);
+  Put("notes/a");
   Open({{"snapshots/", "notes/"}}, "snapshots/");
-  EXPECT_THAT(List("notes/"), IsEmpty());
+  EXPECT_THAT(List("notes/"), ElementsAre("notes/a"));
   listed_->LetGo();
   EXPECT_THAT(List("snapshots/"), ElementsAre("snapshots/a"));
 }
 
 TEST_F(AheadStoreTest, TooManyAreNotKept) {
-  for (size_t i = 0; i < AheadStore::kObjectsMax; ++i) Put("snapshots/" + std::to_string(i));
-  Open({{"snapshots/"}, {"snapshots/"}});
+  for (size_t i = 1; i < AheadStore::kObjectsMax; ++i) Put("snapshots/" + std::to_string(i));
+  Open({{"snapshots/"}});
+  EXPECT_EQ(List("snapshots/").size(), AheadStore::kObjectsMax);
+  EXPECT_EQ(listed_->Listed(1).size(), 1U);
+  Put("snapshots/one-more");
+  Open({{"snapshots/"}});
   EXPECT_EQ(List("snapshots/").size(), AheadStore::kObjectsMax + 1);
   EXPECT_EQ(listed_->Listed(2).size(), 2U);
 }

@@ -5,6 +5,7 @@
 #include "engine/store/ahead_store.h"
 #include "engine/store/counting_store.h"
 #include "engine/store/limit_store.h"
+#include "engine/store/object_size_store.h"
 #include "engine/store/presence_store.h"
 #include "engine/store/read_only_store.h"
 #include "engine/store/retry_store.h"
@@ -92,7 +93,8 @@ TEST_F(StoreDecoratorTest, WhatIsToBeListedReachesTheOneThatListsAhead) {
   LimitStore(Telling(), {}, clock_, {}).ListAhead({});
   PresenceStore(Telling()).ListAhead({});
   ReadOnlyStore(Telling()).ListAhead({});
-  EXPECT_EQ(told_ahead_, 5);
+  ObjectSizeStore(Telling(), 100).ListAhead({});
+  EXPECT_EQ(told_ahead_, 6);
 }
 
 TEST_F(StoreDecoratorTest, WhatIsOnlyReadIsNotCleaned) {
