@@ -49,8 +49,11 @@ class Bench:
         return folder
 
     def touch_memory(self, paths):
-        """Under a hypervisor the first to write into a page that was given back waits for it: here that is nobody."""
-        size = sum(bytes_below(path) for path in paths)
+        """Under a hypervisor the first to write into a page that was given back waits for it: here that is nobody.
+
+        Half as much again as the files have: their last pages are not full, inodes and the program take some, too.
+        """
+        size = sum(bytes_below(path) for path in paths) * 3 // 2
         file = os.path.join(self.scratch, "touched")
         with open(file, "wb") as out:
             for _ in range(size >> 20):
