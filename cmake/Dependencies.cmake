@@ -39,6 +39,12 @@ cairn_find_library(cairn::microhttpd microhttpd microhttpd.h)
 cairn_find_library(cairn::ncursesw ncursesw curses.h)
 cairn_find_library(cairn::tinfo tinfo term.h)
 
+# The static one takes 4 MiB less of a process and starts sooner; sanitizers know the shared one by its name (tsan.supp).
+set(CAIRN_ROCKSDB RocksDB::rocksdb)
+if(CAIRN_SANITIZE)
+  set(CAIRN_ROCKSDB RocksDB::rocksdb-shared)
+endif()
+
 if(CAIRN_TESTS)
   find_package(GTest REQUIRED)
   # The distribution's python3 by preference: its packages are what tools/install-deps installs.

@@ -6,15 +6,14 @@
 #include <openssl/sha.h>
 
 #include <algorithm>
+#include <array>
 #include <numeric>
-#include <optional>
 
 #include "engine/crypto/sha256_pair.h"
+#include "engine/crypto/sha256_wide.h"
 
 namespace cairn {
 namespace {
-
-constexpr size_t kBlockSize = 64;
 
 void Update(SHA256_CTX& state, ByteSpan bytes) { SHA256_Update(&state, bytes.data(), bytes.size()); }
 
@@ -24,63 +23,101 @@ Digest Final(SHA256_CTX& state) {
   return digest;
 }
 
+// From how many messages on it pays to compress them by sixteens: where they can go by twos (BM_CryptoBlobHasherEach),
+// and where they cannot, so that each waits for those before it (libcrypto: a quarter of the rate of sixteen).
+constexpr size_t kWideMinBesidePairs = 11, kWideMin = 4;
+
 // Digests of messages, each behind what `begin` has taken in: whole blocks.
 class Each {
  public:
-  Each(const SHA256_CTX& begin, std::span<const ByteSpan> messages, std::span<Digest> digests, bool longest_first)
+  Each(const SHA256_CTX& begin, std::span<const ByteSpan> messages, std::span<Digest> digests)
       : begin_(begin), messages_(messages), digests_(digests) {
     CHECK(messages.size() == digests.size() && begin.num == 0);
     order_.resize(messages.size());
     std::iota(order_.begin(), order_.end(), 0);
-    if (!longest_first) return;
-    std::ranges::sort(order_, [&](size_t a, size_t b) { return messages[a].size() > messages[b].size(); });
+  }
+  // What `begin` holds may be a key's.
+  ~Each() { Wipe({reinterpret_cast<uint8_t*>(slots_.data()), sizeof(slots_)}); }
+  Each(const Each&) = delete;
+  Each& operator=(const Each&) = delete;
+
+  // By twos where the processor can, in their order.
+  void RunPairs() {
+    while (sha256_pair::IsSupported() && Begin(2)) {
+      Advance(2, [](std::span<const Sha256Lane> lanes, size_t count) {
+        sha256_pair::Compress({lanes[0], lanes[1]}, count);
+      });
+    }
+    while (Begin(1)) Finish(slots_[--count_]);
   }
 
-  void Run() {
-    std::optional<Lane> first = Next(), second;
-    if (sha256_pair::IsSupported()) second = Next();
-    while (first && second) {
-      const size_t blocks = std::min(first->left.size(), second->left.size()) / kBlockSize;
-      if (blocks > 0) {
-        sha256_pair::Compress({{{first->state.h, first->left.data()}, {second->state.h, second->left.data()}}}, blocks);
-        Pass(*first, blocks);
-        Pass(*second, blocks);
-      }
-      for (std::optional<Lane>* lane : {&first, &second}) {
-        if ((*lane)->left.size() < kBlockSize) *lane = Finish(**lane);
-      }
+  // As many at a time as the processor can, the longest first: the last is then seldom alone for long.
+  void RunWide() {
+    std::ranges::sort(order_, [&](size_t a, size_t b) { return messages_[a].size() > messages_[b].size(); });
+    if (sha256_wide::IsSupported()) {
+      const size_t least = sha256_pair::IsSupported() ? kWideMinBesidePairs : kWideMin;
+      for (Begin(slots_.size()); count_ >= least; Begin(slots_.size())) Advance(count_, sha256_wide::Compress);
+      // All have begun. By twos they go from the end.
+      std::ranges::sort(UnderWay(), {}, [](const Message& message) { return message.left.size(); });
     }
-    for (std::optional<Lane>* lane : {&first, &second}) {
-      while (*lane) *lane = Finish(**lane);
-    }
+    RunPairs();
   }
 
  private:
-  struct Lane {
-    size_t message = 0;
+  struct Message {
+    size_t number = 0;
     SHA256_CTX state{};
     ByteSpan left;
   };
 
-  std::optional<Lane> Next() {
-    if (next_ == messages_.size()) return std::nullopt;
-    const size_t message = order_[next_++];
-    return Lane{.message = message, .state = begin_, .left = messages_[message]};
+  std::span<Message> UnderWay() { return std::span(slots_).first(count_); }
+
+  // The next ones, until `count` are under way. False: there are no more.
+  bool Begin(size_t count) {
+    for (; count_ < count && next_ < order_.size(); ++count_, ++next_) {
+      slots_[count_] = {.number = order_[next_], .state = begin_, .left = messages_[order_[next_]]};
+    }
+    return count_ >= count;
+  }
+
+  // The last `count` that are under way, by as many blocks as the shortest of them has. Those that have no more end.
+  template <class Compress>
+  void Advance(size_t count, const Compress& compress) {
+    const std::span<Message> messages = UnderWay().last(count);
+    std::array<Sha256Lane, sha256_wide::kLanesMax> lanes;
+    size_t bytes = SIZE_MAX;
+    for (size_t i = 0; i < count; ++i) {
+      lanes[i] = {.hash = messages[i].state.h, .blocks = messages[i].left.data()};
+      bytes = std::min(bytes, messages[i].left.size());
+    }
+    if (const size_t blocks = bytes / kSha256BlockBytes; blocks > 0) {
+      compress(std::span<const Sha256Lane>(lanes).first(count), blocks);
+      for (Message& message : messages) Pass(message, blocks);
+    }
+    size_t kept = count_ - count;
+    for (Message& message : messages) {
+      if (message.left.size() < kSha256BlockBytes) {
+        Finish(message);
+      } else {
+        slots_[kept++] = message;
+      }
+    }
+    count_ = kept;
   }
 
   // What Update would have noted of so many blocks.
-  static void Pass(Lane& lane, size_t blocks) {
-    uint64_t bits = (uint64_t{lane.state.Nh} << 32 | lane.state.Nl) + blocks * kBlockSize * 8;
-    lane.state.Nl = static_cast<SHA_LONG>(bits);
-    lane.state.Nh = static_cast<SHA_LONG>(bits >> 32);
-    lane.left = lane.left.subspan(blocks * kBlockSize);
+  static void Pass(Message& message, size_t blocks) {
+    SHA256_CTX& state = message.state;
+    const uint64_t bits = (uint64_t{state.Nh} << 32 | state.Nl) + blocks * kSha256BlockBytes * 8;
+    state.Nl = static_cast<SHA_LONG>(bits);
+    state.Nh = static_cast<SHA_LONG>(bits >> 32);
+    message.left = message.left.subspan(blocks * kSha256BlockBytes);
   }
 
-  // What is left of it, alone. The lane is the next message's.
-  std::optional<Lane> Finish(Lane& lane) {
-    Update(lane.state, lane.left);
-    digests_[lane.message] = Final(lane.state);
-    return Next();
+  // What is left of it, alone.
+  void Finish(Message& message) {
+    Update(message.state, message.left);
+    digests_[message.number] = Final(message.state);
   }
 
   const SHA256_CTX& begin_;
@@ -88,6 +125,8 @@ class Each {
   const std::span<Digest> digests_;
   std::vector<size_t> order_;  // of the messages
   size_t next_ = 0;            // in order_
+  std::array<Message, sha256_wide::kLanesMax> slots_ = {};
+  size_t count_ = 0;  // of slots_, from the first: those under way
 };
 
 }  // namespace
@@ -109,7 +148,7 @@ Digest Sha256(std::initializer_list<ByteSpan> parts) {
 void Sha256Each(std::span<const ByteSpan> messages, std::span<Digest> digests) {
   SHA256_CTX begin;
   SHA256_Init(&begin);
-  Each(begin, messages, digests, /*longest_first=*/false).Run();
+  Each(begin, messages, digests).RunPairs();
 }
 
 struct HmacKey::States {
@@ -118,9 +157,9 @@ struct HmacKey::States {
 };
 
 HmacKey::HmacKey(ByteSpan key) : states_(std::make_unique<States>()) {
-  std::array<uint8_t, kBlockSize> block{};
+  std::array<uint8_t, kSha256BlockBytes> block{};
   const WipeGuard wipe(block);
-  if (key.size() > kBlockSize) {
+  if (key.size() > kSha256BlockBytes) {
     const Digest hashed = Sha256(key);
     std::copy(hashed.bytes().begin(), hashed.bytes().end(), block.begin());
   } else {
@@ -150,8 +189,7 @@ Digest HmacKey::Compute(std::initializer_list<ByteSpan> message) const {
 }
 
 void HmacKey::ComputeEach(std::span<const ByteSpan> messages, std::span<Digest> digests) const {
-  // The last is then seldom alone for long.
-  Each(states_->inner, messages, digests, /*longest_first=*/true).Run();
+  Each(states_->inner, messages, digests).RunWide();
   for (Digest& digest : digests) {
     SHA256_CTX state = states_->outer;
     Update(state, digest.bytes());

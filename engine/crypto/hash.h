@@ -30,8 +30,8 @@ class HmacKey {
   HmacKey& operator=(HmacKey&&) noexcept;
   Digest Compute(ByteSpan message) const;
   Digest Compute(std::initializer_list<ByteSpan> message) const;
-  void ComputeEach(std::span<const ByteSpan> messages,
-                   std::span<Digest> digests) const;  // as Sha256Each, the longest first
+  // Of each message, into `digests`, which are as many: as many at a time as the processor can, the longest first.
+  void ComputeEach(std::span<const ByteSpan> messages, std::span<Digest> digests) const;
 
  private:
   struct States;  // wiped when it goes

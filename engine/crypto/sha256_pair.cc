@@ -5,6 +5,7 @@
 #include <immintrin.h>
 #endif
 
+#include "engine/crypto/sha256_constants.h"
 #include "repo-format/base/check.h"
 
 namespace cairn::sha256_pair {
@@ -12,17 +13,6 @@ namespace cairn::sha256_pair {
 #if defined(__x86_64__)
 
 namespace {
-
-// FIPS 180-4, section 4.2.2.
-alignas(16) constexpr std::array<uint32_t, 64> kRoundConstants = {
-    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
-    0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
-    0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
-    0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
-    0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
-    0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
-    0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
-    0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
 
 // A chaining value as SHA256RNDS2 wants it: a, b, e, f and c, d, g, h, from the highest word down.
 struct State {
@@ -55,7 +45,7 @@ bool IsSupported() {
 
 // Four rounds a step, of each lane in turn. `words` holds sixteen words of the schedule, four in each: while those of
 // step s are used, those of step s + 1 are completed, and those of step s + 3 begun.
-__attribute__((target("sha,sse4.1"))) void Compress(std::array<Lane, 2> lanes, size_t count) {
+__attribute__((target("sha,sse4.1"))) void Compress(std::array<Sha256Lane, 2> lanes, size_t count) {
   const __m128i big_endian = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
   std::array<State, 2> states = {Load(lanes[0].hash), Load(lanes[1].hash)};
   for (; count > 0; --count) {
@@ -64,11 +54,11 @@ __attribute__((target("sha,sse4.1"))) void Compress(std::array<Lane, 2> lanes, s
     for (int lane = 0; lane < 2; ++lane) {
       const auto* block = reinterpret_cast<const __m128i*>(lanes[lane].blocks);
       for (int i = 0; i < 4; ++i) words[lane][i] = _mm_shuffle_epi8(_mm_loadu_si128(block + i), big_endian);
-      lanes[lane].blocks += kBlockBytes;
+      lanes[lane].blocks += kSha256BlockBytes;
     }
 #pragma GCC unroll 16
     for (int step = 0; step < 16; ++step) {
-      const __m128i constants = _mm_load_si128(reinterpret_cast<const __m128i*>(kRoundConstants.data()) + step);
+      const __m128i constants = _mm_load_si128(reinterpret_cast<const __m128i*>(kSha256RoundConstants.data()) + step);
 #pragma GCC unroll 2
       for (int lane = 0; lane < 2; ++lane) {
         auto& [abef, cdgh] = states[lane];
@@ -97,7 +87,7 @@ __attribute__((target("sha,sse4.1"))) void Compress(std::array<Lane, 2> lanes, s
 
 bool IsSupported() { return false; }
 
-void Compress(std::array<Lane, 2>, size_t) { CHECK(IsSupported()); }
+void Compress(std::array<Sha256Lane, 2>, size_t) { CHECK(IsSupported()); }
 
 #endif
 

@@ -41,6 +41,9 @@ class FileSystem {
   virtual Result<void> WriteNewFile(const std::string& path, ByteSpan bytes) = 0;
   // All of a file; kCorrupt where `path` is something else (it never waits for a pipe).
   virtual Result<Bytes> ReadFile(const std::string& path) = 0;
+  // The same into `bytes`, in the memory that they have where that is enough: fresh pages cost as much as the reading.
+  // On failure they are empty.
+  virtual Result<void> ReadFileInto(const std::string& path, Bytes& bytes);
   // Exactly `size` bytes from `offset`; kCorrupt where the file ends before.
   virtual Result<Bytes> ReadRange(const std::string& path, uint64_t offset, uint64_t size) = 0;
   // Atomic; replaces `target`.

@@ -106,12 +106,20 @@ class Posix : public FileSystem {
   }
 
   Result<Bytes> ReadFile(const std::string& path) override {
+    Bytes bytes;
+    RETURN_IF_ERROR(ReadFileInto(path, bytes));
+    return bytes;
+  }
+
+  Result<void> ReadFileInto(const std::string& path, Bytes& bytes) override {
+    bytes.clear();
     uint64_t length = 0;
     ASSIGN_OR_RETURN(const Descriptor file, OpenToRead(path, &length));
-    Bytes bytes(length);
-    ASSIGN_OR_RETURN(const size_t got, ReadAt(file.get(), 0, bytes, path));
-    bytes.resize(got);
-    return bytes;
+    if (bytes.capacity() < length) bytes = Bytes();  // before there are others
+    bytes.resize(length);
+    const auto got = ReadAt(file.get(), 0, bytes, path);
+    bytes.resize(got ? *got : 0);
+    return got ? Result<void>() : Result<void>(got.error());
   }
 
   Result<Bytes> ReadRange(const std::string& path, uint64_t offset, uint64_t size) override {
@@ -240,6 +248,12 @@ class Posix : public FileSystem {
 };
 
 }  // namespace
+
+Result<void> FileSystem::ReadFileInto(const std::string& path, Bytes& bytes) {
+  bytes = Bytes();  // before there are others
+  ASSIGN_OR_RETURN(bytes, ReadFile(path));
+  return {};
+}
 
 FileSystem& PosixFileSystem() {
   static Posix files;

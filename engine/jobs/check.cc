@@ -11,6 +11,7 @@
 #include "engine/jobs/lock_extension.h"
 #include "engine/jobs/needed_places.h"
 #include "engine/jobs/object_check.h"
+#include "engine/jobs/pack_buffers.h"
 #include "engine/jobs/pack_check.h"
 #include "engine/jobs/reachability.h"
 #include "engine/tree/list_reader.h"
@@ -366,7 +367,9 @@ class CheckRun {
     BlobReader reader(repository_, *index_, context_, 0, FindingSink(), BlobReader::Metadata::kOfTheStore);
     ByteBudget budget(context_.limits.memory_bytes / 4);
     std::condition_variable done;
-    size_t running = 0;
+    // A far store brings its own memory.
+    PackBuffers buffers(repository_.store().is_far() ? 0 : context_.limits.memory_bytes / 8);
+    size_t running = 0;  // guarded by mutex_
     Result<void> result;
     for (const IndexedPack& pack : packs) {
       result = budget.Acquire(pack.size, context_.stop);
@@ -377,7 +380,9 @@ class CheckRun {
         ++running;
       }
       context_.executor.Submit([&, pack] {
-        CheckOnePack(pack, reader);
+        Bytes object = buffers.Take(pack.size);
+        CheckOnePack(pack, reader, object);
+        buffers.Give(std::move(object), pack.size);
         budget.Release(pack.size);
         const std::lock_guard lock(mutex_);
         --running;
@@ -404,7 +409,8 @@ class CheckRun {
       if (!pack) continue;
       ASSIGN_OR_RETURN(const std::vector<IndexedFrame> frames, index_->Frames(pack->number));
       bool ids_checked = false;
-      const PackVerdict verdict = CheckPack(repository_, *pack, frames, reader, &ids_checked);
+      Bytes object;
+      const PackVerdict verdict = CheckPack(repository_, *pack, frames, reader, &ids_checked, object);
       if (verdict.error && EndsJob(verdict.error->code())) return *verdict.error;
       if (verdict.error) TellBadPack(*pack, frames, verdict);
     }
@@ -426,7 +432,7 @@ class CheckRun {
     }
   }
 
-  void CheckOnePack(const IndexedPack& pack, BlobReader& reader) {
+  void CheckOnePack(const IndexedPack& pack, BlobReader& reader, Bytes& object) {
     if (context_.stop.stop_requested()) return;
     auto frames = index_->Frames(pack.number);
     if (!frames) {
@@ -434,7 +440,7 @@ class CheckRun {
       return;
     }
     bool ids_checked = false;
-    const PackVerdict verdict = CheckPack(repository_, pack, *frames, reader, &ids_checked);
+    const PackVerdict verdict = CheckPack(repository_, pack, *frames, reader, &ids_checked, object);
     const bool is_suspect = verdict.error && IsLoss(verdict.error->code());
     const bool is_archived = verdict.error && verdict.error->code() == ErrorCode::kArchived;
     const bool is_unread = verdict.error && SeverityOf(*verdict.error) == Finding::Severity::kUnread;

@@ -9,20 +9,15 @@
 namespace cairn {
 namespace {
 
-struct FetchedPack {
-  BlobKind kind = BlobKind::kData;  // by the prefix under which it stands
-  Bytes object;
-};
-
-// Where the index names the wrong kind, the pack stands under the other prefix: it is not gone.
-Result<FetchedPack> FetchPack(ObjectStore& store, const IndexedPack& pack) {
-  auto object = store.Get(PackObjectName(pack.kind, pack.name), limits::kPackBytesMax);
-  if (object) return FetchedPack{pack.kind, *std::move(object)};
-  if (object.error().code() != ErrorCode::kNotFound) return std::move(object).error();
+// By the prefix under which it stands: where the index names the wrong kind, that is the other one, and it is not gone.
+Result<BlobKind> FetchPack(ObjectStore& store, const IndexedPack& pack, Bytes& object) {
+  auto fetched = store.GetInto(PackObjectName(pack.kind, pack.name), limits::kPackBytesMax, object);
+  if (fetched) return pack.kind;
+  if (fetched.error().code() != ErrorCode::kNotFound) return std::move(fetched).error();
   const BlobKind other = pack.kind == BlobKind::kData ? BlobKind::kMetadata : BlobKind::kData;
-  auto elsewhere = store.Get(PackObjectName(other, pack.name), limits::kPackBytesMax);
-  if (elsewhere) return FetchedPack{other, *std::move(elsewhere)};
-  return elsewhere.error().code() == ErrorCode::kNotFound ? std::move(object).error() : std::move(elsewhere).error();
+  auto elsewhere = store.GetInto(PackObjectName(other, pack.name), limits::kPackBytesMax, object);
+  if (elsewhere) return other;
+  return elsewhere.error().code() == ErrorCode::kNotFound ? std::move(fetched).error() : std::move(elsewhere).error();
 }
 
 BlobLocation LocationOf(const IndexedPack& pack, BlobKind kind, const std::vector<IndexedFrame>& frames,
@@ -61,17 +56,16 @@ Result<void> CompareEntry(const PackDirectory& directory, const std::vector<Inde
 }
 
 PackVerdict CheckPack(Repository& repository, const IndexedPack& pack, const std::vector<IndexedFrame>& frames,
-                      BlobReader& reader, bool* ids_checked) {
+                      BlobReader& reader, bool* ids_checked, Bytes& object) {
   PackVerdict verdict;
-  auto fetched = FetchPack(repository.store(), pack);
+  auto fetched = FetchPack(repository.store(), pack, object);
   if (!fetched) {
     auto& doubtful = IsLoss(fetched.error().code()) ? verdict.bad_frames : verdict.unread_frames;
     for (uint32_t i = 0; i < frames.size(); ++i) doubtful.push_back(i);
     verdict.error = std::move(fetched).error();
     return verdict;
   }
-  const BlobKind kind = fetched->kind;
-  const Bytes& object = fetched->object;
+  const BlobKind kind = *fetched;
   auto verified = VerifyPack(repository.sealer(), kind, pack.name, object);
   if (verified) {
     auto compared = kind == pack.kind

@@ -50,8 +50,8 @@ struct PackVerdict {
 
 // The whole pack, under the prefix of either kind, verified: SHA-256 against its name, header, directory and its
 // signature, every frame's check, the index's entry against the directory; and where this role can open frames, every
-// frame and every blob's id.
+// frame and every blob's id. It is read into `object`, whose memory the next one uses again.
 PackVerdict CheckPack(Repository& repository, const IndexedPack& pack, const std::vector<IndexedFrame>& frames,
-                      BlobReader& reader, bool* ids_checked);
+                      BlobReader& reader, bool* ids_checked, Bytes& object);
 
 }  // namespace cairn

@@ -74,7 +74,8 @@ class PackRepair {
       if (!pack) return std::optional<BadPack>();  // a prune beside this repair has removed it
       ASSIGN_OR_RETURN(const auto frames, index_->Frames(pack->number));
       bool ids_checked = false;
-      PackVerdict verdict = CheckPack(repository_, *pack, frames, reader, &ids_checked);
+      Bytes buffer;
+      PackVerdict verdict = CheckPack(repository_, *pack, frames, reader, &ids_checked, buffer);
       if (!verdict.error) return std::optional<BadPack>();
       const std::string object = PackObjectName(pack->kind, pack->name).text();
       const ErrorCode code = verdict.error->code();

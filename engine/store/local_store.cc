@@ -192,11 +192,19 @@ Result<bool> LocalStore::PutIfAbsent(const ObjectName& name, ByteSpan bytes) {
 }
 
 Result<Bytes> LocalStore::Get(const ObjectName& name, uint64_t size_max) {
+  Bytes bytes;
+  RETURN_IF_ERROR(GetInto(name, size_max, bytes));
+  return bytes;
+}
+
+Result<void> LocalStore::GetInto(const ObjectName& name, uint64_t size_max, Bytes& bytes) {
+  bytes.clear();
   ASSIGN_OR_RETURN(const ObjectInfo info, Stat(name));
   RETURN_IF_ERROR(CheckFits(name, info.size, size_max));
-  ASSIGN_OR_RETURN(Bytes bytes, Missing(LookFor([&] { return files_.ReadFile(PathOf(name.text())); })));
-  RETURN_IF_ERROR(CheckFits(name, bytes.size(), size_max));  // it may have been replaced since
-  return bytes;
+  RETURN_IF_ERROR(Missing(LookFor([&] { return files_.ReadFileInto(PathOf(name.text()), bytes); })));
+  auto fits = CheckFits(name, bytes.size(), size_max);  // it may have been replaced since
+  if (!fits) bytes.clear();
+  return fits;
 }
 
 Result<Bytes> LocalStore::GetRange(const ObjectName& name, uint64_t offset, uint64_t size) {

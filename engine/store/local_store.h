@@ -33,6 +33,7 @@ class LocalStore final : public ObjectStore {
   Result<void> Put(const ObjectName& name, ByteSpan bytes) override;
   Result<bool> PutIfAbsent(const ObjectName& name, ByteSpan bytes) override;
   Result<Bytes> Get(const ObjectName& name, uint64_t size_max) override;
+  Result<void> GetInto(const ObjectName& name, uint64_t size_max, Bytes& bytes) override;
   Result<Bytes> GetRange(const ObjectName& name, uint64_t offset, uint64_t size) override;
   // A folder whose name no object can begin with is given to `stranger` as a whole, with "/" at its end.
   Result<void> List(std::string_view prefix, const Each& each, const Stranger& stranger = {}) override;

@@ -43,6 +43,13 @@ class ObjectStore {
   virtual Result<bool> PutIfAbsent(const ObjectName& name, ByteSpan bytes) = 0;
   // kNotFound where it is absent. `size_max` guards memory: kCorrupt where the object is larger.
   virtual Result<Bytes> Get(const ObjectName& name, uint64_t size_max) = 0;
+  // The same into `bytes`, in the memory that they have where the backend can: for who reads many large ones. On
+  // failure they are empty.
+  virtual Result<void> GetInto(const ObjectName& name, uint64_t size_max, Bytes& bytes) {
+    bytes = Bytes();  // before there are others
+    ASSIGN_OR_RETURN(bytes, Get(name, size_max));
+    return {};
+  }
   // Exactly `size` bytes; kCorrupt where the object ends before.
   virtual Result<Bytes> GetRange(const ObjectName& name, uint64_t offset, uint64_t size) = 0;
   // Every object whose name begins with `prefix` ("" or one that ends with "/"), in any order. Temporary files of the

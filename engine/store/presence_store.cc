@@ -56,6 +56,10 @@ Result<Bytes> PresenceStore::Get(const ObjectName& name, uint64_t size_max) {
   return Judged(base().Get(name, size_max), &name);
 }
 
+Result<void> PresenceStore::GetInto(const ObjectName& name, uint64_t size_max, Bytes& bytes) {
+  return Judged(base().GetInto(name, size_max, bytes), &name);
+}
+
 Result<Bytes> PresenceStore::GetRange(const ObjectName& name, uint64_t offset, uint64_t size) {
   return Judged(base().GetRange(name, offset, size), &name);
 }

@@ -25,6 +25,7 @@ class PresenceStore final : public StoreDecorator {
   Result<void> Put(const ObjectName& name, ByteSpan bytes) override;
   Result<bool> PutIfAbsent(const ObjectName& name, ByteSpan bytes) override;
   Result<Bytes> Get(const ObjectName& name, uint64_t size_max) override;
+  Result<void> GetInto(const ObjectName& name, uint64_t size_max, Bytes& bytes) override;
   Result<Bytes> GetRange(const ObjectName& name, uint64_t offset, uint64_t size) override;
   Result<void> List(std::string_view prefix, const Each& each, const Stranger& stranger = {}) override;
   Result<void> Remove(const ObjectName& name) override;

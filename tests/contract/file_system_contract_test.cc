@@ -45,7 +45,15 @@ class FileSystemContract : public testing::TestWithParam<WorldMaker> {
   Result<void> Write(std::string_view name, std::string_view text) {
     return files_.WriteNewFile(At(name), AsBytes(text));
   }
-  Result<Bytes> Read(std::string_view name) { return files_.ReadFile(At(name)); }
+  // Both ways, which must give the same.
+  Result<Bytes> Read(std::string_view name) {
+    auto read = files_.ReadFile(At(name));
+    Bytes into = ToBytes(AsBytes("what was there before"));
+    const auto read_into = files_.ReadFileInto(At(name), into);
+    EXPECT_EQ(read_into.has_value(), read.has_value()) << name;
+    EXPECT_EQ(into, read ? *read : Bytes()) << name;
+    return read;
+  }
   std::vector<std::string> List(std::string_view name = "") {
     std::vector<std::string> names;
     EXPECT_OK(files_.List(At(name), [&](const FileInfo& info) {

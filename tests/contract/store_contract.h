@@ -176,6 +176,28 @@ TEST_P(StoreContract, GetRefusesWhatIsLargerThanAllowed) {
   EXPECT_THAT(store_->Get(Named("index/ab"), 0), ErrorCodeIs(ErrorCode::kCorrupt));
 }
 
+// Longer ones, shorter ones and those that are not there, in the memory of the one before.
+TEST_P(StoreContract, GetIntoGivesWhatGetGives) {
+  const Bytes big = SeededRandom().SomeBytes(3 * kMiB);
+  Put("index/short", "0123456789");
+  Put("index/empty", "");
+  ASSERT_OK(store_->Put(Named("index/big"), big));
+  Bytes bytes = ToBytes(AsBytes("what was there before"));
+  ASSERT_OK(store_->GetInto(Named("index/short"), 10, bytes));
+  EXPECT_EQ(AsText(bytes), "0123456789");
+  ASSERT_OK(store_->GetInto(Named("index/big"), big.size(), bytes));
+  EXPECT_TRUE(Equal(bytes, big));
+  ASSERT_OK(store_->GetInto(Named("index/short"), 10, bytes));
+  EXPECT_EQ(AsText(bytes), "0123456789");
+  EXPECT_THAT(store_->GetInto(Named("index/short"), 9, bytes), ErrorCodeIs(ErrorCode::kCorrupt));
+  EXPECT_TRUE(bytes.empty());
+  ASSERT_OK(store_->GetInto(Named("index/short"), 10, bytes));
+  EXPECT_THAT(store_->GetInto(Named("index/none"), 9, bytes), ErrorCodeIs(ErrorCode::kNotFound));
+  EXPECT_TRUE(bytes.empty());
+  ASSERT_OK(store_->GetInto(Named("index/empty"), 0, bytes));
+  EXPECT_TRUE(bytes.empty());
+}
+
 TEST_P(StoreContract, KeepsAnEmptyObject) {
   Put("sessions/ab.end", "");
   EXPECT_THAT(store_->Get(Named("sessions/ab.end"), 0), IsOkAnd(BytesAre("")));

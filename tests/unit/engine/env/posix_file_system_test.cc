@@ -73,6 +73,21 @@ TEST_F(PosixFileSystemTest, NewFilesAndFoldersAreForTheirOwnerOnly) {
   EXPECT_EQ(ModeOf(At("a/b")), 0700U);
 }
 
+TEST_F(PosixFileSystemTest, ReadsIntoMemoryThatIsThere) {
+  ASSERT_OK(files_.WriteNewFile(At("long"), Bytes(100'000, 'l')));
+  ASSERT_OK(Write("short", "12345"));
+  Bytes bytes;
+  ASSERT_OK(files_.ReadFileInto(At("long"), bytes));
+  const uint8_t* place = bytes.data();
+  ASSERT_OK(files_.ReadFileInto(At("short"), bytes));
+  EXPECT_EQ(AsText(bytes), "12345");
+  EXPECT_THAT(files_.ReadFileInto(At("nothing"), bytes), ErrorCodeIs(ErrorCode::kNotFound));
+  EXPECT_TRUE(bytes.empty());
+  ASSERT_OK(files_.ReadFileInto(At("long"), bytes));
+  EXPECT_EQ(bytes, Bytes(100'000, 'l'));
+  EXPECT_EQ(bytes.data(), place);
+}
+
 TEST_F(PosixFileSystemTest, FollowsLinks) {
   ASSERT_OK(Write("file", "12345"));
   ASSERT_OK(files_.MakeFolder(At("folder")));

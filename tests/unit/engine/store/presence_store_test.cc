@@ -45,6 +45,8 @@ TEST_F(PresenceStoreTest, AStoreThatGivesNothingIsAwayWhateverWasAsked) {
     const auto away = ErrorIs(ErrorCode::kStoreAway, AllOf(HasSubstr("the store is away"), HasSubstr(error.message())));
     EXPECT_THAT(store_.Get(Named(kPack), 10), away);
     EXPECT_THAT(store_.GetRange(Named(kPack), 0, 1), away);
+    Bytes into;
+    EXPECT_THAT(store_.GetInto(Named(kPack), 10, into), away);
     EXPECT_THAT(store_.Stat(Named(kPack)), away);
     EXPECT_THAT(store_.Put(Named("data/x"), {}), away);
     EXPECT_THAT(store_.PutIfAbsent(Named("data/x"), {}), away);

@@ -56,6 +56,9 @@ class StoreDecoratorTest : public testing::Test {
     EXPECT_THAT(store.PutIfAbsent(name, AsBytes("x")), IsOkAnd(false));
     EXPECT_THAT(store.Get(name, 10), IsOkAnd(BytesAre("12345")));
     EXPECT_THAT(store.GetRange(name, 1, 2), IsOkAnd(BytesAre("23")));
+    Bytes into;
+    EXPECT_OK(store.GetInto(name, 10, into));
+    EXPECT_EQ(AsText(into), "12345");
     EXPECT_EQ(store.Stat(name).value().size, 5U);
     int listed = 0;
     EXPECT_OK(store.List("index/", [&](const ObjectInfo&) -> Result<void> {
