@@ -39,7 +39,8 @@ cairn_find_library(cairn::microhttpd microhttpd microhttpd.h)
 cairn_find_library(cairn::ncursesw ncursesw curses.h)
 cairn_find_library(cairn::tinfo tinfo term.h)
 
-# The static one takes 4 MiB less of a process and starts sooner; sanitizers know the shared one by its name (tsan.supp).
+# The static one takes 4 MiB less of a process and starts sooner. Sanitizers know the shared one by its name
+# (tsan.supp).
 set(CAIRN_ROCKSDB RocksDB::rocksdb)
 if(CAIRN_SANITIZE)
   set(CAIRN_ROCKSDB RocksDB::rocksdb-shared)
