@@ -29,6 +29,23 @@ class FileLock {
   virtual ~FileLock() = default;
 };
 
+// A file without a name, which goes with this object, or with its process, unless it was given one. One thread at a
+// time. Errors name its folder, or the name.
+class NamelessFile {
+ public:
+  virtual ~NamelessFile() = default;
+  virtual Result<void> Append(ByteSpan bytes) = 0;
+  // Over the first of the bytes that are there.
+  virtual Result<void> WriteStart(ByteSpan bytes) = 0;
+  // Fills `target` from `offset`; kCorrupt where the file ends before.
+  virtual Result<void> Read(uint64_t offset, MutableByteSpan target) = 0;
+  // Once, in the folder that it was made for; kAlreadyExists where the name is filled. Durable after Sync, and
+  // SyncFolder of the folder.
+  virtual Result<void> GiveName(const std::string& path) = 0;
+  // Its bytes survive a power cut from the return on. After a failure nothing that is read from it can be relied on.
+  virtual Result<void> Sync() = 0;
+};
+
 // Safe for concurrent use. Paths are bytes, absolute or relative to the working folder; links are followed. New files
 // are 0600, new folders 0700. Errors name the path. Nothing is promised but what is said here: in particular nothing
 // survives a power cut before its bytes (WriteNewFile) and its names (SyncFolder, of each folder above) are synced.
@@ -39,6 +56,8 @@ class FileSystem {
   // Writes a new file and syncs its bytes; kAlreadyExists where the name is filled. The name itself is durable only
   // after SyncFolder of its folder. On failure nothing is left, as far as the system still lets us remove.
   virtual Result<void> WriteNewFile(const std::string& path, ByteSpan bytes) = 0;
+  // For a file in `folder`, or one beside it on its file system; kUnsupported where that knows no files without a name.
+  virtual Result<std::unique_ptr<NamelessFile>> NewNamelessFile(const std::string& folder) = 0;
   // All of a file; kCorrupt where `path` is something else (it never waits for a pipe).
   virtual Result<Bytes> ReadFile(const std::string& path) = 0;
   // The same into `bytes`, in the memory that they have where that is enough: fresh pages cost as much as the reading.

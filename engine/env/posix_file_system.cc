@@ -49,11 +49,24 @@ Result<void> WriteAll(int descriptor, ByteSpan bytes, const std::string& path) {
   return {};
 }
 
-bool Sync(int descriptor) {
+bool SyncDescriptor(int descriptor) {
   while (fsync(descriptor) != 0) {
     if (errno != EINTR) return false;
   }
   return true;
+}
+
+Result<size_t> ReadAt(int descriptor, uint64_t offset, MutableByteSpan target, const std::string& path) {
+  size_t done = 0;
+  while (done < target.size()) {
+    const ssize_t got =
+        pread(descriptor, target.data() + done, target.size() - done, static_cast<off_t>(offset + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return ErrnoError(errno, "reading " + path);
+    if (got == 0) break;
+    done += static_cast<size_t>(got);
+  }
+  return done;
 }
 
 // What 64 bits of nanoseconds do not hold is the nearest that they do; two of them may be subtracted.
@@ -94,15 +107,68 @@ class PosixLock : public FileLock {
   Descriptor descriptor_;
 };
 
+class PosixNamelessFile : public NamelessFile {
+ public:
+  PosixNamelessFile(Descriptor file, const std::string& folder)
+      : file_(std::move(file)), what_("a file without a name in " + folder) {}
+
+  Result<void> Append(ByteSpan bytes) override { return WriteAll(file_.get(), bytes, what_); }
+
+  Result<void> WriteStart(ByteSpan bytes) override {
+    for (size_t done = 0; done < bytes.size();) {
+      const ssize_t written = pwrite(file_.get(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) return ErrnoError(written < 0 ? errno : EIO, "writing " + what_);
+      done += static_cast<size_t>(written);
+    }
+    return {};
+  }
+
+  Result<void> Read(uint64_t offset, MutableByteSpan target) override {
+    ASSIGN_OR_RETURN(const size_t got, ReadAt(file_.get(), offset, target, what_));
+    if (got == target.size()) return {};
+    return Corrupt("{} ended after {} of {} bytes at offset {}", what_, got, target.size(), offset);
+  }
+
+  // By /proc: the call that needs no name wants a privilege.
+  Result<void> GiveName(const std::string& path) override {
+    const std::string self = "/proc/self/fd/" + std::to_string(file_.get());
+    if (linkat(AT_FDCWD, self.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) != 0) {
+      return ErrnoError(errno, "creating " + path);
+    }
+    what_ = path;
+    return {};
+  }
+
+  Result<void> Sync() override {
+    if (SyncDescriptor(file_.get())) return {};
+    return ErrnoError(errno, "syncing " + what_);
+  }
+
+ private:
+  const Descriptor file_;
+  std::string what_;
+};
+
 class Posix : public FileSystem {
  public:
   Result<void> WriteNewFile(const std::string& path, ByteSpan bytes) override {
     const Descriptor file(OpenRetry(path, O_WRONLY | O_CREAT | O_EXCL, 0600));
     if (!file) return ErrnoError(errno, "creating " + path);
     auto written = WriteAll(file.get(), bytes, path);
-    if (written && !Sync(file.get())) written = ErrnoError(errno, "syncing " + path);
+    if (written && !SyncDescriptor(file.get())) written = ErrnoError(errno, "syncing " + path);
     if (!written) unlink(path.c_str());  // a half file is worth nothing to anybody
     return written;
+  }
+
+  Result<std::unique_ptr<NamelessFile>> NewNamelessFile(const std::string& folder) override {
+    Descriptor file(OpenRetry(folder, O_RDWR | O_TMPFILE, 0600));
+    if (file) return std::unique_ptr<NamelessFile>(std::make_unique<PosixNamelessFile>(std::move(file), folder));
+    // EISDIR and EINVAL are what systems say that do not know of it.
+    if (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL) {
+      return MakeError(ErrorCode::kUnsupported, "the file system of {} knows no files without a name", folder);
+    }
+    return ErrnoError(errno, "creating a file in " + folder);
   }
 
   Result<Bytes> ReadFile(const std::string& path) override {
@@ -167,7 +233,7 @@ class Posix : public FileSystem {
     const Descriptor folder(OpenRetry(path, O_RDONLY | O_DIRECTORY));
     if (!folder) return ErrnoError(errno, "opening folder " + path);
     // EINVAL: the file system has no such call, and keeps names by means of its own.
-    if (!Sync(folder.get()) && errno != EINVAL) return ErrnoError(errno, "syncing folder " + path);
+    if (!SyncDescriptor(folder.get()) && errno != EINVAL) return ErrnoError(errno, "syncing folder " + path);
     return {};
   }
 
@@ -231,19 +297,6 @@ class Posix : public FileSystem {
     if (!S_ISREG(info.st_mode)) return Corrupt("{} is no regular file", path);
     *length = static_cast<uint64_t>(info.st_size);
     return file;
-  }
-
-  static Result<size_t> ReadAt(int descriptor, uint64_t offset, MutableByteSpan target, const std::string& path) {
-    size_t done = 0;
-    while (done < target.size()) {
-      const ssize_t got =
-          pread(descriptor, target.data() + done, target.size() - done, static_cast<off_t>(offset + done));
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) return ErrnoError(errno, "reading " + path);
-      if (got == 0) break;
-      done += static_cast<size_t>(got);
-    }
-    return done;
   }
 };
 

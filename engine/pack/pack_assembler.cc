@@ -4,9 +4,9 @@
 
 namespace cairn {
 
-PackAssembler::PackAssembler(BlobKind kind, const ObjectSealer& sealer, const Random& random, const PackLimits& limits,
-                             Finished finished)
-    : kind_(kind), sealer_(sealer), random_(random), limits_(limits), finished_(std::move(finished)) {}
+PackAssembler::PackAssembler(BlobKind kind, const ObjectSealer& sealer, const Random& random, ObjectStore& store,
+                             const PackLimits& limits, Finished finished)
+    : kind_(kind), sealer_(sealer), random_(random), store_(store), limits_(limits), finished_(std::move(finished)) {}
 
 bool PackAssembler::Takes(const OpenPack& pack, const FrameEntry& entry) const {
   if (pack == nullptr || pack->empty()) return true;
@@ -43,10 +43,14 @@ Result<void> PackAssembler::Add(const PackSession& session, FrameEntry entry, By
     OpenPack& pack = Choose(entry, full);
     // With room for the frame that goes beyond, and the directory.
     if (pack == nullptr) {
-      pack = std::make_unique<PackWriter>(kind_, sealer_, random_, limits_.pack_bytes / 8 * 9);
+      pack = std::make_unique<PackWriter>(kind_, sealer_, random_, store_, limits_.pack_bytes / 8 * 9);
       if (putter_) pack->NameSession(*putter_);
     }
-    pack->AddFrame(session, std::move(entry), sealed);
+    auto added = pack->AddFrame(session, std::move(entry), sealed);
+    if (!added) {
+      pack = nullptr;  // it may hold half a frame
+      return added;
+    }
     if (pack->frame_bytes() >= limits_.pack_bytes || pack->blob_count() >= limits_.pack_blobs_max) {
       full.push_back(std::move(pack));
       pack = nullptr;

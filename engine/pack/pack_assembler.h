@@ -20,13 +20,15 @@ struct PackLimits {
 
 // Fills packs of one kind to one size, or with so many blobs; from the second pack on, frames go at random to one of
 // two open packs. Safe for concurrent use; `finished` is called without a lock held, on the thread whose frame filled
-// the pack, and may be called by several threads at once. Memory: two packs of pack_bytes with some 100 bytes a blob,
-// and those inside `finished`.
+// the pack, and may be called by several threads at once. Memory: two drafts of the store, which is asked for them
+// (of pack_bytes, where it keeps them in memory), with some 100 bytes a blob, and those inside `finished`. After an
+// Error what was added need not be in any pack.
 class PackAssembler {
  public:
   using Finished = std::function<Result<void>(FinishedPack)>;
-  PackAssembler(BlobKind kind, const ObjectSealer& sealer, const Random& random, const PackLimits& limits,
-                Finished finished);
+  // Borrows sealer, random and store.
+  PackAssembler(BlobKind kind, const ObjectSealer& sealer, const Random& random, ObjectStore& store,
+                const PackLimits& limits, Finished finished);
 
   // Each pack names this session too, whosever its frames are. Before the first frame.
   void SetPutter(const PackSession& session) { putter_ = session; }
@@ -44,6 +46,7 @@ class PackAssembler {
   const BlobKind kind_;
   const ObjectSealer& sealer_;
   const Random& random_;
+  ObjectStore& store_;
   const PackLimits limits_;
   const Finished finished_;
   std::optional<PackSession> putter_;

@@ -1,6 +1,7 @@
 #include "engine/pack/pack_writer.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <functional>
 
@@ -52,8 +53,9 @@ uint64_t PadmeSize(uint64_t size) {
   return (size + mask) & ~mask;
 }
 
-PackWriter::PackWriter(BlobKind kind, const ObjectSealer& sealer, const Random& random, uint64_t bytes_expected)
-    : kind_(kind), sealer_(sealer), random_(random), bytes_expected_(bytes_expected) {}
+PackWriter::PackWriter(BlobKind kind, const ObjectSealer& sealer, const Random& random, ObjectStore& store,
+                       uint64_t bytes_expected)
+    : kind_(kind), sealer_(sealer), random_(random), store_(store), bytes_expected_(bytes_expected) {}
 
 bool PackWriter::Fits(const FrameEntry& entry, uint64_t object_bytes_max) const {
   // Both bounds leave room for a padding frame, which has no blobs.
@@ -73,7 +75,7 @@ uint32_t PackWriter::SessionNumber(const PackSession& session) {
   return static_cast<uint32_t>(sessions.size() - 1);
 }
 
-void PackWriter::AddFrame(const PackSession& session, FrameEntry entry, ByteSpan sealed) {
+Result<void> PackWriter::AddFrame(const PackSession& session, FrameEntry entry, ByteSpan sealed) {
   CHECK(sealed.size() == entry.sealed_length);
   CHECK(sealed.size() >= limits::kFrameSealedBytesMin && sealed.size() <= limits::kFrameSealedBytesMax);
   CHECK(entry.codec != Codec::kPadding && !entry.blobs.empty() && entry.blobs.size() <= limits::kFrameBlobsMax);
@@ -81,21 +83,22 @@ void PackWriter::AddFrame(const PackSession& session, FrameEntry entry, ByteSpan
   CHECK(Fits(entry));
   for (const BlobEntry& blob : entry.blobs) CHECK(ids_.insert(blob.id).second);
   entry.session = SessionNumber(session);
-  AppendFrame(std::move(entry), sealed);
+  return AppendFrame(std::move(entry), sealed);
 }
 
-void PackWriter::AppendFrame(FrameEntry entry, ByteSpan sealed) {
-  if (object_.empty()) {
-    object_.reserve(bytes_expected_);
-    object_.resize(ObjectHeader::kSize);
+Result<void> PackWriter::AppendFrame(FrameEntry entry, ByteSpan sealed) {
+  if (draft_ == nullptr) {
+    ASSIGN_OR_RETURN(draft_, store_.NewDraft(bytes_expected_));
+    RETURN_IF_ERROR(draft_->Append(std::array<uint8_t, ObjectHeader::kSize>{}));
   }
-  Append(object_, sealed);
+  RETURN_IF_ERROR(draft_->Append(sealed));
   frame_bytes_ += sealed.size();
   directory_bytes_ += EntryBytesMax(entry);
   directory_.frames.push_back(std::move(entry));
+  return {};
 }
 
-void PackWriter::AppendPadding(uint64_t object_bytes_max) {
+Result<void> PackWriter::AppendPadding(uint64_t object_bytes_max) {
   const uint64_t encoded =
       directory_.Encode().size() + VarintSize(directory_.frames.size() + 1) - VarintSize(directory_.frames.size());
   const uint32_t length = PaddingLength(object_bytes_max, [&](uint32_t sealed_length) {
@@ -103,34 +106,44 @@ void PackWriter::AppendPadding(uint64_t object_bytes_max) {
     const uint64_t entry = VarintSize(sealed_length) + 1 + 1 + 1 + std::tuple_size_v<FrameCheck> + 1;
     return ObjectHeader::kSize + frame_bytes_ + sealed_length + ObjectSealer::SealedSize(encoded + entry);
   });
-  if (length == 0) return;  // within bytes of the largest pack there is: nothing to hide its size among
+  if (length == 0) return {};  // within bytes of the largest pack there is: nothing to hide its size among
   Bytes noise(length);
   random_.Fill(noise);
   FrameEntry entry{.sealed_length = length, .codec = Codec::kPadding, .check = CheckOfFrame(noise)};
-  AppendFrame(std::move(entry), noise);
+  return AppendFrame(std::move(entry), noise);
 }
 
 Result<FinishedPack> PackWriter::Seal() {
   RawId no_name{};
   const ObjectKind kind = kind_ == BlobKind::kData ? ObjectKind::kDataPack : ObjectKind::kMetadataPack;
   ASSIGN_OR_RETURN(const SealedObject sealed, sealer_.Seal(kind, no_name, directory_.Encode()));
-  std::copy(sealed.header.begin(), sealed.header.end(), object_.begin());
-  Append(object_, sealed.body);
-  CHECK(object_.size() == ObjectHeader::kSize + frame_bytes_ + sealed.body.size());
+  RETURN_IF_ERROR(draft_->WriteStart(sealed.header));
+  RETURN_IF_ERROR(draft_->Append(sealed.body));
 
   FinishedPack finished{.kind = kind_, .blobs = ids_.size()};
-  finished.name.digest = Sha256(object_);
+  Sha256Stream hash;
+  RETURN_IF_ERROR(draft_->ForEachPiece([&](ByteSpan piece) -> Result<void> {
+    hash.Update(piece);
+    finished.size += piece.size();
+    return {};
+  }));
+  CHECK(finished.size == ObjectHeader::kSize + frame_bytes_ + sealed.body.size());
+  finished.name.digest = hash.Finish();
   random_.Fill(finished.name.put);
-  finished.object = std::move(object_);
+  finished.draft = std::move(draft_);
   finished.directory = std::move(directory_);
   return finished;
 }
 
+Result<FinishedPack> PackWriter::PadAndSeal(bool pad, uint64_t object_bytes_max) {
+  if (pad) RETURN_IF_ERROR(AppendPadding(object_bytes_max));
+  return Seal();
+}
+
 Result<FinishedPack> PackWriter::Finish(bool pad, uint64_t object_bytes_max) {
   CHECK(!empty());
-  if (pad) AppendPadding(object_bytes_max);
-  auto finished = Seal();
-  object_ = Bytes();
+  auto finished = PadAndSeal(pad, object_bytes_max);
+  draft_ = nullptr;
   directory_ = PackDirectory();
   ids_.clear();
   frame_bytes_ = directory_bytes_ = 0;
@@ -139,7 +152,7 @@ Result<FinishedPack> PackWriter::Finish(bool pad, uint64_t object_bytes_max) {
 
 SegmentPack ToSegmentPack(const FinishedPack& pack, const std::vector<uint32_t>& session_numbers) {
   CHECK(session_numbers.size() == pack.directory.sessions.size());
-  SegmentPack entry{.name = pack.name, .kind = pack.kind, .size = pack.object.size(), .frames = pack.directory.frames};
+  SegmentPack entry{.name = pack.name, .kind = pack.kind, .size = pack.size, .frames = pack.directory.frames};
   for (FrameEntry& frame : entry.frames) {
     // A padding frame belongs to no session: SPEC 8.2 asks for number 0, here too.
     if (frame.codec != Codec::kPadding) frame.session = session_numbers[frame.session];

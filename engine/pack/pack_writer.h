@@ -1,11 +1,13 @@
-// Collects sealed frames into one pack, in memory, and finishes it with its directory. SPEC sections 8.1, 8.2, 8.5.
+// Collects sealed frames into one pack, and finishes it with its directory. SPEC sections 8.1, 8.2, 8.5.
 #pragma once
 
+#include <memory>
 #include <unordered_set>
 #include <vector>
 
 #include "engine/codec/frame_codec.h"
 #include "engine/crypto/object_sealer.h"
+#include "engine/store/object_store.h"
 #include "repo-format/index_segment.h"
 
 namespace cairn {
@@ -13,20 +15,23 @@ namespace cairn {
 struct FinishedPack {
   PackName name;
   BlobKind kind = BlobKind::kData;
-  Bytes object;             // what is put
-  PackDirectory directory;  // what is in it, for the segment
+  std::unique_ptr<ObjectDraft> draft;  // what is put,
+  uint64_t size = 0;                   // of so many bytes
+  PackDirectory directory;             // what is in it, for the segment
   uint64_t blobs = 0;
 };
 
-// One thread at a time. Does not touch the store. Memory: the bytes of its frames, and its directory.
+// One thread at a time. Borrows all. What it has goes into a draft of the store: its memory is the directory's, and the
+// draft's. After an Error the pack is lost.
 class PackWriter {
  public:
-  // `bytes_expected`: room that is set aside with the first frame, so that what comes is not copied as the pack grows.
-  PackWriter(BlobKind kind, const ObjectSealer& sealer, const Random& random, uint64_t bytes_expected = 0);
+  // `bytes_expected`: of its draft, which is made with the first frame.
+  PackWriter(BlobKind kind, const ObjectSealer& sealer, const Random& random, ObjectStore& store,
+             uint64_t bytes_expected = 0);
 
   // `session` is the session whose key sealed the frame; equal sessions share an entry of the directory. The frame's
-  // bytes are copied into the pack. A CHECK where the format's limits would be broken: ask Fits first.
-  void AddFrame(const PackSession& session, FrameEntry entry, ByteSpan sealed);
+  // bytes are copied. A CHECK where the format's limits would be broken: ask Fits first.
+  Result<void> AddFrame(const PackSession& session, FrameEntry entry, ByteSpan sealed);
   // Names a session that no frame need be of: the one that puts the pack. Before the first frame.
   void NameSession(const PackSession& session) { SessionNumber(session); }
   // By the format's limits, not by the target size; as an object of `object_bytes_max` at most.
@@ -44,16 +49,18 @@ class PackWriter {
 
  private:
   uint32_t SessionNumber(const PackSession& session);
-  void AppendFrame(FrameEntry entry, ByteSpan sealed);
-  void AppendPadding(uint64_t object_bytes_max);
+  Result<void> AppendFrame(FrameEntry entry, ByteSpan sealed);
+  Result<void> AppendPadding(uint64_t object_bytes_max);
   Result<FinishedPack> Seal();
+  Result<FinishedPack> PadAndSeal(bool pad, uint64_t object_bytes_max);
 
   const BlobKind kind_;
   const ObjectSealer& sealer_;
   const Random& random_;
+  ObjectStore& store_;
   const uint64_t bytes_expected_;
   PackDirectory directory_;
-  Bytes object_;  // room for the header, then the frames
+  std::unique_ptr<ObjectDraft> draft_;  // room for the header, then the frames; null: no frame yet
   std::unordered_set<BlobId> ids_;
   uint64_t frame_bytes_ = 0;
   uint64_t directory_bytes_ = 0;  // of the plain directory, at most

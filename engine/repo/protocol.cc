@@ -187,8 +187,8 @@ Result<std::vector<SegmentId>> Protocol::ListSegments() {
   });
 }
 
-Result<void> Protocol::PutPack(BlobKind kind, const PackName& pack, ByteSpan object) {
-  return repository_.store().Put(PackObjectName(kind, pack), object);
+Result<void> Protocol::PutPack(BlobKind kind, const PackName& pack, ObjectDraft& draft) {
+  return draft.Put(PackObjectName(kind, pack));
 }
 
 Result<SegmentId> Protocol::PutSegment(const IndexSegment& segment, bool keep) {

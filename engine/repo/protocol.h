@@ -68,7 +68,7 @@ class Protocol {
   Result<std::vector<TombstoneSeen>> ListTombstones();
   // All segments (SPEC 13.2).
   Result<std::vector<SegmentId>> ListSegments();
-  Result<void> PutPack(BlobKind kind, const PackName& pack, ByteSpan object);
+  Result<void> PutPack(BlobKind kind, const PackName& pack, ObjectDraft& draft);
   // `keep`: this machine keeps what it put to a far store for a Sync to come (OwnObjects).
   Result<SegmentId> PutSegment(const IndexSegment& segment, bool keep = true);
   // kCommitted, kFenced, by what stands there in the end; kForged where something else fills the name.

@@ -52,9 +52,9 @@ WriteSession::WriteSession(Repository& repository, Index& index, const JobContex
       pack_limits_(PackLimitsOf(context.limits, repository.store())),
       puts_at_once_(PutsAtOnce(repository.store().is_far(), context.limits, context.executor.workers())),
       packs_waiting_max_(repository.store().is_far() || context.executor.workers() > kThreadsOfPut ? 2 : 1),
-      data_packs_(BlobKind::kData, repository.sealer(), context.random, pack_limits_,
+      data_packs_(BlobKind::kData, repository.sealer(), context.random, repository.store(), pack_limits_,
                   [this](FinishedPack pack) { return PackFinished(std::move(pack)); }),
-      metadata_packs_(BlobKind::kMetadata, repository.sealer(), context.random, pack_limits_,
+      metadata_packs_(BlobKind::kMetadata, repository.sealer(), context.random, repository.store(), pack_limits_,
                       [this](FinishedPack pack) { return PackFinished(std::move(pack)); }),
       put_executor_(SeveralThreads(context) ? MakeThreadPool(context.limits.puts) : MakeInlineExecutor()) {
   if (options.purpose != SessionPurpose::kCopy) return;
@@ -135,10 +135,10 @@ Result<void> WriteSession::AdoptOrphans() {
       FinishedPack pack;
       pack.name = name;
       pack.kind = kind;
+      pack.size = size;
       pack.directory = std::move(opened->directory);
       for (const FrameEntry& frame : pack.directory.frames) pack.blobs += frame.blobs.size();
-      pack.object.resize(0);
-      AddToSegment(pack, size);
+      AddToSegment(pack);
       ++totals_.packs_adopted;
       totals_.bytes_adopted += size;
     }
@@ -236,7 +236,7 @@ void WriteSession::AwaitRoomForFrames() {
 }
 
 Result<void> WriteSession::PackFinished(FinishedPack pack) {
-  const uint64_t bytes = pack.object.size();
+  const uint64_t bytes = pack.size;
   // A full pack is larger than pack_bytes: by the frame that went beyond, and its directory.
   const uint64_t bytes_max = puts_at_once_ * (pack_limits_.pack_bytes / 8 * 9);
   {
@@ -263,17 +263,19 @@ Result<void> WriteSession::PackFinished(FinishedPack pack) {
 
 Result<void> WriteSession::PutOnePack(const FinishedPack& pack) {
   RETURN_IF_ERROR(FirstError());
-  RETURN_IF_ERROR(protocol_.PutPack(pack.kind, pack.name, pack.object));
+  RETURN_IF_ERROR(protocol_.PutPack(pack.kind, pack.name, *pack.draft));
   if (pack.kind == BlobKind::kMetadata && repository_.metadata_cache() != nullptr) {
-    repository_.metadata_cache()->Add(pack.name, pack.object);
+    Bytes room;
+    const auto whole = pack.draft->Whole(room);
+    if (whole) repository_.metadata_cache()->Add(pack.name, *whole);
   }
   ++totals_.packs;
-  totals_.bytes_stored += pack.object.size();
+  totals_.bytes_stored += pack.size;
   if (options_.purpose == SessionPurpose::kMaintenance) {
     const std::lock_guard lock(segment_mutex_);
     packs_put_.insert(pack.name);
   }
-  AddToSegment(pack, pack.object.size());
+  AddToSegment(pack);
   bool full = false;
   {
     const std::lock_guard lock(segment_mutex_);
@@ -285,7 +287,7 @@ Result<void> WriteSession::PutOnePack(const FinishedPack& pack) {
   return full ? PutOpenSegment() : Result<void>();
 }
 
-void WriteSession::AddToSegment(const FinishedPack& pack, uint64_t size) {
+void WriteSession::AddToSegment(const FinishedPack& pack) {
   SegmentPack entry;
   {
     const std::lock_guard lock(segment_mutex_);
@@ -299,7 +301,6 @@ void WriteSession::AddToSegment(const FinishedPack& pack, uint64_t size) {
       numbers.push_back(place->second);
     }
     entry = ToSegmentPack(pack, numbers);
-    entry.size = size;
     segment_.packs.push_back(entry);
     segment_blobs_ += pack.blobs;
   }

@@ -41,8 +41,9 @@ class BlobWriter;
 
 // Safe for concurrent use, but for Flush, Commit and End, which come once, last, and alone. After the first failed put
 // every call gives its error. A session that goes without Commit or End leaves its object behind, as a crash does: the
-// next run on this machine takes it for dead by its lock file. Memory: of packs, those that are open (two of each
-// kind), those that are being put, and at most two that wait for that, however many threads there are.
+// next run on this machine takes it for dead by its lock file. Of packs there are those that are open (two of
+// each kind), those that are being put, and at most two that wait for that, however many threads there are: so many of
+// the store's drafts, which may be memory.
 class WriteSession {
  public:
   // PutSession, ListTombstones, ListSegments, in this order; the index is brought into step. Needs the right to write
@@ -97,7 +98,7 @@ class WriteSession {
                           std::span<const Checksum> checksums);
   Result<void> PackFinished(FinishedPack pack);
   Result<void> PutOnePack(const FinishedPack& pack);
-  void AddToSegment(const FinishedPack& pack, uint64_t size);
+  void AddToSegment(const FinishedPack& pack);
   Result<void> PutOpenSegment();
   // While full packs wait there shall be no more of them.
   void AwaitRoomForFrames();

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "engine/store/compact_listing.h"
+#include "repo-format/base/check.h"
+#include "repo-format/base/units.h"
 
 namespace cairn {
 namespace {
@@ -71,7 +73,7 @@ Result<void> LocalStore::ProbeRenameNew() {
         "it (mounted another way, by NFS or sshfs for example, the same disk may do)",
         root_, what);
   };
-  ASSIGN_OR_RETURN(const std::string first, WriteTemporary(AsBytes("first")));
+  ASSIGN_OR_RETURN(const std::string first, WriteTemporary(Writing(AsBytes("first"))));
   const std::string target = first + "-named";
   auto named = files_.RenameNew(first, target);
   if (!named) {
@@ -81,7 +83,7 @@ Result<void> LocalStore::ProbeRenameNew() {
     if (std::ranges::find(kNoSuchCall, why) == kNoSuchCall.end()) return named;
     return refuse("can neither rename a file onto a free name only nor link it (" + named.error().message() + ")");
   }
-  ASSIGN_OR_RETURN(const std::string second, WriteTemporary(AsBytes("second")));
+  ASSIGN_OR_RETURN(const std::string second, WriteTemporary(Writing(AsBytes("second"))));
   const auto again = files_.RenameNew(second, target);
   const auto there = files_.ReadFile(target);
   for (const std::string& path : {second, target}) IgnoreError(files_.Remove(path), "CleanTemporary finds it");
@@ -127,58 +129,137 @@ Result<void> LocalStore::EnsureFolder(const std::string& relative) {
   return {};
 }
 
-Result<std::string> LocalStore::WriteTemporary(ByteSpan bytes) {
+void LocalStore::ForgetFolders() {
+  const std::lock_guard lock(mutex_);
+  known_folders_.clear();
+}
+
+Result<std::string> LocalStore::NewTemporaryPath() {
   RETURN_IF_ERROR(CheckRoot());
   RETURN_IF_ERROR(EnsureFolder(std::string(kTemporary)));
-  std::string path = PathOf(fmt::format("{}/{}", kTemporary, random_.NewId<ObjectId>().ToHex()));
-  RETURN_IF_ERROR(files_.WriteNewFile(path, bytes));
+  return PathOf(fmt::format("{}/{}", kTemporary, random_.NewId<ObjectId>().ToHex()));
+}
+
+Result<std::string> LocalStore::WriteTemporary(const WriteTo& write) {
+  ASSIGN_OR_RETURN(std::string path, NewTemporaryPath());
+  RETURN_IF_ERROR(write(path));
   return path;
+}
+
+LocalStore::WriteTo LocalStore::Writing(ByteSpan bytes) {
+  return [this, bytes](const std::string& temporary) { return files_.WriteNewFile(temporary, bytes); };
+}
+
+LocalStore::Rename LocalStore::Replacing(const ObjectName& name) {
+  return [this, name](const std::string& temporary) -> Result<void> {
+    RETURN_IF_ERROR(files_.Rename(temporary, PathOf(name.text())));
+    return SyncFolderOf(name);
+  };
 }
 
 Result<void> LocalStore::SyncFolderOf(const ObjectName& name) {
   return files_.SyncFolder(PathOf(FolderOf(name.text())));
 }
 
-Result<void> LocalStore::TryPutBy(const ObjectName& name, ByteSpan bytes,
-                                  const std::function<Result<void>(const std::string& temporary)>& rename) {
+Result<void> LocalStore::TryPutBy(const ObjectName& name, const WriteTo& write, const Rename& rename) {
   RETURN_IF_ERROR(CheckRoot());
   auto made = EnsureFolder(FolderOf(name.text()));
   if (!made && made.error().code() == ErrorCode::kAlreadyExists) {  // elsewhere that code says that the object is there
     return MakeError(ErrorCode::kIo, "{}", made.error().message());
   }
   RETURN_IF_ERROR(std::move(made));
-  ASSIGN_OR_RETURN(const std::string temporary, WriteTemporary(bytes));
+  ASSIGN_OR_RETURN(const std::string temporary, WriteTemporary(write));
   auto renamed = rename(temporary);
   if (!renamed) IgnoreError(files_.Remove(temporary), "the first error is the one to tell");
   return renamed;
 }
 
-Result<void> LocalStore::PutBy(const ObjectName& name, ByteSpan bytes,
-                               const std::function<Result<void>(const std::string& temporary)>& rename) {
+Result<void> LocalStore::PutBy(const ObjectName& name, const WriteTo& write, const Rename& rename) {
   if (IsOutside(name.text())) {
     return MakeError(ErrorCode::kInvalidArgument, "putting {}: {}/ is for temporary files", name.text(), kTemporary);
   }
-  auto put = TryPutBy(name, bytes, rename);
+  auto put = TryPutBy(name, write, rename);
   if (!put && put.error().code() == ErrorCode::kNotFound) {
-    {
-      const std::lock_guard lock(mutex_);
-      known_folders_.clear();
-    }
-    put = TryPutBy(name, bytes, rename);
+    ForgetFolders();
+    put = TryPutBy(name, write, rename);
   }
   return std::move(put).While("putting " + name.text());
 }
 
 Result<void> LocalStore::Put(const ObjectName& name, ByteSpan bytes) {
-  return PutBy(name, bytes, [&](const std::string& temporary) -> Result<void> {
-    RETURN_IF_ERROR(files_.Rename(temporary, PathOf(name.text())));
-    return SyncFolderOf(name);
-  });
+  return PutBy(name, Writing(bytes), Replacing(name));
+}
+
+class LocalStore::Draft final : public ObjectDraft {
+ public:
+  Draft(LocalStore& store, std::unique_ptr<NamelessFile> file) : store_(store), file_(std::move(file)) {}
+
+  Result<void> Append(ByteSpan bytes) override {
+    size_ += bytes.size();
+    return file_->Append(bytes);
+  }
+
+  Result<void> WriteStart(ByteSpan bytes) override {
+    CHECK(bytes.size() <= size_);
+    return file_->WriteStart(bytes);
+  }
+
+  Result<void> ForEachPiece(const Piece& each) override {
+    Bytes room(std::min(size_, kPieceBytes));
+    for (uint64_t offset = 0; offset < size_; offset += kPieceBytes) {
+      const MutableByteSpan piece = MutableByteSpan(room).first(std::min(kPieceBytes, size_ - offset));
+      RETURN_IF_ERROR(file_->Read(offset, piece));
+      RETURN_IF_ERROR(each(piece));
+    }
+    return {};
+  }
+
+  Result<ByteSpan> Whole(Bytes& room) override {
+    room.resize(size_);
+    RETURN_IF_ERROR(file_->Read(0, room));
+    return ByteSpan(room);
+  }
+
+  Result<void> Put(const ObjectName& name) override {
+    const auto write = [&](const std::string& temporary) -> Result<void> {
+      if (file_->GiveName(temporary)) {
+        auto synced = file_->Sync();
+        if (!synced) IgnoreError(store_.files_.Remove(temporary), "the first error is the one to tell");
+        return synced;
+      }
+      // Here without a way to name it (no /proc), or it had a name, in a folder that somebody has removed since: it is
+      // written again. Not where Sync failed: what is read then need not be what was written.
+      Bytes room;
+      ASSIGN_OR_RETURN(const ByteSpan whole, Whole(room));
+      return store_.files_.WriteNewFile(temporary, whole);
+    };
+    return store_.PutBy(name, write, store_.Replacing(name));
+  }
+
+ private:
+  static constexpr uint64_t kPieceBytes = 256 * kKiB;
+  LocalStore& store_;
+  const std::unique_ptr<NamelessFile> file_;
+  uint64_t size_ = 0;
+};
+
+Result<std::unique_ptr<ObjectDraft>> LocalStore::NewDraft(uint64_t bytes_expected) {
+  RETURN_IF_ERROR(CheckRoot());
+  RETURN_IF_ERROR(EnsureFolder(std::string(kTemporary)));
+  auto file = files_.NewNamelessFile(PathOf(std::string(kTemporary)));
+  if (!file && file.error().code() == ErrorCode::kNotFound) {  // somebody has removed the folder that we know
+    ForgetFolders();
+    RETURN_IF_ERROR(EnsureFolder(std::string(kTemporary)));
+    file = files_.NewNamelessFile(PathOf(std::string(kTemporary)));
+  }
+  if (!file && file.error().code() == ErrorCode::kUnsupported) return ObjectStore::NewDraft(bytes_expected);
+  RETURN_IF_ERROR(file);
+  return std::unique_ptr<ObjectDraft>(std::make_unique<Draft>(*this, *std::move(file)));
 }
 
 Result<bool> LocalStore::PutIfAbsent(const ObjectName& name, ByteSpan bytes) {
   bool won = true;
-  RETURN_IF_ERROR(PutBy(name, bytes, [&](const std::string& temporary) -> Result<void> {
+  RETURN_IF_ERROR(PutBy(name, Writing(bytes), [&](const std::string& temporary) -> Result<void> {
     auto renamed = files_.RenameNew(temporary, PathOf(name.text()));
     if (!renamed && renamed.error().code() == ErrorCode::kAlreadyExists) {
       won = false;
@@ -263,7 +344,7 @@ Result<ObjectInfo> LocalStore::Stat(const ObjectName& name) {
 
 Result<void> LocalStore::CleanTemporary() {
   // A new file tells what time it is on the machine whose disk this is.
-  ASSIGN_OR_RETURN(const std::string probe, WriteTemporary({}));
+  ASSIGN_OR_RETURN(const std::string probe, WriteTemporary(Writing({})));
   const auto probe_info = files_.Stat(probe);
   IgnoreError(files_.Remove(probe), "it is removed in a day");
   RETURN_IF_ERROR(probe_info);

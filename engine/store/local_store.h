@@ -17,8 +17,9 @@ namespace cairn {
 
 // Objects are files (0600) in folders (0700) below a root. What is put is first written and synced under a random name
 // in tmp/, and then renamed, so that a crash or a full disk never leaves half an object; names are synced before a call
-// returns, those of new folders too. `tmp` and `lost+found` in the root are not the repository's: nothing in them is an
-// object, and no object may be put there.
+// returns, those of new folders too. A draft grows in a file without a name beside it, which a crash takes along; where
+// the file system knows none it is in memory. `tmp` and `lost+found` in the root are not the repository's: nothing in
+// them is an object, and no object may be put there.
 //
 // Safe for concurrent use by threads and processes. Borrows the file system and the randomness. Errors name the path.
 class LocalStore final : public ObjectStore {
@@ -31,6 +32,7 @@ class LocalStore final : public ObjectStore {
   static Result<std::unique_ptr<LocalStore>> Create(FileSystem& files, const Random& random, const std::string& root);
 
   Result<void> Put(const ObjectName& name, ByteSpan bytes) override;
+  Result<std::unique_ptr<ObjectDraft>> NewDraft(uint64_t bytes_expected) override;
   Result<bool> PutIfAbsent(const ObjectName& name, ByteSpan bytes) override;
   Result<Bytes> Get(const ObjectName& name, uint64_t size_max) override;
   Result<void> GetInto(const ObjectName& name, uint64_t size_max, Bytes& bytes) override;
@@ -46,19 +48,25 @@ class LocalStore final : public ObjectStore {
   Result<void> CleanTemporary() override;
 
  private:
+  class Draft;
   LocalStore(FileSystem& files, const Random& random, std::string root)
       : files_(files), random_(random), root_(std::move(root)) {}
   std::string PathOf(const std::string& relative) const;
-  // Writes and syncs a temporary file and gives its path to `rename`; the temporary is gone afterwards. Once more where
-  // somebody has removed a folder that we know.
-  Result<void> PutBy(const ObjectName& name, ByteSpan bytes,
-                     const std::function<Result<void>(const std::string& temporary)>& rename);
-  Result<void> TryPutBy(const ObjectName& name, ByteSpan bytes,
-                        const std::function<Result<void>(const std::string& temporary)>& rename);
-  Result<std::string> WriteTemporary(ByteSpan bytes);
+  // Gives the path of the temporary file that `write` made, with all the object's bytes synced, to `rename`; the
+  // temporary is gone afterwards. Once more where somebody has removed a folder that we know.
+  using WriteTo = std::function<Result<void>(const std::string& temporary)>;
+  using Rename = std::function<Result<void>(const std::string& temporary)>;
+  Result<void> PutBy(const ObjectName& name, const WriteTo& write, const Rename& rename);
+  Result<void> TryPutBy(const ObjectName& name, const WriteTo& write, const Rename& rename);
+  WriteTo Writing(ByteSpan bytes);  // borrows the bytes
+  Rename Replacing(const ObjectName& name);
+  // The folder of temporary files is there; the path of a new one, which is not.
+  Result<std::string> NewTemporaryPath();
+  Result<std::string> WriteTemporary(const WriteTo& write);
   Result<void> SyncFolderOf(const ObjectName& name);
   Result<void> ProbeRenameNew();
   Result<void> EnsureFolder(const std::string& relative);
+  void ForgetFolders();
   // kNotFound where the folder is missing; kIo where it was there before, and is gone or another now: its disk may have
   // been unmounted, and what is put into the empty folder below it would be lost.
   Result<void> CheckRoot();

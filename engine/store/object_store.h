@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/env/clock.h"
+#include "engine/store/object_draft.h"
 #include "repo-format/base/bytes.h"
 #include "repo-format/base/result.h"
 #include "repo-format/object_name.h"
@@ -39,6 +40,9 @@ class ObjectStore {
   virtual ~ObjectStore() = default;
 
   virtual Result<void> Put(const ObjectName& name, ByteSpan bytes) = 0;
+  // For an object whose name is known last, as a pack's. A backend that can lets it grow on its disk; else it is in
+  // memory, of which `bytes_expected` are set aside, and goes by Put. The store outlives it.
+  virtual Result<std::unique_ptr<ObjectDraft>> NewDraft(uint64_t bytes_expected);
   // True: this call has filled the name. False: it was filled before.
   virtual Result<bool> PutIfAbsent(const ObjectName& name, ByteSpan bytes) = 0;
   // kNotFound where it is absent. `size_max` guards memory: kCorrupt where the object is larger.

@@ -23,6 +23,12 @@ Result<T> PresenceStore::Judged(Result<T> result, const ObjectName* read) {
   return result;
 }
 
+template <class T>
+Result<T> PresenceStore::JudgedIfFailed(Result<T> result) {
+  if (!result) return Judge(std::move(result).error(), nullptr);
+  return result;
+}
+
 Error PresenceStore::Judge(Error error, const ObjectName* read) {
   if (!IsDoubtful(error.code(), read)) return error;
   std::optional<ObjectName> witness;
@@ -47,6 +53,27 @@ Error PresenceStore::Judge(Error error, const ObjectName* read) {
 }
 
 Result<void> PresenceStore::Put(const ObjectName& name, ByteSpan bytes) { return Judged(base().Put(name, bytes)); }
+
+class PresenceStore::Draft final : public ObjectDraft {
+ public:
+  Draft(PresenceStore& store, std::unique_ptr<ObjectDraft> base) : store_(store), base_(std::move(base)) {}
+
+  Result<void> Append(ByteSpan bytes) override { return store_.JudgedIfFailed(base_->Append(bytes)); }
+  Result<void> WriteStart(ByteSpan bytes) override { return store_.JudgedIfFailed(base_->WriteStart(bytes)); }
+  // Not judged: the error may be of `each`.
+  Result<void> ForEachPiece(const Piece& each) override { return base_->ForEachPiece(each); }
+  Result<ByteSpan> Whole(Bytes& room) override { return store_.JudgedIfFailed(base_->Whole(room)); }
+  Result<void> Put(const ObjectName& name) override { return store_.Judged(base_->Put(name)); }
+
+ private:
+  PresenceStore& store_;
+  const std::unique_ptr<ObjectDraft> base_;
+};
+
+Result<std::unique_ptr<ObjectDraft>> PresenceStore::NewDraft(uint64_t bytes_expected) {
+  ASSIGN_OR_RETURN(auto draft, JudgedIfFailed(base().NewDraft(bytes_expected)));
+  return std::unique_ptr<ObjectDraft>(std::make_unique<Draft>(*this, std::move(draft)));
+}
 
 Result<bool> PresenceStore::PutIfAbsent(const ObjectName& name, ByteSpan bytes) {
   return Judged(base().PutIfAbsent(name, bytes));

@@ -23,6 +23,7 @@ class PresenceStore final : public StoreDecorator {
   explicit PresenceStore(ObjectStore& base) : StoreDecorator(base) {}  // borrows it
 
   Result<void> Put(const ObjectName& name, ByteSpan bytes) override;
+  Result<std::unique_ptr<ObjectDraft>> NewDraft(uint64_t bytes_expected) override;
   Result<bool> PutIfAbsent(const ObjectName& name, ByteSpan bytes) override;
   Result<Bytes> Get(const ObjectName& name, uint64_t size_max) override;
   Result<void> GetInto(const ObjectName& name, uint64_t size_max, Bytes& bytes) override;
@@ -32,8 +33,12 @@ class PresenceStore final : public StoreDecorator {
   Result<ObjectInfo> Stat(const ObjectName& name) override;
 
  private:
+  class Draft;
   template <class T>
   Result<T> Judged(Result<T> result, const ObjectName* read = nullptr);
+  // Where success says nothing of the store: it may have been in memory.
+  template <class T>
+  Result<T> JudgedIfFailed(Result<T> result);
   // `read`: what was to be read; nullptr: nothing.
   Error Judge(Error error, const ObjectName* read);
 

@@ -10,8 +10,8 @@
 namespace cairn {
 
 // Hands every call on; who derives from it overrides what it changes, and no more, so that what a store says of itself
-// is never lost on the way. A call that ObjectStore gets is added here at once. Only GetInto is not handed on:
-// ObjectStore's goes by Get, which those below may have changed.
+// is never lost on the way. A call that ObjectStore gets is added here at once. Only GetInto and NewDraft
+// are not handed on: ObjectStore's go by Get and Put, which those below may have changed.
 //
 // Safe for concurrent use where the base is.
 class StoreDecorator : public ObjectStore {

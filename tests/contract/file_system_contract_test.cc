@@ -147,6 +147,40 @@ TEST_P(FileSystemContract, RenameNewHasOneWinner) {
   }
 }
 
+TEST_P(FileSystemContract, AFileWithoutANameIsThereOnceItHasOne) {
+  ASSERT_OK_AND_ASSIGN(const auto file, files_.NewNamelessFile(world_->root()));
+  ASSERT_OK(file->Append(AsBytes("hello")));
+  ASSERT_OK(file->Append(AsBytes(" world")));
+  ASSERT_OK(file->WriteStart(AsBytes("HE")));
+  ASSERT_OK(file->Append(AsBytes("!")));
+  Bytes range(7);
+  ASSERT_OK(file->Read(1, range));
+  EXPECT_EQ(AsText(range), "Ello wo");
+  EXPECT_THAT(file->Read(6, range), ErrorCodeIs(ErrorCode::kCorrupt));
+  EXPECT_EQ(List(), Names());
+  ASSERT_OK(Write("filled", "x"));
+  EXPECT_THAT(file->GiveName(At("filled")), ErrorIs(ErrorCode::kAlreadyExists, testing::HasSubstr("/filled")));
+  EXPECT_THAT(file->GiveName(At("no/folder")), ErrorCodeIs(ErrorCode::kNotFound));
+  EXPECT_OK(file->GiveName(At("a")));
+  EXPECT_OK(file->Sync());
+  EXPECT_THAT(Read("a"), IsOkAnd(BytesAre("HEllo world!")));
+  EXPECT_EQ(List(), (Names{"a:12", "filled:1"}));
+  // It is still the same file, whatever becomes of the name.
+  ASSERT_OK(files_.Remove(At("a")));
+  ASSERT_OK(file->Read(5, range));
+  EXPECT_EQ(AsText(range), " world!");
+  EXPECT_THAT(file->GiveName(At("b")), ErrorCodeIs(ErrorCode::kNotFound));
+}
+
+TEST_P(FileSystemContract, AFileThatGetsNoNameLeavesNothing) {
+  {
+    ASSERT_OK_AND_ASSIGN(const auto file, files_.NewNamelessFile(world_->root()));
+    ASSERT_OK(file->Append(AsBytes("hello")));
+  }
+  EXPECT_EQ(List(), Names());
+  EXPECT_THAT(files_.NewNamelessFile(At("absent")), ErrorIs(ErrorCode::kNotFound, testing::HasSubstr("/absent")));
+}
+
 TEST_P(FileSystemContract, RemovesFiles) {
   ASSERT_OK(Write("a", "x"));
   EXPECT_OK(files_.Remove(At("a")));

@@ -115,6 +115,20 @@ TEST(LocalStoreCrash, PutLeavesAllOrNothing) {
                });
 }
 
+TEST(LocalStoreCrash, ADraftLeavesAllOrNothing) {
+  ForEachCrash([](Machine& machine) { ASSERT_OK(machine.Put("data/ab/old", "old")); },
+               [](Machine& machine) {
+                 const std::string_view text = kText;
+                 const auto draft = machine.store->NewDraft(100);
+                 return draft && (*draft)->Append(AsBytes("AN")) && (*draft)->Append(AsBytes(text.substr(2))) &&
+                        (*draft)->WriteStart(AsBytes(text.substr(0, 2))) && (*draft)->Put(Named("data/cd/new"));
+               },
+               [](Machine& machine, bool returned) {
+                 EXPECT_TRUE(ExpectAllOrNothing(machine, "data/cd/new") || !returned);
+                 EXPECT_EQ(machine.Get("data/ab/old"), "old");
+               });
+}
+
 TEST(LocalStoreCrash, PutIntoAKnownFolderLeavesAllOrNothing) {
   ForEachCrash([](Machine& machine) { ASSERT_OK(machine.Put("index/old", "old")); },
                [](Machine& machine) { return machine.Put("index/new", kText).has_value(); },

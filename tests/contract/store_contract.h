@@ -198,6 +198,55 @@ TEST_P(StoreContract, GetIntoGivesWhatGetGives) {
   EXPECT_TRUE(bytes.empty());
 }
 
+TEST_P(StoreContract, ADraftIsAnObjectOnceItIsPut) {
+  ASSERT_OK_AND_ASSIGN(const auto draft, store_->NewDraft(kMiB));
+  // Of more than one piece, and not of a whole number of them.
+  Bytes expected(700'001);
+  SeededRandom(1).Fill(expected);
+  for (size_t at = 0; at < expected.size(); at += 100'000) {
+    ASSERT_OK(draft->Append(ByteSpan(expected).subspan(at, std::min<size_t>(100'000, expected.size() - at))));
+  }
+  ASSERT_OK(draft->WriteStart(AsBytes("the header")));
+  std::ranges::copy(AsBytes("the header"), expected.begin());
+  Bytes pieces, room;
+  ASSERT_OK(draft->ForEachPiece([&](ByteSpan piece) -> Result<void> {
+    Append(pieces, piece);
+    return {};
+  }));
+  EXPECT_TRUE(Equal(pieces, expected));
+  EXPECT_THAT(draft->ForEachPiece([](ByteSpan) { return Corrupt("enough"); }), ErrorCodeIs(ErrorCode::kCorrupt));
+  ASSERT_OK_AND_ASSIGN(const ByteSpan whole, draft->Whole(room));
+  EXPECT_TRUE(Equal(whole, expected));
+  EXPECT_EQ(List(""), Sizes());
+  ASSERT_OK(draft->Put(Named("data/ab/draft")));
+  ASSERT_OK_AND_ASSIGN(const Bytes there, Get("data/ab/draft"));
+  EXPECT_TRUE(Equal(there, expected));
+  EXPECT_EQ(List(""), (Sizes{{"data/ab/draft", 700'001}}));
+}
+
+TEST_P(StoreContract, ADraftThatIsNotPutIsNothing) {
+  {
+    ASSERT_OK_AND_ASSIGN(const auto draft, store_->NewDraft(100));
+    ASSERT_OK(draft->Append(AsBytes("x")));
+  }
+  EXPECT_EQ(List(""), Sizes());
+}
+
+TEST_P(StoreContract, ManyDraftsAreKeptApart) {
+  InThreads(4, [&](int thread) {
+    for (int i = 0; i < 5; ++i) {
+      const std::string text = "draft " + std::to_string(thread * 10 + i);
+      ASSERT_OK_AND_ASSIGN(const auto draft, store_->NewDraft(100));
+      for (const char c : text) ASSERT_OK(draft->Append(AsBytes(std::string_view(&c, 1))));
+      ASSERT_OK(draft->Put(Named("data/ab/" + std::to_string(thread * 10 + i))));
+    }
+  });
+  for (const auto& [name, size] : List("")) {
+    EXPECT_THAT(Get(name), IsOkAnd(BytesAre("draft " + name.substr(name.rfind('/') + 1))));
+  }
+  EXPECT_EQ(List("").size(), 20U);
+}
+
 TEST_P(StoreContract, KeepsAnEmptyObject) {
   Put("sessions/ab.end", "");
   EXPECT_THAT(store_->Get(Named("sessions/ab.end"), 0), IsOkAnd(BytesAre("")));

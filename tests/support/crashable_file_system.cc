@@ -37,6 +37,82 @@ class CrashableFileSystem::Lock final : public FileLock {
   const uint64_t crashes_;
 };
 
+class CrashableFileSystem::Nameless final : public NamelessFile {
+ public:
+  Nameless(CrashableFileSystem& files, uint64_t crashes)
+      : files_(files), node_(std::make_shared<Node>()), crashes_(crashes) {
+    node_->modified = files.clock_.Now();
+  }
+  ~Nameless() override {
+    const std::lock_guard lock(files_.mutex_);
+    ForgetBytes();
+  }
+
+  Result<void> Append(ByteSpan bytes) override {
+    const std::lock_guard lock(files_.mutex_);
+    RETURN_IF_ERROR(CheckHere());
+    RETURN_IF_ERROR(files_.AppendBytes(*node_, bytes, "a file without a name"));
+    node_->synced = false;
+    if (!is_named_) files_.nameless_bytes_ += bytes.size();
+    return {};
+  }
+
+  Result<void> WriteStart(ByteSpan bytes) override {
+    const std::lock_guard lock(files_.mutex_);
+    RETURN_IF_ERROR(CheckHere());
+    RETURN_IF_ERROR(files_.Step("writing a file without a name"));
+    CHECK(bytes.size() <= node_->bytes.size());
+    node_->synced = false;
+    std::copy(bytes.begin(), bytes.end(), node_->bytes.begin());
+    return {};
+  }
+
+  Result<void> Read(uint64_t offset, MutableByteSpan target) override {
+    const std::lock_guard lock(files_.mutex_);
+    RETURN_IF_ERROR(CheckHere());
+    const ByteSpan bytes = node_->bytes;
+    if (offset > bytes.size() || target.size() > bytes.size() - offset) return Corrupt("a file without a name ended");
+    const ByteSpan range = bytes.subspan(offset, target.size());
+    std::copy(range.begin(), range.end(), target.begin());
+    return {};
+  }
+
+  Result<void> GiveName(const std::string& path) override {
+    const std::lock_guard lock(files_.mutex_);
+    RETURN_IF_ERROR(CheckHere());
+    ASSIGN_OR_RETURN(const Place place, files_.FindPlace(path, "creating"));
+    if (place.node != nullptr) return ErrnoError(EEXIST, "creating " + path);
+    if (is_named_ || !files_.nameless_may_be_named_) return ErrnoError(ENOENT, "creating " + path);
+    RETURN_IF_ERROR(files_.SetName(place, node_, "creating " + path));
+    ForgetBytes();
+    is_named_ = true;
+    return {};
+  }
+
+  Result<void> Sync() override {
+    const std::lock_guard lock(files_.mutex_);
+    RETURN_IF_ERROR(CheckHere());
+    RETURN_IF_ERROR(files_.Step("syncing a file"));
+    node_->synced = true;
+    return {};
+  }
+
+ private:
+  Result<void> CheckHere() const {
+    RETURN_IF_ERROR(files_.CheckPower());
+    if (crashes_ != files_.crashes_) return Error(ErrorCode::kIo, "a file of before the crash, says the test");
+    return {};
+  }
+  void ForgetBytes() {
+    if (!is_named_ && crashes_ == files_.crashes_) files_.nameless_bytes_ -= node_->bytes.size();
+  }
+
+  CrashableFileSystem& files_;
+  const NodeRef node_;
+  const uint64_t crashes_;
+  bool is_named_ = false;
+};
+
 CrashableFileSystem::CrashableFileSystem(uint64_t seed, const Clock& clock)
     : clock_(clock), random_(seed), root_(std::make_shared<Node>()) {
   root_->is_folder = true;
@@ -74,6 +150,12 @@ void CrashableFileSystem::SetReadOnly(bool read_only) {
   read_only_ = read_only;
 }
 
+void CrashableFileSystem::SetNameless(bool are_known, bool may_be_named) {
+  const std::lock_guard lock(mutex_);
+  nameless_are_known_ = are_known;
+  nameless_may_be_named_ = may_be_named;
+}
+
 void CrashableFileSystem::Crash(Outcome outcome) {
   const std::lock_guard lock(mutex_);
   Settle(*root_, outcome);
@@ -81,6 +163,7 @@ void CrashableFileSystem::Crash(Outcome outcome) {
   off_at_.reset();
   fail_at_.reset();
   locked_.clear();
+  nameless_bytes_ = 0;
   ++crashes_;
 }
 
@@ -183,10 +266,12 @@ uint64_t CrashableFileSystem::UsedBytes(const Node& node) const {
   return used;
 }
 
+uint64_t CrashableFileSystem::UsedBytes() const { return UsedBytes(*root_) + nameless_bytes_; }
+
 Result<void> CrashableFileSystem::AppendBytes(Node& node, ByteSpan bytes, const std::string& path) {
   if (bytes.empty()) return {};
   RETURN_IF_ERROR(Step("writing " + path));
-  if (capacity_ && UsedBytes(*root_) + bytes.size() > *capacity_) return ErrnoError(ENOSPC, "writing " + path);
+  if (capacity_ && UsedBytes() + bytes.size() > *capacity_) return ErrnoError(ENOSPC, "writing " + path);
   Append(node.bytes, bytes);
   return {};
 }
@@ -212,6 +297,14 @@ Result<void> CrashableFileSystem::WriteNewFile(const std::string& path, ByteSpan
   ASSIGN_OR_RETURN(const Place place, FindPlace(path, "creating"));
   if (place.node != nullptr) return ErrnoError(EEXIST, "creating " + path);
   return WriteAndSync(place, bytes, path);
+}
+
+Result<std::unique_ptr<NamelessFile>> CrashableFileSystem::NewNamelessFile(const std::string& folder) {
+  const std::lock_guard lock(mutex_);
+  RETURN_IF_ERROR(FindFolder(folder, "creating a file in"));
+  if (!nameless_are_known_) return Error(ErrorCode::kUnsupported, "no files without a name, says the test");
+  RETURN_IF_ERROR(Step("creating a file in " + folder));
+  return std::unique_ptr<NamelessFile>(std::make_unique<Nameless>(*this, crashes_));
 }
 
 Result<Bytes> CrashableFileSystem::ReadFile(const std::string& path) {
@@ -340,7 +433,7 @@ Result<FileSystem::Space> CrashableFileSystem::FreeSpace(const std::string& path
   const std::lock_guard lock(mutex_);
   RETURN_IF_ERROR(Find(path, "looking at the file system of"));
   const uint64_t total = capacity_.value_or(uint64_t{1} << 40);
-  return Space{.free = total - std::min(total, UsedBytes(*root_)), .total = total};
+  return Space{.free = total - std::min(total, UsedBytes()), .total = total};
 }
 
 }  // namespace cairn

@@ -17,8 +17,9 @@ namespace cairn {
 
 // Keeps what is durable apart from what is only so while the power stays on. Harsher than any real file system: names
 // of one folder are independent of each other, and a rename is the coming of one name and the going of another.
-// Durable are only: the bytes of a file after WriteNewFile has synced them, and the names that were in a folder when
-// SyncFolder was called - if the folder's own name is durable, and so on up to the root, which always is.
+// Durable are only: the bytes of a file after WriteNewFile or NamelessFile::Sync has synced them, and the names that
+// were in a folder when SyncFolder was called - if the folder's own name is durable, and so on up to the root, which
+// always is.
 //
 // A step is the smallest change that a crash can leave: a name made or gone, some bytes written, a sync. Reading takes
 // none. To try every crash of an operation, run it with CrashAfter(0), CrashAfter(1)... until it comes through.
@@ -46,8 +47,11 @@ class CrashableFileSystem final : public FileSystem {
   void FailStep(uint64_t n, Error error);
   void SetCapacity(uint64_t bytes);  // of all files together; beyond: kNoSpace
   void SetReadOnly(bool read_only);  // changes fail with kPermission
+  // From now on: as one that knows no files without a name; as one that makes them, and names none.
+  void SetNameless(bool are_known, bool may_be_named);
 
   Result<void> WriteNewFile(const std::string& path, ByteSpan bytes) override;
+  Result<std::unique_ptr<NamelessFile>> NewNamelessFile(const std::string& folder) override;
   Result<Bytes> ReadFile(const std::string& path) override;
   Result<Bytes> ReadRange(const std::string& path, uint64_t offset, uint64_t size) override;
   Result<void> Rename(const std::string& source, const std::string& target) override;
@@ -79,6 +83,7 @@ class CrashableFileSystem final : public FileSystem {
     NodeRef node;  // nullptr: nothing has this name
   };
   class Lock;
+  class Nameless;
 
   // All of these are called with the lock held.
   Result<void> CheckPower() const;
@@ -92,6 +97,7 @@ class CrashableFileSystem final : public FileSystem {
   Result<void> WriteAndSync(const Place& place, ByteSpan bytes, const std::string& path);
   Result<void> Move(const std::string& source, const std::string& target, bool replace);
   uint64_t UsedBytes(const Node& node) const;
+  uint64_t UsedBytes() const;  // with files that have no name yet
   void Settle(Node& node, Outcome outcome);
   void Tear(Bytes& bytes);
   void Unlock(const Node* node, uint64_t crashes);
@@ -106,6 +112,8 @@ class CrashableFileSystem final : public FileSystem {
   std::optional<std::pair<uint64_t, Error>> fail_at_;
   std::optional<uint64_t> capacity_;
   bool read_only_ = false;
+  bool nameless_are_known_ = true, nameless_may_be_named_ = true;
+  uint64_t nameless_bytes_ = 0;
   std::set<const Node*> locked_;
   uint64_t crashes_ = 0;
 };

@@ -14,24 +14,26 @@ class PackAssemblerTest : public PackTest {
  protected:
   PackAssembler NewAssembler(uint64_t pack_bytes = kPackBytes, uint64_t pack_blobs_max = 1'000'000,
                              uint64_t object_bytes_max = UINT64_MAX) {
-    const auto finished = [this](FinishedPack pack) -> Result<void> {
+    const auto finished = [this](FinishedPack finished_pack) -> Result<void> {
+      ReadPack pack(std::move(finished_pack));
       const std::lock_guard lock(mutex_);
       EXPECT_TRUE(VerifyPack(sealer_, pack.kind, pack.name, pack.object));
       packs_.push_back(std::move(pack));
       return {};
     };
-    return PackAssembler(BlobKind::kData, sealer_, random_, {pack_bytes, pack_blobs_max, object_bytes_max}, finished);
+    return PackAssembler(BlobKind::kData, sealer_, random_, store_, {pack_bytes, pack_blobs_max, object_bytes_max},
+                         finished);
   }
   void Add(PackAssembler& assembler, const std::vector<uint32_t>& blobs, size_t size = 1'000) {
     Frame frame = MakeFrame(blobs, size);
     const auto added = assembler.Add(SessionOf(1), std::move(frame.entry), frame.sealed);
     ASSERT_TRUE(added) << added.error().message();
   }
-  static bool IsPadded(const FinishedPack& pack) { return pack.directory.frames.back().codec == Codec::kPadding; }
+  static bool IsPadded(const ReadPack& pack) { return pack.directory.frames.back().codec == Codec::kPadding; }
   // The first blob of each frame, pack by pack.
   std::vector<std::vector<uint32_t>> Contents() const {
     std::vector<std::vector<uint32_t>> contents;
-    for (const FinishedPack& pack : packs_) {
+    for (const ReadPack& pack : packs_) {
       contents.emplace_back();
       for (const FrameEntry& frame : pack.directory.frames) {
         if (frame.codec == Codec::kPadding) continue;
@@ -43,7 +45,7 @@ class PackAssemblerTest : public PackTest {
   }
 
   std::mutex mutex_;
-  std::vector<FinishedPack> packs_;
+  std::vector<ReadPack> packs_;
 };
 
 TEST_F(PackAssemblerTest, LittleDataGoesIntoOnePaddedPack) {
@@ -72,7 +74,7 @@ TEST_F(PackAssemblerTest, NoObjectIsLargerThanTheStoreTakes) {
     size_t frames = 0;
     for (uint32_t n = 0; n < 120; ++n, ++frames) Add(assembler, {n}, 200 + (n * 7'919) % 40'000);
     ASSERT_TRUE(assembler.Flush());
-    for (const FinishedPack& pack : packs_) EXPECT_LE(pack.object.size(), kObjectBytesMax) << pack_bytes;
+    for (const ReadPack& pack : packs_) EXPECT_LE(pack.object.size(), kObjectBytesMax) << pack_bytes;
     for (const auto& content : Contents()) frames -= content.size();
     EXPECT_EQ(frames, 0u);
   }
@@ -155,7 +157,7 @@ TEST_F(PackAssemblerTest, PackWithManyBlobsIsFullAndPaddedThoughItIsSmall) {
   PackAssembler assembler = NewAssembler(kPackBytes, 4);
   for (uint32_t n = 0; n < 20; n += 2) Add(assembler, {n, n + 1}, 100);
   ASSERT_GE(packs_.size(), 4u);  // two that are open may have two each
-  for (const FinishedPack& pack : packs_) {
+  for (const ReadPack& pack : packs_) {
     EXPECT_EQ(pack.blobs, 4u);
     EXPECT_TRUE(IsPadded(pack));
     EXPECT_EQ(PadmeSize(pack.object.size()), pack.object.size());
@@ -169,7 +171,7 @@ TEST_F(PackAssemblerTest, BlobThatIsInAnOpenPackGoesToAnother) {
   for (int copy = 0; copy < 5; ++copy) Add(assembler, {7, static_cast<uint32_t>(100 + copy)}, 200);
   ASSERT_TRUE(assembler.Flush());
   EXPECT_EQ(packs_.size(), 5u);
-  for (const FinishedPack& pack : packs_) {
+  for (const ReadPack& pack : packs_) {
     std::set<BlobId> ids;
     for (const FrameEntry& frame : pack.directory.frames) {
       for (const BlobEntry& blob : frame.blobs) EXPECT_TRUE(ids.insert(blob.id).second);
@@ -179,13 +181,38 @@ TEST_F(PackAssemblerTest, BlobThatIsInAnOpenPackGoesToAnother) {
 }
 
 TEST_F(PackAssemblerTest, ErrorOfFinishedIsGivenToWhoFilledThePack) {
-  PackAssembler assembler(BlobKind::kData, sealer_, random_, {1'000, 100},
+  PackAssembler assembler(BlobKind::kData, sealer_, random_, store_, {1'000, 100},
                           [](FinishedPack) -> Result<void> { return MakeError(ErrorCode::kNoSpace, "full"); });
   Frame small = MakeFrame({1}, 100), large = MakeFrame({2}, 1'000);
   EXPECT_TRUE(assembler.Add(SessionOf(1), small.entry, small.sealed));
   EXPECT_EQ(assembler.Add(SessionOf(1), large.entry, large.sealed).error().code(), ErrorCode::kNoSpace);
   Add(assembler, {3}, 100);
   EXPECT_EQ(assembler.Flush().error().code(), ErrorCode::kNoSpace);
+}
+
+// Wherever it is: at the header, in the middle, at the directory.
+TEST_F(PackAssemblerTest, APackThatTheStoreHasNoRoomForIsTold) {
+  for (const uint64_t room : {50, 500, 1'500, 2'200}) {
+    packs_.clear();
+    store_.draft_bytes_max_ = room;
+    PackAssembler assembler = NewAssembler();
+    const auto added = [&]() -> Result<void> {
+      for (const uint32_t n : {1, 2}) {
+        const Frame frame = MakeFrame({n}, 1'000);
+        RETURN_IF_ERROR(assembler.Add(SessionOf(1), frame.entry, frame.sealed));
+      }
+      return assembler.Flush();
+    }();
+    ASSERT_FALSE(added) << room;
+    EXPECT_EQ(added.error().code(), ErrorCode::kNoSpace) << room;
+    EXPECT_EQ(packs_.size(), 0U);
+    // With what was there before it is gone.
+    store_.draft_bytes_max_ = std::nullopt;
+    Add(assembler, {3});
+    ASSERT_TRUE(assembler.Flush());
+    ASSERT_EQ(packs_.size(), 1U);
+    EXPECT_EQ(packs_[0].blobs, 1U);
+  }
 }
 
 TEST_F(PackAssemblerTest, ManyThreadsLoseNothing) {

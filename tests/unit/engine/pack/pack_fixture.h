@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <memory>
+#include <optional>
 
 #include "engine/crypto/config_maker.h"
 #include "engine/pack/pack_assembler.h"
@@ -63,11 +65,49 @@ class MemoryPacks final : public ObjectStore {
   }
   Result<ObjectInfo> Stat(const ObjectName& name) override { return ObjectInfo{.name = name}; }
   std::string description() const override { return "memory"; }
+  Result<std::unique_ptr<ObjectDraft>> NewDraft(uint64_t bytes_expected) override {
+    if (draft_bytes_max_) return std::unique_ptr<ObjectDraft>(std::make_unique<FullDraft>(*draft_bytes_max_));
+    return ObjectStore::NewDraft(bytes_expected);
+  }
 
   int requests_ = 0;
+  std::optional<uint64_t> draft_bytes_max_;  // beyond, the disk is full
 
  private:
+  class FullDraft final : public ObjectDraft {
+   public:
+    explicit FullDraft(uint64_t bytes_max) : left_(bytes_max) {}
+    Result<void> Append(ByteSpan bytes) override {
+      if (bytes.size() > left_) return MakeError(ErrorCode::kNoSpace, "the disk is full, says the test");
+      left_ -= bytes.size();
+      return {};
+    }
+    Result<void> WriteStart(ByteSpan) override { return {}; }
+    Result<void> ForEachPiece(const Piece&) override { return {}; }
+    Result<ByteSpan> Whole(Bytes&) override { return ByteSpan(); }
+    Result<void> Put(const ObjectName&) override {
+      ADD_FAILURE() << "half a pack is put";
+      return {};
+    }
+
+   private:
+    uint64_t left_;
+  };
   std::map<ObjectName, Bytes> objects_;
+};
+
+// A pack with its bytes beside it.
+struct ReadPack : FinishedPack {
+  explicit ReadPack(FinishedPack pack) : FinishedPack(std::move(pack)) {
+    CHECK(draft
+              ->ForEachPiece([&](ByteSpan piece) -> Result<void> {
+                Append(object, piece);
+                return {};
+              })
+              .has_value());
+    CHECK(object.size() == size);
+  }
+  Bytes object;
 };
 
 class PackTest : public testing::Test {
@@ -100,23 +140,23 @@ class PackTest : public testing::Test {
     return session;
   }
   void AddTo(PackWriter& writer, const Frame& frame, uint8_t session = 1) {
-    writer.AddFrame(SessionOf(session), frame.entry, frame.sealed);
+    ASSERT_TRUE(writer.AddFrame(SessionOf(session), frame.entry, frame.sealed));
   }
-  PackWriter NewWriter(BlobKind kind = BlobKind::kData) { return PackWriter(kind, sealer_, random_); }
-  FinishedPack Finish(PackWriter& writer, bool pad = false) {
+  PackWriter NewWriter(BlobKind kind = BlobKind::kData) { return PackWriter(kind, sealer_, random_, store_); }
+  ReadPack Finish(PackWriter& writer, bool pad = false) {
     auto finished = writer.Finish(pad);
     CHECK(finished.has_value());
-    return *std::move(finished);
+    return ReadPack(*std::move(finished));
   }
   // A pack of two frames and three blobs.
-  FinishedPack SmallPack(BlobKind kind = BlobKind::kData, bool pad = false) {
+  ReadPack SmallPack(BlobKind kind = BlobKind::kData, bool pad = false) {
     PackWriter writer = NewWriter(kind);
     AddTo(writer, MakeFrame({1, 2}, 200));
     AddTo(writer, MakeFrame({3}, 300));
     return Finish(writer, pad);
   }
-  void Put(const FinishedPack& pack) { ASSERT_TRUE(store_.Put(PackObjectName(pack.kind, pack.name), pack.object)); }
-  Result<OpenedDirectory> Read(const FinishedPack& pack) {
+  void Put(const ReadPack& pack) { ASSERT_TRUE(store_.Put(PackObjectName(pack.kind, pack.name), pack.object)); }
+  Result<OpenedDirectory> Read(const ReadPack& pack) {
     return ReadDirectory(store_, sealer_, pack.kind, pack.name, pack.object.size());
   }
   // The name that these bytes would have: what an attacker gives what he changed.

@@ -6,7 +6,7 @@ namespace cairn::pack_test {
 namespace {
 
 TEST_F(PackTest, DirectoryIsReadByTwoRequests) {
-  const FinishedPack pack = SmallPack(BlobKind::kMetadata, true);
+  const ReadPack pack = SmallPack(BlobKind::kMetadata, true);
   Put(pack);
   const auto opened = Read(pack);
   ASSERT_TRUE(opened) << opened.error().message();
@@ -16,7 +16,7 @@ TEST_F(PackTest, DirectoryIsReadByTwoRequests) {
 }
 
 TEST_F(PackTest, FramesAreReadByTheirRange) {
-  const FinishedPack pack = SmallPack();
+  const ReadPack pack = SmallPack();
   Put(pack);
   const auto offsets = FrameOffsets(pack.directory.frames);
   EXPECT_EQ(offsets, (std::vector<uint64_t>{96, 296}));
@@ -30,12 +30,12 @@ TEST_F(PackTest, FramesAreReadByTheirRange) {
 }
 
 TEST_F(PackTest, AbsentPackIsNotFound) {
-  const FinishedPack pack = SmallPack();
+  const ReadPack pack = SmallPack();
   EXPECT_EQ(Read(pack).error().code(), ErrorCode::kNotFound);
 }
 
 TEST_F(PackTest, RejectsEverySizeButItsOwn) {
-  const FinishedPack pack = SmallPack();
+  const ReadPack pack = SmallPack();
   Put(pack);
   const uint64_t size = pack.object.size();
   for (const uint64_t wrong : {uint64_t{0}, uint64_t{95}, uint64_t{96}, size - 1, size + 1, uint64_t{2} * kGiB}) {
@@ -46,7 +46,7 @@ TEST_F(PackTest, RejectsEverySizeButItsOwn) {
 }
 
 TEST_F(PackTest, RejectsTruncatedPacks) {
-  const FinishedPack pack = SmallPack();
+  const ReadPack pack = SmallPack();
   for (size_t size = 0; size < pack.object.size(); size += 7) {
     const ByteSpan cut = ByteSpan(pack.object).first(size);
     EXPECT_EQ(VerifyPack(sealer_, pack.kind, pack.name, cut).error().code(), ErrorCode::kCorrupt);
@@ -56,7 +56,7 @@ TEST_F(PackTest, RejectsTruncatedPacks) {
 }
 
 TEST_F(PackTest, RejectsFlippedBitsAnywhere) {
-  const FinishedPack pack = SmallPack();
+  const ReadPack pack = SmallPack();
   for (size_t at = 0; at < pack.object.size(); ++at) {
     Bytes flipped = pack.object;
     flipped[at] ^= 0x20;
@@ -68,7 +68,7 @@ TEST_F(PackTest, RejectsFlippedBitsAnywhere) {
 }
 
 TEST_F(PackTest, FlippedFramesAreFoundByTheirCheck) {
-  const FinishedPack pack = SmallPack();
+  const ReadPack pack = SmallPack();
   Bytes flipped = pack.object;
   flipped[300] ^= 1;
   const auto verified = VerifyPack(sealer_, pack.kind, NameOf(flipped), flipped);
@@ -82,20 +82,20 @@ TEST_F(PackTest, FlippedFramesAreFoundByTheirCheck) {
 }
 
 TEST_F(PackTest, RejectsAPackUnderAnothersName) {
-  const FinishedPack a = SmallPack(), b = SmallPack();
+  const ReadPack a = SmallPack(), b = SmallPack();
   EXPECT_EQ(VerifyPack(sealer_, a.kind, b.name, a.object).error().code(), ErrorCode::kCorrupt);
 }
 
 TEST_F(PackTest, RejectsAPackOfTheOtherKind) {
-  const FinishedPack pack = SmallPack(BlobKind::kMetadata);
+  const ReadPack pack = SmallPack(BlobKind::kMetadata);
   EXPECT_EQ(VerifyPack(sealer_, BlobKind::kData, pack.name, pack.object).error().code(), ErrorCode::kForged);
 }
 
 TEST_F(PackTest, RejectsADirectoryOfAnotherPack) {
-  const FinishedPack pack = SmallPack();
+  const ReadPack pack = SmallPack();
   PackWriter writer = NewWriter();
   AddTo(writer, MakeFrame({9}, 100));
-  const FinishedPack other = Finish(writer);
+  const ReadPack other = Finish(writer);
   // The frames of one between the header and directory of the other.
   Bytes mixed = ToBytes(ByteSpan(other.object).first(ObjectHeader::kSize));
   Append(mixed, ByteSpan(pack.object).subspan(ObjectHeader::kSize, 500));
@@ -107,7 +107,7 @@ TEST_F(PackTest, RejectsADirectoryOfAnotherPack) {
 }
 
 TEST_F(PackTest, RejectsAPackOfAnotherRepository) {
-  const FinishedPack pack = SmallPack();
+  const ReadPack pack = SmallPack();
   const Keyring other = NewKeyring();
   const ObjectSealer sealer(other, SystemRandom());
   const auto verified = VerifyPack(sealer, pack.kind, pack.name, pack.object);
@@ -131,9 +131,9 @@ TEST_F(PackTest, PackOfASlotThatIsNotKnownYetIsForged) {
   const auto writer_keyring = Keyring::Open(std::move(made->slot), 2, made->config_object);
   ASSERT_TRUE(writer_keyring);
   const ObjectSealer sealer(*writer_keyring, SystemRandom());
-  PackWriter writer(BlobKind::kData, sealer, random_);
+  PackWriter writer(BlobKind::kData, sealer, random_, store_);
   AddTo(writer, MakeFrame({1}));
-  const FinishedPack pack = Finish(writer);
+  const ReadPack pack = Finish(writer);
   Put(pack);
   const auto opened = ReadDirectory(store_, sealer_, pack.kind, pack.name, pack.object.size());
   ASSERT_FALSE(opened);

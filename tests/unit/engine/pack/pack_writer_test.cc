@@ -33,7 +33,7 @@ TEST_F(PackTest, IsHeaderFramesDirectory) {
   AddTo(writer, first);
   AddTo(writer, second);
   EXPECT_EQ(writer.frame_bytes(), 500u);
-  const FinishedPack pack = Finish(writer);
+  const ReadPack pack = Finish(writer);
   EXPECT_TRUE(Equal(ByteSpan(pack.object).subspan(ObjectHeader::kSize, 200), first.sealed));
   EXPECT_TRUE(Equal(ByteSpan(pack.object).subspan(ObjectHeader::kSize + 200, 300), second.sealed));
   EXPECT_EQ(pack.name.digest, Sha256(pack.object));
@@ -48,7 +48,7 @@ TEST_F(PackTest, IsHeaderFramesDirectory) {
 }
 
 TEST_F(PackTest, EqualBytesGetAnotherNameEachTime) {
-  const FinishedPack a = SmallPack(), b = SmallPack();
+  const ReadPack a = SmallPack(), b = SmallPack();
   EXPECT_NE(a.name.put, b.name.put);
 }
 
@@ -61,7 +61,7 @@ TEST_F(PackTest, WriterIsEmptyAfterwardsAndMayBeUsedAgain) {
   EXPECT_FALSE(writer.Has(IdOf(1)));
   EXPECT_EQ(writer.frame_bytes(), 0u);
   AddTo(writer, MakeFrame({1}));
-  const FinishedPack pack = Finish(writer);
+  const ReadPack pack = Finish(writer);
   EXPECT_EQ(pack.directory.frames.size(), 1u);
   EXPECT_EQ(pack.directory.sessions.size(), 1u);
   EXPECT_TRUE(VerifyPack(sealer_, BlobKind::kData, pack.name, pack.object));
@@ -72,7 +72,7 @@ TEST_F(PackTest, EqualSessionsShareAnEntry) {
   AddTo(writer, MakeFrame({1}), 7);
   AddTo(writer, MakeFrame({2}), 8);
   AddTo(writer, MakeFrame({3}), 7);
-  const FinishedPack pack = Finish(writer);
+  const ReadPack pack = Finish(writer);
   ASSERT_EQ(pack.directory.sessions.size(), 2u);
   EXPECT_EQ(pack.directory.sessions[1], SessionOf(8));
   EXPECT_EQ(pack.directory.frames[0].session, 0u);
@@ -84,7 +84,7 @@ TEST_F(PackTest, SegmentPackCountsInTheSegmentsSessions) {
   PackWriter writer = NewWriter(BlobKind::kMetadata);
   AddTo(writer, MakeFrame({1}), 7);
   AddTo(writer, MakeFrame({2}), 8);
-  const FinishedPack pack = Finish(writer, true);
+  const ReadPack pack = Finish(writer, true);
   const SegmentPack entry = ToSegmentPack(pack, {5, 3});
   EXPECT_EQ(entry.name, pack.name);
   EXPECT_EQ(entry.kind, BlobKind::kMetadata);
@@ -102,7 +102,7 @@ TEST_F(PackTest, PaddedPackHasAPadmeSize) {
       SCOPED_TRACE(size + extra);
       PackWriter writer = NewWriter();
       AddTo(writer, MakeFrame({1}, size + extra));
-      const FinishedPack pack = Finish(writer, true);
+      const ReadPack pack = Finish(writer, true);
       ASSERT_EQ(PadmeSize(pack.object.size()), pack.object.size());
       ASSERT_EQ(pack.directory.frames.size(), 2u);
       const FrameEntry& padding = pack.directory.frames.back();
@@ -133,7 +133,7 @@ TEST_F(PackTest, PaddingIsRightAcrossThePiecesOfTheDirectory) {
     std::vector<uint32_t> numbers(blobs);
     for (uint32_t n = 0; n < blobs; ++n) numbers[n] = n;
     AddTo(writer, MakeFrame(numbers, 5'000));
-    const FinishedPack pack = Finish(writer, true);
+    const ReadPack pack = Finish(writer, true);
     ASSERT_EQ(PadmeSize(pack.object.size()), pack.object.size()) << blobs;
     ASSERT_TRUE(VerifyPack(sealer_, BlobKind::kData, pack.name, pack.object));
   }
@@ -147,9 +147,9 @@ TEST_F(PackTest, FitsKeepsTheDirectoryWithinItsLimit) {
     PackSession session{.epoch = next, .envelope = {.sealed = Bytes(limits::kEnvelopeBytesMax)}};
     random_.Fill(session.session.mutable_bytes());
     std::fill(session.envelope.sealed.begin(), session.envelope.sealed.end(), uint8_t{1});
-    writer.AddFrame(session, frame.entry, frame.sealed);
+    ASSERT_TRUE(writer.AddFrame(session, frame.entry, frame.sealed));
   }
-  const FinishedPack pack = Finish(writer, true);
+  const ReadPack pack = Finish(writer, true);
   const auto header = ObjectHeader::Parse(pack.object);
   EXPECT_LE(header->body_length, limits::kDirectoryBytesMax);
   EXPECT_GT(header->body_length, limits::kDirectoryBytesMax - 3 * limits::kEnvelopeBytesMax);
@@ -161,7 +161,7 @@ TEST_F(PackTest, WriterWithoutTheRightIsToldSo) {
   const auto lister = Keyring::Open(std::move(made->slot), 2, made->config_object);
   ASSERT_TRUE(lister);
   const ObjectSealer sealer(*lister, SystemRandom());
-  PackWriter writer(BlobKind::kData, sealer, random_);
+  PackWriter writer(BlobKind::kData, sealer, random_, store_);
   AddTo(writer, MakeFrame({1}));
   const auto finished = writer.Finish(false);
   ASSERT_FALSE(finished);

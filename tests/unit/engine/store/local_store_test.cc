@@ -168,6 +168,86 @@ TEST_F(LocalStoreTest, PutLeavesNothingInTmp) {
   EXPECT_TRUE(std::filesystem::is_empty(root_ + "/tmp"));
 }
 
+TEST_F(LocalStoreTest, ADraftIsSeenByNobody) {
+  ASSERT_OK_AND_ASSIGN(const auto store, Create(root_));
+  ASSERT_OK_AND_ASSIGN(const auto draft, store->NewDraft(100));
+  ASSERT_OK(draft->Append(AsBytes("x")));
+  EXPECT_TRUE(std::filesystem::is_empty(root_ + "/tmp")) << "a killed process leaves nothing";
+  ASSERT_OK(draft->Put(Named("data/ab/cd")));
+  EXPECT_TRUE(std::filesystem::is_empty(root_ + "/tmp"));
+  EXPECT_THAT(files_.ReadFile(root_ + "/data/ab/cd"), IsOkAnd(BytesAre("x")));
+  EXPECT_EQ(ModeOf(root_ + "/data/ab/cd"), 0600U);
+}
+
+TEST_F(LocalStoreTest, ADraftGoesWhereItsFoldersWereRemoved) {
+  ASSERT_OK_AND_ASSIGN(const auto store, Create(root_));
+  ASSERT_OK(store->Put(Named("data/ab/cd"), AsBytes("x")));
+  ASSERT_OK_AND_ASSIGN(const auto first, store->NewDraft(100));
+  ASSERT_OK(first->Append(AsBytes("first")));
+  std::filesystem::remove_all(root_ + "/data");
+  std::filesystem::remove_all(root_ + "/tmp");
+  ASSERT_OK_AND_ASSIGN(const auto second, store->NewDraft(100));
+  ASSERT_OK(second->Append(AsBytes("second")));
+  std::filesystem::remove_all(root_ + "/tmp");
+  EXPECT_OK(second->Put(Named("data/ab/second")));
+  std::filesystem::remove_all(root_ + "/data");
+  EXPECT_OK(first->Put(Named("data/ab/first")));
+  EXPECT_THAT(ListOf(*store).objects, ElementsAre("data/ab/first"));
+  EXPECT_THAT(store->Get(Named("data/ab/first"), 100), IsOkAnd(BytesAre("first")));
+}
+
+TEST_F(LocalStoreTest, ADraftIsNotPutIntoAnotherFolder) {
+  ASSERT_OK_AND_ASSIGN(const auto store, Create(root_));
+  ASSERT_OK_AND_ASSIGN(const auto draft, store->NewDraft(100));
+  ASSERT_OK(draft->Append(AsBytes("x")));
+  std::filesystem::rename(root_, folder_ / "elsewhere");
+  std::filesystem::create_directory(root_);
+  EXPECT_THAT(draft->Put(Named("data/ab/cd")), ErrorCodeIs(ErrorCode::kIo));
+  EXPECT_THAT(store->NewDraft(100), ErrorCodeIs(ErrorCode::kIo));
+  EXPECT_TRUE(std::filesystem::is_empty(root_));
+  EXPECT_TRUE(std::filesystem::is_empty(folder_ / "elsewhere/tmp"));
+}
+
+// Where the file system knows no files without a name, and where one cannot be named (no /proc).
+TEST_F(LocalStoreTest, ADraftNeedsNoFileWithoutAName) {
+  for (const bool are_known : {false, true}) {
+    CrashableFileSystem disk;
+    disk.SetNameless(are_known, false);
+    ASSERT_OK_AND_ASSIGN(const auto store, LocalStore::Create(disk, random_, "/repository"));
+    ASSERT_OK_AND_ASSIGN(const auto draft, store->NewDraft(100));
+    ASSERT_OK(draft->Append(AsBytes("a draft")));
+    ASSERT_OK(draft->Put(Named("data/ab/cd")));
+    disk.Crash(CrashableFileSystem::Outcome::kLoseAll);
+    EXPECT_THAT(store->Get(Named("data/ab/cd"), 100), IsOkAnd(BytesAre("a draft")));
+  }
+}
+
+// Each step fails once: a draft whose bytes did not get on to the disk is not put.
+TEST_F(LocalStoreTest, ADraftThatFailsLeavesNothing) {
+  int failures = 0;
+  for (uint64_t step = 1, steps = 1; step <= steps; ++step) {
+    CrashableFileSystem disk;
+    ASSERT_OK_AND_ASSIGN(const auto store, LocalStore::Create(disk, random_, "/repository"));
+    ASSERT_OK(store->Put(Named("data/ab/known"), AsBytes("x")));
+    const uint64_t before = disk.steps();
+    disk.FailStep(step, Error(ErrorCode::kIo, "a bad sector"));
+    const auto put = [&]() -> Result<void> {
+      ASSIGN_OR_RETURN(const auto draft, store->NewDraft(100));
+      RETURN_IF_ERROR(draft->Append(AsBytes("a draft")));
+      RETURN_IF_ERROR(draft->WriteStart(AsBytes("A")));
+      return draft->Put(Named("data/ab/cd"));
+    }();
+    steps = disk.steps() - before;
+    failures += put ? 0 : 1;
+    const auto there = store->Get(Named("data/ab/cd"), 100);
+    EXPECT_EQ(ToString(there.value_or(Bytes())), there ? "A draft" : "");
+    EXPECT_TRUE(there || !put);
+    EXPECT_OK(disk.List("/repository/tmp", [&](const FileInfo& info) { ADD_FAILURE() << info.name << " is left"; }));
+  }
+  // Made, written twice, synced, renamed, its folder synced; what cannot be named is written once more.
+  EXPECT_EQ(failures, 6);
+}
+
 TEST_F(LocalStoreTest, FoldersMayBeLinksToOtherDisks) {
   ASSERT_OK_AND_ASSIGN(const auto store, Create(root_));
   ASSERT_OK(files_.MakeFolder(folder_ / "other-disk"));
@@ -246,6 +326,10 @@ TEST_F(LocalStoreTest, AFullDiskLeavesNoHalfObject) {
     const Bytes big(kMiB);
     EXPECT_THAT(store->Put(Named("data/ab/big"), big), ErrorIs(ErrorCode::kNoSpace, HasSubstr("data/ab/big")));
     EXPECT_THAT(store->PutIfAbsent(Named("data/ab/big"), big), ErrorCodeIs(ErrorCode::kNoSpace));
+    {
+      ASSERT_OK_AND_ASSIGN(const auto draft, store->NewDraft(2 * kMiB));
+      EXPECT_THAT(draft->Append(big), ErrorIs(ErrorCode::kNoSpace, HasSubstr(path)));
+    }
     EXPECT_TRUE(std::filesystem::is_empty(path + "/tmp"));
     EXPECT_THAT(ListOf(*store).objects, ElementsAre("data/ab/small"));
     EXPECT_OK(store->Put(Named("data/ab/next"), Bytes(128 * kKiB)));

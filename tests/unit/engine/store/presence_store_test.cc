@@ -57,6 +57,22 @@ TEST_F(PresenceStoreTest, AStoreThatGivesNothingIsAwayWhateverWasAsked) {
   }
 }
 
+TEST_F(PresenceStoreTest, WhatGoesIntoADraftSaysNothingOfTheStoreButItsPutDoes) {
+  ListConfigs();
+  ASSERT_OK_AND_ASSIGN(const auto draft, store_.NewDraft(10));
+  FailAll(FaultStore::Transient());
+  const auto away = ErrorCodeIs(ErrorCode::kStoreAway);
+  EXPECT_THAT(store_.Get(Named(kPack), 10), away);
+  const uint64_t asked = faults_.calls();
+  EXPECT_OK(draft->Append(AsBytes("abc")));
+  EXPECT_OK(draft->WriteStart(AsBytes("A")));
+  EXPECT_THAT(draft->Put(Named("data/x")), away);
+  EXPECT_EQ(faults_.calls(), asked + 1) << "it was away all the while: no look";
+  faults_.ClearFaults();
+  EXPECT_OK(draft->Put(Named("data/x")));
+  EXPECT_THAT(store_.Get(Named("data/x"), 10), IsOkAnd(BytesAre("Abc")));
+}
+
 TEST_F(PresenceStoreTest, AnObjectThatCannotBeReadIsThatObjects) {
   ListConfigs();
   faults_.FailWhere([](const StoreCall& call) { return call.name == kPack; }, FaultStore::Broken());

@@ -60,6 +60,11 @@ class StoreDecoratorTest : public testing::Test {
     EXPECT_OK(store.GetInto(name, 10, into));
     EXPECT_EQ(AsText(into), "12345");
     EXPECT_EQ(store.Stat(name).value().size, 5U);
+    const auto draft = store.NewDraft(10);
+    ASSERT_OK(draft);
+    EXPECT_OK((*draft)->Append(AsBytes("123")));
+    EXPECT_OK((*draft)->Put(name));
+    EXPECT_EQ(store.Stat(name).value().size, 3U);
     int listed = 0;
     EXPECT_OK(store.List("index/", [&](const ObjectInfo&) -> Result<void> {
       ++listed;
