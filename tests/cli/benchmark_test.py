@@ -228,12 +228,21 @@ print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
                 file.write(data)
         return self.path("source", f"{count - 1:06}")
 
+    def brief(self):
+        # A machine that has something else to do may give these 10 ms to others, whole: then it says so.
+        for _ in range(5):
+            done = self.run_cairn("benchmark", self.source, "--duration", "0.01", "--json", code=None)
+            if done.returncode == 0:
+                break
+            self.assertIn(b"(a longer --duration sees more)", done.stderr)
+        return json.loads(done.stdout.decode().strip().splitlines()[-1])
+
     def test_a_dump_that_is_not_seen_to_its_end_is_left_when_the_time_is_over(self):
         self.init()
         watch = Opened(self.many_files(30_000, b"x" * 100))
         self.addCleanup(watch.close)
         # 600,000 such files a second have been seen: a fifth of them fits into this time
-        report = self.json("benchmark", self.source, "--duration", "0.01")
+        report = self.brief()
         self.assertFalse(watch.yet(), "the walk opened all that there is")
         self.assertFalse(report["whole_dump_read"])
         self.assertLess(report["files_read"], 30_000)
@@ -248,7 +257,7 @@ print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
         with open(self.write("all", b""), "wb") as file:
             for _ in range(16):
                 file.write(random.Random(1).randbytes(16 << 20))
-        report = self.json("benchmark", self.source, "--duration", "0.01")
+        report = self.brief()
         self.assertFalse(report["whole_dump_read"])
         self.assertEqual(report["files_read"], 1)
         self.assertIsNone(report["held_back"]["first_backup"]["cut"])
