@@ -42,6 +42,8 @@ ChecksumStream::ChecksumStream() : state_(std::make_unique<State>()) {
   CHECK(XXH3_128bits_reset(state_->hash.get()) == XXH_OK);
 }
 ChecksumStream::~ChecksumStream() = default;
+ChecksumStream::ChecksumStream(ChecksumStream&&) noexcept = default;
+ChecksumStream& ChecksumStream::operator=(ChecksumStream&&) noexcept = default;
 
 void ChecksumStream::Update(ByteSpan bytes) {
   CHECK(XXH3_128bits_update(state_->hash.get(), bytes.data(), bytes.size()) == XXH_OK);

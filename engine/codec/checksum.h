@@ -26,6 +26,8 @@ class ChecksumStream {
  public:
   ChecksumStream();
   ~ChecksumStream();
+  ChecksumStream(ChecksumStream&&) noexcept;
+  ChecksumStream& operator=(ChecksumStream&&) noexcept;
   void Update(ByteSpan bytes);
   Checksum Finish() const;  // of all so far
 

@@ -37,7 +37,7 @@ class NamelessFile {
   virtual Result<void> Append(ByteSpan bytes) = 0;
   // Over the first of the bytes that are there.
   virtual Result<void> WriteStart(ByteSpan bytes) = 0;
-  // Fills `target` from `offset`; kCorrupt where the file ends before.
+  // Fills `target` from `offset`; kIo where the file ends before.
   virtual Result<void> Read(uint64_t offset, MutableByteSpan target) = 0;
   // Once, in the folder that it was made for; kAlreadyExists where the name is filled. Durable after Sync, and
   // SyncFolder of the folder.

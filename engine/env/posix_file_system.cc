@@ -127,7 +127,7 @@ class PosixNamelessFile : public NamelessFile {
   Result<void> Read(uint64_t offset, MutableByteSpan target) override {
     ASSIGN_OR_RETURN(const size_t got, ReadAt(file_.get(), offset, target, what_));
     if (got == target.size()) return {};
-    return Corrupt("{} ended after {} of {} bytes at offset {}", what_, got, target.size(), offset);
+    return MakeError(ErrorCode::kIo, "{} ended after {} of {} bytes at offset {}", what_, got, target.size(), offset);
   }
 
   // By /proc: the call that needs no name wants a privilege.

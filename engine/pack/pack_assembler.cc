@@ -14,16 +14,22 @@ bool PackAssembler::Takes(const OpenPack& pack, const FrameEntry& entry) const {
   return pack->Fits(entry, limits_.object_bytes_max) && std::none_of(entry.blobs.begin(), entry.blobs.end(), is_in);
 }
 
-PackAssembler::OpenPack& PackAssembler::Choose(const FrameEntry& entry, std::vector<OpenPack>& full) {
+PackAssembler::Chosen PackAssembler::Choose(const FrameEntry& entry, std::vector<OpenPack>& full) {
   const size_t first = first_done_ ? random_.Below(2) : 0;
-  for (const size_t slot : {first, 1 - first}) {
-    if (Takes(open_[slot], entry)) return open_[slot];
+  for (Slot* const slot : {&slots_[first], &slots_[1 - first]}) {
+    std::unique_lock lock(slot->mutex);
+    if (Takes(slot->pack, entry)) return {slot, std::move(lock)};
   }
-  // Both hold one of its blobs, or have no room: one makes way.
-  full.push_back(std::move(open_[first]));
-  open_[first] = nullptr;
+  Slot& slot = slots_[first];
+  std::unique_lock lock(slot.mutex);
+  if (!Takes(slot.pack, entry)) Close(slot.pack, full);
+  return {&slot, std::move(lock)};
+}
+
+void PackAssembler::Close(OpenPack& pack, std::vector<OpenPack>& full) {
+  full.push_back(std::move(pack));
+  pack = nullptr;
   first_done_ = true;
-  return open_[first];
 }
 
 Result<void> PackAssembler::Finish(const std::vector<OpenPack>& packs) const {
@@ -36,39 +42,34 @@ Result<void> PackAssembler::Finish(const std::vector<OpenPack>& packs) const {
   return {};
 }
 
+Result<void> PackAssembler::AddTo(OpenPack& pack, const PackSession& session, FrameEntry entry, ByteSpan sealed) {
+  // With room for the frame that goes beyond, and the directory.
+  if (pack == nullptr) {
+    pack = std::make_unique<PackWriter>(kind_, sealer_, random_, store_, limits_.pack_bytes / 8 * 9);
+    if (putter_) pack->NameSession(*putter_);
+  }
+  auto added = pack->AddFrame(session, std::move(entry), sealed);
+  if (!added) pack = nullptr;  // it may hold half a frame
+  return added;
+}
+
 Result<void> PackAssembler::Add(const PackSession& session, FrameEntry entry, ByteSpan sealed) {
   std::vector<OpenPack> full;
   {
-    const std::lock_guard lock(mutex_);
-    OpenPack& pack = Choose(entry, full);
-    // With room for the frame that goes beyond, and the directory.
-    if (pack == nullptr) {
-      pack = std::make_unique<PackWriter>(kind_, sealer_, random_, store_, limits_.pack_bytes / 8 * 9);
-      if (putter_) pack->NameSession(*putter_);
-    }
-    auto added = pack->AddFrame(session, std::move(entry), sealed);
-    if (!added) {
-      pack = nullptr;  // it may hold half a frame
-      return added;
-    }
-    if (pack->frame_bytes() >= limits_.pack_bytes || pack->blob_count() >= limits_.pack_blobs_max) {
-      full.push_back(std::move(pack));
-      pack = nullptr;
-      first_done_ = true;
-    }
+    const auto [slot, lock] = Choose(entry, full);
+    RETURN_IF_ERROR(AddTo(slot->pack, session, std::move(entry), sealed));
+    const PackWriter& pack = *slot->pack;
+    const bool is_full = pack.frame_bytes() >= limits_.pack_bytes || pack.blob_count() >= limits_.pack_blobs_max;
+    if (is_full) Close(slot->pack, full);
   }
   return Finish(full);
 }
 
 Result<void> PackAssembler::Flush() {
   std::vector<OpenPack> last;
-  {
-    const std::lock_guard lock(mutex_);
-    for (OpenPack& pack : open_) {
-      if (pack != nullptr) first_done_ = true;
-      last.push_back(std::move(pack));
-      pack = nullptr;
-    }
+  for (Slot& slot : slots_) {
+    const std::lock_guard lock(slot.mutex);
+    if (slot.pack != nullptr) Close(slot.pack, last);
   }
   return Finish(last);
 }

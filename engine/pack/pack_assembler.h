@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -38,9 +39,20 @@ class PackAssembler {
 
  private:
   using OpenPack = std::unique_ptr<PackWriter>;
+  // Its lock is held while a frame is written, which may be to a disk: frames stand in a pack one behind the other.
+  struct Slot {
+    std::mutex mutex;
+    OpenPack pack;  // guarded by mutex; null: not begun
+  };
   bool Takes(const OpenPack& pack, const FrameEntry& entry) const;
-  // The open pack that this frame goes to; one that had to make room for it is given away in `full`.
-  OpenPack& Choose(const FrameEntry& entry, std::vector<OpenPack>& full);
+  // Where this frame goes. Where both hold one of its blobs, or have no room, one pack makes way, into `full`.
+  struct Chosen {
+    Slot* slot;
+    std::unique_lock<std::mutex> lock;
+  };
+  Chosen Choose(const FrameEntry& entry, std::vector<OpenPack>& full);
+  void Close(OpenPack& pack, std::vector<OpenPack>& full);
+  Result<void> AddTo(OpenPack& pack, const PackSession& session, FrameEntry entry, ByteSpan sealed);
   Result<void> Finish(const std::vector<OpenPack>& packs) const;  // padded where they are not full by their bytes
 
   const BlobKind kind_;
@@ -50,9 +62,8 @@ class PackAssembler {
   const PackLimits limits_;
   const Finished finished_;
   std::optional<PackSession> putter_;
-  std::mutex mutex_;
-  std::array<OpenPack, 2> open_;  // guarded by mutex_; the second from the second pack on; null: not begun
-  bool first_done_ = false;       // guarded by mutex_
+  std::array<Slot, 2> slots_;             // the second is used from the second pack on
+  std::atomic<bool> first_done_ = false;  // the first pack
 };
 
 }  // namespace cairn

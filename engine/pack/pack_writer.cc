@@ -87,15 +87,23 @@ Result<void> PackWriter::AddFrame(const PackSession& session, FrameEntry entry, 
 }
 
 Result<void> PackWriter::AppendFrame(FrameEntry entry, ByteSpan sealed) {
+  CHECK(!is_lost_);
+  is_lost_ = true;  // from an Error on: it may hold half a frame
   if (draft_ == nullptr) {
     ASSIGN_OR_RETURN(draft_, store_.NewDraft(bytes_expected_));
     RETURN_IF_ERROR(draft_->Append(std::array<uint8_t, ObjectHeader::kSize>{}));
   }
-  RETURN_IF_ERROR(draft_->Append(sealed));
+  RETURN_IF_ERROR(AppendBytes(sealed));
+  is_lost_ = false;
   frame_bytes_ += sealed.size();
   directory_bytes_ += EntryBytesMax(entry);
   directory_.frames.push_back(std::move(entry));
   return {};
+}
+
+Result<void> PackWriter::AppendBytes(ByteSpan bytes) {
+  written_.Update(bytes);
+  return draft_->Append(bytes);
 }
 
 Result<void> PackWriter::AppendPadding(uint64_t object_bytes_max) {
@@ -113,22 +121,37 @@ Result<void> PackWriter::AppendPadding(uint64_t object_bytes_max) {
   return AppendFrame(std::move(entry), noise);
 }
 
+// Of what comes back from the draft, which is what was given to it: a name made of what a disk has spoiled would be
+// right for ever.
+Result<Digest> PackWriter::HashDraft(ByteSpan header, uint64_t size) {
+  Sha256Stream hash;
+  ChecksumStream read;
+  Bytes start;
+  uint64_t bytes = 0;
+  RETURN_IF_ERROR(draft_->ForEachPiece([&](ByteSpan piece) -> Result<void> {
+    hash.Update(piece);
+    bytes += piece.size();
+    const size_t of_start = std::min(piece.size(), header.size() - start.size());
+    Append(start, piece.first(of_start));
+    read.Update(piece.subspan(of_start));
+    return {};
+  }));
+  if (bytes == size && Equal(start, header) && read.Finish() == written_.Finish()) return hash.Finish();
+  return MakeError(ErrorCode::kIo,
+                   "a {} pack of {} bytes was written, and {} bytes that are not all the same were read back (this "
+                   "machine's memory, or the store's disk, is broken)",
+                   Name(kind_), size, bytes);
+}
+
 Result<FinishedPack> PackWriter::Seal() {
   RawId no_name{};
   const ObjectKind kind = kind_ == BlobKind::kData ? ObjectKind::kDataPack : ObjectKind::kMetadataPack;
   ASSIGN_OR_RETURN(const SealedObject sealed, sealer_.Seal(kind, no_name, directory_.Encode()));
   RETURN_IF_ERROR(draft_->WriteStart(sealed.header));
-  RETURN_IF_ERROR(draft_->Append(sealed.body));
-
+  RETURN_IF_ERROR(AppendBytes(sealed.body));
   FinishedPack finished{.kind = kind_, .blobs = ids_.size()};
-  Sha256Stream hash;
-  RETURN_IF_ERROR(draft_->ForEachPiece([&](ByteSpan piece) -> Result<void> {
-    hash.Update(piece);
-    finished.size += piece.size();
-    return {};
-  }));
-  CHECK(finished.size == ObjectHeader::kSize + frame_bytes_ + sealed.body.size());
-  finished.name.digest = hash.Finish();
+  finished.size = ObjectHeader::kSize + frame_bytes_ + sealed.body.size();
+  ASSIGN_OR_RETURN(finished.name.digest, HashDraft(sealed.header, finished.size));
   random_.Fill(finished.name.put);
   finished.draft = std::move(draft_);
   finished.directory = std::move(directory_);
@@ -141,9 +164,11 @@ Result<FinishedPack> PackWriter::PadAndSeal(bool pad, uint64_t object_bytes_max)
 }
 
 Result<FinishedPack> PackWriter::Finish(bool pad, uint64_t object_bytes_max) {
-  CHECK(!empty());
+  CHECK(!empty() && !is_lost_);
   auto finished = PadAndSeal(pad, object_bytes_max);
+  is_lost_ = false;
   draft_ = nullptr;
+  written_ = ChecksumStream();
   directory_ = PackDirectory();
   ids_.clear();
   frame_bytes_ = directory_bytes_ = 0;

@@ -5,6 +5,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "engine/codec/checksum.h"
 #include "engine/codec/frame_codec.h"
 #include "engine/crypto/object_sealer.h"
 #include "engine/store/object_store.h"
@@ -22,7 +23,7 @@ struct FinishedPack {
 };
 
 // One thread at a time. Borrows all. What it has goes into a draft of the store: its memory is the directory's, and the
-// draft's. After an Error the pack is lost.
+// draft's. After an Error of AddFrame the pack is lost, and the writer is not used again.
 class PackWriter {
  public:
   // `bytes_expected`: of its draft, which is made with the first frame.
@@ -43,14 +44,17 @@ class PackWriter {
   uint64_t blob_count() const { return ids_.size(); }
   bool empty() const { return directory_.frames.empty(); }
 
-  // Seals the directory; the writer is empty afterwards. `pad` adds a padding frame up to the next Padme size, or to
-  // `object_bytes_max` where that is less. Requires: not empty().
+  // Seals the directory, and reads back what went into the draft: kIo where that is not what was written. The writer is
+  // empty afterwards. `pad` adds a padding frame up to the next Padme size, or to `object_bytes_max` where that is
+  // less. Requires: not empty().
   Result<FinishedPack> Finish(bool pad, uint64_t object_bytes_max = UINT64_MAX);
 
  private:
   uint32_t SessionNumber(const PackSession& session);
   Result<void> AppendFrame(FrameEntry entry, ByteSpan sealed);
   Result<void> AppendPadding(uint64_t object_bytes_max);
+  Result<void> AppendBytes(ByteSpan bytes);
+  Result<Digest> HashDraft(ByteSpan header, uint64_t size);
   Result<FinishedPack> Seal();
   Result<FinishedPack> PadAndSeal(bool pad, uint64_t object_bytes_max);
 
@@ -61,6 +65,8 @@ class PackWriter {
   const uint64_t bytes_expected_;
   PackDirectory directory_;
   std::unique_ptr<ObjectDraft> draft_;  // room for the header, then the frames; null: no frame yet
+  ChecksumStream written_;              // of what went into it behind its header
+  bool is_lost_ = false;
   std::unordered_set<BlobId> ids_;
   uint64_t frame_bytes_ = 0;
   uint64_t directory_bytes_ = 0;  // of the plain directory, at most

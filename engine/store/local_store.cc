@@ -221,40 +221,62 @@ class LocalStore::Draft final : public ObjectDraft {
   }
 
   Result<void> Put(const ObjectName& name) override {
-    const auto write = [&](const std::string& temporary) -> Result<void> {
-      if (file_->GiveName(temporary)) {
-        auto synced = file_->Sync();
-        if (!synced) IgnoreError(store_.files_.Remove(temporary), "the first error is the one to tell");
-        return synced;
-      }
-      // Here without a way to name it (no /proc), or it had a name, in a folder that somebody has removed since: it is
-      // written again. Not where Sync failed: what is read then need not be what was written.
-      Bytes room;
-      ASSIGN_OR_RETURN(const ByteSpan whole, Whole(room));
-      return store_.files_.WriteNewFile(temporary, whole);
-    };
+    const auto write = [&](const std::string& temporary) { return MakeNamed(temporary); };
     return store_.PutBy(name, write, store_.Replacing(name));
   }
 
  private:
   static constexpr uint64_t kPieceBytes = 256 * kKiB;
+
+  Result<void> MakeNamed(const std::string& temporary) {
+    const auto named = file_->GiveName(temporary);
+    if (!named) return WriteAgain(temporary, named.error());
+    was_named_ = true;
+    auto synced = file_->Sync();
+    if (!synced) IgnoreError(store_.files_.Remove(temporary), "the first error is the one to tell");
+    return synced;
+  }
+
+  // It had a name, in a folder that somebody has removed since, or there is no way to name it here (no /proc).
+  Result<void> WriteAgain(const std::string& temporary, const Error& why) {
+    if (!was_named_) {
+      const bool may_be_known = why.code() == ErrorCode::kNotFound;
+      if (may_be_known) RETURN_IF_ERROR(store_.files_.Stat(store_.PathOf(std::string(kTemporary))));
+      store_.can_name_drafts_ = false;
+    }
+    // Only a sync tells that bytes did not get on to the disk: then what is read need not be what was written.
+    RETURN_IF_ERROR(file_->Sync());
+    Bytes room;
+    ASSIGN_OR_RETURN(const ByteSpan whole, Whole(room));
+    return store_.files_.WriteNewFile(temporary, whole);
+  }
+
   LocalStore& store_;
   const std::unique_ptr<NamelessFile> file_;
   uint64_t size_ = 0;
+  bool was_named_ = false;
 };
 
-Result<std::unique_ptr<ObjectDraft>> LocalStore::NewDraft(uint64_t bytes_expected) {
+Result<std::unique_ptr<NamelessFile>> LocalStore::NewTemporaryNameless() {
+  const std::string folder(kTemporary);
   RETURN_IF_ERROR(CheckRoot());
-  RETURN_IF_ERROR(EnsureFolder(std::string(kTemporary)));
-  auto file = files_.NewNamelessFile(PathOf(std::string(kTemporary)));
+  RETURN_IF_ERROR(EnsureFolder(folder));
+  return files_.NewNamelessFile(PathOf(folder));
+}
+
+Result<std::unique_ptr<ObjectDraft>> LocalStore::NewDraft(uint64_t bytes_expected) {
+  if (!can_name_drafts_) return ObjectStore::NewDraft(bytes_expected);
+  auto file = NewTemporaryNameless();
   if (!file && file.error().code() == ErrorCode::kNotFound) {  // somebody has removed the folder that we know
     ForgetFolders();
-    RETURN_IF_ERROR(EnsureFolder(std::string(kTemporary)));
-    file = files_.NewNamelessFile(PathOf(std::string(kTemporary)));
+    file = NewTemporaryNameless();
   }
-  if (!file && file.error().code() == ErrorCode::kUnsupported) return ObjectStore::NewDraft(bytes_expected);
-  RETURN_IF_ERROR(file);
-  return std::unique_ptr<ObjectDraft>(std::make_unique<Draft>(*this, *std::move(file)));
+  if (file) return std::unique_ptr<ObjectDraft>(std::make_unique<Draft>(*this, *std::move(file)));
+  const ErrorCode code = file.error().code();
+  if (code == ErrorCode::kUnsupported) return ObjectStore::NewDraft(bytes_expected);
+  // Elsewhere these codes say that an object is lost, or that it is there.
+  if (code != ErrorCode::kNotFound && code != ErrorCode::kAlreadyExists) return std::move(file).error();
+  return MakeError(ErrorCode::kIo, "making a draft: {}", file.error().message());
 }
 
 Result<bool> LocalStore::PutIfAbsent(const ObjectName& name, ByteSpan bytes) {

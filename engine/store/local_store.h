@@ -1,6 +1,7 @@
 // A folder of this machine as a store.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -18,8 +19,8 @@ namespace cairn {
 // Objects are files (0600) in folders (0700) below a root. What is put is first written and synced under a random name
 // in tmp/, and then renamed, so that a crash or a full disk never leaves half an object; names are synced before a call
 // returns, those of new folders too. A draft grows in a file without a name beside it, which a crash takes along; where
-// the file system knows none it is in memory. `tmp` and `lost+found` in the root are not the repository's: nothing in
-// them is an object, and no object may be put there.
+// the file system knows none, or nothing can be named there, it is in memory. `tmp` and `lost+found` in the root are
+// not the repository's: nothing in them is an object, and no object may be put there.
 //
 // Safe for concurrent use by threads and processes. Borrows the file system and the randomness. Errors name the path.
 class LocalStore final : public ObjectStore {
@@ -63,6 +64,7 @@ class LocalStore final : public ObjectStore {
   // The folder of temporary files is there; the path of a new one, which is not.
   Result<std::string> NewTemporaryPath();
   Result<std::string> WriteTemporary(const WriteTo& write);
+  Result<std::unique_ptr<NamelessFile>> NewTemporaryNameless();
   Result<void> SyncFolderOf(const ObjectName& name);
   Result<void> ProbeRenameNew();
   Result<void> EnsureFolder(const std::string& relative);
@@ -91,7 +93,8 @@ class LocalStore final : public ObjectStore {
 
   FileSystem& files_;
   const Random& random_;
-  const std::string root_;  // without a "/" at its end, but for "/" itself
+  std::atomic<bool> can_name_drafts_ = true;  // until one could not be named: two ways to the disk are one too many
+  const std::string root_;                    // without a "/" at its end, but for "/" itself
   std::mutex mutex_;
   std::optional<std::pair<uint64_t, uint64_t>> root_identity_;  // guarded by mutex_; as it was first seen
   std::set<std::string> known_folders_;  // guarded by mutex_; relative, known to be there and durable

@@ -60,8 +60,15 @@ class PresenceStore::Draft final : public ObjectDraft {
 
   Result<void> Append(ByteSpan bytes) override { return store_.JudgedIfFailed(base_->Append(bytes)); }
   Result<void> WriteStart(ByteSpan bytes) override { return store_.JudgedIfFailed(base_->WriteStart(bytes)); }
-  // Not judged: the error may be of `each`.
-  Result<void> ForEachPiece(const Piece& each) override { return base_->ForEachPiece(each); }
+  Result<void> ForEachPiece(const Piece& each) override {
+    bool is_callers = false;  // the error: not of the store
+    auto read = base_->ForEachPiece([&](ByteSpan piece) {
+      auto told = each(piece);
+      is_callers = !told;
+      return told;
+    });
+    return is_callers ? read : store_.JudgedIfFailed(std::move(read));
+  }
   Result<ByteSpan> Whole(Bytes& room) override { return store_.JudgedIfFailed(base_->Whole(room)); }
   Result<void> Put(const ObjectName& name) override { return store_.Judged(base_->Put(name)); }
 

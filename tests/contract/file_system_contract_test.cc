@@ -63,6 +63,11 @@ class FileSystemContract : public testing::TestWithParam<WorldMaker> {
     return names;
   }
 
+  template <class T>
+  static bool IsUnsupported(const Result<T>& result) {
+    return !result && result.error().code() == ErrorCode::kUnsupported;
+  }
+
   std::unique_ptr<FileWorld> world_ = GetParam().make();
   FileSystem& files_ = world_->files();
 };
@@ -148,7 +153,10 @@ TEST_P(FileSystemContract, RenameNewHasOneWinner) {
 }
 
 TEST_P(FileSystemContract, AFileWithoutANameIsThereOnceItHasOne) {
-  ASSERT_OK_AND_ASSIGN(const auto file, files_.NewNamelessFile(world_->root()));
+  const auto made = files_.NewNamelessFile(world_->root());
+  if (IsUnsupported(made)) GTEST_SKIP() << made.error().message();
+  ASSERT_OK(made);
+  NamelessFile* const file = made->get();
   ASSERT_OK(file->Append(AsBytes("hello")));
   ASSERT_OK(file->Append(AsBytes(" world")));
   ASSERT_OK(file->WriteStart(AsBytes("HE")));
@@ -156,7 +164,7 @@ TEST_P(FileSystemContract, AFileWithoutANameIsThereOnceItHasOne) {
   Bytes range(7);
   ASSERT_OK(file->Read(1, range));
   EXPECT_EQ(AsText(range), "Ello wo");
-  EXPECT_THAT(file->Read(6, range), ErrorCodeIs(ErrorCode::kCorrupt));
+  EXPECT_THAT(file->Read(6, range), ErrorCodeIs(ErrorCode::kIo));
   EXPECT_EQ(List(), Names());
   ASSERT_OK(Write("filled", "x"));
   EXPECT_THAT(file->GiveName(At("filled")), ErrorIs(ErrorCode::kAlreadyExists, testing::HasSubstr("/filled")));
@@ -174,8 +182,10 @@ TEST_P(FileSystemContract, AFileWithoutANameIsThereOnceItHasOne) {
 
 TEST_P(FileSystemContract, AFileThatGetsNoNameLeavesNothing) {
   {
-    ASSERT_OK_AND_ASSIGN(const auto file, files_.NewNamelessFile(world_->root()));
-    ASSERT_OK(file->Append(AsBytes("hello")));
+    const auto file = files_.NewNamelessFile(world_->root());
+    if (IsUnsupported(file)) GTEST_SKIP() << file.error().message();
+    ASSERT_OK(file);
+    ASSERT_OK((*file)->Append(AsBytes("hello")));
   }
   EXPECT_EQ(List(), Names());
   EXPECT_THAT(files_.NewNamelessFile(At("absent")), ErrorIs(ErrorCode::kNotFound, testing::HasSubstr("/absent")));

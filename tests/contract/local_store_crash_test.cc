@@ -115,18 +115,28 @@ TEST(LocalStoreCrash, PutLeavesAllOrNothing) {
                });
 }
 
+bool PutDraft(Machine& machine) {
+  const std::string_view text = kText;
+  const auto draft = machine.store->NewDraft(100);
+  return draft && (*draft)->Append(AsBytes("AN")) && (*draft)->Append(AsBytes(text.substr(2))) &&
+         (*draft)->WriteStart(AsBytes(text.substr(0, 2))) && (*draft)->Put(Named("data/cd/new"));
+}
+
+// In a file without a name, in one that cannot be named, and in memory.
 TEST(LocalStoreCrash, ADraftLeavesAllOrNothing) {
-  ForEachCrash([](Machine& machine) { ASSERT_OK(machine.Put("data/ab/old", "old")); },
-               [](Machine& machine) {
-                 const std::string_view text = kText;
-                 const auto draft = machine.store->NewDraft(100);
-                 return draft && (*draft)->Append(AsBytes("AN")) && (*draft)->Append(AsBytes(text.substr(2))) &&
-                        (*draft)->WriteStart(AsBytes(text.substr(0, 2))) && (*draft)->Put(Named("data/cd/new"));
-               },
-               [](Machine& machine, bool returned) {
-                 EXPECT_TRUE(ExpectAllOrNothing(machine, "data/cd/new") || !returned);
-                 EXPECT_EQ(machine.Get("data/ab/old"), "old");
-               });
+  for (const auto& [are_known, may_be_named] :
+       {std::pair(true, true), std::pair(true, false), std::pair(false, false)}) {
+    ForEachCrash(
+        [&](Machine& machine) {
+          machine.files.SetNameless(are_known, may_be_named);
+          ASSERT_OK(machine.Put("data/ab/old", "old"));
+        },
+        PutDraft,
+        [](Machine& machine, bool returned) {
+          EXPECT_TRUE(ExpectAllOrNothing(machine, "data/cd/new") || !returned);
+          EXPECT_EQ(machine.Get("data/ab/old"), "old");
+        });
+  }
 }
 
 TEST(LocalStoreCrash, PutIntoAKnownFolderLeavesAllOrNothing) {

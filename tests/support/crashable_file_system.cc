@@ -71,7 +71,9 @@ class CrashableFileSystem::Nameless final : public NamelessFile {
     const std::lock_guard lock(files_.mutex_);
     RETURN_IF_ERROR(CheckHere());
     const ByteSpan bytes = node_->bytes;
-    if (offset > bytes.size() || target.size() > bytes.size() - offset) return Corrupt("a file without a name ended");
+    if (offset > bytes.size() || target.size() > bytes.size() - offset) {
+      return Error(ErrorCode::kIo, "a file without a name ended");
+    }
     const ByteSpan range = bytes.subspan(offset, target.size());
     std::copy(range.begin(), range.end(), target.begin());
     return {};

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -67,11 +68,16 @@ class MemoryPacks final : public ObjectStore {
   std::string description() const override { return "memory"; }
   Result<std::unique_ptr<ObjectDraft>> NewDraft(uint64_t bytes_expected) override {
     if (draft_bytes_max_) return std::unique_ptr<ObjectDraft>(std::make_unique<FullDraft>(*draft_bytes_max_));
-    return ObjectStore::NewDraft(bytes_expected);
+    ASSIGN_OR_RETURN(auto draft, ObjectStore::NewDraft(bytes_expected));
+    if (!spoil_) return draft;
+    return std::unique_ptr<ObjectDraft>(std::make_unique<SpoiledDraft>(std::move(draft), spoil_));
   }
 
   int requests_ = 0;
   std::optional<uint64_t> draft_bytes_max_;  // beyond, the disk is full
+  // What a disk does to a draft: done to what is read back.
+  using Spoil = std::function<void(Bytes&)>;
+  Spoil spoil_;
 
  private:
   class FullDraft final : public ObjectDraft {
@@ -92,6 +98,29 @@ class MemoryPacks final : public ObjectStore {
 
    private:
     uint64_t left_;
+  };
+  // Gives what comes back in small pieces.
+  class SpoiledDraft final : public ObjectDraft {
+   public:
+    SpoiledDraft(std::unique_ptr<ObjectDraft> base, Spoil spoil) : base_(std::move(base)), spoil_(std::move(spoil)) {}
+    Result<void> Append(ByteSpan bytes) override { return base_->Append(bytes); }
+    Result<void> WriteStart(ByteSpan bytes) override { return base_->WriteStart(bytes); }
+    Result<void> ForEachPiece(const Piece& each) override {
+      Bytes room;
+      ASSIGN_OR_RETURN(const ByteSpan whole, base_->Whole(room));
+      Bytes spoiled = ToBytes(whole);
+      spoil_(spoiled);
+      for (size_t at = 0; at < spoiled.size(); at += 7) {
+        RETURN_IF_ERROR(each(ByteSpan(spoiled).subspan(at, std::min<size_t>(7, spoiled.size() - at))));
+      }
+      return {};
+    }
+    Result<ByteSpan> Whole(Bytes& room) override { return base_->Whole(room); }
+    Result<void> Put(const ObjectName& name) override { return base_->Put(name); }
+
+   private:
+    const std::unique_ptr<ObjectDraft> base_;
+    const Spoil spoil_;
   };
   std::map<ObjectName, Bytes> objects_;
 };

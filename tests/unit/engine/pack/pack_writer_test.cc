@@ -27,6 +27,29 @@ TEST(PadmeSize, IsAFixedPointAtMostTwelvePercentAbove) {
   }
 }
 
+// What a disk or a memory has spoiled gets no name that says that it is right.
+TEST_F(PackTest, WhatComesBackIsWhatWasWritten) {
+  const ReadPack good = SmallPack();
+  const auto finish = [&](MemoryPacks::Spoil spoil) {
+    store_.spoil_ = std::move(spoil);
+    PackWriter writer = NewWriter();
+    AddTo(writer, MakeFrame({1, 2}, 200));
+    AddTo(writer, MakeFrame({3}, 300));
+    return writer.Finish(false);
+  };
+  EXPECT_TRUE(finish([](Bytes&) {}));
+  for (size_t at = 0; at < good.size; ++at) {
+    const auto finished = finish([&](Bytes& bytes) { bytes[at] ^= 4; });
+    ASSERT_FALSE(finished) << at;
+    EXPECT_EQ(finished.error().code(), ErrorCode::kIo);
+  }
+  EXPECT_FALSE(finish([](Bytes& bytes) { bytes.pop_back(); }));
+  EXPECT_FALSE(finish([](Bytes& bytes) { bytes.push_back(0); }));
+  EXPECT_FALSE(finish([](Bytes& bytes) { bytes.clear(); }));
+  EXPECT_FALSE(
+      finish([](Bytes& bytes) { std::swap_ranges(bytes.begin() + 100, bytes.begin() + 150, bytes.end() - 100); }));
+}
+
 TEST_F(PackTest, IsHeaderFramesDirectory) {
   PackWriter writer = NewWriter();
   const Frame first = MakeFrame({1, 2}, 200), second = MakeFrame({3}, 300);

@@ -69,8 +69,53 @@ TEST_F(PresenceStoreTest, WhatGoesIntoADraftSaysNothingOfTheStoreButItsPutDoes) 
   EXPECT_THAT(draft->Put(Named("data/x")), away);
   EXPECT_EQ(faults_.calls(), asked + 1) << "it was away all the while: no look";
   faults_.ClearFaults();
-  EXPECT_OK(draft->Put(Named("data/x")));
-  EXPECT_THAT(store_.Get(Named("data/x"), 10), IsOkAnd(BytesAre("Abc")));
+  ASSERT_OK_AND_ASSIGN(const auto next, store_.NewDraft(10));
+  EXPECT_OK(next->Append(AsBytes("abc")));
+  EXPECT_OK(next->Put(Named("data/x")));
+  EXPECT_THAT(store_.Get(Named("data/x"), 10), IsOkAnd(BytesAre("abc")));
+}
+
+// As one that lies on a disk that has gone.
+class GoneDraft final : public ObjectDraft {
+ public:
+  Result<void> Append(ByteSpan) override { return FaultStore::Broken(); }
+  Result<void> WriteStart(ByteSpan) override { return FaultStore::Broken(); }
+  Result<void> ForEachPiece(const Piece& each) override {
+    RETURN_IF_ERROR(each(AsBytes("the first piece")));
+    return FaultStore::Broken();
+  }
+  Result<ByteSpan> Whole(Bytes&) override { return FaultStore::Broken(); }
+  Result<void> Put(const ObjectName&) override { return FaultStore::Broken(); }
+};
+
+class DraftsGoStore final : public StoreDecorator {
+ public:
+  explicit DraftsGoStore(ObjectStore& base) : StoreDecorator(base) {}
+  Result<std::unique_ptr<ObjectDraft>> NewDraft(uint64_t) override {
+    return std::unique_ptr<ObjectDraft>(std::make_unique<GoneDraft>());
+  }
+};
+
+TEST_F(PresenceStoreTest, ADraftThatIsGoneIsGoneWithItsStore) {
+  DraftsGoStore drafts_go(faults_);
+  PresenceStore store(drafts_go);
+  ASSERT_OK(store.List(kConfigPrefix, [](const ObjectInfo&) -> Result<void> { return {}; }));
+  ASSERT_OK_AND_ASSIGN(const auto draft, store.NewDraft(10));
+  const auto good = [](ByteSpan) -> Result<void> { return {}; };
+  Bytes room;
+  const auto each_is = [&](ErrorCode code) {
+    EXPECT_THAT(draft->Append(AsBytes("x")), ErrorCodeIs(code));
+    EXPECT_THAT(draft->WriteStart(AsBytes("x")), ErrorCodeIs(code));
+    EXPECT_THAT(draft->ForEachPiece(good), ErrorCodeIs(code));
+    EXPECT_THAT(draft->Whole(room), ErrorCodeIs(code));
+    EXPECT_THAT(draft->Put(Named("data/x")), ErrorCodeIs(code));
+  };
+  each_is(ErrorCode::kIo);
+  FailAll(FaultStore::Broken());
+  each_is(ErrorCode::kStoreAway);
+  const Error own(ErrorCode::kIo, "the caller's own");
+  EXPECT_THAT(draft->ForEachPiece([&](ByteSpan) -> Result<void> { return own; }),
+              ErrorIs(ErrorCode::kIo, HasSubstr("the caller's own")));
 }
 
 TEST_F(PresenceStoreTest, AnObjectThatCannotBeReadIsThatObjects) {
